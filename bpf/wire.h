@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The structs that both halves use: BPF programs write samples and read tables, user space the
+ * other way round. Included by both, so only fixed-size types; sizes are asserted.
+ */
+#pragma once
+
+#ifdef __bpf__
+typedef unsigned char uint8_t;
+typedef signed char int8_t;
+typedef unsigned short uint16_t;
+typedef short int16_t;
+typedef unsigned int uint32_t;
+typedef int int32_t;
+typedef unsigned long long uint64_t;
+typedef long long int64_t;
+#else
+#include <stdint.h>
+#endif
+
+#include "outcomes.h"
+
+enum {
+	WIRE_MAX_FRAMES = 1024,       /* user frames of one stack */
+	WIRE_MAX_KERNEL_FRAMES = 127, /* the kernel's own default limit, perf_event_max_stack */
+	WIRE_STACK_COPY_BYTES = 16384,
+	WIRE_COMM_BYTES = 16, /* TASK_COMM_LEN, include/linux/sched.h */
+};
+
+/*
+ * Unwind tables. One table per ELF object; addresses in it are the object's own (ELF) addresses.
+ *
+ * All tables live in chunks of WIRE_CHUNK_BYTES. A place inside is a `wire_place`: the chunk's
+ * number in the high bits, the offset in units of 4 bytes in the low WIRE_PLACE_BITS bits.
+ * Text is cut into pages of 64 KiB. A page's block, wholly inside one chunk:
+ *
+ *     uint16_t first_row[WIRE_BUCKETS + 1]   bucket b: rows at addresses b*256 .. b*256+255 of the
+ *                                            page; row numbers within the block, ascending; the
+ *                                            last one is the number of rows
+ *     uint16_t padding
+ *     struct wire_row rows[]                 ascending; the first one has address 0, so that every
+ *                                            address of the page has a row at or before it
+ *
+ * A table's page directory is an array of places (uint32_t), also wholly inside one chunk; the
+ * place 0 stands for a page without rows (place 0 is never handed out).
+ */
+enum {
+	WIRE_CHUNK_BYTES = 512 * 1024,
+	WIRE_PLACE_BITS = 17, /* 2^17 * 4 = WIRE_CHUNK_BYTES */
+	WIRE_MAX_CHUNKS = 128,
+	WIRE_PAGE_SHIFT = 16,
+	WIRE_BUCKET_SHIFT = 8,
+	WIRE_BUCKETS = 256,
+	WIRE_BLOCK_HEADER_BYTES = (WIRE_BUCKETS + 2) * 2,
+	WIRE_MAX_TABLES = 8192,
+	WIRE_MAX_RULES = 65535,
+};
+
+/* From address_low on (until the next row) the frame is found by rules[rule]. */
+struct wire_row {
+	uint16_t address_low;
+	uint16_t rule; /* index into the rule dictionary; 0 is RULE_NONE */
+};
+
+enum wire_rule_kind {
+	RULE_NONE,   /* no CFI here */
+	RULE_SP,     /* CFA = rsp + cfa_offset */
+	RULE_BP,     /* CFA = rbp + cfa_offset */
+	RULE_PLT,    /* CFA = rsp + cfa_offset + (low 4 bits of pc >= steps ? 8 : 0) */
+	RULE_SIGNAL, /* rsp points to struct ucontext: registers from uc_mcontext */
+	RULE_DRAP,   /* CFA = *(rbp + cfa_offset), caller's rbp = *rbp */
+	RULE_END,    /* undefined return address: the outermost frame */
+	RULE_KIND_COUNT
+};
+
+/*
+ * How to get from a frame to its caller. The return address is at CFA - 8, except for RULE_SIGNAL.
+ *
+ * A run of pushes or pops is one row: bit i of `steps` says that at the row's address + 1 + i and
+ * beyond, the CFA offset is `step` bytes more (+8: a push went before, -8: a pop).
+ * bp_slot: the caller's rbp was saved at CFA - 8 * bp_slot; 0: it is still in rbp. For RULE_SP a
+ * slot that lies below the stack pointer (8 * bp_slot > the CFA offset) is not saved yet, or is
+ * restored already: rbp holds.
+ */
+struct wire_rule {
+	int32_t cfa_offset;
+	uint16_t steps; /* RULE_PLT: the threshold */
+	uint8_t bp_slot;
+	uint8_t kind_and_step; /* low 4 bits kind; bit 4: steps push; bit 5: steps pop */
+};
+
+enum { RULE_KIND_MASK = 0x0f, RULE_STEPS_PUSH = 0x10, RULE_STEPS_POP = 0x20 };
+
+/* tables[id]. page_count 0: no table (yet). */
+struct wire_table {
+	uint64_t first_page; /* ELF address >> WIRE_PAGE_SHIFT of directory entry 0 */
+	uint32_t directory;  /* place of the page directory */
+	uint32_t page_count;
+};
+
+/* One executable mapping of a process. ELF address = pc - bias. */
+struct wire_mapping {
+	uint64_t start, end;
+	uint64_t bias;
+	uint32_t table; /* index into tables; 0: none yet */
+	uint32_t flags; /* MAPPING_* */
+};
+
+enum {
+	MAPPING_NO_CFI = 1, /* anonymous or JIT code, or an object without CFI: frame pointers only */
+};
+
+enum {
+	WIRE_MAX_PROCESS_MAPPINGS = 4096,
+};
+
+/* processes[tgid]: which mappings (a run in the mappings array, ascending) hold for the process. */
+struct wire_process {
+	uint32_t first_mapping, mapping_count;
+	uint32_t generation; /* user space's count of changes, echoed in samples; never 0 */
+	uint32_t exec_pages; /* mm->exec_vm when first seen with this generation; 0: not seen yet */
+};
+
+/* targets[pid or tid]. */
+enum {
+	TARGET_WATCHED = 1,
+	TARGET_INHERIT = 2, /* children become targets too */
+	TARGET_AT_EXEC = 4, /* watched only once it has called exec */
+};
+
+/*
+ * A glob over a comm, as a bit-parallel automaton: bit i of a state set means that the first i
+ * pattern elements have matched. accepts[c] has bit i set when element i takes the byte c;
+ * stars has bit i set when element i is a star. Accepted when a bit of `final` is set at the end.
+ * Several patterns lie side by side, `initial` has one bit for each.
+ */
+struct wire_glob {
+	uint64_t accepts[256];
+	uint64_t stars, initial, final;
+};
+
+/* What to watch, set before loading. */
+struct wire_config {
+	uint64_t period_ns;   /* weight of one sample */
+	uint64_t start_ns;    /* CLOCK_MONOTONIC; samples before are ignored (--delay) */
+	uint32_t by_tid;      /* targets holds thread ids */
+	uint32_t everything;  /* no target set: the whole machine */
+	uint32_t filter_comm, filter_cgroup, filter_uid;
+	uint32_t uid;
+	uint32_t cgroup_level; /* depth of the cgroup below the root of the hierarchy */
+	uint32_t kernel_stacks;
+	uint32_t user_stacks;
+	uint32_t include_idle;
+	uint32_t max_frames;   /* user frames, 1..WIRE_MAX_FRAMES */
+	uint32_t own_tgid;     /* profd itself is left out with `everything` */
+	uint64_t cgroup_id;
+};
+
+enum wire_sample_flags {
+	SAMPLE_MAPPINGS_STALE = 1, /* executable memory changed since the process entry was made */
+	SAMPLE_KERNEL_MODE = 2,    /* the tick hit kernel code */
+	SAMPLE_SYSCALL = 4,        /* user registers are those of a system call's entry */
+	SAMPLE_KTHREAD = 8,
+	SAMPLE_NEXT_IS_EXACT = 16, /* `ip` is not a return address: look it up as it is */
+};
+
+/*
+ * One sample in the ring. Behind the header: kernel_count + user_count addresses (uint64_t, leaf
+ * first), then stack_bytes of user stack beginning at `sp`.
+ *
+ * Addresses are for looking up: kernel addresses as the kernel's unwinder gives them (return
+ * addresses, except the leaf); user addresses are already inside the instruction (pc - 1 for
+ * return addresses).
+ * When outcome is not WALK_COMPLETE, ip, sp and bp are the registers of the first frame that is
+ * not in the list, so that the same walker can go on from there.
+ */
+struct wire_sample {
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	uint64_t weight_ns;
+	uint32_t pid, tid, cpu;
+	uint32_t generation; /* of the process entry that was used; 0: none */
+	uint64_t ip, sp, bp;
+	uint16_t kernel_count, user_count;
+	uint8_t outcome; /* enum walk_outcome */
+	uint8_t flags;
+	uint16_t reserved;
+	uint32_t stack_bytes;
+	uint32_t reserved2;
+	char comm[WIRE_COMM_BYTES];
+};
+
+_Static_assert(sizeof(struct wire_row) == 4, "wire_row");
+_Static_assert(sizeof(struct wire_rule) == 8, "wire_rule");
+_Static_assert(sizeof(struct wire_table) == 16, "wire_table");
+_Static_assert(sizeof(struct wire_mapping) == 32, "wire_mapping");
+_Static_assert(sizeof(struct wire_process) == 16, "wire_process");
+_Static_assert(sizeof(struct wire_sample) == 88, "wire_sample");
+_Static_assert(WIRE_BLOCK_HEADER_BYTES % 4 == 0, "rows are aligned");
+_Static_assert(WIRE_CHUNK_BYTES == 4 << WIRE_PLACE_BITS, "places reach a whole chunk");

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One typed growable array.
+ *
+ *     ARRAY_OF(struct mapping) mappings = {};
+ *     struct mapping *m = array_push(&mappings);      zeroed element, NULL when out of memory
+ *     for (uint32_t i = 0; i < mappings.count; i++) use(&mappings.at[i]);
+ *     array_fini(&mappings);
+ *
+ * Pushing may move the elements: do not keep pointers into an array that still grows.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARRAY_OF(type)                                                                             \
+	struct {                                                                                   \
+		type *at;                                                                          \
+		uint32_t count, capacity;                                                          \
+	}
+
+/* Makes room for `need` elements. Returns false when out of memory or past 2^31 elements. */
+bool array_grow(void **at, uint32_t *capacity, size_t element_size, uint64_t need);
+
+#define array_reserve(array, need)                                                                 \
+	((uint64_t)(need) <= (array)->capacity ||                                                  \
+	 array_grow((void **)&(array)->at, &(array)->capacity, sizeof(*(array)->at), (need)))
+
+#define array_push(array)                                                                          \
+	(array_reserve((array), (uint64_t)(array)->count + 1)                                      \
+		 ? (__typeof__((array)->at))memset(&(array)->at[(array)->count++], 0,              \
+						   sizeof(*(array)->at))                           \
+		 : NULL)
+
+#define array_fini(array)                                                                          \
+	do {                                                                                       \
+		free((array)->at);                                                                 \
+		(array)->at = NULL;                                                                \
+		(array)->count = (array)->capacity = 0;                                            \
+	} while (0)

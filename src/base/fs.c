@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+
+int fs_read_fd(struct bytes *ret, int fd, size_t limit_bytes)
+{
+	size_t start = ret->size;
+	char chunk[16384];
+
+	for (;;) {
+		ssize_t size = read(fd, chunk, sizeof(chunk));
+
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size < 0)
+			return -errno;
+		if (size == 0)
+			return ret->failed ? -ENOMEM : 0;
+		if (ret->size - start + (size_t)size > limit_bytes)
+			return -EFBIG;
+		bytes_add(ret, chunk, (size_t)size);
+	}
+}
+
+int fs_read(struct bytes *ret, int dirfd, const char *path, size_t limit_bytes)
+{
+	cleanup(close) int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 ? -errno : fs_read_fd(ret, fd, limit_bytes);
+}
+
+int fs_read_at(int fd, void *ret, size_t size, off_t offset)
+{
+	char *at = ret;
+
+	while (size) {
+		ssize_t got = pread(fd, at, size, offset);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			return -ENODATA;
+		at += got;
+		offset += got;
+		size -= (size_t)got;
+	}
+	return 0;
+}
+
+int fs_write_all(int fd, const void *data, size_t size)
+{
+	const char *at = data;
+
+	while (size) {
+		ssize_t put = write(fd, at, size);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return -errno;
+		at += put;
+		size -= (size_t)put;
+	}
+	return 0;
+}
+
+/* Under sudo, what profd writes belongs to the person who typed the command. */
+static void give_to_invoking_user(int fd)
+{
+	const char *uid_text = getenv("SUDO_UID"), *gid_text = getenv("SUDO_GID");
+	uint64_t uid, gid;
+
+	if (geteuid() != 0 || !uid_text || !gid_text)
+		return;
+	if (parse_u64(&uid, uid_text, UINT32_MAX - 1) < 0 ||
+	    parse_u64(&gid, gid_text, UINT32_MAX - 1) < 0)
+		return;
+	/* A file system without owners is no reason to fail. */
+	if (fchown(fd, (uid_t)uid, (gid_t)gid) < 0)
+		return;
+}
+
+static int open_named_temp(struct fs_atomic *file, const char *folder)
+{
+	int fd;
+
+	if (asprintf(&file->temp, "%s/.profd-XXXXXX", folder) < 0) {
+		file->temp = NULL;
+		return -ENOMEM;
+	}
+	fd = mkostemp(file->temp, O_CLOEXEC);
+	if (fd < 0) {
+		fd = -errno;
+		free(file->temp);
+		file->temp = NULL;
+	}
+	return fd;
+}
+
+int fs_atomic_open(struct fs_atomic *file, const char *path, bool exclusive)
+{
+	cleanup(free) char *copy = NULL;
+	const char *folder;
+	struct stat st;
+	mode_t mask;
+
+	*file = (struct fs_atomic){ .fd = -1, .exclusive = exclusive };
+	if (strcmp(path, "-") == 0) {
+		file->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+		return file->fd < 0 ? -errno : 0;
+	}
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		file->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		return file->fd < 0 ? -errno : 0;
+	}
+	copy = strdup(path);
+	file->path = strdup(path);
+	if (!copy || !file->path) {
+		fs_atomic_abandon(file);
+		return -ENOMEM;
+	}
+	folder = dirname(copy);
+	file->fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+	if (file->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+		file->fd = open_named_temp(file, folder);
+	else if (file->fd < 0)
+		file->fd = -errno;
+	if (file->fd < 0) {
+		int r = file->fd;
+
+		file->fd = -1;
+		fs_atomic_abandon(file);
+		return r;
+	}
+	mask = umask(0);
+	umask(mask);
+	(void)fchmod(file->fd, 0666 & ~mask);
+	give_to_invoking_user(file->fd);
+	return 0;
+}
+
+/* Gives a nameless file a temporary name, since linkat cannot replace an existing file. */
+static int name_nameless(struct fs_atomic *file)
+{
+	char link[64], *slash = strrchr(file->path, '/');
+	int folder_size = slash ? (int)(slash - file->path) : 1;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", file->fd);
+	if (linkat(AT_FDCWD, link, AT_FDCWD, file->path, AT_SYMLINK_FOLLOW) == 0)
+		return 1; /* the name was free: done */
+	if (errno != EEXIST || file->exclusive)
+		return -errno;
+	for (unsigned attempt = 0; attempt < 100; attempt++) {
+		free(file->temp);
+		if (asprintf(&file->temp, "%.*s/.profd-%d-%u", folder_size ? folder_size : 1,
+			     slash ? (folder_size ? file->path : "/") : ".", (int)getpid(),
+			     attempt) < 0) {
+			file->temp = NULL;
+			return -ENOMEM;
+		}
+		if (linkat(AT_FDCWD, link, AT_FDCWD, file->temp, AT_SYMLINK_FOLLOW) == 0)
+			return 0;
+		if (errno != EEXIST)
+			break;
+	}
+	free(file->temp);
+	file->temp = NULL;
+	return -errno;
+}
+
+int fs_atomic_commit(struct fs_atomic *file)
+{
+	int r = 0;
+
+	if (file->fd < 0)
+		return -EBADF;
+	if (file->path && !file->temp) {
+		r = name_nameless(file);
+		if (r != 0)
+			goto end; /* an error, or already in place */
+	}
+	if (file->temp) {
+		if (file->exclusive ? link(file->temp, file->path) : rename(file->temp, file->path))
+			r = -errno;
+		if (r == 0 && !file->exclusive) {
+			free(file->temp);
+			file->temp = NULL;
+		}
+	}
+end:
+	if (file->fd >= 0 && close(file->fd) < 0 && r >= 0)
+		r = -errno; /* network file systems report a full disk here */
+	file->fd = -1;
+	fs_atomic_abandon(file);
+	return r < 0 ? r : 0;
+}
+
+void fs_atomic_abandon(struct fs_atomic *file)
+{
+	if (file->fd >= 0)
+		(void)close(file->fd);
+	if (file->temp)
+		(void)unlink(file->temp);
+	free(file->temp);
+	free(file->path);
+	*file = (struct fs_atomic)FS_ATOMIC_NULL;
+}

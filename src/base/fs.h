@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files: read within a limit, written whole or not at all. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/bytes.h"
+
+/*
+ * Reads a whole file, /proc files included, into *ret (appended).
+ * dirfd: as openat. limit_bytes: a larger file is -EFBIG. Returns 0 or a negative errno.
+ */
+int fs_read(struct bytes *ret, int dirfd, const char *path, size_t limit_bytes);
+/* The same from an open descriptor, from its current position. */
+int fs_read_fd(struct bytes *ret, int fd, size_t limit_bytes);
+/* Reads exactly `size` bytes at `offset`. Returns 0, -ENODATA when the file ends before, or -errno. */
+int fs_read_at(int fd, void *ret, size_t size, off_t offset);
+/* Writes everything. Returns 0 or a negative errno. */
+int fs_write_all(int fd, const void *data, size_t size);
+
+/*
+ * A file that appears whole or not at all: written to a hidden file beside it (no name at all where
+ * the file system has O_TMPFILE, so that even kill -9 leaves nothing), then put in place at once.
+ * Under sudo it belongs to the invoking user.
+ */
+struct fs_atomic {
+	int fd;       /* write here; -1 once committed or abandoned */
+	char *path;   /* final name; NULL when `fd` was opened directly (a pipe, a terminal) */
+	char *temp;   /* temporary name; NULL while nameless */
+	bool exclusive; /* never replace an existing file */
+};
+
+#define FS_ATOMIC_NULL { .fd = -1 }
+
+/*
+ * path: "-" is stdout; a name of something that is not a regular file (/dev/null, a pipe) is opened
+ * and written directly. exclusive: -EEXIST at commit when the name is taken by then.
+ * Returns 0 or a negative errno.
+ */
+int fs_atomic_open(struct fs_atomic *file, const char *path, bool exclusive);
+/* Makes the file visible under its name. Returns 0 or a negative errno (then nothing is visible). */
+int fs_atomic_commit(struct fs_atomic *file);
+/* Leaves nothing behind. Harmless after commit. */
+void fs_atomic_abandon(struct fs_atomic *file);

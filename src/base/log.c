@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum log_level shown = LOG_INFO;
+
+void log_set_level(enum log_level level)
+{
+	shown = level;
+}
+
+enum log_level log_get_level(void)
+{
+	return shown;
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+	char line[4096] = "profd: ";
+	size_t size = strlen(line);
+	va_list list;
+	int more;
+
+	if (level > shown)
+		return;
+	va_start(list, format);
+	more = vsnprintf(line + size, sizeof(line) - size - 1, format, list);
+	va_end(list);
+	if (more < 0)
+		return;
+	size += (size_t)more < sizeof(line) - size - 2 ? (size_t)more : sizeof(line) - size - 2;
+	for (size_t i = 0; i < size; i++)
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+			line[i] = '?';
+	line[size++] = '\n';
+	/* One write, so that lines of several processes do not mix. Nobody to tell if it fails. */
+	if (write(STDERR_FILENO, line, size) < 0)
+		return;
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/strtab.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct key {
+	const char *text;
+	size_t size;
+};
+
+static bool equal(const void *context, uint32_t id, const void *key_)
+{
+	const struct strtab *table = context;
+	const struct key *key = key_;
+	const char *text = strtab_get(table, id);
+
+	return strncmp(text, key->text, key->size) == 0 && text[key->size] == '\0';
+}
+
+int strtab_add(struct strtab *table, uint32_t *ret, const char *text, size_t size)
+{
+	struct key key = { text, strnlen(text, size) };
+	uint64_t hash = hash_bytes(text, key.size);
+	uint32_t id = hash_index_find(&table->index, hash, equal, table, &key);
+	uint32_t *offset;
+
+	if (id != HASH_ABSENT) {
+		*ret = id;
+		return 0;
+	}
+	if (!array_reserve(&table->bytes, (uint64_t)table->bytes.count + key.size + 1) ||
+	    !array_reserve(&table->offsets, (uint64_t)table->offsets.count + 1))
+		return -ENOMEM;
+	id = table->offsets.count;
+	if (hash_index_add(&table->index, hash, id) < 0)
+		return -ENOMEM;
+	offset = array_push(&table->offsets);
+	*offset = table->bytes.count;
+	memcpy(table->bytes.at + table->bytes.count, text, key.size);
+	table->bytes.at[table->bytes.count + key.size] = '\0';
+	table->bytes.count += (uint32_t)key.size + 1;
+	*ret = id;
+	return 0;
+}
+
+int strtab_add_str(struct strtab *table, uint32_t *ret, const char *text)
+{
+	return strtab_add(table, ret, text, strlen(text));
+}
+
+const char *strtab_get(const struct strtab *table, uint32_t id)
+{
+	return table->bytes.at + table->offsets.at[id];
+}
+
+int strtab_init(struct strtab *table)
+{
+	uint32_t empty;
+
+	*table = (struct strtab){};
+	return strtab_add(table, &empty, "", 0);
+}
+
+void strtab_fini(struct strtab *table)
+{
+	array_fini(&table->bytes);
+	array_fini(&table->offsets);
+	hash_index_fini(&table->index);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Strings as dense ids: equal strings have equal ids, and id 0 is the empty string. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "base/hash.h"
+
+struct strtab {
+	ARRAY_OF(char) bytes;       /* every string with its final NUL, one after another */
+	ARRAY_OF(uint32_t) offsets; /* id → offset in bytes */
+	struct hash_index index;
+};
+
+/* Returns 0 or -ENOMEM. */
+int strtab_init(struct strtab *table);
+void strtab_fini(struct strtab *table);
+/* Puts the id of the `size` bytes at `text` (cut at a NUL) into *ret. Returns 0 or -ENOMEM. */
+int strtab_add(struct strtab *table, uint32_t *ret, const char *text, size_t size);
+int strtab_add_str(struct strtab *table, uint32_t *ret, const char *text);
+/* Borrowed until the next add. */
+const char *strtab_get(const struct strtab *table, uint32_t id);

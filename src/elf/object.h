@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An ELF file that processes map: its identity, its loadable segments and an open descriptor.
+ *
+ * Everything is read with pread from the descriptor, never through a mapping of the file: a file
+ * that is truncated while it is read gives an error, not SIGBUS. All of a file is hostile input.
+ * The identity is what the opened file says of itself (fstat), never its build ID alone.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+
+struct object_identity {
+	uint64_t device, inode, size;
+	int64_t mtime_ns, ctime_ns;
+};
+
+/* A PT_LOAD program header (ELF gABI, "Program Header"). */
+struct object_segment {
+	uint64_t address, file_offset, file_size, memory_size;
+	bool executable;
+};
+
+enum { OBJECT_BUILD_ID_MAX = 64 };
+
+struct object {
+	uint32_t references;
+	uint32_t id;   /* dense, 1..n in order of discovery, for the life of the process */
+	int fd;        /* kept open: late naming survives unlink */
+	char *path;    /* as the target sees it, "[vdso]" for the vdso; for people */
+	char *root;    /* folder below which the target's paths lie ("" or "/proc/PID/root"), for
+			  finding separate debug files; may be dead by the time it is used */
+	struct object_identity identity;
+	uint16_t type; /* ET_EXEC, ET_DYN */
+	uint16_t machine;
+	uint8_t build_id[OBJECT_BUILD_ID_MAX];
+	uint32_t build_id_size; /* 0: none */
+	ARRAY_OF(struct object_segment) segments;
+};
+
+/* Positive results of object_open. */
+enum object_outcome {
+	OBJECT_NOT_ELF = 1,  /* not a 64-bit little-endian ELF program or library */
+	OBJECT_BROKEN,       /* ELF, but its headers contradict each other or the file's size */
+};
+
+/*
+ * Reads the headers of the file open as `fd`, which the object then owns (closed on every result).
+ * path: copied, see struct object; root: copied, may be NULL.
+ * Returns 0, an object_outcome, or a negative errno.
+ */
+int object_open(struct object **ret, int fd, const char *path, const char *root);
+/* The vdso of this very process as an object (memfd); the kernel maps the same into every one. */
+int object_open_vdso(struct object **ret);
+struct object *object_ref(struct object *object);
+void object_unref(struct object *object);
+DEFINE_CLEANUP(struct object, object_unref);
+
+/*
+ * The load bias of a mapping of this object: runtime address - ELF address.
+ * start: runtime address of the mapping, file_offset: its offset in the file.
+ * Returns 0, or -ENOENT when no segment covers the offset.
+ */
+int object_bias(const struct object *object, uint64_t *ret, uint64_t start, uint64_t file_offset);
+/* The executable segment that holds the ELF address, or NULL. */
+const struct object_segment *object_segment_of(const struct object *object, uint64_t address);
+/* Lower-case hex, NUL-terminated; "" when there is none. */
+void object_build_id_hex(const struct object *object, char ret[2 * OBJECT_BUILD_ID_MAX + 1]);

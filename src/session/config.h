@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a recording is asked to do: filled by the command line, immutable once started. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/array.h"
+#include "output/writer.h"
+
+struct config_output {
+	const char *path; /* "-" is stdout */
+	const struct writer *writer;
+};
+
+enum unwind_choice { UNWIND_AUTO, UNWIND_TABLE, UNWIND_FP, UNWIND_COPY };
+
+/* Which processes; see cli.md's words in profd(1). All texts are borrowed from the command line. */
+struct target {
+	ARRAY_OF(pid_t) pids;
+	ARRAY_OF(pid_t) tids;
+	bool everything;   /* -a, or only filters given */
+	bool children;     /* -s; always with a command */
+	const char *comm;  /* glob, NULL: any */
+	const char *cgroup; /* path, absolute or below the cgroup2 mount; NULL: any */
+	bool has_uid;
+	uid_t uid;
+	char **command;    /* argv of the program to start, NULL: none */
+};
+
+struct config {
+	struct target target;
+	ARRAY_OF(struct config_output) outputs; /* never empty once complete */
+	char *default_path;   /* owned: the generated output name, if any */
+	uint64_t duration_ns; /* 0: until told to stop or the targets end */
+	uint64_t delay_ns;
+	uint32_t frequency_hz; /* 0: use period_ns */
+	uint64_t period_ns;
+	enum unwind_choice unwind;
+	bool no_kernel, threads, idle, no_inline;
+	uint32_t max_depth; /* 1..1024 */
+	const char *summary_path; /* NULL: none; "-" is stdout */
+	bool quiet;
+};
+
+void config_init(struct config *config);
+void config_fini(struct config *config);
