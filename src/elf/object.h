@@ -50,7 +50,12 @@ enum object_outcome {
 };
 
 /*
- * Reads the headers of the file open as `fd`, which the object then owns (closed on every result).
+ * What the file open as `fd` is, by fstat. Returns 0, OBJECT_NOT_ELF when it is no regular file, or
+ * a negative errno.
+ */
+int object_identify(struct object_identity *ret, int fd);
+/*
+ * Reads the headers of the file open as `fd`, which the object then owns (closed on failure).
  * path: copied, see struct object; root: copied, may be NULL.
  * Returns 0, an object_outcome, or a negative errno.
  */
@@ -63,7 +68,8 @@ DEFINE_CLEANUP(struct object, object_unref);
 
 /*
  * The load bias of a mapping of this object: runtime address - ELF address.
- * start: runtime address of the mapping, file_offset: its offset in the file.
+ * start: runtime address of the mapping, file_offset: its offset in the file. Where the same page
+ * of the file begins two segments (lld puts headers and text so), the executable one is meant.
  * Returns 0, or -ENOENT when no segment covers the offset.
  */
 int object_bias(const struct object *object, uint64_t *ret, uint64_t start, uint64_t file_offset);
