@@ -23,12 +23,24 @@
 		uint32_t count, capacity;                                                          \
 	}
 
-/* Makes room for `need` elements. Returns false when out of memory or past 2^31 elements. */
-bool array_grow(void **at, uint32_t *capacity, size_t element_size, uint64_t need);
+/*
+ * Makes room for `need` elements in the block `at`, sets *capacity. Returns the block, moved or
+ * not, or NULL when out of memory or past 2^31 elements (then everything is as before).
+ */
+void *array_grow(void *at, uint32_t *capacity, size_t element_size, uint64_t need);
 
+/* True when there is room. The pointer goes through a void * value: it is never type-punned. */
 #define array_reserve(array, need)                                                                 \
-	((uint64_t)(need) <= (array)->capacity ||                                                  \
-	 array_grow((void **)&(array)->at, &(array)->capacity, sizeof(*(array)->at), (need)))
+	({                                                                                         \
+		uint64_t need_ = (need);                                                           \
+		void *grown_ = (array)->at;                                                        \
+		if (need_ > (array)->capacity)                                                     \
+			grown_ = array_grow(grown_, &(array)->capacity, sizeof(*(array)->at),      \
+					    need_);                                                \
+		if (grown_)                                                                        \
+			(array)->at = grown_;                                                      \
+		need_ <= (array)->capacity;                                                        \
+	})
 
 #define array_push(array)                                                                          \
 	(array_reserve((array), (uint64_t)(array)->count + 1)                                      \

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -25,18 +26,26 @@ int fs_read_fd(struct bytes *ret, int fd, size_t limit_bytes)
 		if (size < 0)
 			return -errno;
 		if (size == 0)
-			return ret->failed ? -ENOMEM : 0;
+			return 0;
 		if (ret->size - start + (size_t)size > limit_bytes)
 			return -EFBIG;
 		bytes_add(ret, chunk, (size_t)size);
+		if (ret->failed)
+			return -ENOMEM;
 	}
 }
 
 int fs_read(struct bytes *ret, int dirfd, const char *path, size_t limit_bytes)
 {
-	cleanup(close) int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* Not to wait for a writer, should the name be a pipe that somebody left there. */
+	cleanup(close) int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
 
-	return fd < 0 ? -errno : fs_read_fd(ret, fd, limit_bytes);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	return S_ISREG(st.st_mode) ? fs_read_fd(ret, fd, limit_bytes) : -EINVAL;
 }
 
 int fs_read_at(int fd, void *ret, size_t size, off_t offset)
@@ -68,6 +77,13 @@ int fs_write_all(int fd, const void *data, size_t size)
 
 		if (put < 0 && errno == EINTR)
 			continue;
+		if (put < 0 && errno == EAGAIN) {
+			/* Somebody who shares the pipe made it non-blocking. */
+			struct pollfd writable = { .fd = fd, .events = POLLOUT };
+
+			(void)poll(&writable, 1, -1);
+			continue;
+		}
 		if (put < 0)
 			return -errno;
 		at += put;
@@ -94,17 +110,20 @@ static void give_to_invoking_user(int fd)
 
 static int open_named_temp(struct fs_atomic *file, const char *folder)
 {
-	int fd;
+	int fd = -EEXIST;
 
-	if (asprintf(&file->temp, "%s/.profd-XXXXXX", folder) < 0) {
-		file->temp = NULL;
-		return -ENOMEM;
-	}
-	fd = mkostemp(file->temp, O_CLOEXEC);
-	if (fd < 0) {
-		fd = -errno;
-		free(file->temp);
-		file->temp = NULL;
+	/* Not mkostemp: open gives the file the mode that umask and default ACLs ask for. */
+	for (unsigned attempt = 0; attempt < 100 && fd == -EEXIST; attempt++) {
+		if (asprintf(&file->temp, "%s/.profd-%d-%u", folder, (int)getpid(), attempt) < 0) {
+			file->temp = NULL;
+			return -ENOMEM;
+		}
+		fd = open(file->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+		if (fd < 0) {
+			fd = -errno;
+			free(file->temp);
+			file->temp = NULL;
+		}
 	}
 	return fd;
 }
@@ -114,7 +133,6 @@ int fs_atomic_open(struct fs_atomic *file, const char *path, bool exclusive)
 	cleanup(free) char *copy = NULL;
 	const char *folder;
 	struct stat st;
-	mode_t mask;
 
 	*file = (struct fs_atomic){ .fd = -1, .exclusive = exclusive };
 	if (strcmp(path, "-") == 0) {
@@ -144,14 +162,14 @@ int fs_atomic_open(struct fs_atomic *file, const char *path, bool exclusive)
 		fs_atomic_abandon(file);
 		return r;
 	}
-	mask = umask(0);
-	umask(mask);
-	(void)fchmod(file->fd, 0666 & ~mask);
 	give_to_invoking_user(file->fd);
 	return 0;
 }
 
-/* Gives a nameless file a temporary name, since linkat cannot replace an existing file. */
+/*
+ * Gives a nameless file its name; or, when that is taken, a temporary one to be renamed, since
+ * linkat cannot replace an existing file. Returns 1: in place, 0: has a temporary name, or -errno.
+ */
 static int name_nameless(struct fs_atomic *file)
 {
 	char link[64], *slash = strrchr(file->path, '/');
@@ -180,29 +198,39 @@ static int name_nameless(struct fs_atomic *file)
 	return -errno;
 }
 
+/* Renames the temporary file. Exclusive: with whichever of two ways the file system has. */
+static int rename_temp(struct fs_atomic *file)
+{
+	if (!file->exclusive)
+		return rename(file->temp, file->path) < 0 ? -errno : 0;
+	if (renameat2(AT_FDCWD, file->temp, AT_FDCWD, file->path, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	if (link(file->temp, file->path) < 0)
+		return -errno;
+	(void)unlink(file->temp);
+	return 0;
+}
+
 int fs_atomic_commit(struct fs_atomic *file)
 {
 	int r = 0;
 
 	if (file->fd < 0)
 		return -EBADF;
-	if (file->path && !file->temp) {
+	if (file->path && !file->temp)
 		r = name_nameless(file);
-		if (r != 0)
-			goto end; /* an error, or already in place */
-	}
-	if (file->temp) {
-		if (file->exclusive ? link(file->temp, file->path) : rename(file->temp, file->path))
-			r = -errno;
-		if (r == 0 && !file->exclusive) {
+	/* Before the file is visible: network file systems report a full disk here. */
+	if (close(TAKE_FD(file->fd)) < 0 && r == 0)
+		r = -errno;
+	if (file->temp && r == 0) {
+		r = rename_temp(file);
+		if (r == 0) {
 			free(file->temp);
 			file->temp = NULL;
 		}
 	}
-end:
-	if (file->fd >= 0 && close(file->fd) < 0 && r >= 0)
-		r = -errno; /* network file systems report a full disk here */
-	file->fd = -1;
 	fs_atomic_abandon(file);
 	return r < 0 ? r : 0;
 }

@@ -10,7 +10,8 @@
 
 /*
  * Reads a whole file, /proc files included, into *ret (appended).
- * dirfd: as openat. limit_bytes: a larger file is -EFBIG. Returns 0 or a negative errno.
+ * dirfd: as openat. limit_bytes: a larger file is -EFBIG. Returns 0 or a negative errno, -EINVAL
+ * for what is not a regular file: names found beside targets may be pipes and devices.
  */
 int fs_read(struct bytes *ret, int dirfd, const char *path, size_t limit_bytes);
 /* The same from an open descriptor, from its current position. */
@@ -26,13 +27,16 @@ int fs_write_all(int fd, const void *data, size_t size);
  * Under sudo it belongs to the invoking user.
  */
 struct fs_atomic {
-	int fd;       /* write here; -1 once committed or abandoned */
-	char *path;   /* final name; NULL when `fd` was opened directly (a pipe, a terminal) */
-	char *temp;   /* temporary name; NULL while nameless */
+	int fd;		/* write here; -1 once committed or abandoned */
+	char *path;	/* final name; NULL when `fd` was opened directly (a pipe, a terminal) */
+	char *temp;	/* temporary name; NULL while nameless */
 	bool exclusive; /* never replace an existing file */
 };
 
-#define FS_ATOMIC_NULL { .fd = -1 }
+#define FS_ATOMIC_NULL                                                                             \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
 
 /*
  * path: "-" is stdout; a name of something that is not a regular file (/dev/null, a pipe) is opened

@@ -18,9 +18,15 @@ static uint64_t mix(uint64_t a, uint64_t b)
 #define K1 0x6a09e667f3bcc909ULL
 #define K2 0xbb67ae8584caa73bULL
 
+/*
+ * Xor-shifts and odd multiplications can be undone, so different values have different hashes:
+ * an index of numbers needs no `equal`.
+ */
 uint64_t hash_u64(uint64_t value)
 {
-	return mix(value ^ K1, K0);
+	value = (value ^ value >> 32) * K0;
+	value = (value ^ value >> 29) * K2;
+	return value ^ value >> 32;
 }
 
 uint64_t hash_pair(uint64_t a, uint64_t b)

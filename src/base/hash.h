@@ -37,5 +37,6 @@ void hash_index_fini(struct hash_index *index);
 
 /* A well-mixed, non-cryptographic hash. The same bytes give the same hash in every run. */
 uint64_t hash_bytes(const void *bytes, size_t size);
+/* Different values have different hashes. */
 uint64_t hash_u64(uint64_t value);
 uint64_t hash_pair(uint64_t a, uint64_t b);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 static enum log_level shown = LOG_INFO;
 
 void log_set_level(enum log_level level)
@@ -16,6 +18,22 @@ void log_set_level(enum log_level level)
 enum log_level log_get_level(void)
 {
 	return shown;
+}
+
+/* C1 controls (0x80..0x9f, in UTF-8 or as single bytes) are escape codes to some terminals too. */
+static void silence_controls(char *line, size_t size)
+{
+	size_t length;
+
+	for (size_t i = 0; i < size; i += length) {
+		uint32_t point = 0;
+
+		length = utf8_next(&point, line + i, size - i);
+		if (length && point >= 0x20 && !(point >= 0x7f && point < 0xa0))
+			continue;
+		length += !length;
+		memset(line + i, '?', length);
+	}
 }
 
 void log_write(enum log_level level, const char *format, ...)
@@ -33,9 +51,7 @@ void log_write(enum log_level level, const char *format, ...)
 	if (more < 0)
 		return;
 	size += (size_t)more < sizeof(line) - size - 2 ? (size_t)more : sizeof(line) - size - 2;
-	for (size_t i = 0; i < size; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = '?';
+	silence_controls(line, size);
 	line[size++] = '\n';
 	/* One write, so that lines of several processes do not mix. Nobody to tell if it fails. */
 	if (write(STDERR_FILENO, line, size) < 0)
