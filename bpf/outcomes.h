@@ -37,7 +37,6 @@ enum walk_outcome {
 	COUNTER(FRAMES, "user frames walked")                                                      \
 	COUNTER(SENT, "samples handed over")                                                       \
 	COUNTER(DROPPED, "samples dropped: ring full")                                             \
-	COUNTER(NESTED, "samples dropped: another walk was under way on the CPU")                  \
 	COUNTER(COPIES, "samples that carry a piece of stack")                                     \
 	COUNTER(RUN_NS, "nanoseconds spent in the program, all ticks")                             \
 	COUNTER(SAMPLE_NS, "nanoseconds spent in the program, ticks that became samples")

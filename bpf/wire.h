@@ -118,7 +118,9 @@ enum {
 struct wire_process {
 	uint32_t first_mapping, mapping_count;
 	uint32_t generation; /* user space's count of changes, echoed in samples; never 0 */
-	uint32_t exec_pages; /* mm->exec_vm when first seen with this generation; 0: not seen yet */
+	/* Filled in by the first sample of this generation, to notice what changed since: */
+	uint32_t exec_pages; /* mm->exec_vm; 0: not seen yet */
+	uint64_t mm;         /* address of the mm_struct, a mere cookie */
 };
 
 /* targets[pid or tid]. */
@@ -142,7 +144,6 @@ struct wire_glob {
 /* What to watch, set before loading. */
 struct wire_config {
 	uint64_t period_ns;   /* weight of one sample */
-	uint64_t start_ns;    /* CLOCK_MONOTONIC; samples before are ignored (--delay) */
 	uint32_t by_tid;      /* targets holds thread ids */
 	uint32_t everything;  /* no target set: the whole machine */
 	uint32_t filter_comm, filter_cgroup, filter_uid;
@@ -172,7 +173,8 @@ enum wire_sample_flags {
  * addresses, except the leaf); user addresses are already inside the instruction (pc - 1 for
  * return addresses).
  * When outcome is not WALK_COMPLETE, ip, sp and bp are the registers of the first frame that is
- * not in the list, so that the same walker can go on from there.
+ * not in the list, so that the same walker can go on from there. With SAMPLE_MAPPINGS_STALE they
+ * are those of the leaf, so that it can begin anew.
  */
 struct wire_sample {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
@@ -193,7 +195,7 @@ _Static_assert(sizeof(struct wire_row) == 4, "wire_row");
 _Static_assert(sizeof(struct wire_rule) == 8, "wire_rule");
 _Static_assert(sizeof(struct wire_table) == 16, "wire_table");
 _Static_assert(sizeof(struct wire_mapping) == 32, "wire_mapping");
-_Static_assert(sizeof(struct wire_process) == 16, "wire_process");
+_Static_assert(sizeof(struct wire_process) == 24, "wire_process");
 _Static_assert(sizeof(struct wire_sample) == 88, "wire_sample");
 _Static_assert(WIRE_BLOCK_HEADER_BYTES % 4 == 0, "rows are aligned");
 _Static_assert(WIRE_CHUNK_BYTES == 4 << WIRE_PLACE_BITS, "places reach a whole chunk");

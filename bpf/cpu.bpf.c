@@ -1,0 +1,561 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * On-CPU samples: each timer tick of a watched task becomes one record with its kernel stack and
+ * its user stack, walked here from unwind tables.
+ *
+ * The order is: count the tick, find out whether the task is watched, only then walk. What the walk
+ * cannot know yet (a process, a table) goes into the record as registers and a piece of stack, so
+ * that user space can finish it. fork, exec and exit keep the set of watched processes right
+ * without waiting for user space.
+ */
+#include <linux/bpf.h>
+#include <linux/bpf_perf_event.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "kernel.h"
+#include "table.h"
+#include "wire.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile struct wire_config config;
+
+/* Sizes that depend on the target are set by user space before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} samples SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, uint32_t);
+	__type(value, uint32_t);
+} targets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, uint32_t);
+	__type(value, struct wire_process);
+} processes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, uint32_t);
+	__type(value, struct wire_mapping);
+} mappings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WIRE_MAX_TABLES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, uint32_t);
+	__type(value, struct wire_table);
+} tables SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WIRE_MAX_RULES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, uint32_t);
+	__type(value, struct wire_rule);
+} rules SEC(".maps");
+
+struct chunk_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(uint32_t));
+	__uint(value_size, WIRE_CHUNK_BYTES);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, WIRE_MAX_CHUNKS);
+	__type(key, uint32_t);
+	__array(values, struct chunk_map);
+} chunks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNT_COUNTERS);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct wire_glob);
+} comm_filter SEC(".maps");
+
+/*
+ * Where a sample is put together, one per CPU: a record in the form in which it is sent. Too large
+ * for the BPF stack, and (with 1024 frames and 16 KiB of stack) for a reservation in the ring.
+ */
+enum {
+	MAX_ADDRESSES = WIRE_MAX_KERNEL_FRAMES + 1 + WIRE_MAX_FRAMES,
+	PAYLOAD_BYTES = MAX_ADDRESSES * 8 + WIRE_STACK_COPY_BYTES,
+};
+
+struct scratch {
+	struct wire_sample sample;
+	uint64_t payload[PAYLOAD_BYTES / 8];
+	/* Not sent: where the walk stands. */
+	uint64_t ip, sp, bp;
+	uint32_t exact, first, count, limit;
+	uint32_t first_mapping, mapping_count;
+	uint32_t last_mapping; /* index of the mapping of the frame before; most frames share it */
+	uint32_t outcome;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+_Static_assert(sizeof(struct scratch) <= 32 * 1024, "the kernel's limit for a per-CPU value");
+
+static __always_inline void count_add(uint32_t counter, uint64_t amount)
+{
+	uint64_t *value = bpf_map_lookup_elem(&counters, &counter);
+
+	if (value)
+		*value += amount;
+}
+
+/* ---- the walker's host: memory and tables ---- */
+
+static __always_inline int walk_read(uint64_t *ret, uint64_t address, void *memory)
+{
+	(void)memory;
+	return bpf_probe_read_user(ret, sizeof(*ret), (const void *)address) < 0 ? -1 : 0;
+}
+
+static __always_inline const struct wire_rule *walk_rule(uint32_t rule)
+{
+	return bpf_map_lookup_elem(&rules, &rule);
+}
+
+static __always_inline const unsigned char *chunk_at(uint32_t place)
+{
+	uint32_t number = table_place_chunk(place), zero = 0;
+	void *inner = bpf_map_lookup_elem(&chunks, &number);
+
+	return inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
+}
+
+/*
+ * A global function: it is verified once by itself, which keeps the walk within the verifier's
+ * limit of instructions.
+ */
+__attribute__((noinline)) uint64_t find_rule(uint32_t table_id, uint64_t address)
+{
+	struct wire_table *table = bpf_map_lookup_elem(&tables, &table_id);
+	uint64_t page = address >> WIRE_PAGE_SHIFT;
+	const unsigned char *chunk;
+	uint32_t place;
+
+	if (!table || !table->page_count)
+		return WALK_FIND_NO_TABLE;
+	if (page < table->first_page || page - table->first_page >= table->page_count)
+		return WALK_FIND_NO_ROW;
+	place = table->directory + (uint32_t)(page - table->first_page);
+	chunk = chunk_at(place);
+	if (!chunk)
+		return WALK_FIND_NO_TABLE;
+	place = table_load_u32(chunk, WIRE_CHUNK_BYTES, table_place_offset(place));
+	if (!place)
+		return WALK_FIND_NO_ROW;
+	chunk = chunk_at(place);
+	if (!chunk)
+		return WALK_FIND_NO_TABLE;
+	return table_block_search(chunk, WIRE_CHUNK_BYTES, table_place_offset(place),
+				  (uint16_t)address);
+}
+
+static __always_inline uint64_t walk_find_rule(uint32_t table, uint64_t address)
+{
+	return find_rule(table, address);
+}
+
+#include "walk.h"
+
+#define NO_MAPPING 0xffffffffU
+
+/* The index of the mapping that holds the address, or NO_MAPPING. */
+__attribute__((noinline)) uint32_t find_mapping(uint32_t first, uint32_t count, uint64_t address)
+{
+	uint32_t low = first, high = first + count;
+	struct wire_mapping *mapping;
+
+	for (int i = 0; i < 13 && low < high; i++) {
+		uint32_t middle = (low + high) / 2;
+
+		mapping = bpf_map_lookup_elem(&mappings, &middle);
+		if (!mapping)
+			return NO_MAPPING;
+		if (mapping->start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == first)
+		return NO_MAPPING;
+	low--;
+	mapping = bpf_map_lookup_elem(&mappings, &low);
+	return mapping && address < mapping->end ? low : NO_MAPPING;
+}
+
+/* ---- the walk ---- */
+
+static int walk_frame(uint32_t index, void *context)
+{
+	struct walk_registers r;
+	struct wire_mapping *mapping;
+	struct scratch *s;
+	uint64_t address;
+	uint32_t zero = 0, at;
+	int outcome;
+
+	(void)index;
+	(void)context;
+	s = bpf_map_lookup_elem(&scratches, &zero);
+	if (!s)
+		return 1;
+	r = (struct walk_registers){ s->ip, s->sp, s->bp, s->exact, s->first };
+	address = walk_lookup_address(&r);
+	at = s->count;
+	if (at >= s->limit || at >= MAX_ADDRESSES) {
+		s->outcome = WALK_TOO_DEEP;
+		return 1;
+	}
+	mapping = bpf_map_lookup_elem(&mappings, &s->last_mapping);
+	if (!mapping || address < mapping->start || address >= mapping->end) {
+		uint32_t found = find_mapping(s->first_mapping, s->mapping_count, address);
+
+		mapping = bpf_map_lookup_elem(&mappings, &found);
+		if (!mapping) {
+			s->outcome = WALK_NO_MAPPING;
+			return 1;
+		}
+		s->last_mapping = found;
+	}
+	outcome = walk_step(&r, mapping, NULL);
+	if (outcome != WALK_OUTCOME_COUNT && outcome != WALK_COMPLETE) {
+		s->outcome = outcome;
+		return 1;
+	}
+	s->payload[at] = address;
+	s->count = at + 1;
+	if (outcome == WALK_COMPLETE) {
+		s->outcome = WALK_COMPLETE;
+		return 1;
+	}
+	s->ip = r.ip;
+	s->sp = r.sp;
+	s->bp = r.bp;
+	s->exact = r.exact;
+	s->first = 0;
+	return 0;
+}
+
+/*
+ * Copies user stack from s->sample.sp on behind the addresses, page by page, because one page that is not
+ * present would fail the whole read. Returns the number of bytes.
+ */
+static __always_inline uint32_t copy_stack(struct scratch *s, uint32_t payload_offset)
+{
+	uint32_t copied = 0;
+	uint64_t from = s->sample.sp;
+	char *payload = (char *)s->payload;
+
+	for (int i = 0; i < 5; i++) {
+		uint32_t size = 4096 - (from & 4095), at = payload_offset + copied;
+
+		if (copied + size > WIRE_STACK_COPY_BYTES)
+			size = WIRE_STACK_COPY_BYTES - copied;
+		if (size == 0 || size > 4096 || at > PAYLOAD_BYTES - 4096)
+			break;
+		if (bpf_probe_read_user(payload + at, size, (const void *)from) < 0)
+			break;
+		copied += size;
+		from += size;
+	}
+	return copied;
+}
+
+/* ---- who is watched ---- */
+
+static __always_inline int comm_matches(const struct wire_glob *glob, const char comm[16])
+{
+	uint64_t state = glob->initial;
+
+	/* A star also stands for nothing: it hands its state on at once. */
+	state |= (state & glob->stars) << 1;
+	for (int i = 0; i < WIRE_COMM_BYTES; i++) {
+		unsigned char c = comm[i];
+
+		if (c == 0)
+			break;
+		state = (state & glob->accepts[c]) << 1 | (state & glob->stars);
+		state |= (state & glob->stars) << 1;
+	}
+	return (state & glob->final) != 0;
+}
+
+static __always_inline int is_watched(struct task_struct *task, uint32_t tgid, uint32_t tid)
+{
+	if (!config.everything) {
+		uint32_t key = config.by_tid ? tid : tgid;
+		uint32_t *flags = bpf_map_lookup_elem(&targets, &key);
+
+		if (!flags || !(*flags & TARGET_WATCHED))
+			return 0;
+	} else if (tgid == config.own_tgid) {
+		return 0;
+	}
+	if (config.filter_uid && (uint32_t)bpf_get_current_uid_gid() != config.uid)
+		return 0;
+	if (config.filter_cgroup &&
+	    bpf_get_current_ancestor_cgroup_id(config.cgroup_level) != config.cgroup_id)
+		return 0;
+	if (config.filter_comm) {
+		struct task_struct *leader = task->group_leader;
+		uint32_t zero = 0;
+		struct wire_glob *glob = bpf_map_lookup_elem(&comm_filter, &zero);
+		char comm[WIRE_COMM_BYTES] = {};
+
+		if (!glob)
+			return 0;
+		bpf_get_current_comm(comm, sizeof(comm));
+		if (!comm_matches(glob, comm)) {
+			bpf_probe_read_kernel(comm, sizeof(comm), leader->comm);
+			if (!comm_matches(glob, comm))
+				return 0;
+		}
+	}
+	return 1;
+}
+
+/* ---- the sample ---- */
+
+/* Fills in the user registers at which the walk begins. Returns 0 when there are none. */
+static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
+					  struct task_struct *task, struct scratch *s)
+{
+	struct pt_regs___kernel *saved;
+	uint64_t cs, entered_by;
+
+	saved = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
+	if (!saved)
+		return 0;
+	cs = saved->cs;
+	if (ctx->regs.cs & 3) {
+		cs = ctx->regs.cs;
+		s->ip = ctx->regs.rip;
+		s->sp = ctx->regs.rsp;
+		s->bp = ctx->regs.rbp;
+		s->exact = 1;
+	} else {
+		s->ip = saved->ip;
+		s->sp = saved->sp;
+		s->bp = saved->bp;
+		/* After a system call ip is behind the instruction, maybe past the function's end. */
+		entered_by = saved->orig_ax;
+		s->exact = (int64_t)entered_by < 0;
+	}
+	if (cs == 0x23) { /* __USER32_CS: other registers, other tables */
+		s->outcome = WALK_COMPAT;
+		return 0;
+	}
+	return 1;
+}
+
+static __always_inline void walk_user(struct task_struct *task, struct scratch *s, uint32_t tgid)
+{
+	struct wire_process *process = bpf_map_lookup_elem(&processes, &tgid);
+	uint64_t mm = (uint64_t)task->mm;
+	uint32_t exec_pages = (uint32_t)task->mm->exec_vm;
+
+	/* In the middle of exec the old stack is gone and the registers are still the old ones. */
+	if (BPF_CORE_READ_BITFIELD_PROBED(task, in_execve) && (!process || process->mm != mm))
+		return;
+	s->first = 1;
+	s->last_mapping = NO_MAPPING;
+	s->outcome = WALK_NO_PROCESS;
+	if (!process)
+		return;
+	s->sample.generation = process->generation;
+	s->first_mapping = process->first_mapping;
+	s->mapping_count = process->mapping_count;
+	if (!process->exec_pages) {
+		process->exec_pages = exec_pages;
+		process->mm = mm;
+	} else if (process->exec_pages != exec_pages || process->mm != mm) {
+		s->sample.flags |= SAMPLE_MAPPINGS_STALE;
+	}
+	s->outcome = WALK_TOO_DEEP;
+	bpf_loop(WIRE_MAX_FRAMES + 1, walk_frame, NULL, 0);
+}
+
+static __always_inline uint32_t kernel_stack(struct bpf_perf_event_data *ctx, struct scratch *s)
+{
+	long size;
+
+	if (!config.kernel_stacks)
+		return 0;
+	size = bpf_get_stack(ctx, s->payload, WIRE_MAX_KERNEL_FRAMES * 8, 0);
+	return size > 0 ? (uint32_t)size / 8 : 0;
+}
+
+static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct task_struct *task,
+					uint32_t tgid, uint32_t tid, uint64_t now)
+{
+	uint32_t zero = 0, kernel_count = 0, addresses, size, exact = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
+
+	if (!s)
+		return;
+	__builtin_memset(&s->sample, 0, sizeof(s->sample));
+	s->sample.time_ns = now;
+	s->sample.weight_ns = config.period_ns;
+	s->sample.pid = tgid;
+	s->sample.tid = tid;
+	s->sample.cpu = bpf_get_smp_processor_id();
+	bpf_get_current_comm(s->sample.comm, sizeof(s->sample.comm));
+	s->outcome = WALK_NO_USER_STACK;
+	s->ip = s->sp = s->bp = 0;
+	s->exact = 1;
+	if (!(ctx->regs.cs & 3)) {
+		s->sample.flags |= SAMPLE_KERNEL_MODE;
+		kernel_count = kernel_stack(ctx, s);
+		if (kernel_count > WIRE_MAX_KERNEL_FRAMES)
+			kernel_count = WIRE_MAX_KERNEL_FRAMES;
+	}
+	s->count = kernel_count;
+	s->limit = kernel_count + config.max_frames;
+	if (task->flags & PF_KTHREAD)
+		s->sample.flags |= SAMPLE_KTHREAD;
+	else if (task->mm && config.user_stacks && user_registers(ctx, task, s)) {
+		s->sample.ip = s->ip;
+		s->sample.sp = s->sp;
+		s->sample.bp = s->bp;
+		exact = s->exact;
+		walk_user(task, s, tgid);
+		count_add(COUNT_WALKS, 1);
+		count_add(COUNT_FRAMES, s->count - kernel_count);
+	}
+	addresses = s->count;
+	if (addresses > MAX_ADDRESSES)
+		addresses = MAX_ADDRESSES;
+	s->sample.kernel_count = kernel_count;
+	s->sample.user_count = addresses - kernel_count;
+	s->sample.outcome = s->outcome;
+	if (!(s->sample.flags & SAMPLE_MAPPINGS_STALE)) {
+		s->sample.ip = s->ip;
+		s->sample.sp = s->sp;
+		s->sample.bp = s->bp;
+		exact = s->exact;
+	}
+	if (exact)
+		s->sample.flags |= SAMPLE_NEXT_IS_EXACT;
+	size = addresses * 8;
+	if (s->sample.flags & SAMPLE_MAPPINGS_STALE || s->outcome == WALK_NO_PROCESS ||
+	    s->outcome == WALK_NO_MAPPING || s->outcome == WALK_NO_TABLE) {
+		s->sample.stack_bytes = copy_stack(s, size);
+		size += s->sample.stack_bytes;
+		count_add(COUNT_COPIES, 1);
+	}
+	if (size > PAYLOAD_BYTES)
+		return;
+	if (bpf_ringbuf_output(&samples, &s->sample, sizeof(s->sample) + size, BPF_RB_NO_WAKEUP) < 0)
+		count_add(COUNT_DROPPED, 1);
+	else
+		count_add(COUNT_SENT, 1);
+}
+
+SEC("perf_event")
+int cpu_tick(struct bpf_perf_event_data *ctx)
+{
+	uint64_t begin = bpf_ktime_get_ns(), spent, id = bpf_get_current_pid_tgid();
+	struct task_struct *task = bpf_get_current_task_btf();
+	uint32_t tgid = id >> 32, tid = (uint32_t)id;
+
+	count_add(COUNT_TICKS, 1);
+	if (tid == 0 && !config.include_idle) {
+		count_add(COUNT_IDLE, 1);
+		count_add(COUNT_RUN_NS, bpf_ktime_get_ns() - begin);
+		return 0;
+	}
+	if (!is_watched(task, tgid, tid)) {
+		count_add(COUNT_FILTERED, 1);
+		count_add(COUNT_RUN_NS, bpf_ktime_get_ns() - begin);
+		return 0;
+	}
+	take_sample(ctx, task, tgid, tid, begin);
+	spent = bpf_ktime_get_ns() - begin;
+	count_add(COUNT_RUN_NS, spent);
+	count_add(COUNT_SAMPLE_NS, spent);
+	return 0;
+}
+
+/* ---- fork, exec, exit ---- */
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	uint32_t parent_tgid = parent->tgid, child_tgid = child->tgid, *flags, inherited;
+
+	if (parent_tgid == child_tgid)
+		return 0; /* a thread: its process is watched already */
+	flags = bpf_map_lookup_elem(&targets, &parent_tgid);
+	if (!flags || !(*flags & TARGET_INHERIT) || !(*flags & TARGET_WATCHED))
+		return 0;
+	inherited = *flags;
+	bpf_map_update_elem(&targets, &child_tgid, &inherited, BPF_ANY);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+	uint32_t tgid = task->tgid, *flags;
+
+	bpf_map_delete_elem(&processes, &tgid);
+	flags = bpf_map_lookup_elem(&targets, &tgid);
+	if (flags && *flags & TARGET_AT_EXEC)
+		*flags = (*flags & ~TARGET_AT_EXEC) | TARGET_WATCHED;
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	uint32_t tgid = task->tgid;
+
+	if (task->signal->live.counter == 0)
+		bpf_map_delete_elem(&processes, &tgid);
+	return 0;
+}
+
+/* Not at exit: giving the memory back afterwards is CPU time of the task, too. */
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(on_free, struct task_struct *task)
+{
+	uint32_t key = config.by_tid ? task->pid : task->tgid;
+
+	if (config.by_tid || task->pid == task->tgid)
+		bpf_map_delete_elem(&targets, &key);
+	return 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The few kernel structures and fields that are read, relocated to the running kernel when the
+ * program is loaded (CO-RE), so that no generated vmlinux.h is needed to build.
+ */
+#pragma once
+
+#define KERNEL_STRUCT __attribute__((preserve_access_index))
+
+#define PF_EXITING 0x00000004 /* include/linux/sched.h */
+#define PF_KTHREAD 0x00200000
+
+struct mm_struct {
+	unsigned long exec_vm; /* pages of executable mappings, include/linux/mm_types.h */
+} KERNEL_STRUCT;
+
+typedef struct {
+	int counter;
+} atomic_t___profd;
+
+struct signal_struct {
+	atomic_t___profd live; /* threads that have not begun to exit, include/linux/sched/signal.h */
+} KERNEL_STRUCT;
+
+struct task_struct {
+	unsigned int flags;
+	int pid, tgid;
+	struct mm_struct *mm;
+	struct task_struct *group_leader;
+	struct signal_struct *signal;
+	char comm[16];
+	unsigned in_execve : 1;
+} KERNEL_STRUCT;
+
+/* User registers as the kernel saves them on entry, arch/x86/include/asm/ptrace.h. */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs___kernel {
+	unsigned long bp, orig_ax, ip, cs, sp;
+} KERNEL_STRUCT;
+#else
+#error "kernel.h: registers of this architecture are not described yet"
+#endif

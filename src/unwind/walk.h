@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The walker of the kernel half (bpf/walk.h), compiled for user space: finishes walks that the
+ * kernel half had to leave, from the registers and the piece of stack in the sample.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "bpf/wire.h"
+#include "unwind/table_store.h"
+
+struct walk_input {
+	const struct table_store *store;
+	const struct wire_mapping *mappings; /* ascending, of the process at the moment */
+	uint32_t mapping_count;
+	uint64_t ip, sp, bp; /* registers of the first frame */
+	bool exact;          /* ip is that frame's own address, not a return address */
+	bool leaf;           /* no frame was walked before it */
+	const unsigned char *stack; /* the memory from stack_address on */
+	uint64_t stack_address;
+	uint32_t stack_bytes;
+};
+
+/*
+ * Walks until the end or until something is missing.
+ * addresses: room for `limit` look-up addresses, leaf first; *count: how many there are. Unless
+ * complete or too deep, the last one is that of the frame whose caller could not be found.
+ * missing: when the result is WALK_NO_TABLE, the address that needs one; may be NULL.
+ * Returns why the walk ended; never WALK_OUTCOME_COUNT.
+ */
+enum walk_outcome walk_run(const struct walk_input *input, uint64_t *addresses, uint32_t limit,
+			   uint32_t *count, uint64_t *missing);
+
+/* The mapping that holds the address, or NULL. mappings: ascending. */
+const struct wire_mapping *walk_mapping(const struct wire_mapping *mappings, uint32_t count,
+					uint64_t address);
