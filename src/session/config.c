@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/config.h"
+
+void config_init(struct config *config)
+{
+	*config = (struct config){
+		.frequency_hz = 99, /* not 100: no lock step with timers of round rates */
+		.unwind = UNWIND_AUTO,
+		.max_depth = 1024,
+	};
+}
+
+void config_fini(struct config *config)
+{
+	array_fini(&config->target.pids);
+	array_fini(&config->target.tids);
+	array_fini(&config->outputs);
+	free(config->default_path);
+	config->default_path = NULL;
+}
