@@ -113,7 +113,10 @@ int profile_new(struct profile **ret);
 void profile_free(struct profile *profile);
 DEFINE_CLEANUP(struct profile, profile_free);
 
-/* All of these return 0 or -ENOMEM; *ret is the id of the new or the equal one. */
+/*
+ * All of these return 0, -ENOMEM, or -EINVAL (an id that does not exist, a frozen profile, a type
+ * too many or after the first sample); *ret is the id of the new or the equal one.
+ */
 int profile_string(struct profile *profile, uint32_t *ret, const char *text);
 int profile_type_add(struct profile *profile, uint32_t *ret, const char *name, const char *unit);
 /* Equal: same start, limit, file_offset, file and build_id. */
@@ -134,7 +137,11 @@ int profile_labels_add(struct profile *profile, uint32_t *ret, const struct prof
 int profile_sample_add(struct profile *profile, uint32_t stack, uint32_t labels,
 		       const int64_t *values);
 int profile_comment_add(struct profile *profile, const char *text);
-/* See the head of this file. Gives unnamed locations a name of their module and address. */
+/*
+ * See the head of this file. Gives unnamed locations a name of their module and address, drops what
+ * no sample uses, and sorts: mapping 0 is the main binary (see freeze.c), label sets by key, stacks
+ * from their root. All ids change. Returns 0 or -ENOMEM (then the profile is only good to free).
+ */
 int profile_freeze(struct profile *profile);
 
 static inline const char *profile_text(const struct profile *profile, uint32_t id)
@@ -146,3 +153,13 @@ const struct profile_label *profile_label_find(const struct profile *profile, ui
 					       const char *key);
 int64_t profile_value(const struct profile *profile, uint32_t sample, uint32_t type);
 int64_t profile_total(const struct profile *profile, uint32_t type);
+
+/* Sums of values stay at the end of their range instead of wrapping: files can hold anything. */
+static inline int64_t profile_sum(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return a < 0 ? INT64_MIN : INT64_MAX;
+	return sum;
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "output/escape.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+uint32_t utf8_next(const char **at)
+{
+	const unsigned char *s = (const unsigned char *)*at;
+	unsigned more = s[0] >= 0xf0 ? 3 : s[0] >= 0xe0 ? 2 : 1;
+	static const uint32_t smallest[] = { 0, 0x80, 0x800, 0x10000 };
+	uint32_t c;
+
+	if (s[0] < 0x80) {
+		*at += s[0] != 0;
+		return s[0];
+	}
+	*at += 1;
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return UTF8_INVALID;
+	c = s[0] & (0x3fU >> more);
+	for (unsigned i = 1; i <= more; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return UTF8_INVALID;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	if (c < smallest[more] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return UTF8_INVALID;
+	*at += more;
+	return c;
+}
+
+void utf8_add(struct bytes *bytes, uint32_t c)
+{
+	char out[4];
+	size_t size;
+
+	if (c < 0x80) {
+		out[0] = (char)c;
+		size = 1;
+	} else if (c < 0x800) {
+		out[0] = (char)(0xc0 | c >> 6);
+		size = 2;
+	} else if (c < 0x10000) {
+		out[0] = (char)(0xe0 | c >> 12);
+		size = 3;
+	} else {
+		out[0] = (char)(0xf0 | c >> 18);
+		size = 4;
+	}
+	for (size_t i = 1; i < size; i++)
+		out[i] = (char)(0x80 | (c >> 6 * (size - 1 - i) & 0x3f));
+	bytes_add(bytes, out, size);
+}
+
+struct range {
+	uint32_t first, last;
+};
+
+static bool in_ranges(uint32_t c, const struct range *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (c >= ranges[i].first && c <= ranges[i].last)
+			return true;
+	return false;
+}
+
+bool utf8_is_hidden(uint32_t c)
+{
+	/* Unicode 15: categories Cc and Zl/Zp, what has no width in Cf, private and tag planes. */
+	static const struct range hidden[] = {
+		{ 0x00, 0x1f },	    { 0x7f, 0x9f },	{ 0xad, 0xad },	    { 0x34f, 0x34f },
+		{ 0x61c, 0x61c },   { 0x115f, 0x1160 }, { 0x180b, 0x180f }, { 0x200b, 0x200f },
+		{ 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0x3164, 0x3164 }, { 0xfe00, 0xfe0f },
+		{ 0xfeff, 0xfeff }, { 0xffa0, 0xffa0 }, { 0xfff0, 0xfffb }, { 0xe0000, 0xe0fff },
+	};
+
+	if (c >= 0x20 && c < 0x7f)
+		return false;
+	/* The last two code points of every plane are no characters; XML forbids U+FFFE, U+FFFF. */
+	return (c & 0xfffe) == 0xfffe || (c >= 0xfdd0 && c <= 0xfdef) ||
+	       in_ranges(c, hidden, ARRAY_SIZE(hidden));
+}
+
+unsigned utf8_columns(uint32_t c)
+{
+	static const struct range wide[] = {
+		{ 0x1100, 0x115f },   { 0x2e80, 0x303e },   { 0x3041, 0xa4cf },
+		{ 0xac00, 0xd7a3 },   { 0xf900, 0xfaff },   { 0xfe30, 0xfe6f },
+		{ 0xff00, 0xff60 },   { 0xffe0, 0xffe6 },   { 0x1f300, 0x1f64f },
+		{ 0x1f680, 0x1faff }, { 0x20000, 0x3fffd },
+	};
+	static const struct range combining[] = {
+		{ 0x300, 0x36f }, { 0x483, 0x489 }, { 0x591, 0x5bd }, { 0x1ab0, 0x1aff },
+		{ 0x1dc0, 0x1dff }, { 0x20d0, 0x20ff }, { 0xfe20, 0xfe2f },
+	};
+
+	if (c < 0x300)
+		return 1;
+	if (in_ranges(c, combining, ARRAY_SIZE(combining)))
+		return 0;
+	return in_ranges(c, wide, ARRAY_SIZE(wide)) ? 2 : 1;
+}
+
+void escape_clean(struct bytes *bytes, const char *text)
+{
+	/* Nearly all names are plain ASCII: those are copied in one piece. */
+	const char *at = text, *plain = text;
+	uint32_t c;
+
+	while (*at) {
+		const char *start = at;
+
+		c = utf8_next(&at);
+		if (c != UTF8_INVALID && !utf8_is_hidden(c))
+			continue;
+		bytes_add(bytes, plain, (size_t)(start - plain));
+		plain = at;
+		if (c == UTF8_INVALID)
+			utf8_add(bytes, 0xfffd);
+		else if (c < 0x100)
+			bytes_add_format(bytes, "\\x%02" PRIx32, c);
+		else
+			bytes_add_format(bytes, "\\u%04" PRIx32, c);
+	}
+	bytes_add(bytes, plain, (size_t)(at - plain));
+}
+
+size_t text_columns(const char *text)
+{
+	size_t columns = 0;
+	uint32_t c;
+
+	while ((c = utf8_next(&text)))
+		columns += utf8_columns(c);
+	return columns;
+}
+
+/* text_fit that also tells the columns of what fits. */
+static size_t fit(const char *text, size_t columns, size_t *ret_used)
+{
+	const char *at = text, *end = text;
+	size_t used = 0;
+	uint32_t c;
+
+	while ((c = utf8_next(&at)) && used + utf8_columns(c) <= columns) {
+		used += utf8_columns(c);
+		end = at;
+	}
+	*ret_used = used;
+	return (size_t)(end - text);
+}
+
+size_t text_fit(const char *text, size_t columns)
+{
+	size_t used;
+
+	return fit(text, columns, &used);
+}
+
+size_t text_add_clipped(struct bytes *bytes, const char *text, size_t columns)
+{
+	size_t used, size = fit(text, columns, &used);
+
+	if (!text[size] || !columns) {
+		bytes_add(bytes, text, size);
+		return used;
+	}
+	size = fit(text, columns - 1, &used);
+	bytes_add(bytes, text, size);
+	bytes_add_str(bytes, "…");
+	return used + 1;
+}
+
+void escape_xml(struct bytes *bytes, const char *text, size_t size)
+{
+	const char *end = text + size, *plain = text;
+
+	for (const char *at = text; at < end; at++) {
+		const char *entity;
+
+		switch (*at) {
+		case '&':
+			entity = "&amp;";
+			break;
+		case '<':
+			entity = "&lt;";
+			break;
+		case '>':
+			entity = "&gt;";
+			break;
+		case '"':
+			entity = "&quot;";
+			break;
+		case '\'':
+			entity = "&#39;";
+			break;
+		default:
+			continue;
+		}
+		bytes_add(bytes, plain, (size_t)(at - plain));
+		bytes_add_str(bytes, entity);
+		plain = at + 1;
+	}
+	bytes_add(bytes, plain, (size_t)(end - plain));
+}
+
+void text_add_count(struct bytes *bytes, int64_t count)
+{
+	char digits[24];
+	int size = snprintf(digits, sizeof(digits), "%" PRId64, count);
+
+	for (int i = 0; i < size; i++) {
+		if (i && (size - i) % 3 == 0 && digits[i - 1] != '-')
+			bytes_add_char(bytes, ',');
+		bytes_add_char(bytes, digits[i]);
+	}
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stacks of a profile merged into one tree, as pictures and text show them.
+ *
+ * Node 0 is everything. Below it stands a frame of the process (label "comm"), then one of the
+ * thread, "name (tid)", if the samples carry "thread_name" or "tid", then the stack from its root
+ * with inlined functions expanded. Nodes are in preorder, siblings sorted by name, module and kind:
+ * the subtree of node i is the run i .. nodes.at[i].end - 1, and equal profiles give equal trees.
+ *
+ * Weights are whole periods ("samples") where the type counts what the period counts, as cpu time
+ * sampled by time does; otherwise they are plain values of the type. Weights below 0 count as 0, so
+ * that children never add up to more than their parent.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/strtab.h"
+#include "profile/profile.h"
+#include "profile/statistics.h"
+
+enum call_kind {
+	CALL_USER = LOCATION_USER,
+	CALL_LIBRARY = LOCATION_LIBRARY,
+	CALL_KERNEL = LOCATION_KERNEL,
+	CALL_JIT = LOCATION_JIT,
+	CALL_INTERPRETED = LOCATION_INTERPRETED,
+	CALL_NOTE = LOCATION_NOTE,
+	CALL_ALL, /* node 0 */
+	CALL_PROCESS,
+	CALL_THREAD,
+	CALL_KIND_COUNT,
+};
+
+/* One function as the tree tells functions apart; sorted by name, module, kind. */
+struct call_frame {
+	uint32_t name;   /* in call_tree.strings */
+	uint32_t module; /* path, in call_tree.strings; "" for process and thread frames */
+	enum call_kind kind;
+	bool inlined; /* it was never seen but inlined into its caller */
+	/* Sums over the whole profile; recursion counts once a sample. */
+	int64_t self, total;
+};
+
+struct call_node {
+	uint32_t frame;
+	uint32_t parent; /* of node 0: 0 */
+	uint32_t end;    /* one past the last node of the subtree */
+	uint32_t depth;  /* of node 0: 0 */
+	int64_t self, total;             /* weights */
+	int64_t self_count, total_count; /* samples: values of the count type */
+};
+
+struct call_tree {
+	struct strtab strings;
+	ARRAY_OF(struct call_frame) frames;
+	ARRAY_OF(struct call_node) nodes; /* never empty */
+	const char *unit;    /* of weights, "samples" or as "nanoseconds"; borrowed of the profile */
+	uint32_t max_depth;  /* largest depth of a node */
+	/*
+	 * How many samples of equal weight would say as much as these: (sum of weights)² / sum of
+	 * squares (Kish, Survey Sampling, 1965). Equal to their number when all weigh the same.
+	 */
+	double effective_samples;
+};
+
+/*
+ * type: index into profile->types. The profile is frozen and outlives the tree.
+ * Returns 0, -EINVAL (no such type) or -ENOMEM.
+ */
+int call_tree_new(struct call_tree **ret, const struct profile *profile, uint32_t type);
+void call_tree_free(struct call_tree *tree);
+DEFINE_CLEANUP(struct call_tree, call_tree_free);
+
+/* The weight of everything. */
+static inline int64_t call_tree_total(const struct call_tree *tree)
+{
+	return tree->nodes.at[0].total;
+}
+
+/* A weight as a share of everything. */
+struct share call_tree_share(const struct call_tree *tree, int64_t weight);
+
+static inline const struct call_frame *call_tree_frame(const struct call_tree *tree, uint32_t node)
+{
+	return &tree->frames.at[tree->nodes.at[node].frame];
+}
+
+static inline const char *call_frame_name(const struct call_tree *tree,
+					  const struct call_frame *frame)
+{
+	return strtab_get(&tree->strings, frame->name);
+}
+
+/* The file name of the module without its folder; "" when there is none. */
+const char *call_frame_module(const struct call_tree *tree, const struct call_frame *frame);
+/*
+ * The frames with the most self (or total) weight, heaviest first, ties by name: ids into
+ * tree->frames. Frames of processes, threads and node 0 are left out, those of weight 0 too.
+ * *ret is malloc'ed by this function. Returns 0 or -ENOMEM.
+ */
+int call_tree_top(const struct call_tree *tree, bool by_total, uint32_t **ret, uint32_t *ret_count);
+/* The same for nodes by self weight: the heaviest distinct stacks. */
+int call_tree_top_stacks(const struct call_tree *tree, uint32_t **ret, uint32_t *ret_count);
