@@ -14,6 +14,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "glob.h"
 #include "kernel.h"
 #include "table.h"
 #include "wire.h"
@@ -297,23 +298,6 @@ static __always_inline uint32_t copy_stack(struct scratch *s, uint32_t payload_o
 
 /* ---- who is watched ---- */
 
-static __always_inline int comm_matches(const struct wire_glob *glob, const char comm[16])
-{
-	uint64_t state = glob->initial;
-
-	/* A star also stands for nothing: it hands its state on at once. */
-	state |= (state & glob->stars) << 1;
-	for (int i = 0; i < WIRE_COMM_BYTES; i++) {
-		unsigned char c = comm[i];
-
-		if (c == 0)
-			break;
-		state = (state & glob->accepts[c]) << 1 | (state & glob->stars);
-		state |= (state & glob->stars) << 1;
-	}
-	return (state & glob->final) != 0;
-}
-
 static __always_inline int is_watched(struct task_struct *task, uint32_t tgid, uint32_t tid)
 {
 	if (!config.everything) {
@@ -339,9 +323,9 @@ static __always_inline int is_watched(struct task_struct *task, uint32_t tgid, u
 		if (!glob)
 			return 0;
 		bpf_get_current_comm(comm, sizeof(comm));
-		if (!comm_matches(glob, comm)) {
+		if (!wire_glob_matches(glob, comm)) {
 			bpf_probe_read_kernel(comm, sizeof(comm), leader->comm);
-			if (!comm_matches(glob, comm))
+			if (!wire_glob_matches(glob, comm))
 				return 0;
 		}
 	}

@@ -82,7 +82,7 @@ table_block_search(const unsigned char *chunk, uint64_t chunk_bytes, uint32_t bl
 		count -= half;
 	}
 	low = table_load_u32(chunk, chunk_bytes, rows + (low - (low > 0)) * 4);
-	return (uint32_t)(low << 16 | low >> 16);
+	return (uint32_t)low;
 }
 
 /*

@@ -98,6 +98,10 @@ struct wire_table {
 	uint32_t page_count;
 };
 
+/* A search in a table gives rule << 16 | address_low of the row (32 bits), or one of these. */
+#define WALK_FIND_NO_TABLE (~0ULL)
+#define WALK_FIND_NO_ROW (~1ULL)
+
 /* One executable mapping of a process. ELF address = pc - bias. */
 struct wire_mapping {
 	uint64_t start, end;

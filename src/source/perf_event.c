@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/fs.h"
 
 enum { MAX_CPUS = 8192 }; /* the kernel's own limit on x86-64, CONFIG_NR_CPUS */

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proc/process.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { MAX_CHANGES = 256 };
+
+void process_init(struct process *process, pid_t pid)
+{
+	*process = (struct process){ .pid = pid };
+}
+
+static void mappings_fini(struct process *process)
+{
+	for (uint32_t i = 0; i < process->mappings.count; i++)
+		object_unref(process->mappings.at[i].object);
+	process->mappings.count = 0;
+}
+
+void process_fini(struct process *process)
+{
+	mappings_fini(process);
+	array_fini(&process->mappings);
+	array_fini(&process->changes);
+	array_fini(&process->wire);
+}
+
+static void note_change(struct process *process, uint64_t start, uint64_t end)
+{
+	struct mapping_change *change;
+
+	process->dirty = true;
+	if (process->changes.count >= MAX_CHANGES) {
+		process->forgotten_generation = process->generation + 1;
+		process->changes.count = 0;
+		return;
+	}
+	change = array_push(&process->changes);
+	if (change)
+		*change = (struct mapping_change){ start, end, process->generation + 1 };
+	else
+		process->forgotten_generation = process->generation + 1;
+}
+
+void process_clear(struct process *process)
+{
+	mappings_fini(process);
+	process->mappings_known = true;
+	note_change(process, 0, UINT64_MAX);
+}
+
+int process_inherit(struct process *process, const struct process *parent)
+{
+	process_clear(process);
+	process->mappings_known = parent->mappings_known;
+	memcpy(process->comm, parent->comm, sizeof(process->comm));
+	if (!array_reserve(&process->mappings, parent->mappings.count))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < parent->mappings.count; i++) {
+		struct mapping *copy = array_push(&process->mappings);
+
+		*copy = parent->mappings.at[i];
+		if (copy->object)
+			object_ref(copy->object);
+	}
+	return 0;
+}
+
+/* The first mapping that ends after the address. */
+static uint32_t first_after(const struct process *process, uint64_t address)
+{
+	uint32_t low = 0, high = process->mappings.count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (process->mappings.at[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct mapping *process_mapping(const struct process *process, uint64_t address)
+{
+	uint32_t at = first_after(process, address);
+
+	if (at == process->mappings.count || process->mappings.at[at].start > address)
+		return NULL;
+	return &process->mappings.at[at];
+}
+
+static int insert_at(struct process *process, uint32_t at, const struct mapping *mapping)
+{
+	if (!array_push(&process->mappings))
+		return -ENOMEM;
+	memmove(process->mappings.at + at + 1, process->mappings.at + at,
+		(process->mappings.count - 1 - at) * sizeof(*mapping));
+	process->mappings.at[at] = *mapping;
+	return 0;
+}
+
+static bool same_backing(const struct mapping *a, const struct mapping *b)
+{
+	return a->kind == b->kind && a->path == b->path && a->inode == b->inode &&
+	       a->device_major == b->device_major && a->device_minor == b->device_minor &&
+	       a->file_offset == b->file_offset && a->start == b->start && a->end == b->end;
+}
+
+int process_map(struct process *process, const struct mapping *mapping)
+{
+	uint32_t at = first_after(process, mapping->start), last;
+	int r;
+
+	/* mprotect reports a mapping again: nothing new. */
+	if (at < process->mappings.count && same_backing(&process->mappings.at[at], mapping)) {
+		object_unref(mapping->object);
+		return 0;
+	}
+	/* An older mapping that begins before and reaches in is cut; if it reaches out behind, too. */
+	if (at < process->mappings.count && process->mappings.at[at].start < mapping->start) {
+		struct mapping *old = &process->mappings.at[at];
+		struct mapping rest = *old;
+
+		if (old->end > mapping->end) {
+			rest.start = mapping->end;
+			rest.file_offset += rest.start - old->start;
+			old->end = mapping->start;
+			if (rest.object)
+				object_ref(rest.object);
+			r = insert_at(process, at + 1, &rest);
+			if (r < 0) {
+				object_unref(rest.object);
+				return r;
+			}
+		} else {
+			old->end = mapping->start;
+		}
+		at++;
+	}
+	for (last = at; last < process->mappings.count; last++) {
+		struct mapping *old = &process->mappings.at[last];
+
+		if (old->start >= mapping->end)
+			break;
+		if (old->end > mapping->end) {
+			old->file_offset += mapping->end - old->start;
+			old->start = mapping->end;
+			break;
+		}
+		object_unref(old->object);
+	}
+	memmove(process->mappings.at + at, process->mappings.at + last,
+		(process->mappings.count - last) * sizeof(*mapping));
+	process->mappings.count -= last - at;
+	note_change(process, mapping->start, mapping->end);
+	return insert_at(process, at, mapping);
+}
+
+bool process_changed(const struct process *process, uint32_t generation, uint64_t address)
+{
+	if (generation < process->forgotten_generation)
+		return true;
+	for (uint32_t i = process->changes.count; i-- > 0;) {
+		const struct mapping_change *change = &process->changes.at[i];
+
+		if (change->generation <= generation)
+			break;
+		if (address >= change->start && address < change->end)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One process and its executable mappings, as they are at the moment up to which the stream of
+ * lifecycle events has been followed.
+ *
+ * Changes are numbered: `generation` is the number of the last state that was handed to the kernel
+ * half; what changed since then carries generation + 1. So a stack that was walked with an older
+ * state can be checked against just what changed after it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/array.h"
+#include "bpf/wire.h"
+#include "elf/object.h"
+
+enum mapping_kind {
+	MAPPING_FILE,
+	MAPPING_ANONYMOUS, /* generated code */
+	MAPPING_VDSO,
+};
+
+struct mapping {
+	uint64_t start, end, file_offset;
+	uint64_t inode, inode_generation; /* as the kernel says; generation 0: not known */
+	uint32_t device_major, device_minor;
+	uint32_t path; /* id in process_table.paths */
+	enum mapping_kind kind;
+	bool resolved;         /* the file was looked for; object NULL: without success */
+	struct object *object; /* a reference */
+	uint64_t bias;         /* runtime address - ELF address, when object is set */
+};
+
+struct mapping_change {
+	uint64_t start, end;
+	uint32_t generation;
+};
+
+struct process {
+	pid_t pid;
+	uint64_t start_time; /* clock ticks since boot; 0: not known */
+	char comm[16];       /* of the first thread; "" when not known */
+	bool mappings_known; /* else read them from /proc when they are first needed */
+	bool dirty;          /* mappings differ from what the kernel half was told */
+	bool dead;
+	bool target;         /* named by the user: its tables are built ahead */
+	uint64_t exit_ns;
+	uint32_t generation;
+	uint32_t forgotten_generation; /* changes up to this one are no longer listed */
+	ARRAY_OF(struct mapping) mappings; /* ascending, not overlapping */
+	ARRAY_OF(struct mapping_change) changes;
+	ARRAY_OF(struct wire_mapping) wire; /* what the walkers use; parallel to mappings */
+};
+
+void process_init(struct process *process, pid_t pid);
+void process_fini(struct process *process);
+
+/* Forgets every mapping: exec. From now on they come from the stream of events. */
+void process_clear(struct process *process);
+/* Takes over the mappings of the process it was forked from. Returns 0 or -ENOMEM. */
+int process_inherit(struct process *process, const struct process *parent);
+/* Adds a mapping (object reference taken over), cutting away what lies below it. 0 or -ENOMEM. */
+int process_map(struct process *process, const struct mapping *mapping);
+struct mapping *process_mapping(const struct process *process, uint64_t address);
+/* Did the mapping at this address change after the state `generation`? */
+bool process_changed(const struct process *process, uint32_t generation, uint64_t address);

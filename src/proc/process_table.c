@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proc/process_table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/bytes.h"
+#include "base/cleanup.h"
+#include "base/fs.h"
+#include "proc/maps.h"
+#include "proc/stat.h"
+
+enum { MAPS_BYTES_MAX = 64 * 1024 * 1024 };
+
+int process_table_init(struct process_table *table)
+{
+	int r;
+
+	*table = (struct process_table){};
+	r = strtab_init(&table->paths);
+	if (r < 0)
+		return r;
+	table->objects = object_cache_new();
+	return table->objects ? 0 : -ENOMEM;
+}
+
+static void process_free(struct process *process)
+{
+	if (!process)
+		return;
+	process_fini(process);
+	free(process);
+}
+
+void process_table_fini(struct process_table *table)
+{
+	for (uint32_t i = 0; i < table->processes.count; i++)
+		process_free(table->processes.at[i]);
+	for (uint32_t i = 0; i < table->files.count; i++)
+		object_unref(table->files.at[i].object);
+	array_fini(&table->processes);
+	array_fini(&table->files);
+	hash_index_fini(&table->index);
+	hash_index_fini(&table->known_files);
+	object_cache_free(table->objects);
+	strtab_fini(&table->paths);
+}
+
+struct process *process_table_find(const struct process_table *table, pid_t pid)
+{
+	uint32_t at = hash_index_find(&table->index, hash_u64((uint64_t)pid), NULL, NULL, NULL);
+
+	return at == HASH_ABSENT ? NULL : table->processes.at[at];
+}
+
+int process_table_get(struct process_table *table, struct process **ret, pid_t pid)
+{
+	struct process *process = process_table_find(table, pid), **slot;
+
+	if (!process) {
+		process = malloc(sizeof(*process));
+		slot = process ? array_push(&table->processes) : NULL;
+		if (!slot) {
+			free(process);
+			return -ENOMEM;
+		}
+		if (hash_index_add(&table->index, hash_u64((uint64_t)pid),
+				   table->processes.count - 1) < 0) {
+			table->processes.count--;
+			free(process);
+			return -ENOMEM;
+		}
+		process_init(process, pid);
+		*slot = process;
+	}
+	*ret = process;
+	return 0;
+}
+
+void process_table_remove(struct process_table *table, pid_t pid)
+{
+	uint64_t hash = hash_u64((uint64_t)pid);
+	uint32_t at = hash_index_find(&table->index, hash, NULL, NULL, NULL), last;
+
+	if (at == HASH_ABSENT)
+		return;
+	hash_index_remove(&table->index, hash, at);
+	process_free(table->processes.at[at]);
+	last = --table->processes.count;
+	if (at != last) {
+		uint64_t moved = hash_u64((uint64_t)table->processes.at[last]->pid);
+
+		table->processes.at[at] = table->processes.at[last];
+		hash_index_remove(&table->index, moved, last);
+		(void)hash_index_add(&table->index, moved, at); /* a slot was just freed */
+	}
+}
+
+/* ---- reading /proc ---- */
+
+struct reading {
+	struct process_table *table;
+	struct process *process;
+};
+
+static int add_line(void *context, const struct maps_line *line)
+{
+	struct reading *reading = context;
+	struct mapping mapping = { .start = line->start,
+				   .end = line->end,
+				   .file_offset = line->file_offset,
+				   .inode = line->inode,
+				   .device_major = line->device_major,
+				   .device_minor = line->device_minor };
+	int r;
+
+	/* The vsyscall page is the kernel's; nothing there can be walked through. */
+	if (!line->executable || line->start >> 63)
+		return 0;
+	if (line->path_size == 6 && memcmp(line->path, "[vdso]", 6) == 0)
+		mapping.kind = MAPPING_VDSO;
+	else if (line->path_size == 0 || line->path[0] != '/' || line->inode == 0)
+		mapping.kind = MAPPING_ANONYMOUS;
+	r = strtab_add(&reading->table->paths, &mapping.path, line->path, line->path_size);
+	return r < 0 ? r : process_map(reading->process, &mapping);
+}
+
+int process_table_read(struct process_table *table, struct process *process)
+{
+	cleanup(bytes_fini) struct bytes text = {};
+	struct reading reading = { table, process };
+	struct proc_stat stat;
+	char path[64];
+	int r;
+
+	r = proc_stat_read(&stat, process->pid);
+	if (r < 0)
+		return r;
+	process->start_time = stat.start_time;
+	memcpy(process->comm, stat.comm, sizeof(process->comm));
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)process->pid);
+	r = fs_read(&text, AT_FDCWD, path, MAPS_BYTES_MAX);
+	if (r < 0)
+		return r == -ENOENT ? -ESRCH : r;
+	process_clear(process);
+	r = maps_parse(text.at, text.size, add_line, &reading);
+	return r < 0 ? r : 0;
+}
+
+/* ---- files behind mappings ---- */
+
+static uint64_t file_hash(const struct mapping *m)
+{
+	return hash_pair(hash_pair(m->inode, m->inode_generation),
+			 hash_pair((uint64_t)m->device_major << 32 | m->device_minor, m->path));
+}
+
+static bool file_equal(const void *context, uint32_t position, const void *key)
+{
+	const struct process_table *table = context;
+	const struct known_file *file = &table->files.at[position];
+	const struct mapping *m = key;
+
+	return file->inode == m->inode && file->inode_generation == m->inode_generation &&
+	       file->device_major == m->device_major && file->device_minor == m->device_minor &&
+	       file->path == m->path;
+}
+
+static void remember_file(struct process_table *table, const struct mapping *mapping)
+{
+	uint64_t hash = file_hash(mapping);
+	uint32_t at = hash_index_find(&table->known_files, hash, file_equal, table, mapping);
+	struct known_file *file;
+
+	if (at != HASH_ABSENT) {
+		/* The newest object under this name wins: a file may have been rewritten in place. */
+		file = &table->files.at[at];
+		if (file->object == mapping->object)
+			return;
+		object_unref(file->object);
+		file->object = object_ref(mapping->object);
+		return;
+	}
+	file = array_push(&table->files);
+	if (!file)
+		return;
+	if (hash_index_add(&table->known_files, hash, table->files.count - 1) < 0) {
+		table->files.count--;
+		return;
+	}
+	*file = (struct known_file){ mapping->inode,        mapping->inode_generation,
+				     mapping->device_major, mapping->device_minor,
+				     mapping->path,         object_ref(mapping->object) };
+}
+
+/* Opens only what cannot block or do harm by being opened: a FIFO or a device could. */
+static int open_regular(const char *path, uint64_t inode)
+{
+	cleanup(close) int place = open(path, O_PATH | O_CLOEXEC);
+	struct stat st;
+	char again[64];
+	int fd;
+
+	if (place < 0)
+		return -errno;
+	if (fstat(place, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || (inode && st.st_ino != inode))
+		return -ENOENT;
+	snprintf(again, sizeof(again), "/proc/self/fd/%d", place);
+	fd = open(again, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The file of a live process's mapping, or a negative errno. */
+static int open_mapped(const struct process_table *table, const struct process *process,
+		       const struct mapping *mapping)
+{
+	char path[4096 + 64];
+	const char *name = strtab_get(&table->paths, mapping->path);
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)process->pid,
+		 (unsigned long long)mapping->start, (unsigned long long)mapping->end);
+	fd = open_regular(path, 0);
+	if (fd >= 0 || name[0] != '/')
+		return fd;
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)process->pid, name);
+	fd = open_regular(path, mapping->inode);
+	if (fd >= 0)
+		return fd;
+	return -ENOENT;
+}
+
+void process_table_resolve(struct process_table *table, const struct process *process,
+			   struct mapping *mapping)
+{
+	const char *name = strtab_get(&table->paths, mapping->path);
+	struct object *object = NULL;
+	char root[32];
+	int fd, r;
+
+	if (mapping->resolved)
+		return;
+	mapping->resolved = true;
+	if (mapping->kind == MAPPING_VDSO) {
+		if (object_cache_get_vdso(table->objects, &object) != 0)
+			return;
+	} else if (mapping->kind == MAPPING_FILE) {
+		snprintf(root, sizeof(root), "/proc/%d/root", (int)process->pid);
+		fd = open_mapped(table, process, mapping);
+		if (fd < 0) {
+			uint32_t at = hash_index_find(&table->known_files, file_hash(mapping),
+						      file_equal, table, mapping);
+
+			if (at != HASH_ABSENT)
+				object = object_ref(table->files.at[at].object);
+			else if (name[0] == '/')
+				/* Gone, and nobody else had it: the same inode in our own view. */
+				fd = open_regular(name, mapping->inode);
+		}
+		if (fd >= 0 && object_cache_get(table->objects, &object, fd, name, root) != 0)
+			return;
+	}
+	if (!object)
+		return;
+	r = object_bias(object, &mapping->bias, mapping->start, mapping->file_offset);
+	if (r < 0) {
+		object_unref(object);
+		return;
+	}
+	mapping->object = object;
+	if (mapping->kind == MAPPING_FILE)
+		remember_file(table, mapping);
+}

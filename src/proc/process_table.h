@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All processes that matter, by pid. A pid that is used again is another process: the fork event
+ * replaces what was there.
+ */
+#pragma once
+
+#include "base/hash.h"
+#include "base/strtab.h"
+#include "elf/object_cache.h"
+#include "proc/process.h"
+
+struct process_table {
+	struct strtab paths;
+	struct object_cache *objects;
+	ARRAY_OF(struct process *) processes;
+	struct hash_index index;
+	struct hash_index known_files; /* what the kernel calls a file → position in files */
+	ARRAY_OF(struct known_file) files;
+};
+
+/* A file as mapping events name it, so that processes that are gone by now still find it. */
+struct known_file {
+	uint64_t inode, inode_generation;
+	uint32_t device_major, device_minor, path;
+	struct object *object; /* a reference */
+};
+
+int process_table_init(struct process_table *table);
+void process_table_fini(struct process_table *table);
+
+struct process *process_table_find(const struct process_table *table, pid_t pid);
+/* The process, added (with nothing known) when it is not there. Returns 0 or -ENOMEM. */
+int process_table_get(struct process_table *table, struct process **ret, pid_t pid);
+void process_table_remove(struct process_table *table, pid_t pid);
+
+/*
+ * Reads executable mappings, name and start time from /proc. Returns 0 or a negative errno
+ * (-ESRCH: the process is gone; -EACCES: not allowed).
+ */
+int process_table_read(struct process_table *table, struct process *process);
+
+/*
+ * Finds the file behind a mapping: through /proc/PID/map_files (right even when it was deleted or
+ * replaced), /proc/PID/root, or an object that another process had mapped before.
+ * Sets mapping->resolved, and object and bias if there is one.
+ */
+void process_table_resolve(struct process_table *table, const struct process *process,
+			   struct mapping *mapping);

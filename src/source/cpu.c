@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/cpu.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cpu.skel.h"
+#include "source/perf_event.h"
+
+struct timer {
+	int fd;
+	uint32_t cpu;
+	struct bpf_link *link;
+};
+
+struct cpu_source {
+	struct cpu_bpf *bpf;
+	struct ring_buffer *ring;
+	struct timer *timers;
+	uint32_t timer_count;
+	uint64_t period_ns;
+	uint32_t possible_cpus;
+	int (*handle)(void *, const struct wire_sample *, size_t);
+	void *context;
+};
+
+static int libbpf_to_log(enum libbpf_print_level level, const char *format, va_list list)
+{
+	char line[1024];
+	size_t size;
+
+	if (level > LIBBPF_INFO || log_get_level() < LOG_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), format, list);
+	size = strlen(line);
+	while (size && line[size - 1] == '\n')
+		line[--size] = '\0';
+	log_debug("%s", line);
+	return 0;
+}
+
+static int ring_record(void *context, void *data, size_t size)
+{
+	struct cpu_source *source = context;
+	const struct wire_sample *sample = data;
+
+	if (size < sizeof(*sample) ||
+	    size - sizeof(*sample) < 8ULL * (sample->kernel_count + sample->user_count) +
+					     sample->stack_bytes)
+		return 0;
+	return source->handle(source->context, sample, size);
+}
+
+static int fail(struct source_failure *failure, int r, const char *what)
+{
+	snprintf(failure->what, sizeof(failure->what), "%s", what);
+	return r;
+}
+
+static int load(struct cpu_source *source, const struct cpu_source_options *options,
+		struct source_failure *failure)
+{
+	struct cpu_bpf *bpf = source->bpf;
+	uint32_t zero = 0;
+	int r;
+
+	memcpy((void *)&bpf->rodata->config, &options->config, sizeof(options->config));
+	((struct wire_config *)&bpf->rodata->config)->period_ns = source->period_ns;
+	if ((r = bpf_map__set_max_entries(bpf->maps.samples, options->ring_bytes)) < 0 ||
+	    (r = bpf_map__set_max_entries(bpf->maps.mappings, options->mapping_capacity)) < 0)
+		return fail(failure, r, "cannot size the BPF maps");
+	r = cpu_bpf__load(bpf);
+	if (r == -EPERM || r == -EACCES)
+		return fail(failure, r, "the kernel does not allow to load BPF programs");
+	if (r < 0)
+		return fail(failure, r, "the kernel did not accept the BPF programs");
+	if (options->config.filter_comm) {
+		r = bpf_map_update_elem(bpf_map__fd(bpf->maps.comm_filter), &zero, options->comm,
+					BPF_ANY);
+		if (r < 0)
+			return fail(failure, r, "cannot set the name filter");
+	}
+	r = cpu_bpf__attach(bpf);
+	if (r < 0)
+		return fail(failure, r, "cannot attach to process events");
+	source->ring = ring_buffer__new(bpf_map__fd(bpf->maps.samples), ring_record, source, NULL);
+	return source->ring ? 0 : fail(failure, -errno, "cannot map the sample ring");
+}
+
+static int timer_open(struct cpu_source *source, struct timer *timer)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_period = source->period_ns,
+		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED,
+		.disabled = 1,
+	};
+
+	timer->fd = perf_event_new(&attr, -1, (int)timer->cpu);
+	if (timer->fd < 0) {
+		int r = timer->fd;
+
+		timer->fd = -1;
+		return r;
+	}
+	timer->link = bpf_program__attach_perf_event(source->bpf->progs.cpu_tick, timer->fd);
+	if (!timer->link)
+		return -errno;
+	/* Attaching enables the event; the clock starts in cpu_source_start, for all at once. */
+	if (ioctl(timer->fd, PERF_EVENT_IOC_DISABLE, 0) < 0 ||
+	    ioctl(timer->fd, PERF_EVENT_IOC_RESET, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+int cpu_source_open(struct cpu_source **ret, const struct cpu_source_options *options,
+		    struct source_failure *failure)
+{
+	cleanup(cpu_source_close) struct cpu_source *source = calloc(1, sizeof(*source));
+	int r;
+
+	if (!source)
+		return fail(failure, -ENOMEM, "out of memory");
+	libbpf_set_print(libbpf_to_log);
+	source->period_ns = options->frequency_hz ? 1000000000ULL / options->frequency_hz
+						  : options->period_ns;
+	r = libbpf_num_possible_cpus();
+	if (r < 0)
+		return fail(failure, r, "cannot count the CPUs");
+	source->possible_cpus = (uint32_t)r;
+	source->timers = calloc(options->cpus->cpus.count, sizeof(*source->timers));
+	if (!source->timers)
+		return fail(failure, -ENOMEM, "out of memory");
+	source->bpf = cpu_bpf__open();
+	if (!source->bpf)
+		return fail(failure, -errno, "cannot open the BPF programs");
+	r = load(source, options, failure);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < options->cpus->cpus.count; i++) {
+		struct timer *timer = &source->timers[source->timer_count++];
+
+		*timer = (struct timer){ .fd = -1, .cpu = options->cpus->cpus.at[i] };
+		r = timer_open(source, timer);
+		if (r == -ENODEV || r == -ENXIO)
+			source->timer_count--; /* the CPU went offline just now */
+		else if (r == -EPERM || r == -EACCES)
+			return fail(failure, r, "the kernel does not allow events on whole CPUs");
+		else if (r < 0)
+			return fail(failure, r, "cannot open a timer event");
+	}
+	*ret = TAKE_PTR(source);
+	return 0;
+}
+
+void cpu_source_close(struct cpu_source *source)
+{
+	if (!source)
+		return;
+	for (uint32_t i = 0; i < source->timer_count; i++) {
+		bpf_link__destroy(source->timers[i].link);
+		/* Destroying the link closes the event's descriptor with it. */
+		if (!source->timers[i].link && source->timers[i].fd >= 0)
+			close(source->timers[i].fd);
+	}
+	ring_buffer__free(source->ring);
+	cpu_bpf__destroy(source->bpf);
+	free(source->timers);
+	free(source);
+}
+
+int cpu_source_watch(struct cpu_source *source, pid_t id, uint32_t flags)
+{
+	return bpf_map_update_elem(bpf_map__fd(source->bpf->maps.targets), &id, &flags, BPF_ANY);
+}
+
+bool cpu_source_watches_any(const struct cpu_source *source)
+{
+	uint32_t first;
+
+	return bpf_map_get_next_key(bpf_map__fd(source->bpf->maps.targets), NULL, &first) == 0;
+}
+
+int cpu_source_start(struct cpu_source *source)
+{
+	for (uint32_t i = 0; i < source->timer_count; i++)
+		if (ioctl(source->timers[i].fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
+			return -errno;
+	return 0;
+}
+
+void cpu_source_stop(struct cpu_source *source)
+{
+	for (uint32_t i = 0; i < source->timer_count; i++)
+		(void)ioctl(source->timers[i].fd, PERF_EVENT_IOC_DISABLE, 0);
+}
+
+int cpu_source_drain(struct cpu_source *source,
+		     int (*handle)(void *, const struct wire_sample *, size_t), void *context)
+{
+	int r;
+
+	source->handle = handle;
+	source->context = context;
+	r = ring_buffer__consume(source->ring);
+	return r < 0 ? r : 0;
+}
+
+void cpu_source_counters(const struct cpu_source *source, uint64_t ret[COUNT_COUNTERS])
+{
+	cleanup(free) uint64_t *values = calloc(source->possible_cpus, sizeof(*values));
+	int fd = bpf_map__fd(source->bpf->maps.counters);
+
+	memset(ret, 0, COUNT_COUNTERS * sizeof(*ret));
+	for (uint32_t key = 0; values && key < COUNT_COUNTERS; key++) {
+		if (bpf_map_lookup_elem(fd, &key, values) < 0)
+			continue;
+		for (uint32_t cpu = 0; cpu < source->possible_cpus; cpu++)
+			ret[key] += values[cpu];
+	}
+}
+
+double cpu_source_expected_ticks(const struct cpu_source *source)
+{
+	double ticks = 0;
+
+	for (uint32_t i = 0; i < source->timer_count; i++) {
+		struct {
+			uint64_t value, enabled;
+		} count;
+
+		/* Whole periods only: the tick after the last one is not due yet. */
+		if (read(source->timers[i].fd, &count, sizeof(count)) == sizeof(count))
+			ticks += (double)(count.enabled / source->period_ns);
+	}
+	return ticks;
+}
+
+uint64_t cpu_source_period_ns(const struct cpu_source *source)
+{
+	return source->period_ns;
+}
+
+/* "memlock:" of /proc/self/fdinfo/N, which the kernel prints for maps and programs. */
+static uint64_t kernel_bytes_of(int fd)
+{
+	char path[64], line[256];
+	uint64_t bytes = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "memlock: %" SCNu64, &bytes) == 1)
+			break;
+	fclose(file);
+	return bytes;
+}
+
+uint64_t cpu_source_kernel_bytes(const struct cpu_source *source)
+{
+	struct bpf_program *program;
+	struct bpf_map *map;
+	uint64_t bytes = 0;
+
+	bpf_object__for_each_map(map, source->bpf->obj)
+		bytes += kernel_bytes_of(bpf_map__fd(map));
+	bpf_object__for_each_program(program, source->bpf->obj)
+		bytes += kernel_bytes_of(bpf_program__fd(program));
+	return bytes;
+}
+
+struct cpu_source_maps cpu_source_maps(const struct cpu_source *source)
+{
+	return (struct cpu_source_maps){
+		.processes = bpf_map__fd(source->bpf->maps.processes),
+		.mappings = bpf_map__fd(source->bpf->maps.mappings),
+		.tables = bpf_map__fd(source->bpf->maps.tables),
+		.rules = bpf_map__fd(source->bpf->maps.rules),
+		.chunks = bpf_map__fd(source->bpf->maps.chunks),
+	};
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * On-CPU samples: owns the BPF programs of bpf/cpu.bpf.c and one timer event per CPU.
+ *
+ * Life: cpu_source_open loads everything and fills in the targets; cpu_source_start lets the timers
+ * run; cpu_source_drain hands samples over; cpu_source_stop ends the timers, what is in the ring
+ * stays to be drained. Closing the last descriptor removes every probe, also after kill -9.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/cleanup.h"
+#include "bpf/wire.h"
+
+struct cpu_list;
+
+struct cpu_source_options {
+	struct wire_config config; /* period_ns is filled in here */
+	uint32_t frequency_hz;     /* 0: use period_ns */
+	uint64_t period_ns;        /* of CPU time between two samples */
+	const struct wire_glob *comm; /* when config.filter_comm */
+	uint32_t ring_bytes;       /* a power of two, at least 64 KiB */
+	uint32_t mapping_capacity; /* mappings of all processes together */
+	const struct cpu_list *cpus;
+};
+
+struct cpu_source;
+
+/* What failed, in words, for the one line that is shown; set when cpu_source_open fails. */
+struct source_failure {
+	char what[256];
+};
+
+/* Returns 0 or a negative errno. */
+int cpu_source_open(struct cpu_source **ret, const struct cpu_source_options *options,
+		    struct source_failure *failure);
+void cpu_source_close(struct cpu_source *source);
+DEFINE_CLEANUP(struct cpu_source, cpu_source_close);
+
+/* Watches one more process (or thread, with config.by_tid). flags: TARGET_*. 0 or -errno. */
+int cpu_source_watch(struct cpu_source *source, pid_t id, uint32_t flags);
+/* False once the process or thread is gone (and its children, if they were to be watched). */
+bool cpu_source_watches_any(const struct cpu_source *source);
+
+int cpu_source_start(struct cpu_source *source);
+void cpu_source_stop(struct cpu_source *source);
+
+/* Hands over what is in the ring. size: of the record. Returns 0 or the first negative result. */
+int cpu_source_drain(struct cpu_source *source,
+		     int (*handle)(void *context, const struct wire_sample *sample, size_t size),
+		     void *context);
+
+/* Sums over all CPUs since the start. */
+void cpu_source_counters(const struct cpu_source *source, uint64_t ret[COUNT_COUNTERS]);
+/* How many ticks the timers should have made until now, from the time each was enabled. */
+double cpu_source_expected_ticks(const struct cpu_source *source);
+uint64_t cpu_source_period_ns(const struct cpu_source *source);
+/* What the kernel half's maps and programs occupy, in bytes, without the table chunks. */
+uint64_t cpu_source_kernel_bytes(const struct cpu_source *source);
+
+/* Descriptors for the table store, borrowed. */
+struct cpu_source_maps {
+	int processes, mappings, tables, rules, chunks;
+};
+struct cpu_source_maps cpu_source_maps(const struct cpu_source *source);
