@@ -17,13 +17,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/fs.h"
+#include "elf/build_id.h"
 
 enum {
 	/* load_elf_phdrs of the kernel refuses more; real files have fewer than 30 headers. */
 	MAX_PROGRAM_HEADERS_BYTES = 65536,
-	MAX_NOTES_BYTES = 65536,
 	/* The vdso is two or three pages; the limit only keeps a bad header from running away. */
 	MAX_VDSO_BYTES = 1 << 20,
 };
@@ -70,44 +69,6 @@ static int add_segment(struct object *object, const Elf64_Phdr *header)
 	return 0;
 }
 
-/* The first NT_GNU_BUILD_ID of the notes (ELF gABI, "Note Section"). */
-static int read_build_id(struct object *object, const Elf64_Phdr *header)
-{
-	/* Entries are 4-aligned, in segments with alignment 8 (.note.gnu.property) 8-aligned. */
-	size_t align = header->p_align == 8 ? 8 : 4;
-	cleanup(free) unsigned char *data = NULL;
-	struct reader reader;
-	int r;
-
-	if (header->p_filesz == 0 || header->p_filesz > MAX_NOTES_BYTES ||
-	    header->p_offset > object->identity.size)
-		return 0;
-	data = malloc(header->p_filesz);
-	if (!data)
-		return -ENOMEM;
-	r = fs_read_at(object->fd, data, header->p_filesz, (off_t)header->p_offset);
-	if (r < 0)
-		return r == -ENODATA ? 0 : r;
-	reader = reader_of(data, header->p_filesz);
-	while (!reader.overrun && reader_left(&reader) >= sizeof(Elf64_Nhdr)) {
-		uint32_t name_size = reader_u32(&reader), size = reader_u32(&reader);
-		uint32_t type = reader_u32(&reader);
-		const unsigned char *name = reader_take(&reader, name_size), *id;
-
-		reader_take(&reader, -(size_t)(reader.at - data) & (align - 1));
-		id = reader_take(&reader, size);
-		if (id && name && type == NT_GNU_BUILD_ID && name_size == sizeof(ELF_NOTE_GNU) &&
-		    memcmp(name, ELF_NOTE_GNU, sizeof(ELF_NOTE_GNU)) == 0 && size > 0 &&
-		    size <= OBJECT_BUILD_ID_MAX) {
-			memcpy(object->build_id, id, size);
-			object->build_id_size = size;
-			return 0;
-		}
-		reader_take(&reader, -(size_t)(reader.at - data) & (align - 1));
-	}
-	return 0;
-}
-
 static int read_program_headers(struct object *object, const Elf64_Ehdr *header)
 {
 	size_t size = header->e_phnum * sizeof(Elf64_Phdr);
@@ -125,7 +86,9 @@ static int read_program_headers(struct object *object, const Elf64_Ehdr *header)
 		if (headers[i].p_type == PT_LOAD)
 			r = add_segment(object, &headers[i]);
 		else if (headers[i].p_type == PT_NOTE && object->build_id_size == 0)
-			r = read_build_id(object, &headers[i]);
+			r = build_id_read(object->build_id, &object->build_id_size,
+					  OBJECT_BUILD_ID_MAX, object->fd, headers[i].p_offset,
+					  headers[i].p_filesz, headers[i].p_align);
 	}
 	if (r == 0 && object->segments.count == 0)
 		r = OBJECT_BROKEN;
