@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts targets, records them with profd, reads what came out, and leaves nothing running.
+
+Every process it starts is in a session of its own, dies with the harness (PR_SET_PDEATHSIG) and is
+killed and reaped at the latest when the harness ends. A test file has functions test_*; run()
+calls them in order, prints a line for each, and exits 0, 1, or 77 where profiling is not allowed
+at all. A time limit is only ever there to find a hang.
+
+Environment: PROFD the program, TARGETS the folder of the target programs, PROFD_UNWIND adds
+--unwind to every recording.
+"""
+import atexit
+import ctypes
+import json
+import math
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+from roots import Roots, parse
+
+PROFD = os.environ.get('PROFD', 'profd')
+TARGETS = os.environ.get('TARGETS', '.')
+HANG_S = 90
+CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF = 21, 38, 39
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_running = []
+_folders = []
+
+
+class Failed(Exception):
+    """A test's expectation that did not hold."""
+
+
+class Skipped(Exception):
+    """A case that this machine has not got, such as a program that is not installed."""
+
+
+def check(condition, message):
+    if not condition:
+        raise Failed(message)
+
+
+def check_equal(got, want, what):
+    check(got == want, f'{what}: {got!r}, not {want!r}')
+
+
+def need(program):
+    """The path of a program that a case is about."""
+    path = shutil.which(program, path=os.environ.get('PATH', '') + ':/usr/sbin:/usr/local/go/bin')
+    if not path:
+        raise Skipped(f'{program} is not installed')
+    return path
+
+
+def privileged():
+    with open('/proc/self/status', encoding='ascii') as file:
+        fields = dict(line.split(':', 1) for line in file)
+    held = int(fields['CapEff'], 16)
+    may = held >> CAP_SYS_ADMIN & 1 or (held >> CAP_BPF & 1 and held >> CAP_PERFMON & 1)
+    return bool(may) and os.path.exists('/sys/kernel/btf/vmlinux')
+
+
+def rate(wanted):
+    """The wanted rate, or the kernel's limit where that has been lowered."""
+    with open('/proc/sys/kernel/perf_event_max_sample_rate', encoding='ascii') as file:
+        return min(wanted, int(file.read()))
+
+
+def folder():
+    path = tempfile.mkdtemp(prefix='profd-live-')
+    _folders.append(path)
+    return path
+
+
+def _die_with_parent():
+    _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def start(argv, **options):
+    """Popen whose process is in its own session and surely ends."""
+    process = subprocess.Popen(argv, start_new_session=True, preexec_fn=_die_with_parent,
+                               **options)
+    _running.append(process)
+    return process
+
+
+def end(process):
+    """Kills what is left of a started process and its session, and reaps it."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe:
+            pipe.close()
+    if process in _running:
+        _running.remove(process)
+
+
+@atexit.register
+def _clean():
+    for process in list(_running):
+        end(process)
+    for path in _folders:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+class Target:
+    """A running target program; `with Target('recurse', 30) as target:`."""
+
+    def __init__(self, name, *arguments, wait=True, **options):
+        argv = [os.path.join(TARGETS, name)] + [str(argument) for argument in arguments]
+        self.process = start(argv, stdout=subprocess.PIPE, **options)
+        self.pid = self.process.pid
+        if wait:
+            self.read_until('ready')
+
+    def read_line(self):
+        if not select.select([self.process.stdout], [], [], HANG_S)[0]:
+            raise Failed(f'{self.process.args[0]}: no output')
+        line = self.process.stdout.readline().decode('utf-8', 'replace')
+        if not line:
+            raise Failed(f'{self.process.args[0]} ended early: {self.process.wait()}')
+        return line.rstrip('\n')
+
+    def read_until(self, text):
+        while self.read_line() != text:
+            pass
+
+    def stop(self):
+        """Ends it; the truth it prints, as a dict."""
+        self.process.send_signal(signal.SIGTERM)
+        output, _ = self.process.communicate(timeout=HANG_S)
+        lines = [line for line in output.decode().splitlines() if line.startswith('{')]
+        check(lines, f'{self.process.args[0]} printed no truth: {output!r}')
+        return json.loads(lines[-1])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        end(self.process)
+
+
+class Program(Target):
+    """A program that knows nothing of the harness."""
+
+    def __init__(self, argv, **options):
+        self.process = start(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             **options)
+        self.pid = self.process.pid
+
+
+class Recording:
+    """What a finished `profd record` left: its status, its output, its files."""
+
+    def __init__(self, argv, path, status, stdout, stderr):
+        self.argv, self.folder, self.status = argv, path, status
+        self.stdout, self.stderr = stdout, stderr
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def _finished(self):
+        check(self.status == 0, f'{" ".join(self.argv)}: status {self.status}: {self.stderr}')
+
+    @property
+    def summary(self):
+        if os.path.exists(self.path('summary.json')):
+            with open(self.path('summary.json'), encoding='utf-8') as file:
+                return json.load(file)
+        raise Failed(f'{" ".join(self.argv)}: no summary (status {self.status}): {self.stderr}')
+
+    @property
+    def stacks(self):
+        """[(frames, samples)], root first; frames[0] is the process name."""
+        check(os.path.exists(self.path('out.folded')),
+              f'{" ".join(self.argv)}: no folded file (status {self.status}): {self.stderr}')
+        return list(parse(self.path('out.folded')))
+
+    @property
+    def samples(self):
+        return sum(count for _, count in self.stacks)
+
+    def share(self, predicate):
+        """Share of samples, 0..1, whose frames fulfil the predicate."""
+        stacks = self.stacks
+        total = sum(count for _, count in stacks)
+        check(total > 0, f'{" ".join(self.argv)}: no samples: {self.stderr}')
+        return sum(count for frames, count in stacks if predicate(frames)) / total
+
+    def functions(self):
+        return {frame for frames, _ in self.stacks for frame in frames[1:]}
+
+
+def with_defaults(arguments):
+    arguments = [str(argument) for argument in arguments]
+    if os.environ.get('PROFD_UNWIND') and '--unwind' not in arguments:
+        arguments = ['--unwind', os.environ['PROFD_UNWIND']] + arguments
+    return arguments
+
+
+class Recorder:
+    """A `profd record` under way, for tests that act meanwhile."""
+
+    def __init__(self, *arguments, outputs=('out.folded',), command=None, path=None,
+                 stdout=subprocess.PIPE, **options):
+        self.folder = path or folder()
+        self.argv = [PROFD, 'record'] + with_defaults(arguments)
+        for name in outputs:
+            self.argv += ['-o', name if name == '-' else os.path.join(self.folder, name)]
+        self.argv += ['--summary', os.path.join(self.folder, 'summary.json')]
+        if command:
+            self.argv += ['--'] + [str(word) for word in command]
+        # Files, not pipes: a profd that hangs with full pipes would be our fault.
+        self.stderr = tempfile.TemporaryFile()
+        self.stdout = tempfile.TemporaryFile() if stdout == subprocess.PIPE else stdout
+        self.process = start(self.argv, stdout=self.stdout, stderr=self.stderr,
+                             stdin=subprocess.DEVNULL, **options)
+        self.pid = self.process.pid
+
+    def wait_sampling(self):
+        """Until its perf events are open; sampling begins within moments of that."""
+        for _ in range(HANG_S * 20):
+            try:
+                links = [os.readlink(f'/proc/{self.pid}/fd/{fd}')
+                         for fd in os.listdir(f'/proc/{self.pid}/fd')]
+            except FileNotFoundError:
+                links = []
+            if any('perf_event' in link for link in links):
+                time.sleep(0.3)
+                return
+            if self.process.poll() is not None:
+                raise Failed(f'{" ".join(self.argv)} ended: {self.finish().stderr}')
+            time.sleep(0.05)
+        raise Failed(f'{" ".join(self.argv)}: never sampled')
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def finish(self):
+        try:
+            self.process.wait(timeout=HANG_S)
+        except subprocess.TimeoutExpired:
+            end(self.process)
+            raise Failed(f'{" ".join(self.argv)}: hangs') from None
+        texts = []
+        for file in (self.stdout, self.stderr):
+            if hasattr(file, 'seek'):
+                file.seek(0)
+                texts.append(file.read())
+            else:
+                texts.append(b'')
+        end(self.process)
+        return Recording(self.argv, self.folder, self.process.returncode, texts[0],
+                         texts[1].decode('utf-8', 'replace'))
+
+
+def record(*arguments, seconds=2, hz=997, good=True, **options):
+    """Records to the end. good: anything but status 0 fails the test."""
+    if seconds is not None:
+        arguments = ('-d', seconds) + arguments
+    if hz is not None:
+        arguments = ('-F', rate(hz)) + arguments
+    recording = Recorder(*arguments, **options).finish()
+    if good:
+        check(recording.status == 0,
+              f'{" ".join(recording.argv)}: status {recording.status}: {recording.stderr}')
+    return recording
+
+
+def profd(*arguments, **options):
+    """Any profd command to its end: (status, stdout, stderr)."""
+    process = start([PROFD] + [str(argument) for argument in arguments],
+                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                    **options)
+    try:
+        output, errors = process.communicate(timeout=HANG_S)
+    except subprocess.TimeoutExpired:
+        raise Failed(f'profd {" ".join(map(str, arguments))}: hangs') from None
+    finally:
+        end(process)
+    return (process.returncode, output.decode('utf-8', 'replace'),
+            errors.decode('utf-8', 'replace'))
+
+
+def check_complete(recording, percent=99.9, threads=False, at_least=500):
+    """Nearly every sample reaches a true root, as roots.py counts; and there are enough."""
+    total, reached, kinds, failures = Roots((TARGETS,)).count(recording.stacks, threads)
+    share = 100 * reached / total if total else 0
+    print(f'    {reached} of {total} reach a root ({share:.3f} %): '
+          + ', '.join(f'{kind} {count}' for kind, count in kinds.most_common(4)))
+    for failure, count in failures.most_common(5):
+        print(f'    ! {count} {failure}')
+    check(total >= at_least, f'only {total} samples: {recording.stderr}')
+    check(share >= percent, f'{share:.3f} % of samples reach a root; '
+          f'profd says {recording.summary.get("truncated")}')
+    return share
+
+
+def check_count(observed, expected, sigmas, what):
+    """A count as a Poisson process of the expected mean would give, which a timer betters."""
+    allowed = sigmas * math.sqrt(expected)
+    print(f'    {what}: {observed}, expected {expected:.1f} ± {allowed:.1f}')
+    check(abs(observed - expected) <= allowed,
+          f'{what}: {observed}, expected {expected:.1f} ± {allowed:.1f}')
+
+
+def has(*names):
+    """Predicate: the names occur as frames next to each other, in this order, root first."""
+    def predicate(frames):
+        return any(tuple(frames[i:i + len(names)]) == names
+                   for i in range(1, len(frames) - len(names) + 1))
+    return predicate
+
+
+def one_line(text):
+    """The single line that a refusal has to be."""
+    lines = text.splitlines()
+    check(len(lines) == 1, f'not one line on stderr: {text!r}')
+    check(lines[0].startswith('profd: '), f'not profd\'s line: {text!r}')
+    return lines[0]
+
+
+def run(names):
+    """Runs the tests of a module (its globals), or those named on the command line."""
+    if not privileged():
+        print('skipped: needs CAP_BPF and CAP_PERFMON (root), and kernel BTF')
+        sys.exit(77)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    chosen = sys.argv[1:]
+    tests = [(name, function) for name, function in names.items() if name.startswith('test_')
+             and callable(function) and (not chosen or name in chosen)]
+    results = {'ok': 0, 'failed': 0, 'skipped': 0}
+    for name, function in tests:
+        try:
+            function()
+            result, why = 'ok', ''
+        except Skipped as reason:
+            result, why = 'skipped', f': {reason}'
+        except Failed as reason:
+            result, why = 'failed', f': {reason}'
+        except Exception:  # noqa: BLE001  (a test's own bug fails that test only)
+            result, why = 'failed', ':\n' + traceback.format_exc()
+        results[result] += 1
+        print(f'{result} {name}{why}', flush=True)
+        for process in list(_running):
+            end(process)
+    print(', '.join(f'{count} {result}' for result, count in results.items()))
+    if results['failed'] or not tests:
+        sys.exit(1)
+    sys.exit(77 if not results['ok'] else 0)
