@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One table of options per command drives everything that is said about them: parsing, --help,
+ * and what the tests compare with the manual.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct command;
+
+/* How parsing ended. Except for OPTIONS_HELP, the number is the exit status. */
+enum options_outcome {
+	OPTIONS_OK = 0,
+	OPTIONS_REFUSED = 1, /* understood, but it cannot be done here */
+	OPTIONS_USAGE = 2,   /* not understood, or contradictory */
+	OPTIONS_HELP = 3,    /* --help was asked for and printed: exit 0 */
+};
+
+/* Why an option was not taken: one line without the option's name. */
+struct options_reason {
+	char text[256];
+};
+
+/*
+ * A row: an option, a heading of --help (only `help`), or the end (nothing).
+ * apply gets the command's context and the argument (NULL when it takes none); it returns 0, or
+ * OPTIONS_REFUSED or OPTIONS_USAGE with a reason, or -ENOMEM.
+ */
+struct option_row {
+	const char *name;     /* long name, NULL: none */
+	char letter;	      /* 0: none */
+	const char *argument; /* the name of its argument, NULL: takes none */
+	const char *help;
+	int (*apply)(void *context, const char *argument, struct options_reason *reason);
+};
+
+struct options_result {
+	char **words; /* what stands between the options, `word_count` of them */
+	int word_count;
+	char **rest; /* what follows "--", NULL-terminated; NULL: there was no "--" */
+};
+
+/* Every command's first row. */
+#define OPTION_ROW_HELP                                                                            \
+	{                                                                                          \
+		"help", 'h', NULL, "print this and exit", NULL                                     \
+	}
+
+/*
+ * Parses argv[1..] of a command; argv is reordered. Errors are logged as one line that names the
+ * option and points to --help; --help goes to stdout. result: borrowed from argv.
+ * Returns an options_outcome or -ENOMEM.
+ */
+int options_parse(const struct command *command, void *context, int argc, char **argv,
+		  struct options_result *result);
+/* The exit status that follows from what options_parse returned. */
+int options_exit_status(int outcome);
+/* Logs what is wrong with a command line as a whole. Returns OPTIONS_USAGE. */
+int options_usage_error(const struct command *command, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Fills `reason` and returns OPTIONS_USAGE, for apply functions. */
+int options_bad(struct options_reason *reason, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* The same with OPTIONS_REFUSED. */
+int options_refuse(struct options_reason *reason, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Prints a command's help, at most 80 columns wide. */
+void options_print_help(const struct command *command, FILE *out);
+/* Flushes stdout. Returns the exit status: 1, with a line logged, when it could not be written. */
+int options_finish_stdout(void);

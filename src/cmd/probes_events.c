@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+/* perf_event_open(2): the timers that sample, and the stream of mappings. */
+#include "cmd/probes.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+static int event_open(struct perf_event_attr *attr, pid_t pid, int cpu)
+{
+	int fd;
+
+	attr->size = sizeof(*attr);
+	fd = (int)syscall(SYS_perf_event_open, attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static void say_refused(struct probe_result *ret, enum probe_status status, const char *what, int r)
+{
+	probe_say(ret, status, "%s: %s", what, strerror(-r));
+	if (r == -EACCES || r == -EPERM)
+		probe_fix(ret, "sudo profd ...");
+}
+
+/* A sampling timer, stopped, as recording opens it. */
+static struct perf_event_attr timer(uint32_t type, uint64_t config)
+{
+	return (struct perf_event_attr){
+		.type = type,
+		.config = config,
+		.freq = 1,
+		.sample_freq = 99,
+		.disabled = 1,
+	};
+}
+
+static void cycles(struct probe_result *ret)
+{
+	struct perf_event_attr attr = timer(PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES);
+	int fd = event_open(&attr, 0, -1);
+
+	if (fd >= 0) {
+		probe_say(ret, PROBE_OK, "opened");
+		close(fd);
+	} else if (fd == -ENOENT || fd == -EOPNOTSUPP || fd == -ENODEV) {
+		probe_say(ret, PROBE_DEGRADED,
+			  "no hardware counters here (a virtual machine?): sampling by cpu-clock");
+	} else {
+		say_refused(ret, PROBE_DEGRADED, "cannot be opened", fd);
+	}
+}
+
+static void cpu_clock(struct probe_result *ret)
+{
+	struct perf_event_attr attr = timer(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK);
+	int fd = event_open(&attr, 0, -1);
+
+	if (fd >= 0) {
+		probe_say(ret, PROBE_OK, "opened");
+		close(fd);
+	} else {
+		say_refused(ret, PROBE_MISSING, "cannot be opened", fd);
+	}
+}
+
+/* Offline CPUs have no event; sysconf counts the online ones. */
+static void every_cpu(struct probe_result *ret)
+{
+	struct perf_event_attr attr = timer(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK);
+	long configured = sysconf(_SC_NPROCESSORS_CONF), online = sysconf(_SC_NPROCESSORS_ONLN);
+	long opened = 0;
+	int failure = 0;
+
+	for (int cpu = 0; cpu < configured; cpu++) {
+		int fd = event_open(&attr, -1, cpu);
+
+		if (fd >= 0) {
+			opened++;
+			close(fd);
+		} else if (fd != -ENODEV) {
+			failure = fd;
+		}
+	}
+	if (opened && opened >= online)
+		probe_say(ret, PROBE_OK, "opened on %ld of %ld online CPUs", opened, online);
+	else
+		say_refused(ret, PROBE_MISSING, "cannot be opened on every CPU",
+			    failure ? failure : -ENODEV);
+}
+
+/* Whether a record of this type lies between data_tail and data_head of a ring. */
+static bool ring_holds(const struct perf_event_mmap_page *page, uint32_t type)
+{
+	uint64_t head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
+	const unsigned char *data = (const unsigned char *)page + page->data_offset;
+	struct perf_event_header header;
+
+	for (uint64_t at = 0; at + sizeof(header) <= head && head <= page->data_size;
+	     at += header.size) {
+		memcpy(&header, data + at, sizeof(header));
+		if (header.type == type)
+			return true;
+		if (header.size < sizeof(header))
+			return false;
+	}
+	return false;
+}
+
+/* Maps executable memory of our own and looks for it in the ring of this CPU. */
+static int see_own_mapping(int fd, bool *seen)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), size = 9 * page;
+	void *ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), *code;
+
+	if (ring == MAP_FAILED)
+		return -errno;
+	code = mmap(NULL, page, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (code != MAP_FAILED)
+		munmap(code, page);
+	*seen = ring_holds(ring, PERF_RECORD_MMAP2);
+	munmap(ring, size);
+	return 0;
+}
+
+static void mapping_stream(struct probe_result *ret)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_DUMMY,
+		.mmap = 1,
+		.mmap2 = 1,
+		.build_id = 1,
+		.task = 1,
+		.comm = 1,
+		.comm_exec = 1,
+		.sample_id_all = 1,
+		.use_clockid = 1,
+		.clockid = CLOCK_MONOTONIC,
+	};
+	cpu_set_t before, one;
+	bool build_ids = true, seen = false;
+	int fd, r, cpu = sched_getcpu();
+
+	/* The event is this CPU's: stay on it. */
+	CPU_ZERO(&one);
+	CPU_SET((size_t)(cpu < 0 ? 0 : cpu), &one);
+	if (cpu < 0 || sched_getaffinity(0, sizeof(before), &before) < 0 ||
+	    sched_setaffinity(0, sizeof(one), &one) < 0) {
+		probe_say(ret, PROBE_UNKNOWN, "cannot stay on one CPU to try it");
+		return;
+	}
+	fd = event_open(&attr, -1, cpu);
+	if (fd == -EINVAL) { /* before 5.12 */
+		build_ids = false;
+		attr.build_id = 0;
+		fd = event_open(&attr, -1, cpu);
+	}
+	r = fd < 0 ? fd : see_own_mapping(fd, &seen);
+	if (fd >= 0)
+		close(fd);
+	(void)sched_setaffinity(0, sizeof(before), &before);
+	if (r < 0)
+		say_refused(ret, PROBE_MISSING,
+			    fd < 0 ? "cannot be opened" : "no memory for its ring", r);
+	else if (!seen)
+		probe_say(ret, PROBE_MISSING, "opened, but a new mapping did not show up in it");
+	else if (!build_ids)
+		probe_say(ret, PROBE_DEGRADED, "works, but without build IDs (needs Linux 5.12)");
+	else
+		probe_say(ret, PROBE_OK, "reported a mapping made for the purpose");
+}
+
+const struct probe probes_events[] = {
+	{ "cycles", false, cycles },
+	{ "cpu-clock", true, cpu_clock },
+	{ "per-cpu-events", true, every_cpu },
+	{ "mapping-stream", true, mapping_stream },
+	{},
+};

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Release, settings and mounts: what can be read without trying anything. */
+#include "cmd/probes.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+
+#include "base/cleanup.h"
+#include "base/fs.h"
+
+static void closedir_cleanup(DIR **folder)
+{
+	if (*folder)
+		closedir(*folder);
+}
+
+static void kernel(struct probe_result *ret)
+{
+	struct utsname name;
+	unsigned major = 0, minor = 0;
+
+	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2) {
+		probe_say(ret, PROBE_UNKNOWN, "its release cannot be read");
+		return;
+	}
+	/* 5.8: BPF ring buffer, CAP_BPF. Later features have probes of their own. */
+	if (major > 5 || (major == 5 && minor >= 8))
+		probe_say(ret, PROBE_OK, "%.80s %.20s", name.release, name.machine);
+	else
+		probe_say(ret, PROBE_MISSING, "%.80s is older than 5.8", name.release);
+}
+
+static void btf(struct probe_result *ret)
+{
+	cleanup(close) int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC);
+	uint16_t magic = 0;
+
+	if (fd < 0) {
+		probe_say(ret, PROBE_MISSING, "/sys/kernel/btf/vmlinux: %s", strerror(errno));
+		if (errno == ENOENT)
+			probe_fix(ret, "use a kernel built with CONFIG_DEBUG_INFO_BTF=y");
+	} else if (fs_read_at(fd, &magic, sizeof(magic), 0) < 0 || magic != 0xeb9f) {
+		/* BTF_MAGIC, include/uapi/linux/btf.h */
+		probe_say(ret, PROBE_MISSING, "/sys/kernel/btf/vmlinux holds something else");
+	} else {
+		probe_say(ret, PROBE_OK, "/sys/kernel/btf/vmlinux can be read");
+	}
+}
+
+static void paranoid(struct probe_result *ret)
+{
+	long long value;
+
+	if (probe_read_sysctl(&value, "perf_event_paranoid") < 0)
+		probe_say(ret, PROBE_MISSING, "kernel.perf_event_paranoid: no perf events here");
+	else if (value < 0)
+		probe_say(ret, PROBE_OK, "kernel.perf_event_paranoid is %lld", value);
+	else if (probe_has_capability(CAP_PERFMON) || probe_has_capability(CAP_SYS_ADMIN))
+		probe_say(ret, PROBE_OK,
+			  "kernel.perf_event_paranoid is %lld; privileges override it", value);
+	else {
+		probe_say(ret, PROBE_MISSING, "kernel.perf_event_paranoid is %lld", value);
+		probe_fix(ret, "sudo profd ...");
+	}
+}
+
+static void sample_rate(struct probe_result *ret)
+{
+	long long value;
+
+	if (probe_read_sysctl(&value, "perf_event_max_sample_rate") < 0) {
+		probe_say(ret, PROBE_UNKNOWN, "kernel.perf_event_max_sample_rate cannot be read");
+	} else if (value >= 99) {
+		probe_say(ret, PROBE_OK, "up to %lld samples per second and CPU", value);
+	} else {
+		probe_say(ret, PROBE_DEGRADED,
+			  "only %lld samples per second and CPU: the kernel lowered it, because "
+			  "sampling took too long once",
+			  value);
+		probe_fix(ret, "sysctl -w kernel.perf_event_max_sample_rate=100000");
+	}
+}
+
+static void rate_throttle(struct probe_result *ret)
+{
+	long long value;
+
+	if (probe_read_sysctl(&value, "perf_cpu_time_max_percent") < 0)
+		probe_say(ret, PROBE_UNKNOWN, "kernel.perf_cpu_time_max_percent cannot be read");
+	else if (value == 0 || value == 100)
+		probe_say(ret, PROBE_OK, "the kernel never lowers the rate by itself");
+	else
+		probe_say(ret, PROBE_OK,
+			  "the kernel lowers the rate when sampling takes over %lld %% of a CPU",
+			  value);
+}
+
+static void kernel_symbols(struct probe_result *ret)
+{
+	cleanup(close) int fd = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
+	long long restrict_value = -1;
+	char text[4096];
+	ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	(void)probe_read_sysctl(&restrict_value, "kptr_restrict");
+	if (size <= 0) {
+		probe_say(ret, PROBE_DEGRADED, "no /proc/kallsyms: kernel frames have no names");
+		return;
+	}
+	text[size] = '\0';
+	/* The first symbols of x86 are per-CPU offsets near 0: look for any address at all. */
+	for (char *line = text; line && *line; line = strchr(line, '\n'), line += line ? 1 : 0) {
+		if (strtoull(line, NULL, 16) != 0) {
+			probe_say(ret, PROBE_OK,
+				  "/proc/kallsyms has addresses (kptr_restrict %lld)",
+				  restrict_value);
+			return;
+		}
+	}
+	if (!probe_has_capability(CAP_SYSLOG)) {
+		probe_say(
+			ret, PROBE_DEGRADED,
+			"/proc/kallsyms hides addresses from this user: kernel frames have no names");
+		probe_fix(ret, "sudo profd ...");
+	} else {
+		probe_say(ret, PROBE_DEGRADED,
+			  "kptr_restrict is %lld and hides addresses: kernel frames have no names",
+			  restrict_value);
+		probe_fix(ret, "sysctl -w kernel.kptr_restrict=1");
+	}
+}
+
+static void lockdown(struct probe_result *ret)
+{
+	char line[128];
+
+	if (probe_read_line(line, sizeof(line), "/sys/kernel/security/lockdown") < 0)
+		probe_say(ret, PROBE_UNKNOWN,
+			  "/sys/kernel/security/lockdown cannot be read "
+			  "(not built in, or securityfs not mounted)");
+	else if (strstr(line, "[confidentiality]"))
+		probe_say(ret, PROBE_MISSING,
+			  "confidentiality: BPF programs may not read memory; boot without it");
+	else
+		probe_say(ret, PROBE_OK, "%.80s", line);
+}
+
+static void unprivileged_bpf(struct probe_result *ret)
+{
+	bool privileged = probe_has_capability(CAP_BPF) || probe_has_capability(CAP_SYS_ADMIN);
+	long long value;
+
+	if (probe_read_sysctl(&value, "unprivileged_bpf_disabled") < 0)
+		probe_say(ret, PROBE_UNKNOWN, "kernel.unprivileged_bpf_disabled cannot be read");
+	else if (privileged)
+		probe_say(ret, PROBE_OK,
+			  "kernel.unprivileged_bpf_disabled is %lld; privileges override "
+			  "it",
+			  value);
+	else {
+		/* Even 0 allows others only socket filters. */
+		probe_say(
+			ret, PROBE_MISSING,
+			"kernel.unprivileged_bpf_disabled is %lld: this user may not load programs",
+			value);
+		probe_fix(ret, "sudo profd ...");
+	}
+}
+
+static bool mounted(const char *path, unsigned long magic)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == magic;
+}
+
+static void tracefs(struct probe_result *ret)
+{
+	if (mounted("/sys/kernel/tracing", TRACEFS_MAGIC))
+		probe_say(ret, PROBE_OK, "mounted at /sys/kernel/tracing");
+	else if (mounted("/sys/kernel/debug/tracing", TRACEFS_MAGIC))
+		probe_say(ret, PROBE_OK, "mounted at /sys/kernel/debug/tracing");
+	else {
+		probe_say(ret, PROBE_MISSING, "not mounted; recording CPU time does not need it");
+		probe_fix(ret, "mount -t tracefs tracefs /sys/kernel/tracing");
+	}
+}
+
+static void cgroup2(struct probe_result *ret)
+{
+	if (mounted("/sys/fs/cgroup", CGROUP2_SUPER_MAGIC))
+		probe_say(ret, PROBE_OK, "mounted at /sys/fs/cgroup");
+	else if (mounted("/sys/fs/cgroup/unified", CGROUP2_SUPER_MAGIC))
+		probe_say(ret, PROBE_OK, "mounted at /sys/fs/cgroup/unified");
+	else {
+		probe_say(ret, PROBE_MISSING, "not mounted in its usual place: --cgroup needs it");
+		probe_fix(ret, "mount -t cgroup2 cgroup2 DIRECTORY");
+	}
+}
+
+static void debug_files(struct probe_result *ret)
+{
+	cleanup(closedir) DIR *folder = opendir("/usr/lib/debug/.build-id");
+	const struct dirent *entry;
+	unsigned count = 0;
+
+	while (folder && (entry = readdir(folder)))
+		count += entry->d_name[0] != '.';
+	if (count) {
+		probe_say(ret, PROBE_OK, "/usr/lib/debug/.build-id has %u folders", count);
+		return;
+	}
+	probe_say(ret, PROBE_DEGRADED,
+		  "no files in /usr/lib/debug/.build-id: stripped programs show "
+		  "exported names only");
+	probe_fix(ret, "apt-get install PACKAGE-dbgsym");
+}
+
+static void perf_maps(struct probe_result *ret)
+{
+	cleanup(closedir) DIR *folder = opendir("/tmp");
+	const struct dirent *entry;
+	unsigned count = 0;
+
+	while (folder && (entry = readdir(folder)))
+		count += fnmatch("perf-[0-9]*.map", entry->d_name, 0) == 0;
+	if (count) {
+		probe_say(ret, PROBE_OK, "%u in /tmp: generated code of these processes has names",
+			  count);
+		return;
+	}
+	probe_say(ret, PROBE_MISSING, "no /tmp/perf-PID.map: generated (JIT) code has no names");
+	probe_fix(ret, "node --perf-basic-prof, python3 -X perf, java -XX:+DumpPerfMapAtExit");
+}
+
+const struct probe probes_kernel[] = {
+	{ "kernel", true, kernel },
+	{ "btf", true, btf },
+	{ "lockdown", false, lockdown },
+	{ "perf-event-paranoid", true, paranoid },
+	{ "max-sample-rate", false, sample_rate },
+	{ "rate-throttle", false, rate_throttle },
+	{ "kernel-symbols", false, kernel_symbols },
+	{ "unprivileged-bpf", true, unprivileged_bpf },
+	{ "tracefs", false, tracefs },
+	{ "cgroup2", false, cgroup2 },
+	{ "debug-files", false, debug_files },
+	{ "perf-maps", false, perf_maps },
+	{},
+};

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Capabilities (capabilities(7)), namespaces and limits of this process. */
+#include "cmd/probes.h"
+
+#include <linux/capability.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+/* CAP_SYS_ADMIN stands in for those that were split off it later. */
+static void capability(struct probe_result *ret, unsigned number, bool admin_is_enough,
+		       enum probe_status without, const char *use)
+{
+	if (probe_has_capability(number)) {
+		probe_say(ret, PROBE_OK, "%s", use);
+	} else if (admin_is_enough && probe_has_capability(CAP_SYS_ADMIN)) {
+		probe_say(ret, PROBE_OK, "%s (by CAP_SYS_ADMIN)", use);
+	} else {
+		probe_say(ret, without, "%s: not permitted", use);
+		probe_fix(ret, "sudo profd ...");
+	}
+}
+
+static void cap_bpf(struct probe_result *ret)
+{
+	capability(ret, CAP_BPF, true, PROBE_MISSING, "to load BPF programs");
+}
+
+static void cap_perfmon(struct probe_result *ret)
+{
+	capability(ret, CAP_PERFMON, true, PROBE_MISSING, "to sample every CPU");
+}
+
+static void cap_sys_ptrace(struct probe_result *ret)
+{
+	capability(ret, CAP_SYS_PTRACE, false, PROBE_DEGRADED,
+		   "to read the mappings and memory of other users' processes");
+}
+
+static void cap_syslog(struct probe_result *ret)
+{
+	capability(ret, CAP_SYSLOG, true, PROBE_DEGRADED, "to see kernel addresses");
+}
+
+static void cap_checkpoint_restore(struct probe_result *ret)
+{
+	capability(ret, CAP_CHECKPOINT_RESTORE, true, PROBE_DEGRADED,
+		   "to open deleted files through /proc/PID/map_files");
+}
+
+static void cap_dac_read_search(struct probe_result *ret)
+{
+	capability(ret, CAP_DAC_READ_SEARCH, false, PROBE_DEGRADED,
+		   "to read programs that only their owners may read");
+}
+
+static void pid_namespace(struct probe_result *ret)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) < 0)
+		probe_say(ret, PROBE_UNKNOWN, "/proc/self/ns/pid cannot be read");
+	else if (st.st_ino == 0xeffffffcU) /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
+		probe_say(ret, PROBE_OK, "the initial one: pids are the kernel's");
+	else
+		probe_say(
+			ret, PROBE_DEGRADED,
+			"not the initial one: the kernel counts processes by other pids; run profd on "
+			"the host");
+}
+
+static void memlock(struct probe_result *ret)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0) {
+		probe_say(ret, PROBE_UNKNOWN, "RLIMIT_MEMLOCK cannot be read");
+	} else if (probe_has_capability(CAP_IPC_LOCK)) {
+		probe_say(ret, PROBE_OK, "CAP_IPC_LOCK overrides it");
+	} else if (limit.rlim_cur == RLIM_INFINITY) {
+		probe_say(ret, PROBE_OK, "unlimited");
+	} else {
+		probe_say(ret, PROBE_DEGRADED,
+			  "%llu KiB: rings may not fit on machines with many CPUs",
+			  (unsigned long long)limit.rlim_cur / 1024);
+		probe_fix(ret, "ulimit -l unlimited");
+	}
+}
+
+const struct probe probes_privileges[] = {
+	{ "CAP_BPF", true, cap_bpf },
+	{ "CAP_PERFMON", true, cap_perfmon },
+	{ "CAP_SYS_PTRACE", false, cap_sys_ptrace },
+	{ "CAP_SYSLOG", false, cap_syslog },
+	{ "CAP_CHECKPOINT_RESTORE", false, cap_checkpoint_restore },
+	{ "CAP_DAC_READ_SEARCH", false, cap_dac_read_search },
+	{ "pid-namespace", false, pid_namespace },
+	{ "memlock", false, memlock },
+	{},
+};
