@@ -36,19 +36,9 @@ int symbol_table_find(const struct symbol_table *table, uint64_t address,
 		      struct symbol_extent *ret);
 /*
  * Appends the name of what symbol_table_find gave, as in the file but without a version
- * ("@GLIBC_2.34"). Of several symbols with the same extent the preferred one (see below).
+ * ("@GLIBC_2.34"). Of several symbols with the same extent the preferred one (elf/symbol_name.h).
  * Returns 0, -ENOENT when it has no name that can be read, or another negative errno.
  */
 int symbol_table_name(const struct symbol_table *table, uint32_t number, struct bytes *ret);
 /* How many symbols the table has. */
 uint32_t symbol_table_count(const struct symbol_table *table);
-
-enum symbol_binding { SYMBOL_LOCAL, SYMBOL_WEAK, SYMBOL_GLOBAL };
-
-/*
- * Whether of two names for the same code a reader expects `a` rather than `b`: one that others can
- * call before a local one, then fewest leading underscores, then global before weak, then the
- * shorter, then the first in the alphabet. So glibc's weak `puts` comes before its `_IO_puts`.
- */
-bool symbol_name_preferred(const char *a, enum symbol_binding a_binding, const char *b,
-			   enum symbol_binding b_binding);
