@@ -129,7 +129,7 @@ static int add_line(void *context, const struct maps_line *line)
 	return r < 0 ? r : process_map(reading->process, &mapping);
 }
 
-int process_table_read(struct process_table *table, struct process *process)
+int process_table_read(struct process_table *table, struct process *process, pid_t tid)
 {
 	cleanup(bytes_fini) struct bytes text = {};
 	struct reading reading = { table, process };
@@ -142,7 +142,7 @@ int process_table_read(struct process_table *table, struct process *process)
 		return r;
 	process->start_time = stat.start_time;
 	memcpy(process->comm, stat.comm, sizeof(process->comm));
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)process->pid);
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)tid);
 	r = fs_read(&text, AT_FDCWD, path, MAPS_BYTES_MAX);
 	if (r < 0)
 		return r == -ENOENT ? -ESRCH : r;

@@ -35,10 +35,11 @@ int process_table_get(struct process_table *table, struct process **ret, pid_t p
 void process_table_remove(struct process_table *table, pid_t pid);
 
 /*
- * Reads executable mappings, name and start time from /proc. Returns 0 or a negative errno
- * (-ESRCH: the process is gone; -EACCES: not allowed).
+ * Reads executable mappings, name and start time from /proc. tid: a living thread of the process;
+ * when the first thread has ended before the others, only they still show the mappings.
+ * Returns 0 or a negative errno (-ESRCH: the process is gone; -EACCES: not allowed).
  */
-int process_table_read(struct process_table *table, struct process *process);
+int process_table_read(struct process_table *table, struct process *process, pid_t tid);
 
 /*
  * Finds the file behind a mapping: through /proc/PID/map_files (right even when it was deleted or

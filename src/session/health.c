@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/health.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "session/pipeline.h"
+#include "source/cpu.h"
+
+static const char *const outcome_texts[] = {
+#define OUTCOME(name, text) [WALK_##name] = text,
+	WALK_OUTCOMES(OUTCOME)
+#undef OUTCOME
+};
+
+static const char *const counter_names[] = {
+#define COUNTER(name, text) [COUNT_##name] = #name,
+	WIRE_COUNTERS(COUNTER)
+#undef COUNTER
+};
+
+void health_clock_read(struct health_clock *ret, const struct pipeline *pipeline)
+{
+	ret->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	ret->build_ns = pipeline->tables.cost_ns;
+	ret->naming_ns = symbolizer_cost_ns(pipeline->symbolizer);
+}
+
+/* CPU time between two moments that went neither into tables nor into names. */
+static uint64_t plain_ns(const struct health_clock *from, const struct health_clock *to)
+{
+	uint64_t apart = to->build_ns - from->build_ns + to->naming_ns - from->naming_ns;
+	uint64_t all = to->cpu_ns - from->cpu_ns;
+
+	return all > apart ? all - apart : 0;
+}
+
+static void count_frames(struct health *h, const struct profile *profile, uint32_t samples_type)
+{
+	for (uint32_t i = 0; i < profile->samples.count; i++) {
+		struct profile_run run = profile->stacks.at[profile->samples.at[i].stack];
+		uint64_t times = (uint64_t)profile_value(profile, i, samples_type), named = 0,
+			 code = 0;
+
+		for (uint32_t k = 0; k < run.count; k++) {
+			const struct profile_location *location =
+				&profile->locations.at[profile->stack_locations.at[run.first + k]];
+
+			if (location->kind == LOCATION_NOTE)
+				continue;
+			code++;
+			named += location->named;
+		}
+		h->frames += code * times;
+		h->frames_named += named * times;
+	}
+}
+
+/*
+ * The kernel skips a BPF program without a word when another one runs on the CPU, and a virtual
+ * machine that does not run misses its timers. Every timer has a known number of ticks to make, so
+ * what is missing is known exactly; our share is that of the ticks that were counted.
+ */
+static uint64_t lost_ticks(const struct health *h)
+{
+	double ticks = (double)h->counters[COUNT_TICKS];
+	double ours = ticks - (double)h->counters[COUNT_IDLE] - (double)h->counters[COUNT_FILTERED];
+
+	if (h->expected_ticks <= ticks || ticks < 1)
+		return 0;
+	return (uint64_t)((h->expected_ticks - ticks) * ours / ticks + 0.5);
+}
+
+void health_gather(struct health *ret, const struct cpu_source *source,
+		   const struct pipeline *pipeline, const struct health_clock *started,
+		   const struct health_clock *stopped)
+{
+	struct table_store_figures figures;
+	struct rusage usage;
+
+	cpu_source_counters(source, ret->counters);
+	ret->expected_ticks = cpu_source_expected_ticks(source);
+	ret->samples = pipeline->sample_count;
+	ret->lost_ring = ret->counters[COUNT_DROPPED];
+	ret->lost_ticks = lost_ticks(ret);
+	ret->lost_lifecycle = pipeline->lifecycle_lost;
+	memcpy(ret->outcomes, pipeline->outcomes, sizeof(ret->outcomes));
+	count_frames(ret, pipeline->profile, pipeline->samples_type);
+	ret->finished = pipeline->finished;
+	ret->bpf_ns = ret->counters[COUNT_RUN_NS];
+	ret->start_ns = plain_ns(&(struct health_clock){}, started);
+	ret->user_ns = plain_ns(started, stopped);
+	ret->build_ns = pipeline->tables.cost_ns;
+	ret->naming_ns = symbolizer_cost_ns(pipeline->symbolizer);
+	if (getrusage(RUSAGE_SELF, &usage) == 0)
+		ret->rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+	table_store_figures(pipeline->store, &figures);
+	ret->kernel_bytes = cpu_source_kernel_bytes(source) + figures.chunk_bytes;
+	ret->table_bytes = figures.used_bytes;
+	ret->tables = figures.tables;
+	ret->evictions = figures.evictions;
+	ret->processes_refused = figures.processes_refused;
+	ret->kernel_trouble = symbolizer_kernel_trouble(pipeline->symbolizer);
+}
+
+uint64_t health_lost(const struct health *h)
+{
+	return h->lost_ring + h->lost_ticks;
+}
+
+double health_cost_percent(const struct health *h)
+{
+	if (h->duration_s <= 0)
+		return 0;
+	return (double)(h->bpf_ns + h->user_ns) / (h->duration_s * 1e9) * 100;
+}
+
+static uint64_t truncated(const struct health *h)
+{
+	uint64_t all = 0;
+
+	for (unsigned i = 0; i < WALK_OUTCOME_COUNT; i++)
+		if (i != WALK_COMPLETE)
+			all += h->outcomes[i];
+	return all;
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+	return whole ? 100.0 * (double)part / (double)whole : 100.0;
+}
+
+static void add_reasons(const struct health *h, struct bytes *ret)
+{
+	const char *separator = "";
+
+	for (unsigned i = 0; i < WALK_OUTCOME_COUNT; i++) {
+		if (i == WALK_COMPLETE || !h->outcomes[i])
+			continue;
+		bytes_add_format(ret, "%s%s %" PRIu64, separator, outcome_texts[i],
+				 h->outcomes[i]);
+		separator = ", ";
+	}
+}
+
+void health_line(const struct health *h, struct bytes *ret)
+{
+	uint64_t cut = truncated(h);
+
+	bytes_add_format(ret, "%" PRIu64 " samples in %.1f s (%.4g Hz), %" PRIu64 " lost",
+			 h->samples, h->duration_s, h->frequency_hz, health_lost(h));
+	if (h->samples) {
+		/* Never rounded up to "100 %" while something is missing. */
+		double complete = percent(h->samples - cut, h->samples);
+
+		bytes_add_format(ret, "; stacks %.1f%% complete",
+				 cut && complete > 99.9 ? 99.9 : complete);
+		if (cut) {
+			bytes_add_format(ret, " (%" PRIu64 " truncated: ", cut);
+			add_reasons(h, ret);
+			bytes_add_str(ret, ")");
+		}
+		bytes_add_format(ret, "; %.1f%% of frames named",
+				 percent(h->frames_named, h->frames));
+	}
+	bytes_add_format(ret, "; cost %.2f%% of one CPU, %" PRIu64 " MiB",
+			 health_cost_percent(h), (h->rss_bytes + (1 << 19)) >> 20);
+	if (h->lost_lifecycle)
+		bytes_add_format(ret, "; %" PRIu64 " process events lost", h->lost_lifecycle);
+	if (h->evictions)
+		bytes_add_format(ret, "; %u unwind tables evicted", h->evictions);
+	if (h->processes_refused)
+		bytes_add_format(ret, "; %u times no room for a process's mappings",
+				 h->processes_refused);
+}
+
+void health_json(const struct health *h, struct bytes *ret)
+{
+	struct json json = json_to(ret);
+
+	json_object(&json, NULL);
+	json_u64(&json, "schema_version", 1);
+	json_u64(&json, "samples", h->samples);
+	json_double(&json, "duration_s", h->duration_s);
+	json_double(&json, "frequency_hz", h->frequency_hz);
+	json_u64(&json, "expected_samples", h->samples + health_lost(h));
+	json_u64(&json, "lost", health_lost(h));
+	json_object(&json, "lost_detail");
+	json_u64(&json, "ring", h->lost_ring);
+	json_u64(&json, "ticks", h->lost_ticks);
+	json_u64(&json, "process_events", h->lost_lifecycle);
+	json_end(&json);
+	json_u64(&json, "complete", h->outcomes[WALK_COMPLETE]);
+	json_object(&json, "truncated");
+	for (unsigned i = 0; i < WALK_OUTCOME_COUNT; i++)
+		if (i != WALK_COMPLETE && h->outcomes[i])
+			json_u64(&json, outcome_texts[i], h->outcomes[i]);
+	json_end(&json);
+	json_u64(&json, "walks_finished_later", h->finished);
+	json_u64(&json, "frames", h->frames);
+	json_u64(&json, "frames_named", h->frames_named);
+	json_string(&json, "kernel_names", h->kernel_trouble ? h->kernel_trouble : "ok");
+	json_object(&json, "cost");
+	json_u64(&json, "bpf_ns", h->bpf_ns);
+	json_u64(&json, "user_ns", h->user_ns);
+	json_u64(&json, "start_ns", h->start_ns);
+	json_u64(&json, "build_ns", h->build_ns);
+	json_u64(&json, "naming_ns", h->naming_ns);
+	json_double(&json, "percent_of_cpu", health_cost_percent(h));
+	json_u64(&json, "rss_bytes", h->rss_bytes);
+	json_u64(&json, "kernel_bytes", h->kernel_bytes);
+	json_u64(&json, "table_bytes", h->table_bytes);
+	json_u64(&json, "tables", h->tables);
+	json_u64(&json, "evictions", h->evictions);
+	json_end(&json);
+	json_object(&json, "counters");
+	for (unsigned i = 0; i < COUNT_COUNTERS; i++) {
+		char name[32] = "";
+
+		for (size_t k = 0; counter_names[i][k] && k < sizeof(name) - 1; k++)
+			name[k] = (char)(counter_names[i][k] == '_' ? '_' : counter_names[i][k] | 0x20);
+		json_u64(&json, name, h->counters[i]);
+	}
+	json_double(&json, "expected_ticks", h->expected_ticks);
+	json_end(&json);
+	json_end(&json);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How good a recording is, and what it cost: gathered once at the end, then told as one line
+ * (profd(1), "The closing line") and as JSON.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "bpf/outcomes.h"
+
+struct cpu_source;
+struct pipeline;
+
+struct health {
+	uint64_t samples;
+	double duration_s;
+	double frequency_hz;
+	uint64_t lost_ring;      /* the ring was full */
+	uint64_t lost_ticks;     /* the timer's tick did not reach the program, our share */
+	uint64_t lost_lifecycle; /* process events that the kernel dropped */
+	uint64_t outcomes[WALK_OUTCOME_COUNT];
+	uint64_t frames, frames_named; /* of all samples */
+	uint64_t counters[COUNT_COUNTERS];
+	double expected_ticks;
+	uint64_t finished;
+	uint64_t bpf_ns;         /* in our BPF programs */
+	uint64_t user_ns;        /* CPU time of profd while recording, without the next two */
+	uint64_t build_ns;       /* compiling unwind tables */
+	uint64_t naming_ns;      /* building name tables and naming */
+	uint64_t start_ns;       /* CPU time of profd before sampling began, without the same two */
+	uint64_t rss_bytes;      /* the most it was */
+	uint64_t kernel_bytes;   /* BPF maps and programs */
+	uint64_t table_bytes;    /* of it, unwind tables in use */
+	uint32_t tables, evictions, processes_refused;
+	const char *kernel_trouble; /* why kernel frames have no names; NULL: they have */
+};
+
+/* CPU times of profd itself at two moments. */
+struct health_clock {
+	uint64_t cpu_ns, build_ns, naming_ns;
+};
+
+void health_clock_read(struct health_clock *ret, const struct pipeline *pipeline);
+
+/*
+ * Fills in everything but duration_s and frequency_hz. began: when the command started to set
+ * itself up (all zero); started, stopped: when sampling began and ended.
+ */
+void health_gather(struct health *ret, const struct cpu_source *source,
+		   const struct pipeline *pipeline, const struct health_clock *started,
+		   const struct health_clock *stopped);
+uint64_t health_lost(const struct health *health);
+/* Share of one CPU that profd used, BPF programs included, in percent. */
+double health_cost_percent(const struct health *health);
+/* The quality line, without "profd: " and newline. */
+void health_line(const struct health *health, struct bytes *ret);
+void health_json(const struct health *health, struct bytes *ret);

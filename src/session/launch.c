@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "session/invoking_user.h"
+
+/* Only what is safe between fork and exec. */
+static void child(int go_fd, int fail_fd, const struct invoking_user *user, char *const argv[])
+{
+	sigset_t none;
+	char byte;
+	int r = 0;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	/* End of file: the parent gave up or died. */
+	if (read(go_fd, &byte, 1) != 1)
+		_exit(127);
+	if (user)
+		r = invoking_user_become(user);
+	if (r == 0) {
+		execvpe(argv[0], argv, user ? user->environment : environ);
+		r = -errno;
+	}
+	if (write(fail_fd, &r, sizeof(r)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+int launch_prepare(struct launch *launch, char *const argv[])
+{
+	cleanup(invoking_user_free) struct invoking_user *user = NULL;
+	int go[2], failed[2], r = invoking_user_find(&user);
+	pid_t pid;
+
+	*launch = (struct launch)LAUNCH_NULL;
+	if (r < 0)
+		return r;
+	if (pipe2(go, O_CLOEXEC) < 0)
+		return -errno;
+	if (pipe2(failed, O_CLOEXEC) < 0) {
+		r = -errno;
+		close(go[0]);
+		close(go[1]);
+		return r;
+	}
+	pid = fork();
+	if (pid == 0) {
+		close(go[1]);
+		close(failed[0]);
+		child(go[0], failed[1], user, argv);
+	}
+	r = pid < 0 ? -errno : 0;
+	close(go[0]);
+	close(failed[1]);
+	if (r < 0) {
+		close(go[1]);
+		close(failed[0]);
+		return r;
+	}
+	*launch = (struct launch){ pid, go[1], failed[0] };
+	return 0;
+}
+
+int launch_go(struct launch *launch)
+{
+	ssize_t size;
+	int failure;
+
+	if (write(launch->go_fd, "", 1) != 1)
+		return -errno;
+	close(launch->go_fd);
+	launch->go_fd = -1;
+	do
+		size = read(launch->fail_fd, &failure, sizeof(failure));
+	while (size < 0 && errno == EINTR);
+	close(launch->fail_fd);
+	launch->fail_fd = -1;
+	if (size != sizeof(failure))
+		return 0; /* exec closed the other end */
+	(void)launch_wait(launch);
+	return failure;
+}
+
+int launch_wait(struct launch *launch)
+{
+	pid_t pid = launch->pid;
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	launch->pid = 0;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+void launch_fini(struct launch *launch)
+{
+	bool waiting = launch->go_fd >= 0;
+
+	if (launch->go_fd >= 0)
+		close(launch->go_fd); /* the child reads the end of the pipe and leaves */
+	if (launch->fail_fd >= 0)
+		close(launch->fail_fd);
+	launch->go_fd = launch->fail_fd = -1;
+	if (waiting && launch->pid)
+		(void)launch_wait(launch);
+}

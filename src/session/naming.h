@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names for the locations of a profile, each once, in pieces while the recording goes on: at its
+ * end little is left to do, and processes are still there to be asked for their JIT maps.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "elf/object.h"
+#include "profile/profile.h"
+#include "symbol/symbolizer.h"
+
+/* Where a location's name comes from. */
+struct naming_item {
+	enum naming_source {
+		NAMING_FIXED, /* it has its name already */
+		NAMING_OBJECT,
+		NAMING_KERNEL,
+		NAMING_JIT,
+	} source;
+	struct object *object; /* NAMING_OBJECT: a reference */
+	uint64_t address;      /* ELF address, kernel address or runtime address */
+	pid_t pid;             /* NAMING_JIT */
+	uint64_t start_time;
+};
+
+struct naming {
+	struct profile *profile;        /* borrowed */
+	struct symbolizer *symbolizer;  /* borrowed */
+	ARRAY_OF(struct naming_item) items; /* by location id */
+	uint32_t next;                  /* the first location that is not named yet */
+	bool no_inline;
+};
+
+/* The location has just been added to the profile, with the next id. item->object: taken over. */
+int naming_add(struct naming *naming, uint32_t location, const struct naming_item *item);
+/* A location that is not code, with a name that stands for itself. */
+int naming_fixed(struct naming *naming, uint32_t location, const char *name);
+/* Names locations for about budget_ns (at least one); UINT64_MAX: all. Returns 0 or -errno. */
+int naming_advance(struct naming *naming, uint64_t budget_ns);
+void naming_fini(struct naming *naming);

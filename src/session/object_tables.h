@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which unwind table an object has: compiled once, when a walk needs it or ahead of sampling. */
+#pragma once
+
+#include "elf/object.h"
+#include "unwind/table_store.h"
+
+struct object_tables {
+	struct table_store *store; /* borrowed */
+	ARRAY_OF(struct object_table) objects; /* by object id */
+	uint64_t cost_ns;          /* CPU time spent compiling */
+	uint32_t compiled, failed; /* objects */
+	uint32_t cfi_broken, cfi_unsupported, rules_dropped;
+};
+
+struct object_table {
+	uint32_t table; /* 0: none */
+	enum object_table_state {
+		OBJECT_TABLE_UNTRIED,
+		OBJECT_TABLE_NO_CFI,
+		OBJECT_TABLE_PLACED,
+		OBJECT_TABLE_FAILED,
+	} state;
+};
+
+/*
+ * The table's id for wire_mapping.table, or 0; *no_cfi: there is none to be had, step by frame
+ * pointer. build: compile it if that was not tried (or it was evicted); now_ns: CLOCK_MONOTONIC.
+ */
+uint32_t object_tables_get(struct object_tables *tables, const struct object *object, bool build,
+			   uint64_t now_ns, bool *no_cfi);
+void object_tables_fini(struct object_tables *tables);

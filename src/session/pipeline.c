@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The two streams are drained samples first, then events, so that every event that happened before
+ * a drained sample is there too; a sample younger than the horizon waits for the next round.
+ */
+#include "session/pipeline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "session/sample_stack.h"
+
+/* A process that ended is kept this long for samples of its last moments (exit_mm). */
+#define EXIT_GRACE_NS 2000000000ULL
+
+int pipeline_init(struct pipeline *p, const struct table_store_maps *maps,
+		  uint64_t table_budget_bytes)
+{
+	struct symbolizer_options options = { .kernel_names = true };
+	int r;
+
+	*p = (struct pipeline){ .max_depth = WIRE_MAX_FRAMES };
+	r = process_table_init(&p->processes);
+	if (r == 0)
+		r = table_store_new(&p->store, maps, table_budget_bytes);
+	if (r == 0)
+		r = profile_new(&p->profile);
+	if (r == 0)
+		r = profile_type_add(p->profile, &p->samples_type, "samples", "count");
+	if (r == 0)
+		r = profile_type_add(p->profile, &p->cpu_type, "cpu", "nanoseconds");
+	if (r == 0)
+		r = symbolizer_new(&p->symbolizer, &options);
+	if (r < 0)
+		return r;
+	p->tables.store = p->store;
+	p->naming.profile = p->profile;
+	p->naming.symbolizer = p->symbolizer;
+	p->stack_addresses = calloc(SAMPLE_STACK_MAX, sizeof(*p->stack_addresses));
+	p->stack_locations = calloc(SAMPLE_STACK_MAX, sizeof(*p->stack_locations));
+	return p->stack_addresses && p->stack_locations ? 0 : -ENOMEM;
+}
+
+void pipeline_fini(struct pipeline *p)
+{
+	naming_fini(&p->naming);
+	symbolizer_free(p->symbolizer);
+	profile_free(p->profile);
+	object_tables_fini(&p->tables);
+	table_store_free(p->store);
+	process_table_fini(&p->processes);
+	array_fini(&p->events);
+	array_fini(&p->pending);
+	bytes_fini(&p->texts);
+	bytes_fini(&p->samples);
+	free(p->stack_addresses);
+	free(p->stack_locations);
+}
+
+/* ---- collecting ---- */
+
+int pipeline_event(void *context, const struct lifecycle_event *event)
+{
+	struct pipeline *p = context;
+	struct pending_event *pending;
+
+	if (event->type == LIFECYCLE_LOST) {
+		p->lifecycle_lost += event->lost;
+		return 0;
+	}
+	/* Most of a machine's events are about processes that nobody asked for. */
+	if (event->type != LIFECYCLE_FORK && !p->everything && !p->children &&
+	    !process_table_find(&p->processes, event->pid))
+		return 0;
+	pending = array_push(&p->events);
+	if (!pending)
+		return -ENOMEM;
+	*pending = (struct pending_event){ *event, p->texts.size };
+	bytes_add(&p->texts, event->text, strlen(event->text) + 1);
+	return p->texts.failed ? -ENOMEM : 0;
+}
+
+int pipeline_sample(void *context, const struct wire_sample *sample, size_t size)
+{
+	struct pipeline *p = context;
+	struct pending_sample *pending = array_push(&p->pending);
+
+	if (!pending)
+		return -ENOMEM;
+	*pending = (struct pending_sample){ sample->time_ns, p->samples.size, size };
+	bytes_add(&p->samples, sample, (size + 7) & ~(size_t)7);
+	return p->samples.failed ? -ENOMEM : 0;
+}
+
+/* ---- events ---- */
+
+static void set_comm(struct process *process, const char *comm)
+{
+	size_t size = strnlen(comm, sizeof(process->comm) - 1);
+
+	memset(process->comm, 0, sizeof(process->comm));
+	memcpy(process->comm, comm, size);
+}
+
+static int apply_fork(struct pipeline *p, const struct lifecycle_event *event)
+{
+	struct process *parent, *child;
+	int r;
+
+	if (event->pid == event->parent_pid)
+		return 0; /* a thread */
+	parent = process_table_find(&p->processes, event->parent_pid);
+	if (!p->everything && (!p->children || !parent)) {
+		/* Not ours; but if the pid is one of ours used again, that one is over. */
+		process_table_remove(&p->processes, event->pid);
+		return 0;
+	}
+	process_table_remove(&p->processes, event->pid);
+	table_store_drop_process(p->store, event->pid, event->time_ns);
+	r = process_table_get(&p->processes, &child, event->pid);
+	if (r < 0 || !parent)
+		return r;
+	/* The table may have moved. */
+	parent = process_table_find(&p->processes, event->parent_pid);
+	return process_inherit(child, parent);
+}
+
+static enum mapping_kind kind_of(const struct lifecycle_event *event, const char *path)
+{
+	if (strcmp(path, "[vdso]") == 0)
+		return MAPPING_VDSO;
+	/* Anonymous memory is "//anon"; only files have an inode. */
+	return path[0] == '/' && path[1] != '/' && event->inode ? MAPPING_FILE : MAPPING_ANONYMOUS;
+}
+
+static int apply_map(struct pipeline *p, struct process *process,
+		     const struct lifecycle_event *event, const char *path)
+{
+	struct mapping mapping = { .start = event->start,
+				   .end = event->start + event->size,
+				   .file_offset = event->file_offset,
+				   .inode = event->inode,
+				   .inode_generation = event->inode_generation,
+				   .device_major = event->device_major,
+				   .device_minor = event->device_minor,
+				   .kind = kind_of(event, path) };
+	int r;
+
+	if (!process->mappings_known || event->time_ns < process->read_ns || event->start >> 63 ||
+	    event->size == 0 || event->size >> 47)
+		return 0;
+	r = strtab_add_str(&p->processes.paths, &mapping.path, path);
+	return r < 0 ? r : process_map(process, &mapping);
+}
+
+static int apply_event(struct pipeline *p, const struct pending_event *pending)
+{
+	const struct lifecycle_event *event = &pending->event;
+	const char *text = p->texts.at + pending->text;
+	struct process *process;
+
+	if (event->type == LIFECYCLE_FORK)
+		return apply_fork(p, event);
+	process = process_table_find(&p->processes, event->pid);
+	if (!process)
+		return 0;
+	switch (event->type) {
+	case LIFECYCLE_MAP:
+		return apply_map(p, process, event, text);
+	case LIFECYCLE_EXEC:
+		/* Code that ran before needs its JIT map no more; the new program has its own. */
+		if (event->time_ns >= process->read_ns)
+			process_clear(process);
+		set_comm(process, text);
+		break;
+	case LIFECYCLE_COMM:
+		if (event->tid == event->pid)
+			set_comm(process, text);
+		break;
+	case LIFECYCLE_EXIT:
+		if (event->tid == event->pid) {
+			process->dead = true;
+			process->exit_ns = event->time_ns;
+		}
+		break;
+	case LIFECYCLE_FORK:
+	case LIFECYCLE_LOST:
+		break;
+	}
+	return 0;
+}
+
+/* ---- merging ---- */
+
+static int by_event_time(const void *a, const void *b)
+{
+	const struct pending_event *x = a, *y = b;
+
+	/* Equal times keep the order in which they were collected. */
+	if (x->event.time_ns != y->event.time_ns)
+		return x->event.time_ns < y->event.time_ns ? -1 : 1;
+	return (x->text > y->text) - (x->text < y->text);
+}
+
+static int by_sample_time(const void *a, const void *b)
+{
+	const struct pending_sample *x = a, *y = b;
+
+	if (x->time_ns != y->time_ns)
+		return x->time_ns < y->time_ns ? -1 : 1;
+	return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+/* Drops what was used, and keeps the bytes of the samples that wait. */
+static int keep_rest(struct pipeline *p, uint32_t events_used, uint32_t samples_used)
+{
+	struct bytes texts = {}, samples = {};
+	uint32_t events = p->events.count - events_used, kept = p->pending.count - samples_used;
+
+	if (events)
+		memmove(p->events.at, p->events.at + events_used, events * sizeof(*p->events.at));
+	p->events.count = events;
+	for (uint32_t i = 0; i < events; i++) {
+		const char *text = p->texts.at + p->events.at[i].text;
+
+		p->events.at[i].text = texts.size;
+		bytes_add(&texts, text, strlen(text) + 1);
+	}
+	if (kept)
+		memmove(p->pending.at, p->pending.at + samples_used, kept * sizeof(*p->pending.at));
+	p->pending.count = kept;
+	for (uint32_t i = 0; i < kept; i++) {
+		const char *sample = p->samples.at + p->pending.at[i].offset;
+
+		p->pending.at[i].offset = samples.size;
+		bytes_add(&samples, sample, (p->pending.at[i].size + 7) & ~(size_t)7);
+	}
+	bytes_fini(&p->texts);
+	bytes_fini(&p->samples);
+	p->texts = texts;
+	p->samples = samples;
+	return texts.failed || samples.failed ? -ENOMEM : 0;
+}
+
+static void forget_dead(struct pipeline *p)
+{
+	for (uint32_t i = p->processes.processes.count; i-- > 0;) {
+		struct process *process = p->processes.processes.at[i];
+
+		if (!process->dead || process->exit_ns + EXIT_GRACE_NS > p->horizon_ns)
+			continue;
+		table_store_drop_process(p->store, process->pid, p->horizon_ns);
+		process_table_remove(&p->processes, process->pid);
+	}
+}
+
+int pipeline_advance(struct pipeline *p, uint64_t horizon_ns)
+{
+	uint32_t event = 0, sample = 0;
+	int r = 0;
+
+	if (p->events.count)
+		qsort(p->events.at, p->events.count, sizeof(*p->events.at), by_event_time);
+	if (p->pending.count)
+		qsort(p->pending.at, p->pending.count, sizeof(*p->pending.at), by_sample_time);
+	while (r >= 0) {
+		bool have_event = event < p->events.count &&
+				  p->events.at[event].event.time_ns <= horizon_ns;
+		bool have_sample = sample < p->pending.count &&
+				   p->pending.at[sample].time_ns <= horizon_ns;
+
+		if (have_event && (!have_sample || p->events.at[event].event.time_ns <=
+							   p->pending.at[sample].time_ns)) {
+			r = apply_event(p, &p->events.at[event++]);
+		} else if (have_sample) {
+			const struct pending_sample *at = &p->pending.at[sample++];
+
+			r = sample_stack_count(p, (const void *)(p->samples.at + at->offset));
+		} else {
+			break;
+		}
+	}
+	if (r < 0)
+		return r;
+	p->horizon_ns = horizon_ns == UINT64_MAX ? clock_ns(CLOCK_MONOTONIC) : horizon_ns;
+	r = keep_rest(p, event, sample);
+	forget_dead(p);
+	return r;
+}
+
+/* ---- telling the kernel half ---- */
+
+static void refresh_after_evictions(struct pipeline *p)
+{
+	struct table_store_figures figures;
+
+	table_store_figures(p->store, &figures);
+	if (figures.evictions == p->evictions_seen)
+		return;
+	p->evictions_seen = figures.evictions;
+	for (uint32_t i = 0; i < p->processes.processes.count; i++)
+		p->processes.processes.at[i]->dirty = true;
+}
+
+int pipeline_publish(struct pipeline *p)
+{
+	int r;
+
+	for (uint32_t i = 0; i < p->processes.processes.count; i++) {
+		struct process *process = p->processes.processes.at[i];
+
+		if (process->dirty && process->target && !process->dead)
+			process_wire_update(p, process, true);
+	}
+	refresh_after_evictions(p);
+	r = table_store_publish(p->store);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < p->processes.processes.count; i++) {
+		struct process *process = p->processes.processes.at[i];
+
+		if (!process->dirty || process->dead || !process->mappings_known ||
+		    !(process->sampled || process->target))
+			continue;
+		process_wire_update(p, process, false);
+		process->generation++;
+		process->dirty = false;
+		r = table_store_set_process(p->store, process->pid, process->wire.at,
+					    process->wire.count, process->generation,
+					    p->horizon_ns);
+		if (r < 0 && r != -ENOSPC)
+			return r;
+	}
+	return 0;
+}
+
+int pipeline_add_target(struct pipeline *p, pid_t pid)
+{
+	struct process *process;
+	int r = process_table_get(&p->processes, &process, pid);
+
+	if (r < 0)
+		return r;
+	process->target = true;
+	if (process->mappings_known)
+		return 0;
+	process->read_ns = clock_ns(CLOCK_MONOTONIC);
+	return process_table_read(&p->processes, process, pid);
+}

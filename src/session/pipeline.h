@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From records to a profile: the only place that sees every stage. The file to read first.
+ *
+ *     pipeline_event, pipeline_sample    collect what the two streams hold
+ *     pipeline_advance                   merges both by time: each sample meets the mappings of its
+ *                                        own moment; walks are finished, stacks counted
+ *     pipeline_publish                   tells the kernel half what was learnt
+ *     naming_advance                     names what is new
+ */
+#pragma once
+
+#include "base/bytes.h"
+#include "bpf/wire.h"
+#include "proc/process_table.h"
+#include "profile/profile.h"
+#include "session/naming.h"
+#include "session/object_tables.h"
+#include "source/lifecycle.h"
+#include "unwind/table_store.h"
+
+struct pending_event {
+	struct lifecycle_event event; /* .text is an offset in pipeline.texts until it is used */
+	size_t text;
+};
+
+struct pending_sample {
+	uint64_t time_ns;
+	size_t offset; /* in pipeline.samples */
+	size_t size;
+};
+
+struct pipeline {
+	struct process_table processes;
+	struct table_store *store; /* owned */
+	struct object_tables tables;
+	struct profile *profile; /* owned until taken */
+	struct symbolizer *symbolizer; /* owned */
+	struct naming naming;
+	bool everything; /* every process is followed, else those named and their children */
+	bool children;
+	bool threads;    /* threads are told apart */
+	uint32_t max_depth;
+
+	ARRAY_OF(struct pending_event) events;
+	struct bytes texts;
+	ARRAY_OF(struct pending_sample) pending;
+	struct bytes samples;
+	uint64_t horizon_ns; /* events and samples up to here have been used */
+	uint32_t evictions_seen;
+
+	/* For the quality line. */
+	uint64_t sample_count;
+	uint64_t outcomes[WALK_OUTCOME_COUNT];
+	uint64_t finished; /* walks that were finished here */
+	uint64_t lifecycle_lost;
+
+	uint64_t *stack_addresses; /* scratch */
+	uint32_t *stack_locations;
+	uint32_t samples_type, cpu_type;
+};
+
+/* maps: of the kernel half, or all -1. Returns 0 or a negative errno. */
+int pipeline_init(struct pipeline *pipeline, const struct table_store_maps *maps,
+		  uint64_t table_budget_bytes);
+void pipeline_fini(struct pipeline *pipeline);
+
+/*
+ * A process the user named: its mappings are read and its tables compiled before sampling begins.
+ * Returns 0 or a negative errno (-ESRCH: gone).
+ */
+int pipeline_add_target(struct pipeline *pipeline, pid_t pid);
+
+/* For lifecycle_drain and cpu_source_drain; context is the pipeline. */
+int pipeline_event(void *context, const struct lifecycle_event *event);
+int pipeline_sample(void *context, const struct wire_sample *sample, size_t size);
+/* Uses everything up to the horizon, in the order of time. Returns 0 or a negative errno. */
+int pipeline_advance(struct pipeline *pipeline, uint64_t horizon_ns);
+int pipeline_publish(struct pipeline *pipeline);

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/sample_stack.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "unwind/walk.h"
+
+void process_wire_update(struct pipeline *p, struct process *process, bool build)
+{
+	process->wire.count = 0;
+	if (!array_reserve(&process->wire, process->mappings.count))
+		return;
+	for (uint32_t i = 0; i < process->mappings.count; i++) {
+		struct mapping *mapping = &process->mappings.at[i];
+		struct wire_mapping *wire = array_push(&process->wire);
+		bool no_cfi = true;
+
+		/* Looking for the file costs system calls: only where something was sampled. */
+		if (process->sampled || process->target)
+			process_table_resolve(&p->processes, process, mapping);
+		*wire = (struct wire_mapping){ mapping->start, mapping->end, mapping->bias, 0, 0 };
+		if (mapping->object)
+			wire->table = object_tables_get(&p->tables, mapping->object, build,
+							p->horizon_ns, &no_cfi);
+		if (no_cfi)
+			wire->flags |= MAPPING_NO_CFI;
+	}
+}
+
+/* ---- finishing a walk ---- */
+
+struct walked {
+	uint64_t *addresses; /* user frames, leaf first */
+	uint32_t count;
+	enum walk_outcome outcome;
+};
+
+/* Compiles the table for the code at the address. False: there is none to be had now. */
+static bool build_table(struct pipeline *p, struct process *process, uint64_t address)
+{
+	struct mapping *mapping = process_mapping(process, address);
+	struct wire_mapping *wire;
+	bool no_cfi;
+
+	if (!mapping || !mapping->object)
+		return false;
+	wire = &process->wire.at[mapping - process->mappings.at];
+	wire->table = object_tables_get(&p->tables, mapping->object, true, p->horizon_ns, &no_cfi);
+	if (no_cfi)
+		wire->flags |= MAPPING_NO_CFI;
+	process->dirty = true; /* the kernel half does not know of it yet */
+	return wire->table || no_cfi;
+}
+
+/* Goes on from the registers in the sample, behind the frames there are. */
+static void finish(struct pipeline *p, struct process *process, const struct wire_sample *sample,
+		   struct walked *walked)
+{
+	const unsigned char *stack = (const unsigned char *)(sample + 1) +
+				     8UL * (sample->kernel_count + sample->user_count);
+	struct walk_input input = {
+		.store = p->store,
+		.ip = sample->ip,
+		.sp = sample->sp,
+		.bp = sample->bp,
+		.exact = sample->flags & SAMPLE_NEXT_IS_EXACT,
+		.leaf = walked->count == 0,
+		.stack = stack,
+		.stack_address = sample->sp,
+		.stack_bytes = sample->stack_bytes,
+	};
+	uint32_t limit = p->max_depth - walked->count, count;
+	uint64_t missing = 0;
+
+	if (process->dirty || process->wire.count != process->mappings.count)
+		process_wire_update(p, process, false);
+	input.mappings = process->wire.at;
+	input.mapping_count = process->wire.count;
+	for (;;) {
+		walked->outcome = walk_run(&input, walked->addresses + walked->count, limit,
+					   &count, &missing);
+		if (walked->outcome != WALK_NO_TABLE || !build_table(p, process, missing))
+			break;
+	}
+	walked->count += count;
+	p->finished++;
+}
+
+/* The last moment at which mappings of a process that the stream did not show can be learnt. */
+static void learn_mappings(struct pipeline *p, struct process *process, pid_t tid)
+{
+	if (process->mappings_known)
+		return;
+	process->read_ns = clock_ns(CLOCK_MONOTONIC);
+	/* Gone already: its stacks stay unfinished and are counted as such. */
+	(void)process_table_read(&p->processes, process, tid);
+	process->mappings_known = true;
+}
+
+/* The number of leading frames whose code has not changed since the state the kernel half used. */
+static uint32_t unchanged_frames(const struct process *process, const struct wire_sample *sample,
+				 const struct walked *walked)
+{
+	uint32_t i = 0;
+
+	if (sample->generation == process->generation && !process->dirty)
+		return walked->count;
+	while (i < walked->count &&
+	       !process_changed(process, sample->generation, walked->addresses[i]))
+		i++;
+	return i;
+}
+
+static void complete_walk(struct pipeline *p, struct process *process,
+			  const struct wire_sample *sample, struct walked *walked)
+{
+	bool stale = sample->flags & SAMPLE_MAPPINGS_STALE;
+	uint32_t good;
+
+	if (walked->outcome == WALK_NO_USER_STACK || walked->outcome == WALK_COMPAT)
+		return;
+	learn_mappings(p, process, (pid_t)sample->tid);
+	if (!process->sampled) {
+		process->sampled = true;
+		process->dirty = true;
+	}
+	good = unchanged_frames(process, sample, walked);
+	if (good == walked->count) {
+		if (walked->outcome == WALK_COMPLETE || walked->outcome == WALK_TOO_DEEP)
+			return;
+		if (stale)
+			walked->count = 0; /* the registers are those of the leaf */
+	} else if (stale) {
+		walked->count = 0;
+	} else {
+		walked->count = good;
+		walked->outcome = WALK_STALE_MAPPING;
+		return;
+	}
+	finish(p, process, sample, walked);
+}
+
+/* ---- frames become locations ---- */
+
+static bool is_library(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	name = name ? name + 1 : path;
+	return strstr(name, ".so") || name[0] == '[';
+}
+
+/* The profile's mapping for the object's segment that holds the ELF address. */
+static int object_mapping(struct pipeline *p, const struct object *object, uint64_t address,
+			  uint32_t *ret)
+{
+	const struct object_segment *segment = object_segment_of(object, address);
+	char build_id[2 * OBJECT_BUILD_ID_MAX + 1];
+	struct profile_mapping mapping = {};
+	int r;
+
+	if (segment) {
+		mapping.start = segment->address & ~4095ULL;
+		mapping.limit = (segment->address + segment->memory_size + 4095) & ~4095ULL;
+		mapping.file_offset = segment->file_offset & ~4095ULL;
+	}
+	object_build_id_hex(object, build_id);
+	if ((r = profile_string(p->profile, &mapping.file, object->path)) < 0 ||
+	    (r = profile_string(p->profile, &mapping.build_id, build_id)) < 0)
+		return r;
+	return profile_mapping_add(p->profile, ret, &mapping);
+}
+
+static int named_mapping(struct pipeline *p, const char *name, uint32_t *ret)
+{
+	struct profile_mapping mapping = {};
+	int r = profile_string(p->profile, &mapping.file, name);
+
+	return r < 0 ? r : profile_mapping_add(p->profile, ret, &mapping);
+}
+
+static int add_location(struct pipeline *p, uint32_t mapping, uint64_t address,
+			enum location_kind kind, const struct naming_item *item, uint32_t *ret)
+{
+	uint32_t known = p->profile->locations.count;
+	int r = profile_location_add(p->profile, ret, mapping, address, kind);
+
+	if (r == 0 && *ret == known) {
+		r = naming_add(&p->naming, *ret, item);
+		if (r == 0 && item->object)
+			object_ref(item->object);
+	}
+	return r;
+}
+
+static int user_location(struct pipeline *p, const struct process *process, uint64_t address,
+			 uint32_t *ret)
+{
+	const struct mapping *mapping = process_mapping(process, address);
+	struct naming_item item = { .address = address };
+	enum location_kind kind = LOCATION_JIT;
+	char name[64];
+	uint32_t in;
+	int r;
+
+	if (!mapping) {
+		r = named_mapping(p, "[unknown]", &in);
+		if (r < 0)
+			return r;
+		/* Addresses nobody can place say nothing: one box for all of them. */
+		r = profile_location_add(p->profile, ret, in, 0, LOCATION_NOTE);
+		return r < 0 || *ret < p->naming.items.count
+			       ? r
+			       : naming_fixed(&p->naming, *ret, "[unknown]");
+	}
+	if (mapping->object) {
+		item.source = NAMING_OBJECT;
+		item.object = mapping->object;
+		item.address = address - mapping->bias;
+		kind = is_library(mapping->object->path) ? LOCATION_LIBRARY : LOCATION_USER;
+		r = object_mapping(p, mapping->object, item.address, &in);
+	} else {
+		item.source = NAMING_JIT;
+		item.pid = process->pid;
+		item.start_time = process->start_time;
+		/* The same address is other code in another process. */
+		snprintf(name, sizeof(name), "[jit:%d]", (int)process->pid);
+		r = named_mapping(p, name, &in);
+	}
+	return r < 0 ? r : add_location(p, in, item.address, kind, &item, ret);
+}
+
+static int kernel_location(struct pipeline *p, uint64_t address, uint32_t *ret)
+{
+	struct naming_item item = { .source = NAMING_KERNEL, .address = address };
+	uint32_t in;
+	int r = named_mapping(p, "[kernel.kallsyms]", &in);
+
+	return r < 0 ? r : add_location(p, in, address, LOCATION_KERNEL, &item, ret);
+}
+
+/* A frame that says why the stack does not go on. */
+static int note_location(struct pipeline *p, const char *name, uint32_t *ret)
+{
+	uint32_t in;
+	int r = named_mapping(p, name, &in);
+
+	if (r == 0)
+		r = profile_location_add(p->profile, ret, in, 0, LOCATION_NOTE);
+	if (r < 0 || *ret < p->naming.items.count)
+		return r;
+	return naming_fixed(&p->naming, *ret, name);
+}
+
+/* ---- counting ---- */
+
+static const char *const outcome_texts[] = {
+#define OUTCOME(name, text) [WALK_##name] = text,
+	WALK_OUTCOMES(OUTCOME)
+#undef OUTCOME
+};
+
+static int add_label(struct pipeline *p, struct profile_label *label, const char *key,
+		     const char *text)
+{
+	int r = profile_string(p->profile, &label->key, key);
+
+	return r < 0 ? r : profile_string(p->profile, &label->text, text);
+}
+
+static int sample_labels(struct pipeline *p, const struct process *process,
+			 const struct wire_sample *sample, uint32_t *ret)
+{
+	struct profile_label labels[4] = {};
+	char comm[WIRE_COMM_BYTES + 1] = "";
+	uint32_t count = 0;
+	int r;
+
+	memcpy(comm, sample->comm, WIRE_COMM_BYTES);
+	r = add_label(p, &labels[count++], "comm",
+		      process && process->comm[0] ? process->comm : comm);
+	labels[count].is_number = true;
+	labels[count].number = sample->pid;
+	if (r == 0)
+		r = add_label(p, &labels[count++], "pid", "");
+	if (r == 0 && p->threads) {
+		r = add_label(p, &labels[count++], "thread_name", comm);
+		labels[count].is_number = true;
+		labels[count].number = sample->tid;
+		if (r == 0)
+			r = add_label(p, &labels[count++], "tid", "");
+	}
+	return r < 0 ? r : profile_labels_add(p->profile, ret, labels, count);
+}
+
+/* The process of the sample; NULL for kernel threads and the idle task. */
+static int sample_process(struct pipeline *p, const struct wire_sample *sample,
+			  struct process **ret)
+{
+	if (sample->flags & SAMPLE_KTHREAD) {
+		*ret = NULL;
+		return 0;
+	}
+	return process_table_get(&p->processes, ret, (pid_t)sample->pid);
+}
+
+int sample_stack_count(struct pipeline *p, const struct wire_sample *sample)
+{
+	const uint64_t *addresses = (const uint64_t *)(sample + 1);
+	struct walked walked = { p->stack_addresses, sample->user_count,
+				 (enum walk_outcome)sample->outcome };
+	uint32_t count = 0, stack, labels;
+	int64_t values[2] = { 1, (int64_t)sample->weight_ns };
+	struct process *process;
+	int r = sample_process(p, sample, &process);
+
+	if (r < 0)
+		return r;
+	if (sample->user_count > WIRE_MAX_FRAMES || sample->kernel_count > WIRE_MAX_KERNEL_FRAMES ||
+	    sample->outcome >= WALK_OUTCOME_COUNT)
+		return 0;
+	memcpy(walked.addresses, addresses + sample->kernel_count, 8UL * sample->user_count);
+	if (process)
+		complete_walk(p, process, sample, &walked);
+	for (uint32_t i = 0; r == 0 && i < sample->kernel_count; i++)
+		/* The leaf is where it is; the others are return addresses. */
+		r = kernel_location(p, addresses[i] - (i > 0), &p->stack_locations[count++]);
+	for (uint32_t i = 0; r == 0 && i < walked.count; i++)
+		r = user_location(p, process, walked.addresses[i], &p->stack_locations[count++]);
+	/* A kernel thread, or a process in exec or exit, has a kernel stack and no other. */
+	if (walked.outcome == WALK_NO_USER_STACK && count)
+		walked.outcome = WALK_COMPLETE;
+	p->outcomes[walked.outcome]++;
+	if (r == 0 && walked.outcome != WALK_COMPLETE) {
+		char note[96];
+
+		snprintf(note, sizeof(note), "[truncated: %s]", outcome_texts[walked.outcome]);
+		r = note_location(p, note, &p->stack_locations[count++]);
+	}
+	if (r == 0)
+		r = profile_stack_add(p->profile, &stack, p->stack_locations, count);
+	if (r == 0)
+		r = sample_labels(p, process, sample, &labels);
+	if (r == 0)
+		r = profile_sample_add(p->profile, stack, labels, values);
+	p->sample_count++;
+	return r;
+}

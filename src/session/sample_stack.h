@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One sample: its walk is finished, its frames become locations, its stack is counted. */
+#pragma once
+
+#include "session/pipeline.h"
+
+/* Kernel and user frames, and a note at the root. */
+enum { SAMPLE_STACK_MAX = WIRE_MAX_KERNEL_FRAMES + WIRE_MAX_FRAMES + 8 };
+
+/* sample: as it came out of the ring, complete. Returns 0 or a negative errno. */
+int sample_stack_count(struct pipeline *pipeline, const struct wire_sample *sample);
+
+/*
+ * Brings process->wire up to date with its mappings. build: compile tables that are missing, else
+ * use those there are.
+ */
+void process_wire_update(struct pipeline *pipeline, struct process *process, bool build);
