@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Sections are copied out of the file with pread and have a limit; nothing is mapped. libelf is
+ * asked only to inflate a compressed .debug_frame, once its announced size is within the limit.
+ */
+#include "elf/cfi_section.h"
+
+#include <errno.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "elf/sections.h"
+
+enum {
+	/* libLLVM's is 5 MB, a browser's some 30 MB. */
+	MAX_SECTION_BYTES = 256 << 20,
+	/* DEFLATE cannot do better than 1032:1; more is a header that lies. */
+	MAX_INFLATION = 1032,
+	/* .eh_frame of unknown size: read in growing pieces, beginning with this one. */
+	FIRST_PIECE_BYTES = 1 << 20,
+	MAX_PROGRAM_HEADERS = 1024,
+};
+
+static int read_data(unsigned char **ret, int fd, uint64_t offset, uint64_t size)
+{
+	cleanup(free) unsigned char *data = NULL;
+	int r;
+
+	if (size > MAX_SECTION_BYTES)
+		return -EFBIG;
+	data = malloc(size ? size : 1);
+	if (!data)
+		return -ENOMEM;
+	r = fs_read_at(fd, data, size, (off_t)offset);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(data);
+	return 0;
+}
+
+static const Elf64_Shdr *find(const struct section_table *sections, const char *name)
+{
+	const Elf64_Shdr *found = section_table_find(sections, SHT_PROGBITS, name);
+
+	return found ? found : section_table_find(sections, SHT_X86_64_UNWIND, name);
+}
+
+static uint64_t address_of(const struct section_table *sections, const char *name)
+{
+	const Elf64_Shdr *found = find(sections, name);
+
+	return found ? found->sh_addr : 0;
+}
+
+/* ---- .eh_frame without section headers ---- */
+
+/*
+ * Where the list of entries in `data` ends: behind its end mark (a length of 0), or SIZE_MAX when
+ * that is not in the `size` bytes. from: where to go on looking, advanced.
+ */
+static size_t list_end(const unsigned char *data, size_t size, size_t *from)
+{
+	while (*from + 12 <= size) {
+		uint64_t length = 0, skip = 4;
+
+		memcpy(&length, data + *from, 4);
+		if (length == 0)
+			return *from + 4;
+		if (length == UINT32_MAX) { /* 64-bit DWARF */
+			memcpy(&length, data + *from + 4, 8);
+			skip = 12;
+		}
+		/* An entry that leaves the segment ends the list before it. */
+		if (length > MAX_SECTION_BYTES)
+			return *from;
+		*from += skip + length;
+	}
+	return SIZE_MAX;
+}
+
+static int read_open_ended(struct cfi_section *section, const struct object *object,
+			   uint64_t address)
+{
+	const struct object_segment *segment = NULL;
+	uint64_t offset, room, size = FIRST_PIECE_BYTES;
+	size_t from = 0;
+
+	for (uint32_t i = 0; i < object->segments.count && !segment; i++)
+		if (address >= object->segments.at[i].address &&
+		    address - object->segments.at[i].address < object->segments.at[i].file_size)
+			segment = &object->segments.at[i];
+	if (!segment)
+		return 0;
+	offset = segment->file_offset + (address - segment->address);
+	room = segment->file_size - (address - segment->address);
+	for (;; size *= 2) {
+		cleanup(free) unsigned char *data = NULL;
+		bool last = size >= room;
+		size_t end;
+		int r = read_data(&data, object->fd, offset, last ? room : size);
+
+		if (r < 0)
+			return r;
+		end = list_end(data, last ? room : size, &from);
+		if (end == SIZE_MAX && !last)
+			continue;
+		section->data = TAKE_PTR(data);
+		section->size = end == SIZE_MAX ? room : end;
+		section->address = address;
+		section->open_ended = true;
+		return 0;
+	}
+}
+
+/* .eh_frame_hdr: version, three encodings, then the pointer to .eh_frame (LSB, "eh_frame_hdr"). */
+static int read_from_header(struct cfi_section *section, const struct object *object,
+			    const Elf64_Phdr *segment)
+{
+	unsigned char bytes[4 + sizeof(uint64_t)] = {};
+	size_t size = segment->p_filesz < sizeof(bytes) ? segment->p_filesz : sizeof(bytes);
+	const struct cfi_section header = { .data = bytes,
+					    .size = size,
+					    .address = segment->p_vaddr };
+	struct reader reader = reader_of(bytes + 4, size < 4 ? 0 : size - 4);
+	uint64_t address;
+	int r = fs_read_at(object->fd, bytes, size, (off_t)segment->p_offset);
+
+	if (r < 0)
+		return r == -ENODATA ? 0 : r;
+	if (bytes[0] != 1 || cfi_pointer_read(&address, &reader, bytes[1], &header) < 0)
+		return 0;
+	return read_open_ended(section, object, address);
+}
+
+static int read_by_program_header(struct cfi_section *section, const struct object *object)
+{
+	Elf64_Ehdr header;
+	Elf64_Phdr segment;
+	int r = fs_read_at(object->fd, &header, sizeof(header), 0);
+
+	if (r < 0)
+		return r == -ENODATA ? 0 : r;
+	if (header.e_phentsize != sizeof(segment) || header.e_phoff > INT64_MAX / 2)
+		return 0;
+	for (unsigned i = 0; i < header.e_phnum && i < MAX_PROGRAM_HEADERS; i++) {
+		r = fs_read_at(object->fd, &segment, sizeof(segment),
+			       (off_t)(header.e_phoff + i * sizeof(segment)));
+		if (r < 0)
+			return r == -ENODATA ? 0 : r;
+		if (segment.p_type == PT_GNU_EH_FRAME && segment.p_offset <= INT64_MAX / 2)
+			return read_from_header(section, object, &segment);
+	}
+	return 0;
+}
+
+int cfi_section_read_eh_frame(struct cfi_section *ret, const struct object *object)
+{
+	cleanup(section_table_fini) struct section_table sections = {};
+	struct cfi_section section = { .eh_frame = true };
+	const Elf64_Shdr *found;
+	int r = section_table_read(&sections, object->fd);
+
+	if (r < 0)
+		return r;
+	section.text = address_of(&sections, ".text");
+	section.got = address_of(&sections, ".got.plt");
+	if (!section.got)
+		section.got = address_of(&sections, ".got");
+	found = find(&sections, ".eh_frame");
+	if (found) {
+		r = read_data(&section.data, object->fd, found->sh_offset, found->sh_size);
+		section.size = found->sh_size;
+		section.address = found->sh_addr;
+	} else {
+		r = read_by_program_header(&section, object);
+	}
+	if (r < 0)
+		return r;
+	*ret = section;
+	return 0;
+}
+
+/* ---- .debug_frame ---- */
+
+/* Inflates section `number` of the file. gnu: the older way, told by the name .zdebug_. */
+static int inflate_section(struct cfi_section *section, int fd, size_t number, bool gnu)
+{
+	Elf *elf = elf_version(EV_CURRENT) == EV_NONE ? NULL : elf_begin(fd, ELF_C_READ, NULL);
+	Elf_Scn *scn = elf ? elf_getscn(elf, number) : NULL;
+	Elf_Data *data = NULL;
+	int r = 0;
+
+	if (scn && (gnu ? elf_compress_gnu(scn, 0, 0) : elf_compress(scn, 0, 0)) > 0)
+		data = elf_rawdata(scn, NULL);
+	/* What cannot be inflated is as good as absent. */
+	if (data && data->d_buf && data->d_size > 0 && data->d_size <= MAX_SECTION_BYTES) {
+		section->data = malloc(data->d_size);
+		if (section->data) {
+			memcpy(section->data, data->d_buf, data->d_size);
+			section->size = data->d_size;
+		} else {
+			r = -ENOMEM;
+		}
+	}
+	elf_end(elf);
+	return r;
+}
+
+/*
+ * The size that a compressed section says it will have: Elf64_Chdr, or "ZLIB" and a big-endian size.
+ * 0 when it is not to be believed.
+ */
+static uint64_t inflated_size(const Elf64_Shdr *header, int fd, bool gnu)
+{
+	unsigned char bytes[sizeof(Elf64_Chdr)] = {};
+	Elf64_Chdr compression;
+	uint64_t size, inflated;
+
+	if (header->sh_size < sizeof(bytes) ||
+	    fs_read_at(fd, bytes, sizeof(bytes), (off_t)header->sh_offset) < 0)
+		return 0;
+	memcpy(&compression, bytes, sizeof(compression));
+	inflated = compression.ch_size;
+	if (gnu) {
+		memcpy(&size, bytes + 4, sizeof(size));
+		inflated = __builtin_bswap64(size);
+	}
+	return inflated <= MAX_SECTION_BYTES && inflated / MAX_INFLATION <= header->sh_size
+		       ? inflated
+		       : 0;
+}
+
+int cfi_section_read_debug_frame(struct cfi_section *ret, const struct object *object)
+{
+	cleanup(section_table_fini) struct section_table sections = {};
+	struct cfi_section section = {};
+	const Elf64_Shdr *found;
+	bool gnu = false;
+	int r = section_table_read(&sections, object->fd);
+
+	if (r < 0)
+		return r;
+	found = section_table_find(&sections, SHT_PROGBITS, ".debug_frame");
+	if (!found) {
+		found = section_table_find(&sections, SHT_PROGBITS, ".zdebug_frame");
+		gnu = found;
+	}
+	if (!found) {
+		*ret = section;
+		return 0;
+	}
+	if (gnu || found->sh_flags & SHF_COMPRESSED) {
+		if (inflated_size(found, object->fd, gnu) > 0)
+			r = inflate_section(&section, object->fd, (size_t)(found - sections.at),
+					    gnu);
+	} else {
+		r = read_data(&section.data, object->fd, found->sh_offset, found->sh_size);
+		section.size = found->sh_size;
+	}
+	if (r < 0)
+		return r;
+	*ret = section;
+	return 0;
+}
+
+void cfi_section_fini(struct cfi_section *section)
+{
+	free(section->data);
+	*section = (struct cfi_section){};
+}
