@@ -4,11 +4,10 @@
 import re
 import sys
 
-from harness import Target, check, check_complete, check_count, has, need, record, run
-from harness import folder, rate, Program, start, end, TARGETS
 import json
 import os
-import subprocess
+
+from harness import TARGETS, Target, check, check_complete, check_count, has, rate, record, run
 
 
 def depth_is(name, depth, leaf):

@@ -17,6 +17,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -160,6 +161,17 @@ class Program(Target):
         self.pid = self.process.pid
 
 
+def wait_listening(port):
+    """Until something accepts connections on 127.0.0.1:port."""
+    for _ in range(HANG_S * 10):
+        try:
+            socket.create_connection(('127.0.0.1', port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise Failed(f'nothing listens on port {port}')
+
+
 class Recording:
     """What a finished `profd record` left: its status, its output, its files."""
 
@@ -182,17 +194,20 @@ class Recording:
 
     @property
     def stacks(self):
-        """[(frames, samples)], root first; frames[0] is the process name."""
+        """[(frames, weight)], root first; frames[0] is the process name.
+
+        The weight is what the file counts, samples or nanoseconds: for shares only.
+        """
         check(os.path.exists(self.path('out.folded')),
               f'{" ".join(self.argv)}: no folded file (status {self.status}): {self.stderr}')
         return list(parse(self.path('out.folded')))
 
     @property
     def samples(self):
-        return sum(count for _, count in self.stacks)
+        return self.summary['samples']
 
     def share(self, predicate):
-        """Share of samples, 0..1, whose frames fulfil the predicate."""
+        """Share of all weight, 0..1, whose frames fulfil the predicate."""
         stacks = self.stacks
         total = sum(count for _, count in stacks)
         check(total > 0, f'{" ".join(self.argv)}: no samples: {self.stderr}')
@@ -295,13 +310,15 @@ def profd(*arguments, **options):
 
 def check_complete(recording, percent=99.9, threads=False, at_least=500):
     """Nearly every sample reaches a true root, as roots.py counts; and there are enough."""
+    samples = recording.samples
+    check(samples >= at_least, f'only {samples} samples: {recording.stderr}')
     total, reached, kinds, failures = Roots((TARGETS,)).count(recording.stacks, threads)
-    share = 100 * reached / total if total else 0
-    print(f'    {reached} of {total} reach a root ({share:.3f} %): '
-          + ', '.join(f'{kind} {count}' for kind, count in kinds.most_common(4)))
-    for failure, count in failures.most_common(5):
-        print(f'    ! {count} {failure}')
-    check(total >= at_least, f'only {total} samples: {recording.stderr}')
+    check(total > 0, 'an empty folded file')
+    share = 100 * reached / total
+    print(f'    {share:.3f} % of {samples} samples reach a root: ' + ', '.join(
+        f'{kind} {weight * samples / total:.0f}' for kind, weight in kinds.most_common(4)))
+    for failure, weight in failures.most_common(5):
+        print(f'    ! {weight * samples / total:.0f} {failure}')
     check(share >= percent, f'{share:.3f} % of samples reach a root; '
           f'profd says {recording.summary.get("truncated")}')
     return share

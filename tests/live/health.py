@@ -1,0 +1,81 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What profd says about itself is true: counts agree, and the cost shows what it costs."""
+import os
+import re
+import shutil
+import subprocess
+
+from harness import TARGETS, Target, check, check_equal, folder, need, record, run
+
+
+def test_counts_agree():
+    with Target('recurse', 30) as target:
+        recording = record('-p', target.pid)
+    summary, counters = recording.summary, recording.summary['counters']
+    check_equal(summary['schema_version'], 1, 'schema_version')
+    check_equal(next(iter(summary)), 'schema_version', 'first field')
+    check_equal(summary['samples'], summary['complete'] + sum(summary['truncated'].values()),
+                'samples, complete and truncated together')
+    check_equal(counters['sent'], summary['samples'], 'samples sent')
+    check(counters['walks'] >= counters['sent'], f'{counters}')
+    check(counters['ticks'] >= counters['walks'] + counters['filtered'], f'{counters}')
+    check(counters['frames'] >= 30 * 0.9 * counters['walks'], f'{counters}')
+    check(summary['frames_named'] <= summary['frames'], f'{summary}')
+    check(summary['lost'] <= 0.02 * summary['samples'] + 3, f'{summary["lost"]} lost')
+
+
+def test_quality_line_says_what_the_summary_says():
+    with Target('recurse', 30) as target:
+        recording = record('-p', target.pid)
+    summary = recording.summary
+    line = recording.stderr.strip()
+    match = re.match(r'profd: ([\d ]+) samples in ([\d.]+) s .*?(\d+) lost; stacks ([\d.]+)% '
+                     r'complete', line)
+    check(match, line)
+    check_equal(int(match[1].replace(' ', '')), summary['samples'], 'samples')
+    check_equal(int(match[3]), summary['lost'], 'lost')
+    complete = 100 * summary['complete'] / summary['samples']
+    check(abs(float(match[4]) - complete) < 0.11, f'{match[4]} % and {complete} %')
+    check(re.search(r'cost [\d.]+% of one CPU, [\d.]+ [KMG]iB', line), line)
+
+
+def test_cost_rises_with_depth():
+    """A walk of 1000 frames costs many times one of 10, and the figure must show it."""
+    cost = {}
+    for depth in (10, 1000):
+        with Target('recurse', depth) as target:
+            recording = record('-p', target.pid)
+        figures = recording.summary['cost']
+        check(figures['rss_bytes'] > 1 << 20 and figures['percent_of_cpu'] > 0, f'{figures}')
+        cost[depth] = figures['bpf_ns'] / recording.samples
+        print(f'    {depth} frames: {cost[depth]:.0f} ns a sample, '
+              f'{figures["percent_of_cpu"]:.2f} % of a CPU')
+    check(cost[1000] > 8 * cost[10], f'{cost}')
+
+
+def test_truncated_is_counted_by_reason():
+    with Target('recurse', 100) as target:
+        recording = record('-p', target.pid, '--max-depth', 20)
+    summary = recording.summary
+    deep = summary['truncated'].get('deeper than the limit', 0)
+    check(deep > 0.9 * summary['samples'], f'{summary["truncated"]}')
+    check('deeper than the limit' in recording.stderr, recording.stderr)
+
+
+def test_unnamed_is_counted():
+    """A stripped copy of the target: its functions have no names, and profd says so."""
+    path = os.path.join(folder(), 'stripped')
+    shutil.copy(os.path.join(TARGETS, 'recurse'), path)
+    subprocess.run([need('strip'), path], check=True)
+    with Target(path, 30) as target:
+        recording = record('-p', target.pid)
+    summary = recording.summary
+    check(summary['frames_named'] < 0.5 * summary['frames'], f'{summary}')
+    own = {frame for frames, _ in recording.stacks for frame in frames if 'stripped+0x' in frame}
+    # recurse, leaf, main, _start: one name each, not one for each address.
+    check(3 <= len(own) <= 5, f'{own}')
+
+
+if __name__ == '__main__':
+    run(globals())

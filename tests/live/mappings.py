@@ -1,0 +1,95 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Code that comes and goes under the recording: exec, dlopen, dlclose; and the odd kinds of code."""
+import os
+
+from harness import (TARGETS, Target, check, check_complete, check_count, check_equal, has, rate,
+                     record, run)
+import json
+
+
+def path(name):
+    return os.path.join(TARGETS, name)
+
+
+def test_exec():
+    """One pid that executes two programs in turn: each frame belongs to the program of its time."""
+    recording = record(seconds=None, command=[path('exec_even'), 19, 100, path('exec_odd')])
+    truth = json.loads(recording.stdout.decode().splitlines()[-1])
+    check_complete(recording)
+    check_count(recording.samples, truth['cpu_ns'] / 1e9 * rate(997), 3, 'samples')
+    even = recording.share(has('main', 'even_stage', 'even_leaf'))
+    odd = recording.share(has('main', 'odd_stage', 'odd_outer', 'odd_leaf'))
+    print(f'    even {100 * even:.1f} %, odd {100 * odd:.1f} %')
+    check(0.4 < even < 0.6 and 0.4 < odd < 0.6, f'{even} {odd}')
+    mixed = recording.share(lambda frames: any(name.startswith('odd_') for name in frames)
+                            and any(name.startswith('even_') for name in frames))
+    check_equal(mixed, 0.0, 'share of stacks of two programs')
+    wrong = recording.share(lambda frames: any(
+        name.startswith('odd_') and frames[0] != 'exec_odd' or
+        name.startswith('even_') and frames[0] != 'exec_even' for name in frames[1:]))
+    check_equal(wrong, 0.0, 'share under the wrong name of the process')
+
+
+def test_exec_attached():
+    with Target('children', 2000, 5, 1, 'exec') as target:
+        recording = record('-p', target.pid, '-s', seconds=3)
+    check_complete(recording)
+    check(recording.share(has('main', 'burn', 'child_leaf')) > 0.5, 'the executed ones are missing')
+
+
+def test_dlopen_dlclose():
+    """Two plugins in turn at the same addresses: never one's function under the other's."""
+    with Target('dlopen_loop', path('plugin_red.so'), path('plugin_blue.so')) as target:
+        recording = record('-p', target.pid, seconds=4)
+        truth = target.stop()
+    check(truth['same_place'] > 0.5 * truth['visits'], f'the addresses differ: {truth}')
+    check_complete(recording)
+    red = recording.share(has('visit', 'plugin_run', 'red_middle', 'red_leaf'))
+    blue = recording.share(has('visit', 'plugin_run', 'blue_middle', 'blue_leaf'))
+    print(f'    red {100 * red:.1f} %, blue {100 * blue:.1f} %, {truth["visits"]} visits')
+    check(0.4 < red < 0.6 and 0.4 < blue < 0.6, f'{red} {blue}')
+    mixed = recording.share(lambda frames: any(name.startswith('red_') for name in frames)
+                            and any(name.startswith('blue_') for name in frames))
+    check_equal(mixed, 0.0, 'share of stacks in both')
+
+
+def test_vdso():
+    with Target('vdso_loop') as target:
+        recording = record('-p', target.pid)
+    check_complete(recording)
+    inside = recording.share(lambda frames: any('__vdso_clock_gettime' in name or '[vdso]' in name
+                                                for name in frames))
+    print(f'    {100 * inside:.1f} % in the vdso')
+    check(inside > 0.2, f'{inside}')
+    beneath = recording.share(lambda frames: 'spin' in frames)
+    check(beneath > 0.99, f'only {beneath} beneath spin')
+
+
+def test_plt():
+    with Target('plt_loop') as target:
+        recording = record('-p', target.pid)
+    check_complete(recording)
+    check(recording.share(has('main', 'spin')) > 0.999, 'not all beneath spin')
+    for name in ('tiny_add', 'tiny_mix'):
+        check(recording.share(has('spin', name)) > 0.05, f'{name} is missing')
+
+
+def test_no_cfi():
+    """No table at all: by frame pointers where they are; else counted, never invented."""
+    for name, complete in (('nocfi_fp', True), ('nocfi', False)):
+        with Target(name) as target:
+            recording = record('-p', target.pid, seconds=1)
+        summary = recording.summary
+        whole = recording.share(has('_start', 'program', 'outer', 'inner', 'leaf'))
+        print(f'    {name}: {100 * whole:.1f} % whole, truncated {summary["truncated"]}')
+        if complete:
+            check(whole > 0.9, f'{name}: only {whole} whole')
+        else:
+            check(sum(summary['truncated'].values()) >= 0.9 * summary['samples'],
+                  f'{name}: incomplete stacks are not counted: {summary["truncated"]}')
+        check(recording.share(lambda frames: frames[-1] == 'leaf') > 0.9, f'{name}: leaf has no name')
+
+
+if __name__ == '__main__':
+    run(globals())
