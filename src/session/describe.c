@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/describe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "base/fs.h"
+
+enum { CMDLINE_BYTES = 4096 };
+
+/* The command line of a process, blanks for NULs; nothing when it is gone. */
+static void add_cmdline(struct bytes *ret, pid_t pid)
+{
+	cleanup(bytes_fini) struct bytes text = {};
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	if (fs_read(&text, AT_FDCWD, path, CMDLINE_BYTES) < 0 && text.size == 0)
+		return;
+	while (text.size && text.at[text.size - 1] == '\0')
+		text.size--;
+	for (size_t i = 0; i < text.size; i++)
+		bytes_add_char(ret, text.at[i] ? text.at[i] : ' ');
+}
+
+static void add_argv(struct bytes *ret, char *const argv[])
+{
+	for (size_t i = 0; argv[i]; i++)
+		bytes_add_format(ret, "%s%s", i ? " " : "", argv[i]);
+}
+
+static void add_target(struct bytes *ret, const struct recording *rec)
+{
+	const struct target *target = &rec->config->target;
+	const char *separator = "";
+
+	if (target->command)
+		bytes_add_format(ret, "%s", target->command[0]);
+	for (uint32_t i = 0; i < target->pids.count && i < 8; i++) {
+		struct process *process = process_table_find(&rec->pipeline.processes,
+							     target->pids.at[i]);
+
+		bytes_add_format(ret, "%s%s%spid %d", separator,
+				 process ? process->comm : "", process ? ", " : "",
+				 (int)target->pids.at[i]);
+		separator = "; ";
+	}
+	for (uint32_t i = 0; i < target->tids.count && i < 8; i++) {
+		bytes_add_format(ret, "%sthread %d", separator, (int)target->tids.at[i]);
+		separator = "; ";
+	}
+	if (target->pids.count > 8 || target->tids.count > 8)
+		bytes_add_str(ret, "; ...");
+	if (target->everything)
+		bytes_add_str(ret, "the whole machine");
+	if (target->comm)
+		bytes_add_format(ret, ", command %s", target->comm);
+	if (target->cgroup)
+		bytes_add_format(ret, ", cgroup %s", target->cgroup);
+	if (target->has_uid)
+		bytes_add_format(ret, ", uid %u", (unsigned)target->uid);
+}
+
+static void add_time(struct bytes *ret, int64_t wall_ns)
+{
+	time_t seconds = (time_t)(wall_ns / 1000000000);
+	struct tm tm;
+	char text[64];
+
+	if (gmtime_r(&seconds, &tm) && strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm))
+		bytes_add_str(ret, text);
+}
+
+static int take_text(char **ret, struct bytes *text)
+{
+	const char *string = bytes_str(text);
+	char *copy = string ? strdup(string) : NULL;
+
+	if (!copy)
+		return -ENOMEM;
+	free(*ret);
+	*ret = copy;
+	return 0;
+}
+
+int describe(const struct recording *rec, const struct health *health, struct profile *profile)
+{
+	cleanup(bytes_fini) struct bytes title = {}, subtitle = {}, quality = {}, comment = {};
+	const struct target *target = &rec->config->target;
+	struct profile_meta *meta = &profile->meta;
+	struct utsname host = {};
+	int r;
+
+	(void)uname(&host);
+	add_target(&title, rec);
+	if (target->command)
+		add_argv(&subtitle, target->command);
+	else if (target->pids.count == 1)
+		add_cmdline(&subtitle, target->pids.at[0]);
+	if (subtitle.size)
+		bytes_add_str(&subtitle, " · ");
+	bytes_add_format(&subtitle, "%s · ", host.nodename);
+	add_time(&subtitle, rec->began_wall_ns);
+	bytes_add_format(&subtitle, ", %.1f s · %.4g Hz", health->duration_s,
+			 health->frequency_hz);
+	health_line(health, &quality);
+	bytes_add_format(&comment, "profd %s on %s %s %s; walked in the kernel from unwind tables",
+			 PROFD_VERSION, host.sysname, host.release, host.machine);
+	if ((r = take_text(&meta->title, &title)) < 0 ||
+	    (r = take_text(&meta->subtitle, &subtitle)) < 0 ||
+	    (r = take_text(&meta->quality, &quality)) < 0)
+		return r;
+	meta->time_ns = rec->began_wall_ns;
+	meta->duration_ns = (int64_t)(health->duration_s * 1e9);
+	meta->period = (int64_t)cpu_source_period_ns(rec->source);
+	meta->period_type = meta->main_type = rec->pipeline.cpu_type;
+	meta->count_type = rec->pipeline.samples_type;
+	if (!bytes_str(&comment))
+		return -ENOMEM;
+	if ((r = profile_comment_add(profile, meta->title)) < 0 ||
+	    (r = profile_comment_add(profile, meta->subtitle)) < 0 ||
+	    (r = profile_comment_add(profile, meta->quality)) < 0)
+		return r;
+	return profile_comment_add(profile, bytes_str(&comment));
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/record.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "session/describe.h"
+#include "session/outputs.h"
+#include "session/recording.h"
+
+/* From here on a second Ctrl-C gives up at once; no output file is half there. */
+static void allow_giving_up(void)
+{
+	sigset_t ends;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &ends, NULL);
+}
+
+static int write_everything(struct recording *rec, const struct health *health)
+{
+	cleanup(bytes_fini) struct bytes line = {}, json = {};
+	const struct config *config = rec->config;
+	struct profile *profile = rec->pipeline.profile;
+	int r = describe(rec, health, profile), summary = 0;
+
+	if (r == 0)
+		r = profile_freeze(profile);
+	if (r < 0) {
+		log_error("cannot finish the profile: %s", strerror(-r));
+		return r;
+	}
+	r = outputs_write(config, profile);
+	if (config->summary_path) {
+		health_json(health, &json);
+		summary = json.failed ? -ENOMEM
+				      : outputs_write_text(config->summary_path, json.at, json.size);
+	}
+	if (!config->quiet) {
+		health_line(health, &line);
+		log_info("%s", bytes_str(&line) ? bytes_str(&line) : "out of memory");
+		if (health->kernel_trouble)
+			log_info("kernel frames have no names: %s", health->kernel_trouble);
+		if (health->samples == 0)
+			log_info("no samples: the target used no CPU time meanwhile");
+		for (uint32_t i = 0; i < config->outputs.count && r == 0; i++)
+			if (strcmp(config->outputs.at[i].path, "-") != 0)
+				log_info("wrote %s", config->outputs.at[i].path);
+	}
+	return r < 0 ? r : summary;
+}
+
+/* The command goes on when the time is over, and is told when we are told to end. */
+static int command_status(struct recording *rec)
+{
+	int status;
+
+	if (rec->end == RECORDING_SIGNAL && (rec->end_signal_by_user || rec->end_signal != SIGINT))
+		(void)kill(rec->launch.pid, rec->end_signal);
+	status = launch_wait(&rec->launch);
+	if (status < 0) {
+		log_error("cannot wait for the command: %s", strerror(-status));
+		return 1;
+	}
+	return status;
+}
+
+int session_record(const struct config *config)
+{
+	struct recording rec;
+	struct health health;
+	int r = recording_open(&rec, config), status = 1;
+
+	if (r == 0)
+		r = recording_run(&rec);
+	if (r == 0) {
+		allow_giving_up();
+		r = recording_finish(&rec, &health);
+		if (r < 0)
+			log_error("cannot finish the recording: %s", strerror(-r));
+		else
+			r = write_everything(&rec, &health);
+		status = r < 0 ? 1 : 0;
+		if (rec.launch.pid) {
+			int command = command_status(&rec);
+
+			if (status == 0)
+				status = command;
+		}
+	}
+	recording_fini(&rec);
+	return status;
+}

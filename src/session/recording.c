@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/recording.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/cgroup.h"
+#include "proc/stat.h"
+#include "source/comm_glob.h"
+
+/* Kernel memory for unwind tables. */
+#define TABLE_BUDGET_BYTES (24ULL * 1024 * 1024)
+
+/* How far behind now samples are used, so that no event of the same time is still on its way. */
+#define SLACK_NS 5000000ULL
+
+enum {
+	TURN_MS = 200,        /* between two turns of the loop at up to 250 Hz */
+	TURN_SAMPLES = 50,    /* at higher rates: samples of one CPU between two turns */
+	NAMING_BUDGET_NS = 20000000,
+	MAPPINGS_OF_TARGETS = 16384,
+	MAPPINGS_OF_EVERYTHING = 65536,
+};
+
+/* Epoll data. Targets' pidfds carry their index. */
+#define WAKE_SIGNAL UINT64_MAX
+#define WAKE_LIFECYCLE (UINT64_MAX - 1)
+
+static int complain(int r, const char *what)
+{
+	const char *advice = r == -EPERM || r == -EACCES
+				     ? "; run it as root, and see 'profd doctor' for what is missing"
+				     : "";
+
+	log_error("cannot record: %s: %s%s", what, strerror(-r), advice);
+	return r;
+}
+
+/* ---- setting up ---- */
+
+static int watch_fd(struct recording *rec, int fd, uint64_t data)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = data };
+
+	return epoll_ctl(rec->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int open_signals(struct recording *rec)
+{
+	sigset_t ends;
+	int r;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &ends, NULL) < 0)
+		return -errno;
+	signal(SIGPIPE, SIG_IGN);
+	rec->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	rec->signal_fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (rec->epoll_fd < 0 || rec->signal_fd < 0)
+		return -errno;
+	r = watch_fd(rec, rec->signal_fd, WAKE_SIGNAL);
+	return r;
+}
+
+static uint32_t ring_bytes(const struct cpu_list *cpus)
+{
+	uint32_t bytes = 1 << 20;
+
+	while (bytes < (1u << 20) * cpus->cpus.count && bytes < 16u << 20)
+		bytes *= 2;
+	return bytes;
+}
+
+/* Filters that the kernel half applies. Logs. */
+static int fill_filters(struct wire_config *wire, struct wire_glob *glob,
+			const struct target *target)
+{
+	struct cgroup cgroup;
+	int r;
+
+	if (target->comm) {
+		r = comm_glob_compile(glob, target->comm);
+		if (r < 0) {
+			log_error("cannot use --comm '%s': %s", target->comm,
+				  r == -E2BIG ? "the pattern is too long"
+					      : "a bracket is not closed");
+			return r;
+		}
+		wire->filter_comm = 1;
+	}
+	if (target->cgroup) {
+		r = cgroup_find(&cgroup, target->cgroup);
+		if (r < 0) {
+			log_error("cannot use --cgroup '%s': %s", target->cgroup,
+				  r == -ENODEV ? "no cgroup2 file system is mounted"
+					       : strerror(-r));
+			return r;
+		}
+		wire->filter_cgroup = 1;
+		wire->cgroup_id = cgroup.id;
+		wire->cgroup_level = cgroup.level;
+	}
+	wire->filter_uid = target->has_uid;
+	wire->uid = target->uid;
+	return 0;
+}
+
+static int open_source(struct recording *rec)
+{
+	const struct config *config = rec->config;
+	const struct target *target = &config->target;
+	struct wire_glob glob = {};
+	struct cpu_source_options options = {
+		.config = { .by_tid = target->tids.count > 0,
+			    .everything = target->everything,
+			    .kernel_stacks = !config->no_kernel,
+			    .user_stacks = 1,
+			    .include_idle = config->idle,
+			    .max_frames = config->max_depth,
+			    .own_tgid = (uint32_t)getpid() },
+		.frequency_hz = config->frequency_hz,
+		.period_ns = config->period_ns,
+		.comm = &glob,
+		.ring_bytes = ring_bytes(&rec->cpus),
+		.mapping_capacity = target->everything ? MAPPINGS_OF_EVERYTHING
+						       : MAPPINGS_OF_TARGETS,
+		.cpus = &rec->cpus,
+	};
+	struct source_failure failure;
+	struct cpu_source_maps fds;
+	struct table_store_maps maps;
+	int r = fill_filters(&options.config, &glob, target);
+
+	if (r < 0)
+		return r;
+	r = cpu_source_open(&rec->source, &options, &failure);
+	if (r < 0)
+		return complain(r, failure.what);
+	fds = cpu_source_maps(rec->source);
+	maps = (struct table_store_maps){ fds.processes, fds.mappings, fds.tables, fds.rules,
+					  fds.chunks, options.mapping_capacity };
+	rec->pipeline_ready = true;
+	r = pipeline_init(&rec->pipeline, &maps, TABLE_BUDGET_BYTES);
+	if (r < 0)
+		return complain(r, "cannot set up the tables");
+	rec->pipeline.everything = target->everything;
+	rec->pipeline.children = target->children;
+	rec->pipeline.threads = config->threads;
+	rec->pipeline.max_depth = config->max_depth;
+	rec->pipeline.naming.no_inline = config->no_inline;
+	return 0;
+}
+
+static int refuse(pid_t pid, const char *kind, const char *why)
+{
+	log_error("cannot attach to %s %d: %s", kind, (int)pid, why);
+	return -ESRCH;
+}
+
+static int add_pid(struct recording *rec, pid_t pid)
+{
+	struct proc_stat stat;
+	int *slot, fd, r = proc_stat_read(&stat, pid);
+
+	if (r == -ESRCH)
+		return refuse(pid, "pid", "no such process");
+	if (r == 0 && stat.state == 'Z' && stat.threads <= 1)
+		return refuse(pid, "pid", "it has ended (a zombie waits for its parent)");
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (fd < 0 && errno == EINVAL)
+		return refuse(pid, "pid", "it is a thread, not a process; use --tid");
+	if (fd < 0)
+		return refuse(pid, "pid", errno == ESRCH ? "no such process" : strerror(errno));
+	slot = array_push(&rec->pid_fds);
+	if (!slot) {
+		close(fd);
+		return -ENOMEM;
+	}
+	*slot = fd;
+	r = watch_fd(rec, fd, rec->pid_fds.count - 1);
+	if (r == 0)
+		r = cpu_source_watch(rec->source, pid,
+				     TARGET_WATCHED |
+					     (rec->config->target.children ? TARGET_INHERIT : 0));
+	if (r == 0)
+		r = pipeline_add_target(&rec->pipeline, pid);
+	if (r == -ESRCH)
+		return refuse(pid, "pid", "it ended just now");
+	if (r < 0)
+		return complain(r, "cannot read the process");
+	rec->targets_alive++;
+	return 0;
+}
+
+static int add_tid(struct recording *rec, pid_t tid)
+{
+	char path[64];
+	struct proc_stat stat;
+	pid_t pid = 0;
+	FILE *file;
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	file = fopen(path, "re");
+	if (!file)
+		return refuse(tid, "thread", "no such thread");
+	while (fgets(path, sizeof(path), file))
+		if (sscanf(path, "Tgid: %d", &pid) == 1)
+			break;
+	fclose(file);
+	r = pid ? proc_stat_read(&stat, tid) : -ESRCH;
+	if (r < 0 || stat.state == 'Z')
+		return refuse(tid, "thread", "it has ended");
+	r = cpu_source_watch(rec->source, tid, TARGET_WATCHED);
+	if (r == 0)
+		r = pipeline_add_target(&rec->pipeline, pid);
+	if (r == -ESRCH)
+		return refuse(tid, "thread", "it ended just now");
+	return r < 0 ? complain(r, "cannot read the process") : 0;
+}
+
+static int add_command(struct recording *rec)
+{
+	int r = launch_prepare(&rec->launch, rec->config->target.command), *slot, fd;
+	struct process *process;
+
+	if (r < 0)
+		return complain(r, "cannot start a process");
+	fd = (int)syscall(SYS_pidfd_open, rec->launch.pid, 0);
+	if (fd < 0)
+		return complain(-errno, "cannot watch the started process");
+	slot = array_push(&rec->pid_fds);
+	if (!slot) {
+		close(fd);
+		return complain(-ENOMEM, "cannot watch the started process");
+	}
+	*slot = fd;
+	r = watch_fd(rec, fd, rec->pid_fds.count - 1);
+	if (r == 0)
+		r = cpu_source_watch(rec->source, rec->launch.pid,
+				     TARGET_AT_EXEC | TARGET_INHERIT);
+	if (r == 0)
+		r = process_table_get(&rec->pipeline.processes, &process, rec->launch.pid);
+	if (r < 0)
+		return complain(r, "cannot watch the started process");
+	/* Its mappings begin with its exec, which the event stream will show. */
+	process->target = true;
+	process->mappings_known = true;
+	rec->targets_alive++;
+	return 0;
+}
+
+static int add_targets(struct recording *rec)
+{
+	const struct target *target = &rec->config->target;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < target->pids.count; i++)
+		r = add_pid(rec, target->pids.at[i]);
+	for (uint32_t i = 0; r == 0 && i < target->tids.count; i++)
+		r = add_tid(rec, target->tids.at[i]);
+	if (r == 0 && target->command)
+		r = add_command(rec);
+	if (r == 0) {
+		r = pipeline_publish(&rec->pipeline);
+		if (r < 0)
+			(void)complain(r, "cannot hand the unwind tables to the kernel");
+	}
+	return r;
+}
+
+int recording_open(struct recording *rec, const struct config *config)
+{
+	int r;
+
+	*rec = (struct recording){ .config = config,
+				   .epoll_fd = -1,
+				   .signal_fd = -1,
+				   .launch = LAUNCH_NULL };
+	r = open_signals(rec);
+	if (r == 0)
+		r = cpu_list_online(&rec->cpus);
+	if (r < 0)
+		return complain(r, "cannot set up");
+	/* Before mappings are read, so that no change falls between. */
+	r = lifecycle_open(&rec->lifecycle, &rec->cpus);
+	if (r < 0)
+		return complain(r, "cannot watch process events");
+	r = watch_fd(rec, lifecycle_fd(rec->lifecycle), WAKE_LIFECYCLE);
+	if (r < 0)
+		return complain(r, "cannot set up");
+	r = open_source(rec);
+	return r < 0 ? r : add_targets(rec);
+}
+
+void recording_fini(struct recording *rec)
+{
+	launch_fini(&rec->launch);
+	if (rec->pipeline_ready)
+		pipeline_fini(&rec->pipeline);
+	cpu_source_close(rec->source);
+	lifecycle_close(rec->lifecycle);
+	for (uint32_t i = 0; i < rec->pid_fds.count; i++)
+		if (rec->pid_fds.at[i] >= 0)
+			close(rec->pid_fds.at[i]);
+	array_fini(&rec->pid_fds);
+	array_fini(&rec->cpus.cpus);
+	if (rec->epoll_fd >= 0)
+		close(rec->epoll_fd);
+	if (rec->signal_fd >= 0)
+		close(rec->signal_fd);
+}
+
+/* ---- running ---- */
+
+/* One turn: everything the streams hold goes into the profile. */
+static int turn(struct recording *rec, bool last)
+{
+	struct pipeline *p = &rec->pipeline;
+	uint64_t horizon = last ? UINT64_MAX : clock_ns(CLOCK_MONOTONIC) - SLACK_NS;
+	int r = cpu_source_drain(rec->source, pipeline_sample, p);
+
+	if (r == 0)
+		r = lifecycle_drain(rec->lifecycle, pipeline_event, p);
+	if (r == 0)
+		r = pipeline_advance(p, horizon);
+	if (r == 0 && !last)
+		r = pipeline_publish(p);
+	if (r == 0)
+		r = naming_advance(&p->naming, last ? UINT64_MAX : NAMING_BUDGET_NS);
+	return r;
+}
+
+static void show_progress(struct recording *rec)
+{
+	uint64_t counters[COUNT_COUNTERS], elapsed = clock_ns(CLOCK_MONOTONIC) - rec->began_ns;
+	struct health_clock now;
+	double seconds = (double)elapsed / 1e9;
+
+	cpu_source_counters(rec->source, counters);
+	health_clock_read(&now, &rec->pipeline);
+	fprintf(stderr,
+		"\r\033[K%.0f s, %" PRIu64 " samples (%.0f/s), %" PRIu64
+		" lost, own CPU %.2f%%. Ctrl-C to stop. ",
+		seconds, counters[COUNT_SENT], (double)counters[COUNT_SENT] / seconds,
+		counters[COUNT_DROPPED],
+		(double)(now.cpu_ns - rec->started.cpu_ns + counters[COUNT_RUN_NS]) /
+			(double)elapsed * 100);
+	fflush(stderr);
+}
+
+static void take_signal(struct recording *rec)
+{
+	struct signalfd_siginfo info;
+
+	if (read(rec->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	rec->end = RECORDING_SIGNAL;
+	rec->end_signal = (int)info.ssi_signo;
+	rec->end_signal_by_user = info.ssi_code <= 0;
+}
+
+static void target_ended(struct recording *rec, uint64_t index)
+{
+	if (rec->pid_fds.at[index] < 0)
+		return;
+	close(rec->pid_fds.at[index]); /* leaves the epoll set with it */
+	rec->pid_fds.at[index] = -1;
+	rec->targets_alive--;
+}
+
+static bool nothing_left(const struct recording *rec)
+{
+	const struct target *target = &rec->config->target;
+
+	if (target->everything)
+		return false;
+	if (target->tids.count)
+		return !cpu_source_watches_any(rec->source);
+	if (rec->targets_alive)
+		return false;
+	/* The command's end is the end; a daemon it left behind would never let us go. */
+	return target->command || !target->children || !cpu_source_watches_any(rec->source);
+}
+
+/* Waits for something to happen, at most `ms`. Returns 0 or a negative errno. */
+static int wait_for_events(struct recording *rec, int ms)
+{
+	struct epoll_event events[16];
+	int count = epoll_wait(rec->epoll_fd, events, ARRAY_SIZE(events), ms);
+
+	if (count < 0)
+		return errno == EINTR ? 0 : -errno;
+	for (int i = 0; i < count; i++) {
+		if (events[i].data.u64 == WAKE_SIGNAL)
+			take_signal(rec);
+		else if (events[i].data.u64 != WAKE_LIFECYCLE)
+			target_ended(rec, events[i].data.u64);
+	}
+	if (rec->end == RECORDING_RUNS && nothing_left(rec))
+		rec->end = RECORDING_TARGET_GONE;
+	return 0;
+}
+
+/* Lets the program warm up: --delay. The process events are followed meanwhile. */
+static int warm_up(struct recording *rec)
+{
+	uint64_t until = clock_ns(CLOCK_MONOTONIC) + rec->config->delay_ns, now;
+	int r = 0;
+
+	while (r == 0 && rec->end == RECORDING_RUNS &&
+	       (now = clock_ns(CLOCK_MONOTONIC)) < until) {
+		uint64_t left = (until - now) / 1000000 + 1;
+
+		r = wait_for_events(rec, left < TURN_MS ? (int)left : TURN_MS);
+		if (r == 0)
+			r = turn(rec, false);
+	}
+	return r;
+}
+
+static int start(struct recording *rec)
+{
+	int r;
+
+	health_clock_read(&rec->started, &rec->pipeline);
+	rec->began_wall_ns = (int64_t)clock_ns(CLOCK_REALTIME);
+	rec->began_ns = clock_ns(CLOCK_MONOTONIC);
+	r = cpu_source_start(rec->source);
+	return r < 0 ? complain(r, "cannot start the timers") : 0;
+}
+
+static int let_command_go(struct recording *rec)
+{
+	int r = rec->launch.pid ? launch_go(&rec->launch) : 0;
+
+	if (r < 0)
+		log_error("cannot start '%s': %s", rec->config->target.command[0], strerror(-r));
+	return r;
+}
+
+static int turn_ms(const struct recording *rec)
+{
+	uint64_t ms = TURN_SAMPLES * cpu_source_period_ns(rec->source) / 1000000;
+
+	return ms < 5 ? 5 : ms < TURN_MS ? (int)ms : TURN_MS;
+}
+
+int recording_run(struct recording *rec)
+{
+	bool progress = !rec->config->quiet && isatty(STDERR_FILENO);
+	int ms = turn_ms(rec), r = 0;
+	uint64_t shown_ns = 0;
+
+	if (rec->config->delay_ns) {
+		r = let_command_go(rec);
+		if (r == 0)
+			r = warm_up(rec);
+		if (r == 0)
+			r = start(rec);
+	} else {
+		r = start(rec);
+		if (r == 0)
+			r = let_command_go(rec);
+	}
+	while (r == 0 && rec->end == RECORDING_RUNS) {
+		uint64_t now = clock_ns(CLOCK_MONOTONIC), left = UINT64_MAX;
+
+		if (rec->config->duration_ns) {
+			uint64_t until = rec->began_ns + rec->config->duration_ns;
+
+			if (now >= until) {
+				rec->end = RECORDING_DURATION;
+				break;
+			}
+			left = (until - now) / 1000000 + 1;
+		}
+		r = wait_for_events(rec, left < (uint64_t)ms ? (int)left : ms);
+		if (r == 0)
+			r = turn(rec, false);
+		if (progress && now - shown_ns >= 1000000000ULL) {
+			shown_ns = now;
+			show_progress(rec);
+		}
+	}
+	if (progress && shown_ns)
+		fputs("\r\033[K", stderr);
+	cpu_source_stop(rec->source);
+	rec->ended_ns = clock_ns(CLOCK_MONOTONIC);
+	return r;
+}
+
+int recording_finish(struct recording *rec, struct health *ret)
+{
+	int r = turn(rec, true);
+
+	if (r < 0)
+		return r;
+	health_clock_read(&rec->stopped, &rec->pipeline);
+	*ret = (struct health){
+		.duration_s = (double)(rec->ended_ns - rec->began_ns) / 1e9,
+		.frequency_hz = 1e9 / (double)cpu_source_period_ns(rec->source),
+	};
+	health_gather(ret, rec->source, &rec->pipeline, &rec->started, &rec->stopped);
+	return 0;
+}

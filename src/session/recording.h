@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A recording while it runs: the sources, the pipeline and the loop that feeds one from the others.
+ *
+ * Everything is polled: no sample wakes anybody up. The loop turns a few times a second, and when a
+ * process event ring fills, a target ends, or a signal comes.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "session/config.h"
+#include "session/health.h"
+#include "session/launch.h"
+#include "session/pipeline.h"
+#include "source/cpu.h"
+#include "source/lifecycle.h"
+#include "source/perf_event.h"
+
+enum recording_end {
+	RECORDING_RUNS,
+	RECORDING_DURATION,    /* the time is over */
+	RECORDING_SIGNAL,      /* SIGINT or SIGTERM */
+	RECORDING_TARGET_GONE, /* nothing is left to watch */
+};
+
+struct recording {
+	const struct config *config;
+	struct cpu_list cpus;
+	struct lifecycle *lifecycle;
+	struct cpu_source *source;
+	struct pipeline pipeline;
+	bool pipeline_ready;
+	struct launch launch;
+	int epoll_fd, signal_fd;
+	ARRAY_OF(int) pid_fds;   /* of the targets that still live */
+	uint32_t targets_alive;
+	uint64_t began_ns, ended_ns; /* of sampling, CLOCK_MONOTONIC */
+	int64_t began_wall_ns;       /* CLOCK_REALTIME */
+	struct health_clock started, stopped;
+	enum recording_end end;
+	int end_signal;          /* RECORDING_SIGNAL: which */
+	bool end_signal_by_user; /* sent by a process, not typed at the terminal */
+};
+
+/*
+ * Sets everything up, with tables of named targets compiled and the command waiting to be let go.
+ * Logs one line on failure. Returns 0 or a negative errno. recording_fini in any case.
+ */
+int recording_open(struct recording *recording, const struct config *config);
+/* Samples until the end. Logs on failure. Returns 0 or a negative errno. */
+int recording_run(struct recording *recording);
+/* After recording_run: everything counted and named. Returns 0 or a negative errno. */
+int recording_finish(struct recording *recording, struct health *ret);
+void recording_fini(struct recording *recording);
