@@ -6,54 +6,18 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
 
-uint32_t utf8_next(const char **at)
+uint32_t text_next(const char **at)
 {
-	const unsigned char *s = (const unsigned char *)*at;
-	unsigned more = s[0] >= 0xf0 ? 3 : s[0] >= 0xe0 ? 2 : 1;
-	static const uint32_t smallest[] = { 0, 0x80, 0x800, 0x10000 };
 	uint32_t c;
-
-	if (s[0] < 0x80) {
-		*at += s[0] != 0;
-		return s[0];
-	}
-	*at += 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return UTF8_INVALID;
-	c = s[0] & (0x3fU >> more);
-	for (unsigned i = 1; i <= more; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return UTF8_INVALID;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	if (c < smallest[more] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return UTF8_INVALID;
-	*at += more;
-	return c;
-}
-
-void utf8_add(struct bytes *bytes, uint32_t c)
-{
-	char out[4];
 	size_t size;
 
-	if (c < 0x80) {
-		out[0] = (char)c;
-		size = 1;
-	} else if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		size = 2;
-	} else if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		size = 3;
-	} else {
-		out[0] = (char)(0xf0 | c >> 18);
-		size = 4;
-	}
-	for (size_t i = 1; i < size; i++)
-		out[i] = (char)(0x80 | (c >> 6 * (size - 1 - i) & 0x3f));
-	bytes_add(bytes, out, size);
+	if (!**at)
+		return 0;
+	size = utf8_next(&c, *at, strnlen(*at, 4));
+	*at += size ? size : 1;
+	return size ? c : TEXT_INVALID;
 }
 
 struct range {
@@ -68,7 +32,7 @@ static bool in_ranges(uint32_t c, const struct range *ranges, size_t count)
 	return false;
 }
 
-bool utf8_is_hidden(uint32_t c)
+bool text_is_hidden(uint32_t c)
 {
 	/* Unicode 15: categories Cc and Zl/Zp, what has no width in Cf, private and tag planes. */
 	static const struct range hidden[] = {
@@ -85,7 +49,7 @@ bool utf8_is_hidden(uint32_t c)
 	       in_ranges(c, hidden, ARRAY_SIZE(hidden));
 }
 
-unsigned utf8_columns(uint32_t c)
+unsigned text_char_columns(uint32_t c)
 {
 	static const struct range wide[] = {
 		{ 0x1100, 0x115f },   { 0x2e80, 0x303e },   { 0x3041, 0xa4cf },
@@ -114,13 +78,13 @@ void escape_clean(struct bytes *bytes, const char *text)
 	while (*at) {
 		const char *start = at;
 
-		c = utf8_next(&at);
-		if (c != UTF8_INVALID && !utf8_is_hidden(c))
+		c = text_next(&at);
+		if (c != TEXT_INVALID && !text_is_hidden(c))
 			continue;
 		bytes_add(bytes, plain, (size_t)(start - plain));
 		plain = at;
-		if (c == UTF8_INVALID)
-			utf8_add(bytes, 0xfffd);
+		if (c == TEXT_INVALID)
+			bytes_add_str(bytes, UTF8_REPLACEMENT);
 		else if (c < 0x100)
 			bytes_add_format(bytes, "\\x%02" PRIx32, c);
 		else
@@ -134,8 +98,8 @@ size_t text_columns(const char *text)
 	size_t columns = 0;
 	uint32_t c;
 
-	while ((c = utf8_next(&text)))
-		columns += utf8_columns(c);
+	while ((c = text_next(&text)))
+		columns += text_char_columns(c);
 	return columns;
 }
 
@@ -146,8 +110,8 @@ static size_t fit(const char *text, size_t columns, size_t *ret_used)
 	size_t used = 0;
 	uint32_t c;
 
-	while ((c = utf8_next(&at)) && used + utf8_columns(c) <= columns) {
-		used += utf8_columns(c);
+	while ((c = text_next(&at)) && used + text_char_columns(c) <= columns) {
+		used += text_char_columns(c);
 		end = at;
 	}
 	*ret_used = used;

@@ -14,18 +14,17 @@
 
 #include "base/bytes.h"
 
-#define UTF8_INVALID UINT32_MAX
+#define TEXT_INVALID UINT32_MAX
 
 /*
- * The next code point of a NUL-terminated text (RFC 3629: no surrogates, nothing overlong), and
- * moves on. UTF8_INVALID: one byte that is no part of UTF-8 was skipped. 0: the end, stays there.
+ * The next code point of a NUL-terminated text (utf8_next says what counts as UTF-8), and moves
+ * on. TEXT_INVALID: one byte that is no part of UTF-8 was skipped. 0: the end, stays there.
  */
-uint32_t utf8_next(const char **at);
-void utf8_add(struct bytes *bytes, uint32_t c);
+uint32_t text_next(const char **at);
 /* Columns of a character in a terminal and in a fixed-width font: 0, 1 or 2. */
-unsigned utf8_columns(uint32_t c);
+unsigned text_char_columns(uint32_t c);
 /* Whether it would act on its surroundings, or not show at all. */
-bool utf8_is_hidden(uint32_t c);
+bool text_is_hidden(uint32_t c);
 
 /* Adds `text` made clean. */
 void escape_clean(struct bytes *bytes, const char *text);

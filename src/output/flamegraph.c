@@ -356,7 +356,7 @@ static void write_legend(struct picture *picture, unsigned y)
 				 "<rect class=\"%c2\" x=\"%u\" y=\"%u\" width=\"18\" height=\"11\" "
 				 "rx=\"2\"/><text class=\"legend\" x=\"%u\" y=\"%u\">%s</text>",
 				 p->letter, x, y - 10, x + 23, y, p->legend);
-		x += 23 + 7 * (unsigned)strlen(p->legend) + 14;
+		x += 23 + 6 * (unsigned)strlen(p->legend) + 20;
 	}
 	if (picture->omitted) {
 		bytes_add_format(line, "<text class=\"legend\" x=\"%u\" y=\"%u\">", x, y);

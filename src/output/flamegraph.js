@@ -58,7 +58,7 @@ var init = (function () {
 			nodes[i].end = nodes.length;
 	}
 
-	// As utf8_columns in escape.c: how many cells of a fixed-width font a character takes.
+	// As text_char_columns in escape.c: how many cells of a fixed-width font a character takes.
 	function columnsOf(c) {
 		if (c < 0x300)
 			return 1;
