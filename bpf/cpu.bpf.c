@@ -339,19 +339,23 @@ static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 					  struct task_struct *task, struct scratch *s)
 {
 	struct pt_regs___kernel *saved;
-	uint64_t cs, entered_by;
+	uint64_t cs = ctx->regs.cs, ip = ctx->regs.rip, sp = ctx->regs.rsp, bp = ctx->regs.rbp;
+	uint64_t entered_by;
 
+	/* Read here: clang would else merge the reads of both branches, through a moved ctx. */
+	barrier_var(ip);
+	barrier_var(sp);
+	barrier_var(bp);
 	saved = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
 	if (!saved)
 		return 0;
-	cs = saved->cs;
-	if (ctx->regs.cs & 3) {
-		cs = ctx->regs.cs;
-		s->ip = ctx->regs.rip;
-		s->sp = ctx->regs.rsp;
-		s->bp = ctx->regs.rbp;
+	if (cs & 3) {
+		s->ip = ip;
+		s->sp = sp;
+		s->bp = bp;
 		s->exact = 1;
 	} else {
+		cs = saved->cs;
 		s->ip = saved->ip;
 		s->sp = saved->sp;
 		s->bp = saved->bp;

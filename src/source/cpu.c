@@ -33,18 +33,20 @@ struct cpu_source {
 	void *context;
 };
 
+/* The verifier's log is one text of many lines. */
 static int libbpf_to_log(enum libbpf_print_level level, const char *format, va_list list)
 {
-	char line[1024];
-	size_t size;
+	cleanup(free) char *text = NULL;
 
 	if (level > LIBBPF_INFO || log_get_level() < LOG_DEBUG)
 		return 0;
-	vsnprintf(line, sizeof(line), format, list);
-	size = strlen(line);
-	while (size && line[size - 1] == '\n')
-		line[--size] = '\0';
-	log_debug("%s", line);
+	if (vasprintf(&text, format, list) < 0) {
+		text = NULL;
+		return 0;
+	}
+	for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
+		if (*line)
+			log_debug("%s", line);
 	return 0;
 }
 
@@ -79,10 +81,11 @@ static int load(struct cpu_source *source, const struct cpu_source_options *opti
 	    (r = bpf_map__set_max_entries(bpf->maps.mappings, options->mapping_capacity)) < 0)
 		return fail(failure, r, "cannot size the BPF maps");
 	r = cpu_bpf__load(bpf);
-	if (r == -EPERM || r == -EACCES)
+	if (r == -EPERM)
 		return fail(failure, r, "the kernel does not allow to load BPF programs");
-	if (r < 0)
-		return fail(failure, r, "the kernel did not accept the BPF programs");
+	if (r < 0) /* also -EACCES, which is the verifier's word for "unsafe" */
+		return fail(failure, r == -EACCES ? -EINVAL : r,
+			    "the kernel did not accept the BPF programs (-v shows its reasons)");
 	if (options->config.filter_comm) {
 		r = bpf_map_update_elem(bpf_map__fd(bpf->maps.comm_filter), &zero, options->comm,
 					BPF_ANY);
