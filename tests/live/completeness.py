@@ -13,7 +13,7 @@ from harness import TARGETS, Target, check, check_complete, check_count, has, ra
 def depth_is(name, depth, leaf):
     """Predicate: `name` exactly `depth` times in a row, beneath it main, above it the leaf."""
     def predicate(frames):
-        user = [frame for frame in frames if not frame.endswith('_[k]')]
+        user = [frame for frame in frames if not frame.endswith(('_[k]', '_[i]'))]
         if 'main' not in user:
             return False
         above = user[user.index('main') + 1:]
