@@ -223,7 +223,7 @@ static void survey(struct picture *picture)
 		const struct call_node *node = &tree->nodes.at[i];
 
 		if (!is_drawn(picture, node)) {
-			picture->omitted += node->end - i;
+			picture->omitted += node->total > 0 ? node->end - i : 0;
 			i = node->end;
 			continue;
 		}
