@@ -127,6 +127,34 @@ struct {
 
 _Static_assert(sizeof(struct scratch) <= 32 * 1024, "the kernel's limit for a per-CPU value");
 
+/*
+ * The user registers and the top of the stack of watched tasks that have begun to exit: giving
+ * their memory back is their CPU time, but by then their own stack can no longer be read.
+ */
+enum { EXIT_STACK_BYTES = 8192 };
+
+struct exit_stack {
+	uint64_t ip, sp, bp;
+	uint32_t exact, stack_bytes;
+	unsigned char stack[EXIT_STACK_BYTES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, uint32_t);
+	__type(value, struct exit_stack);
+} exiting SEC(".maps");
+
+/* What a new entry of `exiting` begins with: too large for the BPF stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct exit_stack);
+} empty_exit_stack SEC(".maps");
+
 static __always_inline void count_add(uint32_t counter, uint64_t amount)
 {
 	uint64_t *value = bpf_map_lookup_elem(&counters, &counter);
@@ -272,28 +300,50 @@ static int walk_frame(uint32_t index, void *context)
 }
 
 /*
- * Copies user stack from s->sample.sp on behind the addresses, page by page, because one page that is not
- * present would fail the whole read. Returns the number of bytes.
+ * Copies user stack from `from` on, page by page, because one page that is not present would fail
+ * the whole read. limit: bytes of room at `to` + `offset`, `to` having `bytes` in all.
+ * Returns the number of bytes.
  */
-static __always_inline uint32_t copy_stack(struct scratch *s, uint32_t payload_offset)
+static __always_inline uint32_t copy_stack(unsigned char *to, uint32_t bytes, uint32_t offset,
+					   uint32_t limit, uint64_t from)
 {
 	uint32_t copied = 0;
-	uint64_t from = s->sample.sp;
-	char *payload = (char *)s->payload;
 
 	for (int i = 0; i < 5; i++) {
-		uint32_t size = 4096 - (from & 4095), at = payload_offset + copied;
+		uint32_t size = 4096 - (from & 4095), at = offset + copied;
 
-		if (copied + size > WIRE_STACK_COPY_BYTES)
-			size = WIRE_STACK_COPY_BYTES - copied;
-		if (size == 0 || size > 4096 || at > PAYLOAD_BYTES - 4096)
+		if (copied + size > limit)
+			size = limit - copied;
+		if (size == 0 || size > 4096 || at > bytes - 4096)
 			break;
-		if (bpf_probe_read_user(payload + at, size, (const void *)from) < 0)
+		if (bpf_probe_read_user(to + at, size, (const void *)from) < 0)
 			break;
 		copied += size;
 		from += size;
 	}
 	return copied;
+}
+
+/* The stack that an exiting task had, behind the addresses. Returns the number of bytes. */
+static __always_inline uint32_t copy_exit_stack(struct scratch *s, uint32_t payload_offset,
+						uint32_t tid, uint32_t *exact)
+{
+	struct exit_stack *saved = bpf_map_lookup_elem(&exiting, &tid);
+	uint32_t size;
+
+	if (!saved || payload_offset > WIRE_MAX_KERNEL_FRAMES * 8)
+		return 0;
+	size = saved->stack_bytes;
+	if (size == 0 || size > EXIT_STACK_BYTES)
+		return 0;
+	if (bpf_probe_read_kernel((char *)s->payload + payload_offset, size, saved->stack) < 0)
+		return 0;
+	s->sample.ip = saved->ip;
+	s->sample.sp = saved->sp;
+	s->sample.bp = saved->bp;
+	*exact = saved->exact;
+	s->outcome = WALK_NO_PROCESS; /* to be walked from the registers on */
+	return size;
 }
 
 /* ---- who is watched ---- */
@@ -363,7 +413,7 @@ static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 		entered_by = saved->orig_ax;
 		s->exact = (int64_t)entered_by < 0;
 	}
-	if (cs == 0x23) { /* __USER32_CS: other registers, other tables */
+	if (cs == USER32_CS) { /* other registers, other tables */
 		s->outcome = WALK_COMPAT;
 		return 0;
 	}
@@ -449,22 +499,26 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		addresses = MAX_ADDRESSES;
 	s->sample.kernel_count = kernel_count;
 	s->sample.user_count = addresses - kernel_count;
-	s->sample.outcome = s->outcome;
 	if (!(s->sample.flags & SAMPLE_MAPPINGS_STALE)) {
 		s->sample.ip = s->ip;
 		s->sample.sp = s->sp;
 		s->sample.bp = s->bp;
 		exact = s->exact;
 	}
-	if (exact)
-		s->sample.flags |= SAMPLE_NEXT_IS_EXACT;
 	size = addresses * 8;
 	if (s->sample.flags & SAMPLE_MAPPINGS_STALE || s->outcome == WALK_NO_PROCESS ||
 	    s->outcome == WALK_NO_MAPPING || s->outcome == WALK_NO_TABLE) {
-		s->sample.stack_bytes = copy_stack(s, size);
+		s->sample.stack_bytes = copy_stack((unsigned char *)s->payload, PAYLOAD_BYTES, size,
+						   WIRE_STACK_COPY_BYTES, s->sample.sp);
 		size += s->sample.stack_bytes;
 		count_add(COUNT_COPIES, 1);
+	} else if (!task->mm && !(task->flags & PF_KTHREAD) && config.user_stacks) {
+		s->sample.stack_bytes = copy_exit_stack(s, size, tid, &exact);
+		size += s->sample.stack_bytes;
 	}
+	if (exact)
+		s->sample.flags |= SAMPLE_NEXT_IS_EXACT;
+	s->sample.outcome = s->outcome;
 	if (size > PAYLOAD_BYTES)
 		return;
 	if (bpf_ringbuf_output(&samples, &s->sample, sizeof(s->sample) + size, BPF_RB_NO_WAKEUP) < 0)
@@ -527,11 +581,38 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	return 0;
 }
 
+/* Where the kernel tells of an exit after the memory is gone (before 6.16), nothing is kept. */
+static __always_inline void keep_exit_stack(struct task_struct *task)
+{
+	uint32_t tid = task->pid, zero = 0;
+	struct pt_regs___kernel *saved;
+	struct exit_stack *kept;
+	void *empty;
+
+	if (!task->mm || task->flags & PF_KTHREAD || !is_watched(task, task->tgid, tid))
+		return;
+	empty = bpf_map_lookup_elem(&empty_exit_stack, &zero);
+	saved = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
+	if (!empty || !saved || saved->cs == USER32_CS)
+		return;
+	if (bpf_map_update_elem(&exiting, &tid, empty, BPF_ANY) < 0)
+		return;
+	kept = bpf_map_lookup_elem(&exiting, &tid);
+	if (!kept)
+		return;
+	kept->ip = saved->ip;
+	kept->sp = saved->sp;
+	kept->bp = saved->bp;
+	kept->exact = (int64_t)saved->orig_ax < 0;
+	kept->stack_bytes = copy_stack(kept->stack, EXIT_STACK_BYTES, 0, EXIT_STACK_BYTES, kept->sp);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
 	uint32_t tgid = task->tgid;
 
+	keep_exit_stack(task);
 	if (task->signal->live.counter == 0)
 		bpf_map_delete_elem(&processes, &tgid);
 	return 0;
@@ -545,5 +626,7 @@ int BPF_PROG(on_free, struct task_struct *task)
 
 	if (config.by_tid || task->pid == task->tgid)
 		bpf_map_delete_elem(&targets, &key);
+	key = task->pid;
+	bpf_map_delete_elem(&exiting, &key);
 	return 0;
 }

@@ -34,6 +34,8 @@ struct task_struct {
 
 /* User registers as the kernel saves them on entry, arch/x86/include/asm/ptrace.h. */
 #if defined(__TARGET_ARCH_x86)
+#define USER32_CS 0x23 /* __USER32_CS, arch/x86/include/asm/segment.h */
+
 struct pt_regs___kernel {
 	unsigned long bp, orig_ax, ip, cs, sp;
 } KERNEL_STRUCT;
