@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "test.h"
+
+#include <fcntl.h>
+#include <link.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "elf/elf_image.h"
+#include "symbol/symbolizer.h"
+
+/* Twice 2 KiB would be much on a stack. */
+static struct symbol symbol, again;
+
+static struct symbolizer *new_symbolizer(bool kernel_names)
+{
+	const struct symbolizer_options options = { .kernel_names = kernel_names };
+	struct symbolizer *symbolizer = NULL;
+
+	assert_ok(symbolizer_new(&symbolizer, &options));
+	return symbolizer;
+}
+
+static void check(const char *name, const char *system_name, bool named)
+{
+	assert_int_equal(symbol.line_count, 1);
+	assert_string_equal(symbol.lines[0].name, name);
+	assert_string_equal(symbol.lines[0].system_name, system_name);
+	assert_string_equal(symbol.lines[0].file, "");
+	assert_int_equal(symbol.lines[0].line, 0);
+	assert_int_equal(symbol.named, named);
+}
+
+static void test_object(void **state)
+{
+	static const struct image_symbol symbols[] = {
+		{ "_ZN2ns1f1gEv", IMAGE_TEXT, 16, STT_FUNC, STB_GLOBAL },
+		{ "plain", IMAGE_TEXT + 16, 16, STT_FUNC, STB_GLOBAL },
+	};
+	cleanup(symbolizer_free) struct symbolizer *symbolizer = new_symbolizer(false);
+	cleanup(object_unref) struct object *object = NULL, *other = NULL;
+	struct image image;
+	const char *first;
+
+	(void)state;
+	image_make(&image, symbols, 2);
+	assert_ok(object_open(&object, image_open(&image), "/opt/libfoo.so", NULL));
+	assert_ok(symbolizer_object(symbolizer, &symbol, object, IMAGE_TEXT));
+	check("ns::f::g", "_ZN2ns1f1gEv", true);
+	first = symbol.lines[0].name;
+	assert_ok(symbolizer_object(symbolizer, &symbol, object, IMAGE_TEXT + 16));
+	check("plain", "plain", true);
+	assert_ok(symbolizer_object(symbolizer, &symbol, object, IMAGE_TEXT + 15));
+	check("ns::f::g", "_ZN2ns1f1gEv", true);
+	assert_ptr_equal(symbol.lines[0].name, first);
+	assert_ok(symbolizer_object(symbolizer, &symbol, object, IMAGE_TEXT + 32));
+	check("[libfoo.so]", "[libfoo.so]", false);
+	assert_true(symbolizer_cost_ns(symbolizer) > 0);
+
+	/* Another object with the same numbers inside. */
+	image_make(&image, symbols + 1, 1);
+	image.symbols[1].st_value = IMAGE_TEXT;
+	assert_ok(object_open(&other, image_open(&image), "/", NULL));
+	assert_ok(symbolizer_object(symbolizer, &symbol, other, IMAGE_TEXT));
+	check("plain", "plain", true);
+	assert_ok(symbolizer_object(symbolizer, &symbol, other, 0));
+	check("[unknown]", "[unknown]", false);
+}
+
+static int own_bias(struct dl_phdr_info *info, size_t size, void *bias)
+{
+	(void)size;
+	*(uint64_t *)bias = info->dlpi_addr;
+	return 1;
+}
+
+/* This program without its section headers: stripped as far as it goes, exception tables stay. */
+static void test_function_start(void **state)
+{
+	cleanup(symbolizer_free) struct symbolizer *symbolizer = new_symbolizer(false);
+	cleanup(object_unref) struct object *object = NULL;
+	cleanup(close) int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	const Elf64_Off nowhere = 0;
+	uint64_t bias = 0, address;
+	char expected[64], chunk[65536];
+	ssize_t size;
+	int copy = memfd_create("stripped", MFD_CLOEXEC);
+
+	(void)state;
+	while ((size = read(self, chunk, sizeof(chunk))) > 0)
+		assert_int_equal(write(copy, chunk, (size_t)size), size);
+	assert_int_equal(pwrite(copy, &nowhere, sizeof(nowhere), offsetof(Elf64_Ehdr, e_shoff)),
+			 sizeof(nowhere));
+	/* The build ID must not lead to a debug file of this very test. */
+	assert_ok(object_open(&object, copy, "/opt/test program", NULL));
+	object->build_id_size = 0;
+	dl_iterate_phdr(own_bias, &bias);
+	address = (uintptr_t)test_function_start - bias;
+	snprintf(expected, sizeof(expected), "test program+0x%lx", (unsigned long)address);
+	assert_ok(symbolizer_object(symbolizer, &symbol, object, address + 20));
+	check(expected, expected, false);
+	assert_ok(symbolizer_object(symbolizer, &again, object, address));
+	assert_ptr_equal(symbol.lines[0].name, again.lines[0].name);
+}
+
+static void test_vdso(void **state)
+{
+	cleanup(symbolizer_free) struct symbolizer *symbolizer = new_symbolizer(false);
+	cleanup(object_unref) struct object *object = NULL;
+
+	(void)state;
+	assert_ok(object_open_vdso(&object));
+	assert_ok(symbolizer_object(symbolizer, &symbol, object, UINT64_MAX));
+	check("[vdso]", "[vdso]", false);
+}
+
+static void test_kernel(void **state)
+{
+	cleanup(symbolizer_free) struct symbolizer *none = new_symbolizer(false);
+	cleanup(symbolizer_free) struct symbolizer *symbolizer = new_symbolizer(true);
+
+	(void)state;
+	assert_ok(symbolizer_kernel(none, &symbol, 0xffffffff81000000));
+	check("[kernel]", "[kernel]", false);
+	assert_null(symbolizer_kernel_trouble(none));
+	/* Whatever this machine allows, there is an answer that can be shown. */
+	assert_ok(symbolizer_kernel(symbolizer, &symbol, 16));
+	check("[kernel]", "[kernel]", false);
+}
+
+static void test_jit(void **state)
+{
+	cleanup(symbolizer_free) struct symbolizer *symbolizer = new_symbolizer(false);
+	char path[64];
+	FILE *file;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
+	(void)unlink(path);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fputs("1000 10 LazyCompile:~f\n2000 10 _ZN3jit4codeEv\n", file);
+	fclose(file);
+	assert_ok(symbolizer_jit(symbolizer, &symbol, getpid(), 0, 0x1008));
+	check("LazyCompile:~f", "LazyCompile:~f", true);
+	assert_ok(unlink(path));
+	assert_ok(symbolizer_jit(symbolizer, &symbol, getpid(), 0, 0x2008));
+	check("jit::code", "_ZN3jit4codeEv", true);
+	assert_ok(symbolizer_jit(symbolizer, &symbol, getpid(), 0, 0x3000));
+	check("[jit]", "[jit]", false);
+	/* The kernel's own numbers for "no such process". */
+	assert_ok(symbolizer_jit(symbolizer, &symbol, 0, 0, 0x1000));
+	check("[jit]", "[jit]", false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_object), cmocka_unit_test(test_function_start),
+		cmocka_unit_test(test_vdso),   cmocka_unit_test(test_kernel),
+		cmocka_unit_test(test_jit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
