@@ -100,7 +100,7 @@ struct {
 
 /*
  * Where a sample is put together, one per CPU: a record in the form in which it is sent. Too large
- * for the BPF stack, and (with 1024 frames and 16 KiB of stack) for a reservation in the ring.
+ * for the BPF stack, and of no fixed size, as a reservation in the ring must be.
  */
 enum {
 	MAX_ADDRESSES = WIRE_MAX_KERNEL_FRAMES + 1 + WIRE_MAX_FRAMES,
@@ -118,14 +118,13 @@ struct scratch {
 	uint32_t outcome;
 };
 
+/* One entry per possible CPU, by number: per-CPU maps end at 32 KiB. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, uint32_t);
 	__type(value, struct scratch);
 } scratches SEC(".maps");
-
-_Static_assert(sizeof(struct scratch) <= 32 * 1024, "the kernel's limit for a per-CPU value");
 
 /*
  * The user registers and the top of the stack of watched tasks that have begun to exit: giving
@@ -254,12 +253,12 @@ static int walk_frame(uint32_t index, void *context)
 	struct wire_mapping *mapping;
 	struct scratch *s;
 	uint64_t address;
-	uint32_t zero = 0, at;
+	uint32_t cpu = bpf_get_smp_processor_id(), at;
 	int outcome;
 
 	(void)index;
 	(void)context;
-	s = bpf_map_lookup_elem(&scratches, &zero);
+	s = bpf_map_lookup_elem(&scratches, &cpu);
 	if (!s)
 		return 1;
 	r = (struct walk_registers){ s->ip, s->sp, s->bp, s->exact, s->first };
@@ -309,7 +308,7 @@ static __always_inline uint32_t copy_stack(unsigned char *to, uint32_t bytes, ui
 {
 	uint32_t copied = 0;
 
-	for (int i = 0; i < 5; i++) {
+	for (uint32_t i = 0; i <= limit / 4096; i++) {
 		uint32_t size = 4096 - (from & 4095), at = offset + copied;
 
 		if (copied + size > limit)
@@ -457,11 +456,30 @@ static __always_inline uint32_t kernel_stack(struct bpf_perf_event_data *ctx, st
 	return size > 0 ? (uint32_t)size / 8 : 0;
 }
 
+/*
+ * Nobody is woken for a sample, except when user space should learn something (a process, a
+ * mapping, a table: the sooner, the fewer walks are left to it), or when the ring gets full.
+ */
+#define WAKEUP_PAUSE_NS 5000000ULL
+
+uint64_t last_wakeup_ns;
+
+static __always_inline uint64_t wakeup_flags(int urgent, uint64_t now)
+{
+	if (!urgent)
+		urgent = bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) >
+			 bpf_ringbuf_query(&samples, BPF_RB_RING_SIZE) / 2;
+	if (!urgent || now - last_wakeup_ns < WAKEUP_PAUSE_NS)
+		return BPF_RB_NO_WAKEUP;
+	last_wakeup_ns = now;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
 static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct task_struct *task,
 					uint32_t tgid, uint32_t tid, uint64_t now)
 {
-	uint32_t zero = 0, kernel_count = 0, addresses, size, exact = 0;
-	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
+	uint32_t cpu = bpf_get_smp_processor_id(), kernel_count = 0, addresses, size, exact = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &cpu);
 
 	if (!s)
 		return;
@@ -470,7 +488,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	s->sample.weight_ns = config.period_ns;
 	s->sample.pid = tgid;
 	s->sample.tid = tid;
-	s->sample.cpu = bpf_get_smp_processor_id();
+	s->sample.cpu = cpu;
 	bpf_get_current_comm(s->sample.comm, sizeof(s->sample.comm));
 	s->outcome = WALK_NO_USER_STACK;
 	s->ip = s->sp = s->bp = 0;
@@ -521,7 +539,9 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	s->sample.outcome = s->outcome;
 	if (size > PAYLOAD_BYTES)
 		return;
-	if (bpf_ringbuf_output(&samples, &s->sample, sizeof(s->sample) + size, BPF_RB_NO_WAKEUP) < 0)
+	if (bpf_ringbuf_output(&samples, &s->sample, sizeof(s->sample) + size,
+			       wakeup_flags(s->sample.stack_bytes && s->outcome != WALK_COMPLETE,
+					    now)) < 0)
 		count_add(COUNT_DROPPED, 1);
 	else
 		count_add(COUNT_SENT, 1);
@@ -576,8 +596,12 @@ int BPF_PROG(on_exec, struct task_struct *task)
 
 	bpf_map_delete_elem(&processes, &tgid);
 	flags = bpf_map_lookup_elem(&targets, &tgid);
-	if (flags && *flags & TARGET_AT_EXEC)
+	if (!flags)
+		return 0;
+	if (*flags & TARGET_AT_EXEC)
 		*flags = (*flags & ~TARGET_AT_EXEC) | TARGET_WATCHED;
+	/* Too short to be a sample: only to wake user space, which now has code to learn. */
+	bpf_ringbuf_output(&samples, &tgid, sizeof(tgid), wakeup_flags(1, bpf_ktime_get_ns()));
 	return 0;
 }
 

@@ -23,7 +23,7 @@ typedef long long int64_t;
 enum {
 	WIRE_MAX_FRAMES = 1024,       /* user frames of one stack */
 	WIRE_MAX_KERNEL_FRAMES = 127, /* the kernel's own default limit, perf_event_max_stack */
-	WIRE_STACK_COPY_BYTES = 16384,
+	WIRE_STACK_COPY_BYTES = 65536, /* compilers recurse deeply; most stacks end far before */
 	WIRE_COMM_BYTES = 16, /* TASK_COMM_LEN, include/linux/sched.h */
 };
 

@@ -170,6 +170,12 @@ static bool file_equal(const void *context, uint32_t position, const void *key)
 	       file->path == m->path;
 }
 
+bool process_table_knows(const struct process_table *table, const struct mapping *mapping)
+{
+	return hash_index_find(&table->known_files, file_hash(mapping), file_equal, table,
+			       mapping) != HASH_ABSENT;
+}
+
 static void remember_file(struct process_table *table, const struct mapping *mapping)
 {
 	uint64_t hash = file_hash(mapping);

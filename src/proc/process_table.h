@@ -41,6 +41,9 @@ void process_table_remove(struct process_table *table, pid_t pid);
  */
 int process_table_read(struct process_table *table, struct process *process, pid_t tid);
 
+/* Was the file that the mapping names found before, for whatever process? */
+bool process_table_knows(const struct process_table *table, const struct mapping *mapping);
+
 /*
  * Finds the file behind a mapping: through /proc/PID/map_files (right even when it was deleted or
  * replaced), /proc/PID/root, or an object that another process had mapped before.

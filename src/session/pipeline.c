@@ -304,6 +304,26 @@ static void refresh_after_evictions(struct pipeline *p)
 		p->processes.processes.at[i]->dirty = true;
 }
 
+/*
+ * A child that runs a file nobody ran before: compile it now, before its stacks get deep. For files
+ * that are known the first sample is early enough, and most children never get one.
+ */
+static void learn_new_files(struct pipeline *p, struct process *process)
+{
+	for (uint32_t i = 0; i < process->mappings.count; i++) {
+		struct mapping *mapping = &process->mappings.at[i];
+		bool no_cfi;
+
+		if (mapping->resolved || mapping->kind != MAPPING_FILE ||
+		    process_table_knows(&p->processes, mapping))
+			continue;
+		process_table_resolve(&p->processes, process, mapping);
+		if (mapping->object)
+			(void)object_tables_get(&p->tables, mapping->object, true, p->horizon_ns,
+						&no_cfi);
+	}
+}
+
 int pipeline_publish(struct pipeline *p)
 {
 	int r;
@@ -311,8 +331,12 @@ int pipeline_publish(struct pipeline *p)
 	for (uint32_t i = 0; i < p->processes.processes.count; i++) {
 		struct process *process = p->processes.processes.at[i];
 
-		if (process->dirty && process->target && !process->dead)
+		if (!process->dirty || process->dead)
+			continue;
+		if (process->target)
 			process_wire_update(p, process, true);
+		else if (p->children && !p->everything)
+			learn_new_files(p, process);
 	}
 	refresh_after_evictions(p);
 	r = table_store_publish(p->store);

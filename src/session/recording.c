@@ -34,7 +34,7 @@ enum {
 
 /* Epoll data. Targets' pidfds carry their index. */
 #define WAKE_SIGNAL UINT64_MAX
-#define WAKE_LIFECYCLE (UINT64_MAX - 1)
+#define WAKE_STREAM (UINT64_MAX - 1)
 
 static int complain(int r, const char *what)
 {
@@ -299,11 +299,14 @@ int recording_open(struct recording *rec, const struct config *config)
 	r = lifecycle_open(&rec->lifecycle, &rec->cpus);
 	if (r < 0)
 		return complain(r, "cannot watch process events");
-	r = watch_fd(rec, lifecycle_fd(rec->lifecycle), WAKE_LIFECYCLE);
+	r = watch_fd(rec, lifecycle_fd(rec->lifecycle), WAKE_STREAM);
 	if (r < 0)
 		return complain(r, "cannot set up");
 	r = open_source(rec);
-	return r < 0 ? r : add_targets(rec);
+	if (r < 0)
+		return r;
+	r = watch_fd(rec, cpu_source_fd(rec->source), WAKE_STREAM);
+	return r < 0 ? complain(r, "cannot set up") : add_targets(rec);
 }
 
 void recording_fini(struct recording *rec)
@@ -407,7 +410,7 @@ static int wait_for_events(struct recording *rec, int ms)
 	for (int i = 0; i < count; i++) {
 		if (events[i].data.u64 == WAKE_SIGNAL)
 			take_signal(rec);
-		else if (events[i].data.u64 != WAKE_LIFECYCLE)
+		else if (events[i].data.u64 != WAKE_STREAM)
 			target_ended(rec, events[i].data.u64);
 	}
 	if (rec->end == RECORDING_RUNS && nothing_left(rec))

@@ -78,7 +78,8 @@ static int load(struct cpu_source *source, const struct cpu_source_options *opti
 	memcpy((void *)&bpf->rodata->config, &options->config, sizeof(options->config));
 	((struct wire_config *)&bpf->rodata->config)->period_ns = source->period_ns;
 	if ((r = bpf_map__set_max_entries(bpf->maps.samples, options->ring_bytes)) < 0 ||
-	    (r = bpf_map__set_max_entries(bpf->maps.mappings, options->mapping_capacity)) < 0)
+	    (r = bpf_map__set_max_entries(bpf->maps.mappings, options->mapping_capacity)) < 0 ||
+	    (r = bpf_map__set_max_entries(bpf->maps.scratches, source->possible_cpus)) < 0)
 		return fail(failure, r, "cannot size the BPF maps");
 	r = cpu_bpf__load(bpf);
 	if (r == -EPERM)
@@ -217,6 +218,11 @@ int cpu_source_drain(struct cpu_source *source,
 	source->context = context;
 	r = ring_buffer__consume(source->ring);
 	return r < 0 ? r : 0;
+}
+
+int cpu_source_fd(const struct cpu_source *source)
+{
+	return ring_buffer__epoll_fd(source->ring);
 }
 
 void cpu_source_counters(const struct cpu_source *source, uint64_t ret[COUNT_COUNTERS])

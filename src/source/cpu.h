@@ -48,6 +48,8 @@ bool cpu_source_watches_any(const struct cpu_source *source);
 int cpu_source_start(struct cpu_source *source);
 void cpu_source_stop(struct cpu_source *source);
 
+/* A descriptor that polls readable when the ring should be drained soon. */
+int cpu_source_fd(const struct cpu_source *source);
 /* Hands over what is in the ring. size: of the record. Returns 0 or the first negative result. */
 int cpu_source_drain(struct cpu_source *source,
 		     int (*handle)(void *context, const struct wire_sample *sample, size_t size),
