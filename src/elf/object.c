@@ -23,6 +23,8 @@
 enum {
 	/* load_elf_phdrs of the kernel refuses more; real files have fewer than 30 headers. */
 	MAX_PROGRAM_HEADERS_BYTES = 65536,
+	/* Linkers make two to six; every look-up of a symbol asks all of them. */
+	MAX_SEGMENTS = 128,
 	/* The vdso is two or three pages; the limit only keeps a bad header from running away. */
 	MAX_VDSO_BYTES = 1 << 20,
 };
@@ -56,6 +58,8 @@ static int add_segment(struct object *object, const Elf64_Phdr *header)
 		return OBJECT_BROKEN;
 	if (header->p_memsz == 0)
 		return 0;
+	if (object->segments.count == MAX_SEGMENTS)
+		return OBJECT_BROKEN;
 	segment = array_push(&object->segments);
 	if (!segment)
 		return -ENOMEM;
