@@ -45,6 +45,7 @@ DEFINE_CLEANUP(struct symbolizer, symbolizer_free);
 /* Each puts an answer into *ret, always one that can be shown. Return 0 or -ENOMEM. */
 int symbolizer_object(struct symbolizer *symbolizer, struct symbol *ret, struct object *object,
 		      uint64_t address);
+/* Functions of modules have theirs behind them, "nft_do_chain [nf_tables]", BPF programs "[bpf]". */
 int symbolizer_kernel(struct symbolizer *symbolizer, struct symbol *ret, uint64_t address);
 /*
  * Code outside of files: /tmp/perf-PID.map of the process, as its mount and pid namespace name it.
@@ -53,7 +54,10 @@ int symbolizer_kernel(struct symbolizer *symbolizer, struct symbol *ret, uint64_
  */
 int symbolizer_jit(struct symbolizer *symbolizer, struct symbol *ret, pid_t pid,
 		   uint64_t start_time, uint64_t address);
-/* Why kernel names are missing (kptr_restrict), or NULL when they are not. */
+/*
+ * Why kernel names are missing (kptr_restrict), or NULL when they are not, or when no kernel address
+ * was asked for yet.
+ */
 const char *symbolizer_kernel_trouble(const struct symbolizer *symbolizer);
 /* CPU time spent building name tables and naming so far. */
 uint64_t symbolizer_cost_ns(const struct symbolizer *symbolizer);
