@@ -172,6 +172,8 @@ static void add_label(struct encoder *encoder, const struct profile_label *label
 {
 	struct bytes *nested = &encoder->nested;
 
+	if (!label->is_number && !label->text) /* says nothing, and readers differ about it */
+		return;
 	nested->size = 0;
 	add_number(nested, LABEL_KEY, word_of(encoder, label->key, "_."));
 	if (!label->is_number) {

@@ -197,6 +197,8 @@ static void add_stack(struct page *page, uint32_t leaf)
 	bytes_add_str(&page->out, "  (");
 	text_add_count(&page->out, nodes[leaf].self_count);
 	bytes_add_format(&page->out, " sample%s)\n", nodes[leaf].self_count == 1 ? "" : "s");
+	if (!leaf)
+		bytes_add_str(&page->out, "    (no frames)\n");
 	for (uint32_t at = leaf; at; at = nodes[at].parent, n++) {
 		if (depth > STACK_LEAFWARD + STACK_ROOTWARD + 1) {
 			if (n == STACK_LEAFWARD)

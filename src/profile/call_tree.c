@@ -70,6 +70,9 @@ static int intern_frame(struct builder *builder, uint32_t *ret, const char *name
 	uint64_t hash;
 	uint32_t id;
 
+	/* A box or a line must show something. */
+	if (!name[strspn(name, " ")])
+		name = "[unknown]";
 	if (strtab_add_str(&tree->strings, &key.name, name) < 0 ||
 	    strtab_add_str(&tree->strings, &key.module, module) < 0)
 		return -ENOMEM;
@@ -113,7 +116,7 @@ static int intern_locations(struct builder *builder)
 
 			if (!frame)
 				return -ENOMEM;
-			r = intern_frame(builder, frame, *name ? name : "[unknown]", module,
+			r = intern_frame(builder, frame, name, module,
 					 (enum call_kind)location->kind,
 					 k + 1 < location->line_count);
 			if (r < 0)

@@ -63,7 +63,7 @@ static inline uint32_t build_function(struct profile *profile, const char *name)
 
 /*
  * "u:name": u program, l library, k kernel, j JIT, i interpreted, n note, U program without a name.
- * "u:outer>inner" is a location of outer with inner inlined into it.
+ * "u:outer~inner" is a location of outer with inner inlined into it.
  */
 static inline uint32_t build_location(struct profile *profile, const char *spec)
 {
@@ -85,7 +85,7 @@ static inline uint32_t build_location(struct profile *profile, const char *spec)
 	uint32_t id, count = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		const char *inner = strchr(spec + 2, '>');
+		const char *inner = strchr(spec + 2, '~');
 		char outer[256];
 		uint64_t address;
 

@@ -93,7 +93,7 @@ static void inlined_functions_are_frames(void **state)
 	cleanup(call_tree_free) struct call_tree *tree = NULL;
 
 	(void)state;
-	build_sample(profile, NULL, NULL, 0, "u:main>tiny|u:leaf", 1);
+	build_sample(profile, NULL, NULL, 0, "u:main~tiny|u:leaf", 1);
 	tree = tree_of(profile);
 	assert_tree(tree, "0 all 0/1\n1 main 0/1\n2 tiny 0/1\n3 leaf 1/1\n");
 	assert_true(frame_of(tree, "tiny")->inlined);

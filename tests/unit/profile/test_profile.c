@@ -113,7 +113,7 @@ static void assert_same(const struct profile *a, const struct profile *b)
 
 static void order_does_not_matter(void **state)
 {
-	static const char *const stacks[] = { "k:read|k:copy", "u:main|u:a>b|l:malloc",
+	static const char *const stacks[] = { "k:read|k:copy", "u:main|u:a~b|l:malloc",
 					      "u:main|l:malloc|k:read", "j:lambda", "U:0x401234" };
 	struct profile *profiles[2];
 
