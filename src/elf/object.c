@@ -141,6 +141,7 @@ int object_open(struct object **ret, int fd, const char *path, const char *root)
 	if (r != 0)
 		return r;
 	object->type = header.e_type;
+	object->entry = header.e_entry;
 	object->machine = header.e_machine;
 	object->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
 	*ret = TAKE_PTR(object);

@@ -36,6 +36,7 @@ struct object {
 	char *root;    /* folder below which the target's paths lie ("" or "/proc/PID/root"), for
 			  finding separate debug files; may be dead by the time it is used */
 	struct object_identity identity;
+	uint64_t entry; /* e_entry, an ELF address; 0: none */
 	uint16_t type; /* ET_EXEC, ET_DYN */
 	uint16_t machine;
 	uint8_t build_id[OBJECT_BUILD_ID_MAX];

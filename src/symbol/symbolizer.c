@@ -243,6 +243,27 @@ static const char *base_name(const struct object *object)
 	return *name ? name : "unknown";
 }
 
+/* The entry point of stripped programs and of the dynamic loader; crt1.o gives it 38 bytes. */
+enum { ENTRY_BYTES_MAX = 64 };
+
+/* Where every stack of a main thread ends deserves its usual name, symbol or not. */
+static int resolve_by_entry(struct symbolizer *symbolizer, struct symbol *ret,
+			    const struct known_object *known, uint64_t address)
+{
+	uint64_t entry = known->object->entry, start, size;
+	struct symbol_line line;
+	int r;
+
+	if (entry == 0 || address < entry || address - entry >= ENTRY_BYTES_MAX)
+		return RESOLVER_SILENT;
+	if (function_starts_find(&known->starts, address, &start, &size) == 0 && start != entry)
+		return RESOLVER_SILENT;
+	r = make_plain_line(symbolizer, &line, "_start");
+	if (r == 0)
+		answer(ret, &line, true);
+	return r;
+}
+
 /* One name for the whole function, so that its addresses make one box in a picture. */
 static int resolve_by_start(struct symbolizer *symbolizer, struct symbol *ret,
 			    const struct known_object *known, uint64_t address)
@@ -284,6 +305,7 @@ static int resolve_by_module(struct symbolizer *symbolizer, struct symbol *ret,
 static int (*const object_resolvers[])(struct symbolizer *symbolizer, struct symbol *ret,
 				       const struct known_object *known, uint64_t address) = {
 	resolve_by_symbol,
+	resolve_by_entry,
 	resolve_by_start,
 	resolve_by_module,
 };
