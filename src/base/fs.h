@@ -16,7 +16,7 @@
 int fs_read(struct bytes *ret, int dirfd, const char *path, size_t limit_bytes);
 /* The same from an open descriptor, from its current position. */
 int fs_read_fd(struct bytes *ret, int fd, size_t limit_bytes);
-/* Reads exactly `size` bytes at `offset`. Returns 0, -ENODATA when the file ends before, or -errno. */
+/* Reads exactly `size` bytes at `offset`. Returns 0, -ENODATA past the file's end, or -errno. */
 int fs_read_at(int fd, void *ret, size_t size, off_t offset);
 /* Writes everything. Returns 0 or a negative errno. */
 int fs_write_all(int fd, const void *data, size_t size);
@@ -44,7 +44,7 @@ struct fs_atomic {
  * Returns 0 or a negative errno.
  */
 int fs_atomic_open(struct fs_atomic *file, const char *path, bool exclusive);
-/* Makes the file visible under its name. Returns 0 or a negative errno (then nothing is visible). */
+/* Makes the file visible under its name. Returns 0, or -errno (then nothing is visible). */
 int fs_atomic_commit(struct fs_atomic *file);
 /* Leaves nothing behind. Harmless after commit. */
 void fs_atomic_abandon(struct fs_atomic *file);
