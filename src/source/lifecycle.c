@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/cleanup.h"
+#include "source/lifecycle_record.h"
 #include "source/perf_event.h"
 
 enum {
@@ -132,75 +132,6 @@ int lifecycle_fd(const struct lifecycle *l)
 	return l->epoll_fd;
 }
 
-/* A NUL-terminated text inside the record, or "". */
-static const char *take_text(struct reader *reader)
-{
-	const char *text = (const char *)reader->at;
-	size_t size = strnlen(text, reader_left(reader));
-
-	if (size == reader_left(reader))
-		return "";
-	(void)reader_take(reader, size + 1);
-	return text;
-}
-
-/* Turns a record into an event. Returns false for records that say nothing to us. */
-static bool parse_record(struct lifecycle_event *event, const struct perf_event_header *header,
-			 const unsigned char *body, size_t size)
-{
-	struct reader reader = reader_of(body, size), id;
-
-	memset(event, 0, sizeof(*event));
-	event->text = "";
-	/* The trailer of sample_id_all with TID and TIME: u32 pid, tid; u64 time. */
-	if (size < 16)
-		return false;
-	id = reader_of(body + size - 16, 16);
-	event->pid = (pid_t)reader_u32(&id);
-	event->tid = (pid_t)reader_u32(&id);
-	event->time_ns = reader_u64(&id);
-	switch (header->type) {
-	case PERF_RECORD_MMAP2:
-		event->type = LIFECYCLE_MAP;
-		event->pid = (pid_t)reader_u32(&reader);
-		event->tid = (pid_t)reader_u32(&reader);
-		event->start = reader_u64(&reader);
-		event->size = reader_u64(&reader);
-		event->file_offset = reader_u64(&reader);
-		event->device_major = reader_u32(&reader);
-		event->device_minor = reader_u32(&reader);
-		event->inode = reader_u64(&reader);
-		event->inode_generation = reader_u64(&reader);
-		(void)reader_u64(&reader); /* prot, flags */
-		event->text = take_text(&reader);
-		break;
-	case PERF_RECORD_COMM:
-		event->type = header->misc & PERF_RECORD_MISC_COMM_EXEC ? LIFECYCLE_EXEC
-									: LIFECYCLE_COMM;
-		event->pid = (pid_t)reader_u32(&reader);
-		event->tid = (pid_t)reader_u32(&reader);
-		event->text = take_text(&reader);
-		break;
-	case PERF_RECORD_FORK:
-	case PERF_RECORD_EXIT:
-		event->type = header->type == PERF_RECORD_FORK ? LIFECYCLE_FORK : LIFECYCLE_EXIT;
-		event->pid = (pid_t)reader_u32(&reader);
-		event->parent_pid = (pid_t)reader_u32(&reader);
-		event->tid = (pid_t)reader_u32(&reader);
-		(void)reader_u32(&reader); /* parent's tid */
-		event->time_ns = reader_u64(&reader);
-		break;
-	case PERF_RECORD_LOST:
-		event->type = LIFECYCLE_LOST;
-		(void)reader_u64(&reader); /* event id */
-		event->lost = reader_u64(&reader);
-		break;
-	default:
-		return false;
-	}
-	return !reader.overrun;
-}
-
 static void copy_out(const struct ring *ring, uint64_t position, void *to, size_t size)
 {
 	const unsigned char *data = (const unsigned char *)ring->page + PAGE_BYTES;
@@ -227,8 +158,8 @@ static int ring_drain(struct lifecycle *l, struct ring *ring,
 		copy_out(ring, tail, &header, sizeof(header));
 		if (header.size < sizeof(header) || header.size > head - tail)
 			break; /* cannot happen; do not loop if it does */
-		copy_out(ring, tail + sizeof(header), l->record, header.size - sizeof(header));
-		if (parse_record(&event, &header, l->record, header.size - sizeof(header)))
+		copy_out(ring, tail, l->record, header.size);
+		if (lifecycle_record_parse(&event, l->record, header.size))
 			r = handle(context, &event);
 		tail += header.size;
 	}
