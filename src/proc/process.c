@@ -102,9 +102,17 @@ static int insert_at(struct process *process, uint32_t at, const struct mapping 
 	return 0;
 }
 
+/* File systems give the inode number of a deleted file to the next one. */
+static bool same_inode(const struct mapping *a, const struct mapping *b)
+{
+	return a->inode == b->inode &&
+	       (a->inode_generation == b->inode_generation || !a->inode_generation ||
+		!b->inode_generation);
+}
+
 static bool same_backing(const struct mapping *a, const struct mapping *b)
 {
-	return a->kind == b->kind && a->path == b->path && a->inode == b->inode &&
+	return a->kind == b->kind && a->path == b->path && same_inode(a, b) &&
 	       a->device_major == b->device_major && a->device_minor == b->device_minor &&
 	       a->file_offset == b->file_offset && a->start == b->start && a->end == b->end;
 }
@@ -116,6 +124,8 @@ int process_map(struct process *process, const struct mapping *mapping)
 
 	/* mprotect reports a mapping again: nothing new. */
 	if (at < process->mappings.count && same_backing(&process->mappings.at[at], mapping)) {
+		if (mapping->inode_generation)
+			process->mappings.at[at].inode_generation = mapping->inode_generation;
 		object_unref(mapping->object);
 		return 0;
 	}

@@ -49,7 +49,7 @@ struct process {
 	bool target;         /* named by the user: its tables are built ahead */
 	bool sampled;        /* at least one sample: the kernel half should know it */
 	uint64_t exit_ns;
-	uint64_t read_ns;    /* when the mappings were read from /proc; older events say nothing new */
+	uint64_t read_ns;    /* when it was looked at, in /proc; older events say nothing new */
 	uint32_t generation;
 	uint32_t forgotten_generation; /* changes up to this one are no longer listed */
 	ARRAY_OF(struct mapping) mappings; /* ascending, not overlapping */

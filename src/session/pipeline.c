@@ -84,13 +84,15 @@ int pipeline_event(void *context, const struct lifecycle_event *event)
 
 int pipeline_sample(void *context, const struct wire_sample *sample, size_t size)
 {
+	static const char zeros[8];
 	struct pipeline *p = context;
 	struct pending_sample *pending = array_push(&p->pending);
 
 	if (!pending)
 		return -ENOMEM;
 	*pending = (struct pending_sample){ sample->time_ns, p->samples.size, size };
-	bytes_add(&p->samples, sample, (size + 7) & ~(size_t)7);
+	bytes_add(&p->samples, sample, size);
+	bytes_add(&p->samples, zeros, -size & 7); /* the next one is aligned, too */
 	return p->samples.failed ? -ENOMEM : 0;
 }
 
@@ -111,14 +113,18 @@ static int apply_fork(struct pipeline *p, const struct lifecycle_event *event)
 
 	if (event->pid == event->parent_pid)
 		return 0; /* a thread */
-	parent = process_table_find(&p->processes, event->parent_pid);
-	if (!p->everything && (!p->children || !parent)) {
-		/* Not ours; but if the pid is one of ours used again, that one is over. */
-		process_table_remove(&p->processes, event->pid);
+	child = process_table_find(&p->processes, event->pid);
+	if (child && event->time_ns < child->read_ns) {
+		/* How the process began that was looked at since; an exit before was another's. */
+		child->dead = false;
 		return 0;
 	}
+	/* A pid that is used again: the process that had it is over, whether the new one is ours. */
 	process_table_remove(&p->processes, event->pid);
-	table_store_drop_process(p->store, event->pid, event->time_ns);
+	table_store_drop_process(p->store, event->pid, p->horizon_ns);
+	parent = process_table_find(&p->processes, event->parent_pid);
+	if (!p->everything && (!p->children || !parent))
+		return 0;
 	r = process_table_get(&p->processes, &child, event->pid);
 	if (r < 0 || !parent)
 		return r;
@@ -173,6 +179,8 @@ static int apply_event(struct pipeline *p, const struct pending_event *pending)
 		/* Code that ran before needs its JIT map no more; the new program has its own. */
 		if (event->time_ns >= process->read_ns)
 			process_clear(process);
+		/* Another thread than the first one may call it; the first one has ended by then. */
+		process->dead = false;
 		set_comm(process, text);
 		break;
 	case LIFECYCLE_COMM:

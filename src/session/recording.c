@@ -259,6 +259,7 @@ static int add_command(struct recording *rec)
 	/* Its mappings begin with its exec, which the event stream will show. */
 	process->target = true;
 	process->mappings_known = true;
+	process->read_ns = clock_ns(CLOCK_MONOTONIC);
 	rec->targets_alive++;
 	return 0;
 }
