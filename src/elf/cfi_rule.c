@@ -138,6 +138,14 @@ static int frame_pointer_slot(const struct cfi_machine *machine, const struct cf
 		break;
 	case SAVED_EXPRESSION:
 		e = expression_of(machine, &saved->expression);
+		/*
+		 * Left over from the body of a function with RULE_DRAP: at its return only the
+		 * return address is left of the frame, and rbp has its old value again.
+		 */
+		if (e.kind == EXPRESSION_ADDRESS && e.number == machine->frame_pointer &&
+		    cfa->kind == EXPRESSION_ADDRESS && cfa->number == machine->stack_pointer &&
+		    cfa->offset == -machine->return_address_offset)
+			return 0;
 		if (cfa->kind != EXPRESSION_ADDRESS || e.kind != EXPRESSION_ADDRESS ||
 		    e.number != cfa->number ||
 		    __builtin_sub_overflow(e.offset, cfa->offset, &offset))

@@ -326,7 +326,7 @@ static int build_pages(struct builder *b, const struct cfi_table *rows)
 		int r;
 
 		b->page.count = 0;
-		if (at == count || rows->rows.at[at].address != start) {
+		if (at == count || rows->rows.at[at].address != start || is_padding(rows, at)) {
 			r = add_page_row(b, 0, &in_force);
 			if (r < 0)
 				return r;
@@ -334,7 +334,7 @@ static int build_pages(struct builder *b, const struct cfi_table *rows)
 		for (; at < count && rows->rows.at[at].address - start < PAGE_BYTES; at++) {
 			const struct cfi_row *row = &rows->rows.at[at];
 
-			if (is_padding(rows, at) && (at > 0 && row->address != start))
+			if (is_padding(rows, at))
 				continue;
 			in_force = row->rule.kind_and_step == RULE_NONE ? none : row->rule;
 			r = add_page_row(b, (uint32_t)(row->address - start), &in_force);

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The packed tables of real files against libdw: at every row that either of the two knows, its
+ * first, second, middle and last address. Where libdw finds no entry, the table must have no rule
+ * either, also in the middle of long gaps (asked every 16 bytes, the alignment of functions).
+ *
+ * Differences that are meant: an rbp slot below the stack pointer says that rbp holds, and so does
+ * one that counts from rbp where only the return address is left of the frame; padding of fewer
+ * than 16 bytes has the rule of the row before it; what no rule can say has none.
+ *
+ * Files: those named as arguments; or a few, and some of the system's folders; or all of those
+ * (PROFD_ALL_LIBRARIES=1, minutes).
+ */
+#include "test.h"
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <libelf.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bpf/table.h"
+#include "elf/cfi.h"
+#include "unwind/table.h"
+
+enum { SP = 7, BP = 6, RA = 16, MAX_PRINTED = 40, QUICK_STRIDE = 60 };
+
+/* What holds at one address, in the form in which the two are compared. */
+struct meaning {
+	uint8_t kind;
+	int32_t cfa_offset;
+	int slot;
+	uint16_t threshold;
+};
+
+struct oracle {
+	Dwarf_CFI *eh_frame, *debug_frame;
+	Dwarf_Frame *frame;
+	Dwarf_Addr start, end; /* where the frame holds */
+	bool signal;
+};
+
+static struct {
+	uint64_t files, rows, packed, bytes, points, differ, kinds[RULE_KIND_COUNT];
+	uint64_t unsupported, broken, dropped;
+} total;
+
+static struct rule_dictionary dictionary;
+static char **arguments;
+
+/* ---- what libdw says ---- */
+
+/* The frame at an address, kept while it holds. */
+static bool oracle_seek(struct oracle *o, uint64_t address)
+{
+	if (o->frame && address >= o->start && address < o->end)
+		return true;
+	free(o->frame);
+	o->frame = NULL;
+	if ((!o->eh_frame || dwarf_cfi_addrframe(o->eh_frame, address, &o->frame) != 0) &&
+	    (!o->debug_frame || dwarf_cfi_addrframe(o->debug_frame, address, &o->frame) != 0)) {
+		o->frame = NULL;
+		return false;
+	}
+	return dwarf_frame_info(o->frame, &o->start, &o->end, &o->signal) == RA;
+}
+
+/* Do the operations begin with this register and an offset? */
+static bool is_register(const Dwarf_Op *ops, size_t count, unsigned number, int64_t *ret_offset)
+{
+	if (count < 1)
+		return false;
+	/* What libdw makes of DW_CFA_def_cfa; the other is what stands in expressions. */
+	if (ops[0].atom == DW_OP_bregx && ops[0].number == number) {
+		*ret_offset = (int64_t)ops[0].number2;
+		return true;
+	}
+	*ret_offset = (int64_t)ops[0].number;
+	return ops[0].atom == DW_OP_breg0 + number;
+}
+
+static bool is_plt(const Dwarf_Op *ops, size_t count)
+{
+	return count == 9 && ops[1].atom == DW_OP_breg16 && ops[1].number == 0 &&
+	       ops[2].atom == DW_OP_lit15 && ops[3].atom == DW_OP_and &&
+	       ops[4].atom >= DW_OP_lit0 && ops[4].atom <= DW_OP_lit15 && ops[5].atom == DW_OP_ge &&
+	       ops[6].atom == DW_OP_lit3 && ops[7].atom == DW_OP_shl && ops[8].atom == DW_OP_plus;
+}
+
+struct location {
+	bool undefined, same, at_cfa;
+	int64_t offset; /* at_cfa: from the CFA */
+	const Dwarf_Op *ops;
+	size_t count;
+};
+
+static bool locate(Dwarf_Frame *frame, int number, struct location *ret, Dwarf_Op memory[3])
+{
+	Dwarf_Op *ops;
+	size_t count;
+
+	*ret = (struct location){};
+	if (dwarf_frame_register(frame, number, memory, &ops, &count) != 0)
+		return false;
+	ret->undefined = count == 0 && ops == memory;
+	ret->same = count == 0 && ops == NULL;
+	if (count > 0 && ops[0].atom == DW_OP_call_frame_cfa) {
+		ops++;
+		count--;
+		ret->at_cfa = count == 0 || (count == 1 && ops[0].atom == DW_OP_plus_uconst);
+		ret->offset = count ? (int64_t)ops[0].number : 0;
+	}
+	ret->ops = ops;
+	ret->count = count;
+	return true;
+}
+
+static bool is_stored_at(const struct location *location, unsigned number, int64_t offset)
+{
+	int64_t found;
+
+	return location->count == 1 &&
+	       is_register(location->ops, location->count, number, &found) && found == offset;
+}
+
+static struct meaning oracle_meaning(struct oracle *o)
+{
+	const struct meaning none = { .kind = RULE_NONE };
+	struct meaning m = { .kind = RULE_NONE };
+	Dwarf_Op ra_memory[3], bp_memory[3], *cfa;
+	struct location ra, bp;
+	int64_t offset, slot_offset;
+	size_t count;
+
+	if (!locate(o->frame, RA, &ra, ra_memory))
+		return none;
+	if (ra.undefined)
+		return (struct meaning){ .kind = RULE_END };
+	if (dwarf_frame_cfa(o->frame, &cfa, &count) != 0 || !locate(o->frame, BP, &bp, bp_memory))
+		return none;
+	if (o->signal) {
+		if (count == 2 && is_register(cfa, count, SP, &offset) && offset == 160 &&
+		    cfa[1].atom == DW_OP_deref && is_stored_at(&ra, SP, 168) &&
+		    is_stored_at(&bp, SP, 120))
+			m.kind = RULE_SIGNAL;
+		return m;
+	}
+	if (!ra.at_cfa || ra.offset != -8)
+		return none;
+	if (count == 2 && is_register(cfa, count, BP, &offset) && cfa[1].atom == DW_OP_deref &&
+	    is_stored_at(&bp, BP, 0))
+		return (struct meaning){ .kind = RULE_DRAP, .cfa_offset = (int32_t)offset };
+	if (is_register(cfa, count, SP, &offset) && is_plt(cfa, count) && (bp.same || bp.undefined))
+		return (struct meaning){ .kind = RULE_PLT,
+					 .cfa_offset = (int32_t)offset,
+					 .threshold = (uint16_t)(cfa[4].atom - DW_OP_lit0) };
+	if (count == 1 && is_register(cfa, count, SP, &offset))
+		m.kind = RULE_SP;
+	else if (count == 1 && is_register(cfa, count, BP, &offset))
+		m.kind = RULE_BP;
+	else
+		return none;
+	m.cfa_offset = (int32_t)offset;
+	if (m.cfa_offset != offset)
+		return none;
+	if (bp.same || bp.undefined)
+		return m;
+	if (bp.at_cfa)
+		slot_offset = bp.offset;
+	else if (m.kind == RULE_SP && m.cfa_offset == 8 && bp.count == 1 &&
+		 is_register(bp.ops, 1, BP, &slot_offset))
+		return m;
+	else if (bp.count == 1 && is_register(bp.ops, 1, m.kind == RULE_SP ? SP : BP, &slot_offset))
+		slot_offset -= offset;
+	else
+		return none;
+	if (m.kind == RULE_SP && slot_offset < 0 && slot_offset < -offset)
+		return m;
+	if (slot_offset >= 0 || slot_offset % 8 || slot_offset < -8 * 255)
+		return none;
+	m.slot = (int)(-slot_offset / 8);
+	return m;
+}
+
+/* ---- what the table says ---- */
+
+static struct meaning table_meaning(const struct unwind_table *table, uint64_t address)
+{
+	uint64_t page = address >> WIRE_PAGE_SHIFT;
+	struct meaning m = { .kind = RULE_NONE };
+	const struct wire_rule *rule;
+	uint32_t found, distance;
+
+	if (page < table->first_page || page - table->first_page >= table->block_offset.count ||
+	    table->block_offset.at[page - table->first_page] == UINT32_MAX)
+		return m;
+	found = table_block_search(table->blocks.at, table->blocks.count,
+				   table->block_offset.at[page - table->first_page],
+				   (uint16_t)address);
+	assert_true(found >> 16 < dictionary.rules.count);
+	assert_true((found & 0xffff) <= (address & 0xffff));
+	rule = &dictionary.rules.at[found >> 16];
+	distance = (uint32_t)(address & 0xffff) - (found & 0xffff);
+	m.kind = rule->kind_and_step & RULE_KIND_MASK;
+	if (m.kind == RULE_SP || m.kind == RULE_BP || m.kind == RULE_DRAP || m.kind == RULE_PLT)
+		m.cfa_offset = rule_cfa_offset(rule, distance);
+	if (m.kind == RULE_SP || m.kind == RULE_BP)
+		m.slot = rule_bp_slot(rule, m.cfa_offset);
+	if (m.kind == RULE_PLT)
+		m.threshold = rule->steps;
+	return m;
+}
+
+/* ---- the comparison ---- */
+
+static bool same_meaning(const struct meaning *a, const struct meaning *b)
+{
+	return a->kind == b->kind && a->cfa_offset == b->cfa_offset && a->slot == b->slot &&
+	       a->threshold == b->threshold;
+}
+
+struct comparison {
+	const char *path;
+	const struct unwind_table *table;
+	struct oracle oracle;
+	uint64_t padding_start, padding_end; /* of the row under way, equal when it is none */
+	uint64_t differ;
+};
+
+static void compare_at(struct comparison *c, uint64_t address)
+{
+	struct meaning got = table_meaning(c->table, address), want = { .kind = RULE_NONE };
+	bool padding = address >= c->padding_start && address < c->padding_end;
+
+	if (oracle_seek(&c->oracle, address))
+		want = oracle_meaning(&c->oracle);
+	else if (padding && oracle_seek(&c->oracle, c->padding_start - 1))
+		want = oracle_meaning(&c->oracle);
+	total.points++;
+	total.kinds[got.kind]++;
+	if (same_meaning(&got, &want))
+		return;
+	if (c->differ++ < MAX_PRINTED)
+		print_message("%s: %#llx: table kind %u cfa %d slot %d plt %u, "
+			      "libdw kind %u cfa %d slot %d plt %u\n",
+			      c->path, (unsigned long long)address, got.kind, got.cfa_offset,
+			      got.slot, got.threshold, want.kind, want.cfa_offset, want.slot,
+			      want.threshold);
+}
+
+/* All of [start, end), which our rows take for one. */
+static void compare_range(struct comparison *c, uint64_t start, uint64_t end)
+{
+	for (uint64_t at = start; at < end;) {
+		uint64_t to = end;
+
+		compare_at(c, at);
+		if (!oracle_seek(&c->oracle, at)) {
+			/* No entry here: look for one that we do not know of. */
+			at = (at | 15) + 1;
+			if (at >= end)
+				compare_at(c, end - 1);
+			continue;
+		}
+		if (c->oracle.end < to)
+			to = c->oracle.end;
+		if (at + 1 < to)
+			compare_at(c, at + 1);
+		compare_at(c, at + (to - at) / 2);
+		compare_at(c, to - 1);
+		at = to;
+	}
+}
+
+static void compare_rows(struct comparison *c, const struct cfi_table *rows)
+{
+	for (uint32_t i = 0; i + 1 < rows->rows.count; i++) {
+		const struct cfi_row *row = &rows->rows.at[i];
+
+		c->padding_start = c->padding_end = 0;
+		if (row->rule.kind_and_step == RULE_NONE && row->rule.cfa_offset == CFI_GAP &&
+		    row[1].address - row->address < 16) {
+			c->padding_start = row->address;
+			c->padding_end = row[1].address;
+		}
+		compare_range(c, row->address, row[1].address);
+	}
+	c->padding_start = c->padding_end = 0;
+}
+
+static void compare_outside(struct comparison *c, const struct cfi_table *rows,
+			    const struct object *object)
+{
+	uint64_t first = UINT64_MAX, last = 0;
+
+	if (rows->rows.count) {
+		first = rows->rows.at[0].address;
+		last = rows->rows.at[rows->rows.count - 1].address;
+	}
+	for (uint32_t i = 0; i < object->segments.count; i++) {
+		const struct object_segment *segment = &object->segments.at[i];
+		uint64_t start = segment->address, end = start + segment->file_size;
+
+		if (!segment->executable)
+			continue;
+		if (start < first)
+			compare_range(c, start, end < first ? end : first);
+		if (end > last)
+			compare_range(c, start > last ? start : last, end);
+	}
+}
+
+static void compare_object(const struct object *object, const char *path)
+{
+	struct comparison c = { .path = path };
+	struct unwind_table table = {};
+	struct cfi_table rows = {};
+	Elf *elf = elf_begin(object->fd, ELF_C_READ_MMAP, NULL);
+	Dwarf *dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
+
+	assert_ok(cfi_read(&rows, object));
+	assert_ok(unwind_table_build(&table, &dictionary, &rows));
+	c.table = &table;
+	c.oracle.eh_frame = dwarf_getcfi_elf(elf);
+	c.oracle.debug_frame = dwarf ? dwarf_getcfi(dwarf) : NULL;
+	compare_rows(&c, &rows);
+	compare_outside(&c, &rows, object);
+	total.files++;
+	total.rows += rows.rows.count;
+	total.packed += table.row_count;
+	total.bytes += table.blocks.count + 4ULL * table.block_offset.count;
+	total.differ += c.differ;
+	total.unsupported += rows.unsupported;
+	total.broken += rows.broken;
+	total.dropped += table.dropped_rules;
+	if (rows.broken)
+		print_message("%s: %u broken\n", path, rows.broken);
+	if (c.differ)
+		print_message("%s: %llu points differ\n", path, (unsigned long long)c.differ);
+	free(c.oracle.frame);
+	dwarf_cfi_end(c.oracle.eh_frame);
+	dwarf_end(dwarf);
+	elf_end(elf);
+	unwind_table_fini(&table);
+	cfi_table_fini(&rows);
+}
+
+/* Whether there was something to compare. */
+static bool compare_file(const char *path)
+{
+	cleanup(object_unref) struct object *object = NULL;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || object_open(&object, fd, path, NULL) != 0 || object->machine != EM_X86_64)
+		return false;
+	compare_object(object, path);
+	return true;
+}
+
+/* ---- which files ---- */
+
+static int visit_stride, visited;
+
+static int visit(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)where;
+	/* Separate debug files have the headers of their originals, but not the contents. */
+	if (type == FTW_F && S_ISREG(st->st_mode) && visited++ % visit_stride == 0)
+		compare_file(path);
+	return 0;
+}
+
+static void test_files(void **state)
+{
+	static const char *const few[] = { "/proc/self/exe", "/lib/x86_64-linux-gnu/libc.so.6",
+					   "/lib64/ld-linux-x86-64.so.2" };
+	static const char *const folders[] = { "/usr/lib/x86_64-linux-gnu", "/usr/bin", "/usr/sbin",
+					       "/usr/lib64" };
+	const char *all = getenv("PROFD_ALL_LIBRARIES");
+	cleanup(object_unref) struct object *vdso = NULL;
+
+	(void)state;
+	elf_version(EV_CURRENT);
+	assert_ok(rule_dictionary_init(&dictionary));
+	if (arguments[0]) {
+		for (char **path = arguments; *path; path++)
+			assert_true(compare_file(*path));
+	} else {
+		for (size_t i = 0; i < ARRAY_SIZE(few); i++)
+			compare_file(few[i]);
+		assert_true(total.files > 0);
+		if (object_open_vdso(&vdso) == 0)
+			compare_object(vdso, "[vdso]");
+		visit_stride = all && strcmp(all, "1") == 0 ? 1 : QUICK_STRIDE;
+		for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+			nftw(folders[i], visit, 16, FTW_PHYS);
+	}
+	print_message("%llu files, %llu rows, packed %llu in %llu bytes, %u rules; "
+		      "%llu points compared, %llu differ; %llu unsupported, %llu broken, "
+		      "%llu dropped\n",
+		      (unsigned long long)total.files, (unsigned long long)total.rows,
+		      (unsigned long long)total.packed, (unsigned long long)total.bytes,
+		      dictionary.rules.count, (unsigned long long)total.points,
+		      (unsigned long long)total.differ, (unsigned long long)total.unsupported,
+		      (unsigned long long)total.broken, (unsigned long long)total.dropped);
+	print_message("points by kind: none %llu sp %llu bp %llu plt %llu signal %llu drap %llu "
+		      "end %llu\n",
+		      (unsigned long long)total.kinds[RULE_NONE],
+		      (unsigned long long)total.kinds[RULE_SP],
+		      (unsigned long long)total.kinds[RULE_BP],
+		      (unsigned long long)total.kinds[RULE_PLT],
+		      (unsigned long long)total.kinds[RULE_SIGNAL],
+		      (unsigned long long)total.kinds[RULE_DRAP],
+		      (unsigned long long)total.kinds[RULE_END]);
+	rule_dictionary_fini(&dictionary);
+	assert_true(total.kinds[RULE_SP] > 0);
+	assert_int_equal(total.differ, 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_files) };
+
+	(void)argc;
+	arguments = argv + 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
