@@ -116,7 +116,11 @@ struct scratch {
 	uint32_t first_mapping, mapping_count;
 	uint32_t last_mapping; /* index of the mapping of the frame before; most frames share it */
 	uint32_t outcome;
+	uint64_t window_at; /* user address of the window, or NO_WINDOW */
+	unsigned char window[256];
 };
+
+#define NO_WINDOW (~0ULL - 4096)
 
 /* One entry per possible CPU, by number: per-CPU maps end at 32 KiB. */
 struct {
@@ -125,6 +129,15 @@ struct {
 	__type(key, uint32_t);
 	__type(value, struct scratch);
 } scratches SEC(".maps");
+
+/* One entry per possible CPU. User space empties it when it takes a table away. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, uint32_t);
+	__type(value, struct wire_rule_cache);
+} rule_caches SEC(".maps");
 
 /*
  * The user registers and the top of the stack of watched tasks that have begun to exit: giving
@@ -164,16 +177,32 @@ static __always_inline void count_add(uint32_t counter, uint64_t amount)
 
 /* ---- the walker's host: memory and tables ---- */
 
+/*
+ * User stack is fetched a window at a time: most frames are smaller, and each fetch costs the same
+ * for 8 bytes as for a few cache lines.
+ */
 static __always_inline int walk_read(uint64_t *ret, uint64_t address, void *memory)
 {
-	(void)memory;
+	struct scratch *s = memory;
+	uint64_t offset = address - s->window_at;
+
+	if (offset <= sizeof(s->window) - 8) {
+		*ret = *(uint64_t *)(s->window + offset);
+		return 0;
+	}
+	if (bpf_probe_read_user(s->window, sizeof(s->window), (const void *)address) == 0) {
+		s->window_at = address;
+		*ret = *(uint64_t *)s->window;
+		return 0;
+	}
+	/* The end of the stack is near, or the next page is not present. */
+	s->window_at = NO_WINDOW;
 	return bpf_probe_read_user(ret, sizeof(*ret), (const void *)address) < 0 ? -1 : 0;
 }
 
-static __always_inline const struct wire_rule *walk_rule(uint32_t rule)
-{
-	return bpf_map_lookup_elem(&rules, &rule);
-}
+static __always_inline uint64_t walk_find(uint32_t table, uint64_t address, void *memory);
+
+#include "walk.h"
 
 static __always_inline const unsigned char *chunk_at(uint32_t place)
 {
@@ -192,7 +221,8 @@ __attribute__((noinline)) uint64_t find_rule(uint32_t table_id, uint64_t address
 	struct wire_table *table = bpf_map_lookup_elem(&tables, &table_id);
 	uint64_t page = address >> WIRE_PAGE_SHIFT;
 	const unsigned char *chunk;
-	uint32_t place;
+	struct wire_rule *rule;
+	uint32_t place, row;
 
 	if (!table || !table->page_count)
 		return WALK_FIND_NO_TABLE;
@@ -208,16 +238,36 @@ __attribute__((noinline)) uint64_t find_rule(uint32_t table_id, uint64_t address
 	chunk = chunk_at(place);
 	if (!chunk)
 		return WALK_FIND_NO_TABLE;
-	return table_block_search(chunk, WIRE_CHUNK_BYTES, table_place_offset(place),
-				  (uint16_t)address);
+	row = table_block_search(chunk, WIRE_CHUNK_BYTES, table_place_offset(place),
+				 (uint16_t)address);
+	place = row >> 16;
+	rule = bpf_map_lookup_elem(&rules, &place);
+	if (!rule)
+		return WALK_FIND_NO_ROW;
+	return walk_rule_pack(rule, (uint32_t)(address & 0xffff) - (row & 0xffff));
 }
 
-static __always_inline uint64_t walk_find_rule(uint32_t table, uint64_t address)
+/* The same callers come back sample after sample: what was found for them is kept, per CPU. */
+static __always_inline uint64_t walk_find(uint32_t table, uint64_t address, void *memory)
 {
-	return find_rule(table, address);
-}
+	uint64_t key = address | (uint64_t)table << 48, rule;
+	uint32_t cpu = bpf_get_smp_processor_id();
+	struct wire_rule_cache *cache = bpf_map_lookup_elem(&rule_caches, &cpu);
+	struct wire_cached_rule *slot;
 
-#include "walk.h"
+	(void)memory;
+	if (!cache || address >> 48)
+		return find_rule(table, address);
+	slot = &cache->slots[(key * 0x9e3779b97f4a7c15ULL) >> (64 - WIRE_RULE_CACHE_BITS)];
+	if (slot->key == key)
+		return slot->rule;
+	rule = find_rule(table, address);
+	if (rule != WALK_FIND_NO_TABLE) {
+		slot->key = key;
+		slot->rule = rule;
+	}
+	return rule;
+}
 
 #define NO_MAPPING 0xffffffffU
 
@@ -279,7 +329,7 @@ static int walk_frame(uint32_t index, void *context)
 		}
 		s->last_mapping = found;
 	}
-	outcome = walk_step(&r, mapping, NULL);
+	outcome = walk_step(&r, mapping, s);
 	if (outcome != WALK_OUTCOME_COUNT && outcome != WALK_COMPLETE) {
 		s->outcome = outcome;
 		return 1;
@@ -429,6 +479,7 @@ static __always_inline void walk_user(struct task_struct *task, struct scratch *
 	if (BPF_CORE_READ_BITFIELD_PROBED(task, in_execve) && (!process || process->mm != mm))
 		return;
 	s->first = 1;
+	s->window_at = NO_WINDOW;
 	s->last_mapping = NO_MAPPING;
 	s->outcome = WALK_NO_PROCESS;
 	if (!process)

@@ -5,10 +5,11 @@
  * The same source runs in the kernel (cpu.bpf.c) and in user space (src/unwind/walk.c). The host
  * defines, before including this file:
  *
- *     int walk_read(uint64_t *ret, uint64_t address, void *memory)      0, or below 0: not readable
- *     const struct wire_rule *walk_rule(uint32_t rule)                  NULL: no such rule
- *     uint64_t walk_find_rule(uint32_t table, uint64_t elf_address)     see table.h
+ *     int walk_read(uint64_t *ret, uint64_t address, void *memory)   0, or below 0: not readable
+ *     uint64_t walk_find(uint32_t table, uint64_t elf_address, void *memory)
+ *                                    the rule there, see walk_rule_pack, or WALK_FIND_*
  *
+ * Reads go upwards where possible: a host may fetch more than it was asked for.
  * Nothing here holds state beyond struct walk_registers, so a walk that stops in the kernel can go
  * on elsewhere. Registers: x86-64 System V ABI, rbp may be anything.
  */
@@ -16,6 +17,21 @@
 
 #include "table.h"
 #include "wire.h"
+
+/*
+ * A rule as it is at one address, in 64 bits: bits 0-31 CFA offset (signed), 32-47 the threshold of
+ * RULE_PLT, 48-55 the slot of the saved rbp, 56-63 enum wire_rule_kind.
+ * distance: bytes from the row's address to the one that was looked up.
+ */
+static inline uint64_t walk_rule_pack(const struct wire_rule *rule, uint32_t distance)
+{
+	uint32_t kind = rule->kind_and_step & RULE_KIND_MASK;
+	int32_t offset = rule_cfa_offset(rule, distance);
+	uint64_t slot = (uint64_t)rule_bp_slot(rule, offset);
+
+	return (uint32_t)offset | (uint64_t)(kind == RULE_PLT ? rule->steps : 0) << 32 | slot << 48 |
+	       (uint64_t)kind << 56;
+}
 
 struct walk_registers {
 	uint64_t ip, sp, bp;
@@ -62,26 +78,23 @@ static inline int walk_step_frame_pointer(struct walk_registers *r, void *memory
 #define UCONTEXT_RIP 168
 
 /*
- * One step by the rule in force at a row.
- * distance: bytes from the row's address to the address that was looked up.
+ * One step by a rule as walk_rule_pack gives it.
  * Returns WALK_OUTCOME_COUNT to go on, else why the walk ends.
  */
-static inline int walk_step_rule(struct walk_registers *r, const struct wire_rule *rule,
-				 uint32_t distance, void *memory)
+static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *memory)
 {
-	uint32_t kind = rule->kind_and_step & RULE_KIND_MASK;
+	int64_t offset = (int32_t)rule;
+	uint64_t threshold = rule >> 32 & 0xffff, slot = rule >> 48 & 0xff, kind = rule >> 56;
 	uint64_t cfa, ip = 0, bp = r->bp;
-	int64_t offset = rule_cfa_offset(rule, distance);
-	int slot = rule_bp_slot(rule, (int32_t)offset);
 
 	if (kind == RULE_END)
 		return WALK_COMPLETE;
 	if (kind == RULE_NONE)
 		return walk_step_frame_pointer(r, memory);
 	if (kind == RULE_SIGNAL) {
-		if (walk_read(&ip, r->sp + UCONTEXT_RIP, memory) < 0 ||
-		    walk_read(&bp, r->sp + UCONTEXT_RBP, memory) < 0 ||
-		    walk_read(&cfa, r->sp + UCONTEXT_RSP, memory) < 0)
+		if (walk_read(&bp, r->sp + UCONTEXT_RBP, memory) < 0 ||
+		    walk_read(&cfa, r->sp + UCONTEXT_RSP, memory) < 0 ||
+		    walk_read(&ip, r->sp + UCONTEXT_RIP, memory) < 0)
 			return WALK_NOT_PRESENT;
 		r->ip = ip;
 		r->bp = bp;
@@ -92,10 +105,9 @@ static inline int walk_step_rule(struct walk_registers *r, const struct wire_rul
 	if (kind == RULE_BP) {
 		cfa = r->bp + offset;
 	} else if (kind == RULE_PLT) {
-		cfa = r->sp + rule->cfa_offset + ((r->ip & 15) >= rule->steps ? 8 : 0);
-		slot = 0;
+		cfa = r->sp + offset + ((r->ip & 15) >= threshold ? 8 : 0);
 	} else if (kind == RULE_DRAP) {
-		if (walk_read(&cfa, r->bp + rule->cfa_offset, memory) < 0 ||
+		if (walk_read(&cfa, r->bp + offset, memory) < 0 ||
 		    walk_read(&bp, r->bp, memory) < 0)
 			return WALK_NOT_PRESENT;
 		slot = 0;
@@ -104,9 +116,10 @@ static inline int walk_step_rule(struct walk_registers *r, const struct wire_rul
 	}
 	if (cfa <= r->sp)
 		return WALK_NO_PROGRESS;
-	if (walk_read(&ip, cfa - 8, memory) < 0)
+	/* The saved rbp lies below the return address. */
+	if (slot && walk_read(&bp, cfa - 8 * slot, memory) < 0)
 		return WALK_NOT_PRESENT;
-	if (slot && walk_read(&bp, cfa - 8 * (uint64_t)slot, memory) < 0)
+	if (walk_read(&ip, cfa - 8, memory) < 0)
 		return WALK_NOT_PRESENT;
 	if (ip == 0) /* a root that is entered without a return address */
 		return WALK_COMPLETE;
@@ -125,21 +138,16 @@ static inline int walk_step_rule(struct walk_registers *r, const struct wire_rul
 static inline int walk_step(struct walk_registers *r, const struct wire_mapping *mapping,
 			    void *memory)
 {
-	uint64_t address = walk_lookup_address(r) - mapping->bias, found;
-	const struct wire_rule *rule;
+	uint64_t rule;
 
 	if (mapping->flags & MAPPING_NO_CFI)
 		return walk_step_frame_pointer(r, memory);
 	if (!mapping->table)
 		return WALK_NO_TABLE;
-	found = walk_find_rule(mapping->table, address);
-	if (found == WALK_FIND_NO_TABLE)
+	rule = walk_find(mapping->table, walk_lookup_address(r) - mapping->bias, memory);
+	if (rule == WALK_FIND_NO_TABLE)
 		return WALK_NO_TABLE;
-	if (found == WALK_FIND_NO_ROW)
+	if (rule == WALK_FIND_NO_ROW)
 		return walk_step_frame_pointer(r, memory);
-	rule = walk_rule((uint32_t)(found >> 16));
-	if (!rule)
-		return WALK_NO_ROW;
-	return walk_step_rule(r, rule, (uint32_t)(address & 0xffff) - (uint32_t)(found & 0xffff),
-			      memory);
+	return walk_step_rule(r, rule, memory);
 }

@@ -98,9 +98,20 @@ struct wire_table {
 	uint32_t page_count;
 };
 
-/* A search in a table gives rule << 16 | address_low of the row (32 bits), or one of these. */
+/* Instead of a rule: there is no table, or it says nothing about the address. */
 #define WALK_FIND_NO_TABLE (~0ULL)
 #define WALK_FIND_NO_ROW (~1ULL)
+
+/* Rules found lately on one CPU, by a hash of (table, ELF address); see walk_find in cpu.bpf.c. */
+enum { WIRE_RULE_CACHE_BITS = 10 };
+
+struct wire_cached_rule {
+	uint64_t key, rule; /* rule: as walk_rule_pack gives it */
+};
+
+struct wire_rule_cache {
+	struct wire_cached_rule slots[1 << WIRE_RULE_CACHE_BITS];
+};
 
 /* One executable mapping of a process. ELF address = pc - bias. */
 struct wire_mapping {

@@ -150,8 +150,14 @@ static int open_source(struct recording *rec)
 	if (r < 0)
 		return complain(r, failure.what);
 	fds = cpu_source_maps(rec->source);
-	maps = (struct table_store_maps){ fds.processes, fds.mappings, fds.tables, fds.rules,
-					  fds.chunks, options.mapping_capacity };
+	maps = (struct table_store_maps){ fds.processes,
+					  fds.mappings,
+					  fds.tables,
+					  fds.rules,
+					  fds.chunks,
+					  fds.rule_caches,
+					  options.mapping_capacity,
+					  fds.rule_cache_count };
 	rec->pipeline_ready = true;
 	r = pipeline_init(&rec->pipeline, &maps, TABLE_BUDGET_BYTES);
 	if (r < 0)

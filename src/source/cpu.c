@@ -79,7 +79,8 @@ static int load(struct cpu_source *source, const struct cpu_source_options *opti
 	((struct wire_config *)&bpf->rodata->config)->period_ns = source->period_ns;
 	if ((r = bpf_map__set_max_entries(bpf->maps.samples, options->ring_bytes)) < 0 ||
 	    (r = bpf_map__set_max_entries(bpf->maps.mappings, options->mapping_capacity)) < 0 ||
-	    (r = bpf_map__set_max_entries(bpf->maps.scratches, source->possible_cpus)) < 0)
+	    (r = bpf_map__set_max_entries(bpf->maps.scratches, source->possible_cpus)) < 0 ||
+	    (r = bpf_map__set_max_entries(bpf->maps.rule_caches, source->possible_cpus)) < 0)
 		return fail(failure, r, "cannot size the BPF maps");
 	r = cpu_bpf__load(bpf);
 	if (r == -EPERM)
@@ -299,5 +300,7 @@ struct cpu_source_maps cpu_source_maps(const struct cpu_source *source)
 		.tables = bpf_map__fd(source->bpf->maps.tables),
 		.rules = bpf_map__fd(source->bpf->maps.rules),
 		.chunks = bpf_map__fd(source->bpf->maps.chunks),
+		.rule_caches = bpf_map__fd(source->bpf->maps.rule_caches),
+		.rule_cache_count = source->possible_cpus,
 	};
 }

@@ -65,6 +65,7 @@ uint64_t cpu_source_kernel_bytes(const struct cpu_source *source);
 
 /* Descriptors for the table store, borrowed. */
 struct cpu_source_maps {
-	int processes, mappings, tables, rules, chunks;
+	int processes, mappings, tables, rules, chunks, rule_caches;
+	uint32_t rule_cache_count;
 };
 struct cpu_source_maps cpu_source_maps(const struct cpu_source *source);

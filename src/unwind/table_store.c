@@ -60,6 +60,7 @@ struct table_store {
 	struct wire_rule *rule_memory;       /* mapped from maps.rules, or NULL */
 	struct wire_mapping *mapping_memory; /* mapped from maps.mappings, or NULL */
 	struct wire_table *table_memory;     /* mapped from maps.tables, or NULL */
+	struct wire_rule_cache *cache_memory; /* mapped from maps.rule_caches, or NULL */
 	uint32_t next_id; /* once all ids were used: where to look for a free one */
 	uint32_t evictions, processes_refused;
 };
@@ -108,6 +109,9 @@ int table_store_new(struct table_store **ret, const struct table_store_maps *map
 	if (r == 0 && maps->tables >= 0)
 		r = map_memory(&store->table_memory, maps->tables,
 			       WIRE_MAX_TABLES * sizeof(struct wire_table));
+	if (r == 0 && maps->rule_caches >= 0)
+		r = map_memory(&store->cache_memory, maps->rule_caches,
+			       maps->rule_cache_count * sizeof(struct wire_rule_cache));
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(store);
@@ -139,6 +143,9 @@ void table_store_free(struct table_store *store)
 	if (store->table_memory)
 		munmap(store->table_memory,
 		       page_align(WIRE_MAX_TABLES * sizeof(struct wire_table)));
+	if (store->cache_memory)
+		munmap(store->cache_memory, page_align(store->maps.rule_cache_count *
+						       sizeof(struct wire_rule_cache)));
 	rule_dictionary_fini(&store->dictionary);
 	extents_fini(&store->mapping_entries);
 	array_fini(&store->chunks);
@@ -158,6 +165,8 @@ struct rule_dictionary *table_store_dictionary(struct table_store *store)
 
 static void give_back(struct table_store *store, const struct run *run)
 {
+	if (run->count == 0)
+		return; /* its chunk may not exist */
 	if (run->chunk == MAPPINGS)
 		extents_give(&store->mapping_entries, run->first, run->count);
 	else
@@ -188,6 +197,17 @@ static void quarantine(struct table_store *store, const struct run *run, uint64_
 	q = array_push(&store->quarantine);
 	if (q) /* else the run is lost until the end: safe, and memory is short anyway */
 		*q = (struct quarantined){ *run, now_ns + QUARANTINE_NS };
+}
+
+/* Room for tables that is on its way back. */
+static uint64_t quarantined_table_bytes(const struct table_store *store)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < store->quarantine.count; i++)
+		if (store->quarantine.at[i].run.chunk != MAPPINGS)
+			bytes += store->quarantine.at[i].run.count * 4ULL;
+	return bytes;
 }
 
 static int chunk_add(struct table_store *store)
@@ -231,6 +251,10 @@ static void table_evict(struct table_store *store, uint32_t id, uint64_t now_ns)
 
 	if (store->table_memory)
 		__atomic_store_n(&store->table_memory[id].page_count, 0, __ATOMIC_RELEASE);
+	/* The id serves another table one day. */
+	if (store->cache_memory)
+		memset(store->cache_memory, 0,
+		       store->maps.rule_cache_count * sizeof(struct wire_rule_cache));
 	for (uint32_t i = 0; i < table->runs.count; i++)
 		quarantine(store, &table->runs.at[i], now_ns);
 	array_fini(&table->runs);
@@ -343,6 +367,7 @@ int table_store_add(struct table_store *store, uint32_t *ret, const struct unwin
 {
 	struct stored_table stored = { .used_ns = now_ns };
 	uint32_t id = free_id(store);
+	uint64_t need;
 	int r;
 
 	if (id == 0)
@@ -359,10 +384,12 @@ int table_store_add(struct table_store *store, uint32_t *ret, const struct unwin
 		if (r != -ENOSPC)
 			return r;
 		/* Colder tables make room, but only after their quarantine. */
-		if (table->blocks.count + 4ULL * table->block_offset.count >
-		    (uint64_t)store->chunk_limit * (WIRE_CHUNK_BYTES - 4))
+		need = table->blocks.count + 4ULL * table->block_offset.count;
+		if (need > (uint64_t)store->chunk_limit * (WIRE_CHUNK_BYTES - 4))
 			return -ENOSPC;
-		return store->quarantine.count || evict_coldest(store, now_ns) ? -EAGAIN : -ENOSPC;
+		while (quarantined_table_bytes(store) < need && evict_coldest(store, now_ns))
+			;
+		return quarantined_table_bytes(store) ? -EAGAIN : -ENOSPC;
 	}
 	store->tables.at[id] = stored;
 	*ret = id;
@@ -452,6 +479,14 @@ static struct stored_process *process_find(struct table_store *store, pid_t pid)
 	return at == HASH_ABSENT ? NULL : &store->processes.at[at];
 }
 
+/* What the kernel half knew of the process is not true any more, and there is no room for more. */
+static int refuse_process(struct table_store *store, pid_t pid, uint64_t now_ns)
+{
+	store->processes_refused++;
+	table_store_drop_process(store, pid, now_ns);
+	return -ENOSPC;
+}
+
 int table_store_set_process(struct table_store *store, pid_t pid,
 			    const struct wire_mapping *mappings, uint32_t count,
 			    uint32_t generation, uint64_t now_ns)
@@ -463,9 +498,9 @@ int table_store_set_process(struct table_store *store, pid_t pid,
 
 	if (store->maps.processes < 0)
 		return 0;
-	if (count > WIRE_MAX_PROCESS_MAPPINGS)
-		return -ENOSPC;
 	release_quarantine(store, now_ns);
+	if (count > WIRE_MAX_PROCESS_MAPPINGS)
+		return refuse_process(store, pid, now_ns);
 	if (!process) {
 		uint32_t at = store->processes.count;
 
@@ -480,11 +515,8 @@ int table_store_set_process(struct table_store *store, pid_t pid,
 	}
 	if (count) {
 		run.first = extents_take(&store->mapping_entries, count);
-		if (run.first == EXTENTS_NONE) {
-			store->processes_refused++;
-			table_store_drop_process(store, pid, now_ns);
-			return -ENOSPC;
-		}
+		if (run.first == EXTENTS_NONE)
+			return refuse_process(store, pid, now_ns);
 		memcpy(store->mapping_memory + run.first, mappings, count * sizeof(*mappings));
 		__atomic_thread_fence(__ATOMIC_RELEASE);
 	}
@@ -494,7 +526,7 @@ int table_store_set_process(struct table_store *store, pid_t pid,
 	if (r < 0) {
 		if (count)
 			extents_give(&store->mapping_entries, run.first, count);
-		return r;
+		return r == -E2BIG ? refuse_process(store, pid, now_ns) : r; /* the map is full */
 	}
 	quarantine(store, &process->run, now_ns);
 	process->run = run;

@@ -18,8 +18,9 @@
 
 /* Descriptors of the kernel half's maps (borrowed), all -1 when there is no kernel half. */
 struct table_store_maps {
-	int processes, mappings, tables, rules, chunks;
+	int processes, mappings, tables, rules, chunks, rule_caches;
 	uint32_t mapping_capacity; /* entries of `mappings` */
+	uint32_t rule_cache_count; /* entries of `rule_caches` */
 };
 
 struct table_store;

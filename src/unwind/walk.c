@@ -17,20 +17,23 @@ static int walk_read(uint64_t *ret, uint64_t address, void *memory)
 	return 0;
 }
 
-/* The host functions of bpf/walk.h have no place for a store; one walk runs at a time per thread. */
-static _Thread_local const struct table_store *current_store;
-
-static const struct wire_rule *walk_rule(uint32_t rule)
-{
-	return table_store_rule(current_store, rule);
-}
-
-static uint64_t walk_find_rule(uint32_t table, uint64_t address)
-{
-	return table_store_find_rule(current_store, table, address);
-}
+static uint64_t walk_find(uint32_t table, uint64_t address, void *memory);
 
 #include "bpf/walk.h"
+
+static uint64_t walk_find(uint32_t table, uint64_t address, void *memory)
+{
+	const struct walk_input *input = memory;
+	uint64_t found = table_store_find_rule(input->store, table, address);
+	const struct wire_rule *rule;
+
+	if (found == WALK_FIND_NO_TABLE || found == WALK_FIND_NO_ROW)
+		return found;
+	rule = table_store_rule(input->store, (uint32_t)(found >> 16));
+	if (!rule)
+		return WALK_FIND_NO_ROW;
+	return walk_rule_pack(rule, (uint32_t)(address & 0xffff) - (uint32_t)(found & 0xffff));
+}
 
 const struct wire_mapping *walk_mapping(const struct wire_mapping *mappings, uint32_t count,
 					uint64_t address)
@@ -53,7 +56,6 @@ enum walk_outcome walk_run(const struct walk_input *input, uint64_t *addresses, 
 {
 	struct walk_registers r = { input->ip, input->sp, input->bp, input->exact, input->leaf };
 
-	current_store = input->store;
 	*count = 0;
 	for (;;) {
 		uint64_t address = walk_lookup_address(&r), sp = r.sp;
