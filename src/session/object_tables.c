@@ -9,6 +9,9 @@
 #include "base/clock.h"
 #include "unwind/table.h"
 
+/* About the time after which evicted tables have made room; compiling in vain costs as much. */
+#define RETRY_NS 200000000ULL
+
 /* Compiles and places. Returns the new state. */
 static enum object_table_state compile(struct object_tables *tables, const struct object *object,
 				       uint64_t now_ns, uint32_t *ret)
@@ -54,10 +57,11 @@ uint32_t object_tables_get(struct object_tables *tables, const struct object *ob
 	entry = &tables->objects.at[object->id];
 	if (entry->state == OBJECT_TABLE_PLACED && !table_store_has(tables->store, entry->table))
 		*entry = (struct object_table){}; /* evicted */
-	if (entry->state == OBJECT_TABLE_UNTRIED && build) {
+	if (entry->state == OBJECT_TABLE_UNTRIED && build && now_ns >= entry->retry_ns) {
 		uint64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
 		entry->state = compile(tables, object, now_ns, &entry->table);
+		entry->retry_ns = now_ns + RETRY_NS;
 		tables->compiled += entry->state == OBJECT_TABLE_PLACED;
 		tables->failed += entry->state == OBJECT_TABLE_FAILED;
 		tables->cost_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
@@ -65,6 +69,13 @@ uint32_t object_tables_get(struct object_tables *tables, const struct object *ob
 	/* Without a table that could ever come, a frame pointer is better than nothing. */
 	*no_cfi = entry->state == OBJECT_TABLE_NO_CFI || entry->state == OBJECT_TABLE_FAILED;
 	return entry->table;
+}
+
+void object_tables_touch(struct object_tables *tables, const struct object *object,
+			 uint64_t now_ns)
+{
+	if (object->id < tables->objects.count)
+		table_store_touch(tables->store, tables->objects.at[object->id].table, now_ns);
 }
 
 void object_tables_fini(struct object_tables *tables)

@@ -15,6 +15,7 @@ struct object_tables {
 
 struct object_table {
 	uint32_t table; /* 0: none */
+	uint64_t retry_ns; /* UNTRIED: not before, while room is made for it */
 	enum object_table_state {
 		OBJECT_TABLE_UNTRIED,
 		OBJECT_TABLE_NO_CFI,
@@ -29,4 +30,7 @@ struct object_table {
  */
 uint32_t object_tables_get(struct object_tables *tables, const struct object *object, bool build,
 			   uint64_t now_ns, bool *no_cfi);
+/* A sample went through the object's code: its table is kept rather than others. */
+void object_tables_touch(struct object_tables *tables, const struct object *object,
+			 uint64_t now_ns);
 void object_tables_fini(struct object_tables *tables);

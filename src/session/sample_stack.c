@@ -221,6 +221,7 @@ static int user_location(struct pipeline *p, const struct process *process, uint
 			       : naming_fixed(&p->naming, *ret, "[unknown]");
 	}
 	if (mapping->object) {
+		object_tables_touch(&p->tables, mapping->object, p->horizon_ns);
 		item.source = NAMING_OBJECT;
 		item.object = mapping->object;
 		item.address = address - mapping->bias;
@@ -323,8 +324,8 @@ int sample_stack_count(struct pipeline *p, const struct wire_sample *sample)
 
 	if (r < 0)
 		return r;
-	if (sample->user_count > WIRE_MAX_FRAMES || sample->kernel_count > WIRE_MAX_KERNEL_FRAMES ||
-	    sample->outcome >= WALK_OUTCOME_COUNT)
+	if (sample->user_count > (process ? p->max_depth : 0) ||
+	    sample->kernel_count > WIRE_MAX_KERNEL_FRAMES || sample->outcome >= WALK_OUTCOME_COUNT)
 		return 0;
 	memcpy(walked.addresses, addresses + sample->kernel_count, 8UL * sample->user_count);
 	if (process)
