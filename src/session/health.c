@@ -2,6 +2,7 @@
 #include "session/health.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -128,9 +129,12 @@ static uint64_t truncated(const struct health *h)
 	return all;
 }
 
+/* Never rounded up to "100 %" while something is missing. */
 static double percent(uint64_t part, uint64_t whole)
 {
-	return whole ? 100.0 * (double)part / (double)whole : 100.0;
+	double exact = whole ? 100.0 * (double)part / (double)whole : 100.0;
+
+	return part < whole && exact > 99.9 ? 99.9 : exact;
 }
 
 static void add_reasons(const struct health *h, struct bytes *ret)
@@ -150,14 +154,13 @@ void health_line(const struct health *h, struct bytes *ret)
 {
 	uint64_t cut = truncated(h);
 
-	bytes_add_format(ret, "%" PRIu64 " samples in %.1f s (%.4g Hz), %" PRIu64 " lost",
-			 h->samples, h->duration_s, h->frequency_hz, health_lost(h));
+	bytes_add_format(ret, "%" PRIu64 " samples in %.1f s (%.*g Hz), %" PRIu64 " lost",
+			 h->samples, h->duration_s, h->frequency_hz < 1000 ? 4 : 9,
+			 h->frequency_hz < 1000 ? h->frequency_hz : round(h->frequency_hz),
+			 health_lost(h));
 	if (h->samples) {
-		/* Never rounded up to "100 %" while something is missing. */
-		double complete = percent(h->samples - cut, h->samples);
-
 		bytes_add_format(ret, "; stacks %.1f%% complete",
-				 cut && complete > 99.9 ? 99.9 : complete);
+				 percent(h->samples - cut, h->samples));
 		if (cut) {
 			bytes_add_format(ret, " (%" PRIu64 " truncated: ", cut);
 			add_reasons(h, ret);

@@ -35,6 +35,8 @@ static const unsigned char *take_bracket(struct wire_glob *glob, unsigned elemen
 		to = from;
 		at++;
 		if (at[0] == '-' && at[1] && at[1] != ']') {
+			if (at[1] == '\\' && at[2])
+				at++;
 			to = at[1];
 			at += 2;
 		}

@@ -15,6 +15,7 @@ enum { MAX_CPUS = 8192 }; /* the kernel's own limit on x86-64, CONFIG_NR_CPUS */
 int cpu_list_parse(struct cpu_list *ret, const char *text)
 {
 	struct cpu_list list = {};
+	unsigned next = 0; /* the least that can follow */
 
 	for (;;) {
 		unsigned first, last;
@@ -24,8 +25,9 @@ int cpu_list_parse(struct cpu_list *ret, const char *text)
 			last = first;
 			more = used;
 		}
-		if (more == 0 || first > last || last >= MAX_CPUS)
+		if (more == 0 || first > last || last >= MAX_CPUS || first < next)
 			goto invalid;
+		next = last + 1;
 		for (unsigned cpu = first; cpu <= last; cpu++) {
 			uint32_t *slot = array_push(&list.cpus);
 

@@ -14,7 +14,10 @@ struct cpu_list {
 
 /* The CPUs that are online now, ascending. Returns 0 or a negative errno. Free with array_fini. */
 int cpu_list_online(struct cpu_list *ret);
-/* A list such as "0-3,8,10-11" (kernel Documentation/admin-guide/cputopology.rst). */
+/*
+ * An ascending list such as "0-3,8,10-11" (kernel Documentation/admin-guide/cputopology.rst).
+ * Returns 0, -EINVAL or -ENOMEM.
+ */
 int cpu_list_parse(struct cpu_list *ret, const char *text);
 
 /* A descriptor (close-on-exec) or a negative errno. pid -1: every task; cpu -1: every CPU. */
