@@ -127,10 +127,10 @@ static void complete_walk(struct pipeline *p, struct process *process,
 	if (process->dead && sample->time_ns > process->exit_ns)
 		process->exit_ns = sample->time_ns;
 	learn_mappings(p, process, (pid_t)sample->tid);
-	if (!process->sampled) {
-		process->sampled = true;
+	/* Told anew, the kernel half stops to wonder about code that was only unmapped. */
+	if (!process->sampled || stale)
 		process->dirty = true;
-	}
+	process->sampled = true;
 	good = unchanged_frames(process, sample, walked);
 	if (good == walked->count) {
 		if (walked->outcome == WALK_COMPLETE || walked->outcome == WALK_TOO_DEEP)
