@@ -162,8 +162,9 @@ int process_map(struct process *process, const struct mapping *mapping)
 		}
 		object_unref(old->object);
 	}
-	memmove(process->mappings.at + at, process->mappings.at + last,
-		(process->mappings.count - last) * sizeof(*mapping));
+	if (last > at)
+		memmove(process->mappings.at + at, process->mappings.at + last,
+			(process->mappings.count - last) * sizeof(*mapping));
 	process->mappings.count -= last - at;
 	note_change(process, mapping->start, mapping->end);
 	return insert_at(process, at, mapping);

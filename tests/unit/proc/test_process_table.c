@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Processes by pid, and this very process read from /proc. */
+#include "test.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "proc/process_table.h"
+
+static int set_up(void **state)
+{
+	struct process_table *table = malloc(sizeof(*table));
+
+	*state = table;
+	return process_table_init(table);
+}
+
+static int tear_down(void **state)
+{
+	process_table_fini(*state);
+	free(*state);
+	return 0;
+}
+
+static struct process *get(struct process_table *table, pid_t pid)
+{
+	struct process *process;
+
+	assert_ok(process_table_get(table, &process, pid));
+	assert_int_equal(process->pid, pid);
+	return process;
+}
+
+static void a_pid_has_one_process(void **state)
+{
+	struct process_table *table = *state;
+	struct process *first = get(table, 100);
+
+	assert_null(process_table_find(table, 101));
+	assert_ptr_equal(get(table, 100), first);
+	get(table, 101);
+	assert_ptr_equal(process_table_find(table, 100), first);
+}
+
+static void a_removed_process_is_unknown_when_it_comes_again(void **state)
+{
+	struct process_table *table = *state;
+	struct process *process = get(table, 100);
+
+	process->mappings_known = process->target = process->dead = true;
+	process->generation = 9;
+	process_table_remove(table, 100);
+	assert_null(process_table_find(table, 100));
+	process_table_remove(table, 100); /* harmless */
+	process = get(table, 100);
+	assert_false(process->mappings_known);
+	assert_false(process->target);
+	assert_false(process->dead);
+	assert_int_equal(process->generation, 0);
+}
+
+static void many_come_and_go(void **state)
+{
+	struct process_table *table = *state;
+
+	for (pid_t pid = 1; pid <= 2000; pid++)
+		get(table, pid);
+	for (pid_t pid = 1; pid <= 2000; pid += 3)
+		process_table_remove(table, pid);
+	for (pid_t pid = 1; pid <= 2000; pid++) {
+		struct process *process = process_table_find(table, pid);
+
+		if (pid % 3 == 1) {
+			assert_null(process);
+			continue;
+		}
+		assert_non_null(process);
+		assert_int_equal(process->pid, pid);
+	}
+	assert_int_equal(table->processes.count, 2000 - 667);
+}
+
+static void we_are_read_from_proc(void **state)
+{
+	struct process_table *table = *state;
+	struct process *process = get(table, getpid());
+	struct mapping *code, *vdso;
+	uint64_t here = (uint64_t)(uintptr_t)we_are_read_from_proc;
+
+	prctl(PR_SET_NAME, "a (b) c");
+	assert_ok(process_table_read(table, process, getpid()));
+	assert_string_equal(process->comm, "a (b) c");
+	assert_true(process->start_time > 0);
+	assert_true(process->mappings_known);
+	assert_true(process->dirty);
+	for (uint32_t i = 1; i < process->mappings.count; i++)
+		assert_true(process->mappings.at[i - 1].end <= process->mappings.at[i].start);
+
+	code = process_mapping(process, here);
+	assert_non_null(code);
+	assert_int_equal(code->kind, MAPPING_FILE);
+	assert_false(process_table_knows(table, code));
+	process_table_resolve(table, process, code);
+	assert_non_null(code->object);
+	assert_true(process_table_knows(table, code));
+	assert_string_equal(code->object->path, strtab_get(&table->paths, code->path));
+	/* The bias is right when the function lies in executable code of the file. */
+	assert_non_null(object_segment_of(code->object, here - code->bias));
+
+	vdso = process_mapping(process, getauxval(AT_SYSINFO_EHDR));
+	if (vdso) {
+		assert_int_equal(vdso->kind, MAPPING_VDSO);
+		process_table_resolve(table, process, vdso);
+		assert_non_null(vdso->object);
+		assert_int_equal(vdso->bias, vdso->start);
+	}
+	/* Reading again finds the same files and objects. */
+	process_table_resolve(table, process, code);
+	assert_ok(process_table_read(table, process, getpid()));
+	code = process_mapping(process, here);
+	assert_null(code->object);
+	process_table_resolve(table, process, code);
+	assert_non_null(code->object);
+}
+
+/* A process that is gone has its files from another one that had them. */
+static void the_files_of_the_dead_are_remembered(void **state)
+{
+	struct process_table *table = *state;
+	struct process *us = get(table, getpid()), *dead;
+	uint64_t here = (uint64_t)(uintptr_t)the_files_of_the_dead_are_remembered;
+	struct mapping *ours, *theirs;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_ok(process_table_read(table, us, getpid()));
+	dead = get(table, pid);
+	assert_errno(process_table_read(table, dead, pid), ESRCH);
+	assert_ok(process_inherit(dead, us));
+	ours = process_mapping(us, here);
+	theirs = process_mapping(dead, here);
+	process_table_resolve(table, us, ours);
+	process_table_resolve(table, dead, theirs);
+	assert_ptr_equal(theirs->object, ours->object);
+	assert_int_equal(theirs->bias, ours->bias);
+}
+
+static void anonymous_code_has_no_object(void **state)
+{
+	struct process_table *table = *state;
+	struct process *process = get(table, getpid());
+	struct mapping mapping = { .start = 0x1000, .end = 0x2000, .kind = MAPPING_ANONYMOUS };
+
+	assert_ok(process_map(process, &mapping));
+	process_table_resolve(table, process, &process->mappings.at[0]);
+	assert_true(process->mappings.at[0].resolved);
+	assert_null(process->mappings.at[0].object);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_pid_has_one_process, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_removed_process_is_unknown_when_it_comes_again,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(many_come_and_go, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(we_are_read_from_proc, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_files_of_the_dead_are_remembered, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(anonymous_code_has_no_object, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
