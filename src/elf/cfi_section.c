@@ -22,6 +22,8 @@ enum {
 	/* .eh_frame of unknown size: read in growing pieces, beginning with this one. */
 	FIRST_PIECE_BYTES = 1 << 20,
 	MAX_PROGRAM_HEADERS = 1024,
+	/* Zeros behind the data: a LEB128 number that libdw reads past the end stops at once. */
+	SPARE_BYTES = 16,
 };
 
 static int read_data(unsigned char **ret, int fd, uint64_t offset, uint64_t size)
@@ -31,12 +33,13 @@ static int read_data(unsigned char **ret, int fd, uint64_t offset, uint64_t size
 
 	if (size > MAX_SECTION_BYTES)
 		return -EFBIG;
-	data = malloc(size ? size : 1);
+	data = malloc(size + SPARE_BYTES);
 	if (!data)
 		return -ENOMEM;
 	r = fs_read_at(fd, data, size, (off_t)offset);
 	if (r < 0)
 		return r;
+	memset(data + size, 0, SPARE_BYTES);
 	*ret = TAKE_PTR(data);
 	return 0;
 }
@@ -197,7 +200,7 @@ static int inflate_section(struct cfi_section *section, int fd, size_t number, b
 		data = elf_rawdata(scn, NULL);
 	/* What cannot be inflated is as good as absent. */
 	if (data && data->d_buf && data->d_size > 0 && data->d_size <= MAX_SECTION_BYTES) {
-		section->data = malloc(data->d_size);
+		section->data = calloc(1, data->d_size + SPARE_BYTES);
 		if (section->data) {
 			memcpy(section->data, data->d_buf, data->d_size);
 			section->size = data->d_size;
