@@ -167,6 +167,19 @@ struct {
 	__type(value, struct exit_stack);
 } empty_exit_stack SEC(".maps");
 
+/* The last tick of a CPU. */
+struct last_tick {
+	uint64_t time_ns; /* 0: none yet */
+	uint64_t busy;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct last_tick);
+} last_ticks SEC(".maps");
+
 static __always_inline void count_add(uint32_t counter, uint64_t amount)
 {
 	uint64_t *value = bpf_map_lookup_elem(&counters, &counter);
@@ -598,12 +611,37 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		count_add(COUNT_SENT, 1);
 }
 
+/*
+ * The kernel skips a BPF program without a word when another one runs on the CPU, and a virtual
+ * machine that does not run misses its timers: then the next tick comes whole periods late. An idle
+ * CPU's timers may be late for good reasons, so only gaps between two busy ticks count.
+ * Returns how many ticks are missing before this one.
+ */
+static __always_inline uint64_t missed_ticks(uint64_t now, int busy)
+{
+	uint32_t zero = 0;
+	struct last_tick *last = bpf_map_lookup_elem(&last_ticks, &zero);
+	uint64_t missed = 0;
+
+	if (!last)
+		return 0;
+	if (last->time_ns && last->busy && busy) {
+		uint64_t periods = (now - last->time_ns + config.period_ns / 2) / config.period_ns;
+
+		missed = periods > 1 ? periods - 1 : 0;
+	}
+	last->time_ns = now;
+	last->busy = busy;
+	return missed;
+}
+
 SEC("perf_event")
 int cpu_tick(struct bpf_perf_event_data *ctx)
 {
 	uint64_t begin = bpf_ktime_get_ns(), spent, id = bpf_get_current_pid_tgid();
 	struct task_struct *task = bpf_get_current_task_btf();
 	uint32_t tgid = id >> 32, tid = (uint32_t)id;
+	uint64_t missed = missed_ticks(begin, tid != 0);
 
 	count_add(COUNT_TICKS, 1);
 	if (tid == 0 && !config.include_idle) {
@@ -616,6 +654,8 @@ int cpu_tick(struct bpf_perf_event_data *ctx)
 		count_add(COUNT_RUN_NS, bpf_ktime_get_ns() - begin);
 		return 0;
 	}
+	if (missed)
+		count_add(COUNT_MISSED, missed);
 	take_sample(ctx, task, tgid, tid, begin);
 	spent = bpf_ktime_get_ns() - begin;
 	count_add(COUNT_RUN_NS, spent);

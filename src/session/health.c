@@ -60,21 +60,6 @@ static void count_frames(struct health *h, const struct profile *profile, uint32
 	}
 }
 
-/*
- * The kernel skips a BPF program without a word when another one runs on the CPU, and a virtual
- * machine that does not run misses its timers. Every timer has a known number of ticks to make, so
- * what is missing is known exactly; our share is that of the ticks that were counted.
- */
-static uint64_t lost_ticks(const struct health *h)
-{
-	double ticks = (double)h->counters[COUNT_TICKS];
-	double ours = ticks - (double)h->counters[COUNT_IDLE] - (double)h->counters[COUNT_FILTERED];
-
-	if (h->expected_ticks <= ticks || ticks < 1)
-		return 0;
-	return (uint64_t)((h->expected_ticks - ticks) * ours / ticks + 0.5);
-}
-
 void health_gather(struct health *ret, const struct cpu_source *source,
 		   const struct pipeline *pipeline, const struct health_clock *started,
 		   const struct health_clock *stopped)
@@ -83,10 +68,9 @@ void health_gather(struct health *ret, const struct cpu_source *source,
 	struct rusage usage;
 
 	cpu_source_counters(source, ret->counters);
-	ret->expected_ticks = cpu_source_expected_ticks(source);
 	ret->samples = pipeline->sample_count;
 	ret->lost_ring = ret->counters[COUNT_DROPPED];
-	ret->lost_ticks = lost_ticks(ret);
+	ret->lost_ticks = ret->counters[COUNT_MISSED];
 	ret->lost_lifecycle = pipeline->lifecycle_lost;
 	memcpy(ret->outcomes, pipeline->outcomes, sizeof(ret->outcomes));
 	count_frames(ret, pipeline->profile, pipeline->samples_type);
@@ -227,7 +211,6 @@ void health_json(const struct health *h, struct bytes *ret)
 			name[k] = (char)(counter_names[i][k] == '_' ? '_' : counter_names[i][k] | 0x20);
 		json_u64(&json, name, h->counters[i]);
 	}
-	json_double(&json, "expected_ticks", h->expected_ticks);
 	json_end(&json);
 	json_end(&json);
 }

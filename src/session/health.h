@@ -18,12 +18,11 @@ struct health {
 	double duration_s;
 	double frequency_hz;
 	uint64_t lost_ring;      /* the ring was full */
-	uint64_t lost_ticks;     /* the timer's tick did not reach the program, our share */
+	uint64_t lost_ticks;     /* ticks of busy CPUs that did not reach the program */
 	uint64_t lost_lifecycle; /* process events that the kernel dropped */
 	uint64_t outcomes[WALK_OUTCOME_COUNT];
 	uint64_t frames, frames_named; /* of all samples */
 	uint64_t counters[COUNT_COUNTERS];
-	double expected_ticks;
 	uint64_t finished;
 	uint64_t bpf_ns;         /* in our BPF programs */
 	uint64_t user_ns;        /* CPU time of profd while recording, without the next two */

@@ -107,7 +107,6 @@ static int timer_open(struct cpu_source *source, struct timer *timer)
 		.type = PERF_TYPE_SOFTWARE,
 		.config = PERF_COUNT_SW_CPU_CLOCK,
 		.sample_period = source->period_ns,
-		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED,
 		.disabled = 1,
 	};
 
@@ -238,22 +237,6 @@ void cpu_source_counters(const struct cpu_source *source, uint64_t ret[COUNT_COU
 		for (uint32_t cpu = 0; cpu < source->possible_cpus; cpu++)
 			ret[key] += values[cpu];
 	}
-}
-
-double cpu_source_expected_ticks(const struct cpu_source *source)
-{
-	double ticks = 0;
-
-	for (uint32_t i = 0; i < source->timer_count; i++) {
-		struct {
-			uint64_t value, enabled;
-		} count;
-
-		/* Whole periods only: the tick after the last one is not due yet. */
-		if (read(source->timers[i].fd, &count, sizeof(count)) == sizeof(count))
-			ticks += (double)(count.enabled / source->period_ns);
-	}
-	return ticks;
 }
 
 uint64_t cpu_source_period_ns(const struct cpu_source *source)

@@ -57,8 +57,6 @@ int cpu_source_drain(struct cpu_source *source,
 
 /* Sums over all CPUs since the start. */
 void cpu_source_counters(const struct cpu_source *source, uint64_t ret[COUNT_COUNTERS]);
-/* How many ticks the timers should have made until now, from the time each was enabled. */
-double cpu_source_expected_ticks(const struct cpu_source *source);
 uint64_t cpu_source_period_ns(const struct cpu_source *source);
 /* What the kernel half's maps and programs occupy, in bytes, without the table chunks. */
 uint64_t cpu_source_kernel_bytes(const struct cpu_source *source);
