@@ -86,8 +86,8 @@ static inline size_t cfi_cie(struct cfi_list *list, const char *augmentation)
 static inline void cfi_fde(struct cfi_list *list, size_t cie, uint64_t start, uint64_t size,
 			   const void *program, size_t program_size)
 {
-	const char *augmentation = list->bytes.at + cie + 9;
-	bool sized = *augmentation == 'z';
+	/* A test may also give something that is no common entry. */
+	bool sized = cie + 9 >= list->bytes.size || list->bytes.at[cie + 9] == 'z';
 	size_t width = (list->encoding & 7) == DW_EH_PE_udata4	 ? 4
 		       : (list->encoding & 7) == DW_EH_PE_udata2 ? 2
 								 : 8;
