@@ -49,7 +49,7 @@ static const struct palette {
 	unsigned dark_saturation, dark_lightness;
 } palettes[CALL_KIND_COUNT] = {
 	[CALL_USER] = { 'u', "program", 16, 44, 92, 66, 60, 29 },
-	[CALL_LIBRARY] = { 'l', "libraries", 196, 222, 68, 76, 48, 32 },
+	[CALL_LIBRARY] = { 'l', "libraries", 188, 214, 68, 76, 48, 31 },
 	[CALL_KERNEL] = { 'k', "kernel", 266, 296, 52, 80, 32, 37 },
 	[CALL_JIT] = { 'j', "generated code (JIT)", 96, 136, 48, 68, 38, 25 },
 	[CALL_INTERPRETED] = { 'i', "interpreted", 164, 180, 48, 66, 50, 24 },
@@ -189,7 +189,7 @@ static void write_frame(struct picture *picture, uint32_t index, int64_t x)
 	flush_line(picture);
 }
 
-/* Children lie side by side from their parent's left edge; what is left over is the parent's own. */
+/* Children lie side by side from their parent's left edge; the rest is its own. */
 static int write_frames(struct picture *picture)
 {
 	const struct call_tree *tree = picture->tree;
@@ -268,26 +268,54 @@ static int add_description(struct picture *picture)
 	return 0;
 }
 
-/* A text element; the whole text is its tooltip where it had to be clipped. */
-static void add_text(struct picture *picture, const char *id, unsigned y, const char *text,
-		     size_t columns)
+/* An element of the head; the whole text is its tooltip where less is shown. */
+static void add_head_text(struct picture *picture, const char *id, unsigned y, const char *text,
+			  const struct bytes *shown)
 {
 	struct bytes *line = &picture->line;
 
-	text = clean(&picture->clean, text);
 	bytes_add_format(line, "<text id=\"%s\" x=\"%d\" y=\"%u\">", id, PAD, y);
-	if (text_columns(text) > columns) {
+	if (shown->size != strlen(text) || memcmp(shown->at, text, shown->size) != 0) {
 		bytes_add_str(line, "<title>");
 		escape_xml(line, text, strlen(text));
 		bytes_add_str(line, "</title>");
 	}
-	add_clipped(line, text, columns);
+	escape_xml(line, shown->at ? shown->at : "", shown->size);
 	bytes_add_str(line, "</text>\n");
+	line->failed |= shown->failed;
+}
+
+static void add_title_line(struct picture *picture, unsigned y, size_t columns)
+{
+	const char *text = clean(&picture->clean, title_of(picture->profile));
+	cleanup(bytes_fini) struct bytes shown = {};
+
+	text_add_clipped(&shown, text, columns);
+	add_head_text(picture, "title", y, text, &shown);
+}
+
+/* Host, time and rate follow a command line of any length: that is what gives way. */
+static void add_subtitle(struct picture *picture, unsigned y, size_t columns)
+{
+	const char *text = clean(&picture->clean, picture->profile->meta.subtitle);
+	const char *rest = strstr(text, " · ");
+	cleanup(bytes_fini) struct bytes shown = {};
+
+	if (rest && text_columns(text) > columns && text_columns(rest) + 20 < columns) {
+		cleanup(bytes_fini) struct bytes command = {};
+
+		bytes_add(&command, text, (size_t)(rest - text));
+		if (bytes_str(&command))
+			text_add_clipped(&shown, command.at, columns - text_columns(rest));
+		bytes_add_str(&shown, rest);
+	} else {
+		text_add_clipped(&shown, text, columns);
+	}
+	add_head_text(picture, "subtitle", y, text, &shown);
 }
 
 static int write_head(struct picture *picture, unsigned height)
 {
-	const struct profile_meta *meta = &picture->profile->meta;
 	struct bytes *line = &picture->line;
 	const char *title;
 	int r;
@@ -319,8 +347,8 @@ static int write_head(struct picture *picture, unsigned height)
 	stream_str(picture->stream, flamegraph_js);
 	stream_str(picture->stream, "]]></script>\n<rect width=\"100%\" height=\"100%\" "
 				    "fill=\"url(#background)\"/>\n");
-	add_text(picture, "title", 27, title_of(picture->profile), 72);
-	add_text(picture, "subtitle", 46, meta->subtitle, 135);
+	add_title_line(picture, 27, 72);
+	add_subtitle(picture, 46, 135);
 	flush_line(picture);
 	return 0;
 }

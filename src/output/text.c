@@ -101,6 +101,11 @@ static void add_function(struct page *page, const struct call_frame *frame, size
 	bytes_add_char(&page->out, '\n');
 }
 
+static bool is_text(const char *a, const char *b)
+{
+	return b && strcmp(a, b) == 0;
+}
+
 static void add_head(struct page *page, const struct profile *profile)
 {
 	const struct profile_meta *meta = &profile->meta;
@@ -109,8 +114,14 @@ static void add_head(struct page *page, const struct profile *profile)
 
 	add_paragraph(page, meta->title);
 	add_paragraph(page, meta->subtitle);
-	for (uint32_t i = 0; i < profile->comments.count; i++)
-		add_paragraph(page, profile_text(profile, profile->comments.at[i]));
+	for (uint32_t i = 0; i < profile->comments.count; i++) {
+		const char *comment = profile_text(profile, profile->comments.at[i]);
+
+		/* A recorder repeats these for readers that know comments only. */
+		if (!is_text(comment, meta->title) && !is_text(comment, meta->subtitle) &&
+		    !is_text(comment, meta->quality))
+			add_paragraph(page, comment);
+	}
 	add_paragraph(page, meta->quality);
 	if (page->out.size)
 		bytes_add_char(&page->out, '\n');

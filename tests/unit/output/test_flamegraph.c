@@ -125,6 +125,23 @@ static void labels_fit_their_boxes(void **state)
 	profile_free(profile);
 }
 
+static void a_long_command_leaves_room_for_the_rest(void **state)
+{
+	struct profile *profile = build_profile();
+	struct bytes svg;
+	char subtitle[400];
+
+	(void)state;
+	snprintf(subtitle, sizeof(subtitle), "prog %0300d · host · 99 Hz", 0);
+	profile->meta.subtitle = strdup(subtitle);
+	build_sample(profile, NULL, NULL, 0, "u:main", 1);
+	svg = written(&writer_flamegraph, profile);
+	assert_non_null(strstr(body_of(&svg), "00… · host · 99 Hz</text>"));
+	assert_non_null(strstr(body_of(&svg), "00 · host · 99 Hz</title>")); /* the tooltip */
+	bytes_fini(&svg);
+	profile_free(profile);
+}
+
 static double channel(double c)
 {
 	return c <= 0.03928 ? c / 12.92 : pow((c + 0.055) / 1.055, 2.4);
@@ -189,6 +206,7 @@ int main(void)
 		cmocka_unit_test(the_head_is_escaped_too),
 		cmocka_unit_test(narrow_frames_are_counted_not_drawn),
 		cmocka_unit_test(labels_fit_their_boxes),
+		cmocka_unit_test(a_long_command_leaves_room_for_the_rest),
 		cmocka_unit_test(text_is_readable_on_every_colour),
 	};
 

@@ -11,11 +11,12 @@ static void shares_have_their_interval(void **state)
 	(void)state;
 	profile->meta.title = strdup("prog, pid 7");
 	profile->meta.quality = strdup("400 samples, 0 lost");
+	assert_ok(profile_comment_add(profile, "400 samples, 0 lost")); /* said once is enough */
 	build_sample(profile, "prog", NULL, 0, "u:main|u:hot", 300);
 	build_sample(profile, "prog", NULL, 0, "u:main|l:warm", 90);
 	build_sample(profile, "prog", NULL, 0, "u:main", 10);
 	got = written(&writer_text, profile);
-	assert_non_null(strstr(got.at, "prog, pid 7\n400 samples, 0 lost\n"));
+	assert_non_null(strstr(got.at, "prog, pid 7\n400 samples, 0 lost\n\n"));
 	assert_non_null(strstr(got.at, "400 samples of cpu: 4.00 s"));
 	assert_non_null(strstr(got.at, " 75.0 % ± 4.5   75.0 %   75.0 % ± 4.5  hot  [prog]\n"));
 	assert_non_null(strstr(got.at, " 22.5 % ± 4.3   97.5 %   22.5 % ± 4.3  warm  [libc.so.6]\n"));
