@@ -80,7 +80,8 @@ def test_memcached():
         end(server)
     check_complete(recording)
     event_loop = recording.share(lambda frames: 'event_base_loop' in frames)
-    check(event_loop > 0.95, f'only {event_loop:.3f} within libevent\'s loop')
+    # The rest is its own threads that sweep the lists of old values.
+    check(event_loop > 0.5, f'only {event_loop:.3f} within libevent\'s loop')
     kernel = recording.share(lambda frames: frames[-1].endswith('_[k]'))
     check(kernel > 0.2, f'a server of small answers spends more than {kernel:.3f} in the kernel')
 

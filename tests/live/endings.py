@@ -31,14 +31,14 @@ def test_ctrl_c_writes_everything():
     recording = ended_by(signal.SIGINT)
     check_equal(recording.status, 0, 'status')
     xml.etree.ElementTree.parse(recording.path('out.svg'))
-    check_complete(recording, at_least=300)
+    check_complete(recording)
     check('samples in' in recording.stderr, f'no quality line: {recording.stderr!r}')
 
 
 def test_sigterm_writes_everything():
     recording = ended_by(signal.SIGTERM)
     check_equal(recording.status, 0, 'status')
-    check_complete(recording, at_least=300)
+    check_complete(recording)
 
 
 def test_second_ctrl_c_leaves_no_half_file():
@@ -89,11 +89,10 @@ def test_full_disk():
         old = os.path.join(disk, 'old.svg')
         with open(old, 'w', encoding='ascii') as file:
             file.write('old')
-        with open(os.path.join(disk, 'filler'), 'wb') as file:
+        with open(os.path.join(disk, 'filler'), 'wb', buffering=0) as file:
             try:
-                while True:
-                    file.write(b'x' * 4096)
-                    file.flush()
+                while file.write(b'x' * 4096):
+                    pass
             except OSError:
                 pass
         with Target('split') as target:

@@ -120,7 +120,8 @@ class Target:
 
     def __init__(self, name, *arguments, wait=True, **options):
         argv = [os.path.join(TARGETS, name)] + [str(argument) for argument in arguments]
-        self.process = start(argv, stdout=subprocess.PIPE, **options)
+        # Unbuffered: select has to see every line that was not read.
+        self.process = start(argv, stdout=subprocess.PIPE, bufsize=0, **options)
         self.pid = self.process.pid
         if wait:
             self.read_until('ready')
@@ -175,15 +176,13 @@ def wait_listening(port):
 class Recording:
     """What a finished `profd record` left: its status, its output, its files."""
 
-    def __init__(self, argv, path, status, stdout, stderr):
-        self.argv, self.folder, self.status = argv, path, status
+    def __init__(self, argv, path, process, stdout, stderr):
+        self.argv, self.folder = argv, path
+        self.pid, self.status = process.pid, process.returncode
         self.stdout, self.stderr = stdout, stderr
 
     def path(self, name):
         return os.path.join(self.folder, name)
-
-    def _finished(self):
-        check(self.status == 0, f'{" ".join(self.argv)}: status {self.status}: {self.stderr}')
 
     @property
     def summary(self):
@@ -228,7 +227,7 @@ class Recorder:
     """A `profd record` under way, for tests that act meanwhile."""
 
     def __init__(self, *arguments, outputs=('out.folded',), command=None, path=None,
-                 stdout=subprocess.PIPE, **options):
+                 stdout=None, **options):
         self.folder = path or folder()
         self.argv = [PROFD, 'record'] + with_defaults(arguments)
         for name in outputs:
@@ -238,7 +237,8 @@ class Recorder:
             self.argv += ['--'] + [str(word) for word in command]
         # Files, not pipes: a profd that hangs with full pipes would be our fault.
         self.stderr = tempfile.TemporaryFile()
-        self.stdout = tempfile.TemporaryFile() if stdout == subprocess.PIPE else stdout
+        self.given_stdout = stdout
+        self.stdout = stdout or tempfile.TemporaryFile()
         self.process = start(self.argv, stdout=self.stdout, stderr=self.stderr,
                              stdin=subprocess.DEVNULL, **options)
         self.pid = self.process.pid
@@ -270,13 +270,14 @@ class Recorder:
             raise Failed(f'{" ".join(self.argv)}: hangs') from None
         texts = []
         for file in (self.stdout, self.stderr):
-            if hasattr(file, 'seek'):
+            if file is self.given_stdout:
+                texts.append(b'')
+            else:
                 file.seek(0)
                 texts.append(file.read())
-            else:
-                texts.append(b'')
+                file.close()
         end(self.process)
-        return Recording(self.argv, self.folder, self.process.returncode, texts[0],
+        return Recording(self.argv, self.folder, self.process, texts[0],
                          texts[1].decode('utf-8', 'replace'))
 
 
@@ -308,7 +309,27 @@ def profd(*arguments, **options):
             errors.decode('utf-8', 'replace'))
 
 
-def check_complete(recording, percent=99.9, threads=False, at_least=500):
+def cpu_ns(pid):
+    """CPU time of a process's live threads so far, as the scheduler counts it."""
+    total = 0
+    for tid in os.listdir(f'/proc/{pid}/task'):
+        with open(f'/proc/{pid}/task/{tid}/schedstat', encoding='ascii') as file:
+            total += int(file.read().split()[0])
+    return total
+
+
+def pprof(recording, *arguments, name='out.pb.gz'):
+    """What go tool pprof prints about a recording's file."""
+    environment = dict(os.environ, PPROF_TMPDIR=recording.folder, GOTOOLCHAIN='local')
+    environment.setdefault('GOCACHE', os.path.join(tempfile.gettempdir(), 'profd-live-go'))
+    done = subprocess.run([need('go'), 'tool', 'pprof'] + list(arguments) +
+                          [recording.path(name)], capture_output=True, env=environment,
+                          timeout=HANG_S, check=False)
+    check(done.returncode == 0, f'go tool pprof {arguments}: {done.stderr.decode()}')
+    return done.stdout.decode('utf-8', 'replace')
+
+
+def check_complete(recording, percent=99.9, threads=False, at_least=100):
     """Nearly every sample reaches a true root, as roots.py counts; and there are enough."""
     samples = recording.samples
     check(samples >= at_least, f'only {samples} samples: {recording.stderr}')

@@ -58,8 +58,9 @@ def test_vdso():
     with Target('vdso_loop') as target:
         recording = record('-p', target.pid)
     check_complete(recording)
-    inside = recording.share(lambda frames: any('__vdso_clock_gettime' in name or '[vdso]' in name
-                                                for name in frames))
+    # The vdso's function has two names of equal right, one of them that of its caller in libc.
+    inside = max(recording.share(has('spin', 'clock_gettime', name))
+                 for name in ('clock_gettime', '__vdso_clock_gettime'))
     print(f'    {100 * inside:.1f} % in the vdso')
     check(inside > 0.2, f'{inside}')
     beneath = recording.share(lambda frames: 'spin' in frames)
@@ -76,8 +77,8 @@ def test_plt():
 
 
 def test_no_cfi():
-    """No table at all: by frame pointers where they are; else counted, never invented."""
-    for name, complete in (('nocfi_fp', True), ('nocfi', False)):
+    """No .eh_frame: by .debug_frame or frame pointers where they are; else counted as such."""
+    for name, complete in (('nocfi_debug', True), ('nocfi_fp', True), ('nocfi', False)):
         with Target(name) as target:
             recording = record('-p', target.pid, seconds=1)
         summary = recording.summary
@@ -88,7 +89,7 @@ def test_no_cfi():
         else:
             check(sum(summary['truncated'].values()) >= 0.9 * summary['samples'],
                   f'{name}: incomplete stacks are not counted: {summary["truncated"]}')
-        check(recording.share(lambda frames: frames[-1] == 'leaf') > 0.9, f'{name}: leaf has no name')
+        check(recording.share(lambda frames: 'leaf' in frames) > 0.9, f'{name}: leaf has no name')
 
 
 if __name__ == '__main__':

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * nocfi_fp, nocfi: a program without libc and without any .eh_frame, with and without frame
- * pointers. Runs for about two seconds of CPU time, or until a signal ends it.
+ * nocfi_fp, nocfi, nocfi_debug: a program without libc and without any .eh_frame: with frame
+ * pointers, without, and without but with a .debug_frame. Runs for about two seconds of CPU time,
+ * or until a signal ends it.
  *
  * True stack: _start, program, outer, inner, leaf. Without unwind tables a profiler can follow it
- * only by frame pointers, where there are any; in the other build it must say that it could not.
+ * only by frame pointers, where there are any; in nocfi it must say that it could not.
  */
 #include <stdint.h>
 
