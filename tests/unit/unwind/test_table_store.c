@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Places for tables, without a kernel half: what was put in is found, and room is made in time. */
+#include "test.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "unwind/table_store.h"
+
+#define SECOND 1000000000ULL
+#define QUARANTINE 200000000ULL /* what table_store.c waits before it uses a place again */
+#define START (1000 * SECOND)
+
+static const struct table_store_maps no_kernel = { -1, -1, -1, -1, -1, -1, 0, 0 };
+
+static struct table_store *new_store(uint64_t budget_bytes)
+{
+	struct table_store *store;
+
+	assert_ok(table_store_new(&store, &no_kernel, budget_bytes));
+	return store;
+}
+
+/* `count` rows, 16 bytes apart, whose CFA offsets count up from `first_offset`. */
+static void make_rows(struct cfi_table *rows, uint64_t address, uint32_t count,
+		      int32_t first_offset)
+{
+	*rows = (struct cfi_table){};
+	for (uint32_t i = 0; i <= count; i++) {
+		struct cfi_row *row = array_push(&rows->rows);
+
+		assert_non_null(row);
+		row->address = address + 16ULL * i;
+		/* Neighbours differ by 24: no run of pushes. */
+		if (i < count)
+			row->rule = (struct wire_rule){
+				.cfa_offset = first_offset + (int32_t)(i % 64) * 24,
+				.kind_and_step = RULE_SP,
+			};
+	}
+}
+
+static int add(struct table_store *store, uint32_t *ret, uint64_t address, uint32_t count,
+	       int32_t first_offset, uint64_t now_ns)
+{
+	struct unwind_table table;
+	struct cfi_table rows;
+	int r;
+
+	make_rows(&rows, address, count, first_offset);
+	assert_ok(unwind_table_build(&table, table_store_dictionary(store), &rows));
+	r = table_store_add(store, ret, &table, now_ns);
+	unwind_table_fini(&table);
+	cfi_table_fini(&rows);
+	return r;
+}
+
+/* The CFA offset that the table has for an address, or -1 where it has none. */
+static int32_t offset_at(const struct table_store *store, uint32_t table, uint64_t address)
+{
+	uint64_t found = table_store_find_rule(store, table, address);
+	const struct wire_rule *rule;
+
+	assert_true(found != WALK_FIND_NO_TABLE);
+	if (found == WALK_FIND_NO_ROW)
+		return -1;
+	rule = table_store_rule(store, (uint32_t)(found >> 16));
+	assert_non_null(rule);
+	return rule->kind_and_step == RULE_NONE ? -1 : rule->cfa_offset;
+}
+
+static void what_is_added_is_found(void **state)
+{
+	struct table_store *store = new_store(8 << 20);
+	struct table_store_figures figures;
+	uint32_t small, large;
+
+	(void)state;
+	assert_ok(add(store, &small, 0x1230, 3, 8, START));
+	assert_ok(add(store, &large, 0x7ff000, 20000, 1000, START)); /* six pages */
+	assert_ok(table_store_publish(store));
+	assert_int_not_equal(small, 0);
+	assert_int_not_equal(small, large);
+	assert_int_equal(offset_at(store, small, 0x122f), -1);
+	assert_int_equal(offset_at(store, small, 0x1230), 8);
+	assert_int_equal(offset_at(store, small, 0x123f), 8);
+	assert_int_equal(offset_at(store, small, 0x1240), 32);
+	assert_int_equal(offset_at(store, small, 0x125f), 56);
+	assert_int_equal(offset_at(store, small, 0x1260), -1);
+	assert_int_equal(offset_at(store, small, 0xffffffffffffffff), -1);
+	assert_int_equal(offset_at(store, small, 0), -1);
+	for (uint32_t i = 0; i < 20000; i++)
+		assert_int_equal(offset_at(store, large, 0x7ff000 + 16 * i + i % 16),
+				 1000 + i % 64 * 24);
+	assert_int_equal(offset_at(store, large, 0x7ff000 + 16 * 20000), -1);
+	assert_int_equal(offset_at(store, large, 0x7fefff), -1);
+	table_store_figures(store, &figures);
+	assert_int_equal(figures.tables, 2);
+	assert_int_equal(figures.chunk_bytes, WIRE_CHUNK_BYTES);
+	assert_true(figures.used_bytes >= 4 * 20003 && figures.used_bytes <= figures.chunk_bytes);
+	table_store_free(store);
+}
+
+static void ids_that_are_not_there(void **state)
+{
+	struct table_store *store = new_store(1 << 20);
+	uint32_t id;
+
+	(void)state;
+	assert_false(table_store_has(store, 0));
+	assert_false(table_store_has(store, 1));
+	assert_ok(add(store, &id, 0, 1, 8, START));
+	assert_true(table_store_has(store, id));
+	assert_int_equal(table_store_find_rule(store, 0, 0), WALK_FIND_NO_TABLE);
+	assert_int_equal(table_store_find_rule(store, id + 1, 0), WALK_FIND_NO_TABLE);
+	assert_int_equal(table_store_find_rule(store, UINT32_MAX, 0), WALK_FIND_NO_TABLE);
+	assert_null(table_store_rule(store, UINT32_MAX));
+	assert_int_equal(table_store_rule(store, 0)->kind_and_step, RULE_NONE);
+	table_store_free(store);
+}
+
+static void an_empty_table_is_refused(void **state)
+{
+	struct table_store *store = new_store(1 << 20);
+	struct unwind_table table = {};
+	uint32_t id = 77;
+
+	(void)state;
+	assert_errno(table_store_add(store, &id, &table, START), EINVAL);
+	assert_int_equal(id, 77);
+	table_store_free(store);
+}
+
+/* Place 0 stands for "no rows": a block that lay there would not be found. */
+static void place_zero_is_never_handed_out(void **state)
+{
+	struct table_store *store = new_store(WIRE_CHUNK_BYTES);
+	uint32_t id = 0, count = 0;
+
+	(void)state;
+	/* One page each, until the chunk is full: every one of them is found. */
+	while (add(store, &id, 0x10000, 100, 16, START) == 0) {
+		assert_int_equal(offset_at(store, id, 0x10000), 16);
+		count++;
+	}
+	/* 4 for the directory, 516 + 4 * 102 for the block. */
+	assert_in_range(count, 500, WIRE_CHUNK_BYTES / (4 + WIRE_BLOCK_HEADER_BYTES + 4 * 101));
+	table_store_free(store);
+}
+
+static void more_than_the_budget_is_refused(void **state)
+{
+	struct table_store *store = new_store(WIRE_CHUNK_BYTES);
+	struct table_store_figures figures;
+	uint32_t small, id = 0;
+
+	(void)state;
+	assert_ok(add(store, &small, 0, 10, 8, START));
+	assert_ok(table_store_publish(store));
+	assert_errno(add(store, &id, 0x100000, 200000, 8, START), ENOSPC);
+	/* Nobody had to go for what can never come. */
+	assert_true(table_store_has(store, small));
+	table_store_figures(store, &figures);
+	assert_int_equal(figures.evictions, 0);
+	assert_int_equal(figures.chunk_bytes, WIRE_CHUNK_BYTES);
+	table_store_free(store);
+}
+
+static void room_is_made_after_a_quarantine(void **state)
+{
+	struct table_store *store = new_store(WIRE_CHUNK_BYTES);
+	struct table_store_figures figures;
+	uint32_t tables[4], late = 0;
+	uint64_t now = START;
+
+	(void)state;
+	/* Four times 28000 rows: 112 KiB and some. The fifth does not fit. */
+	for (uint32_t i = 0; i < 4; i++)
+		assert_ok(add(store, &tables[i], 0x1000000, 28000, (int32_t)i * 8 + 8, now + i));
+	assert_ok(table_store_publish(store));
+	table_store_touch(store, tables[0], now + 10);
+	assert_errno(add(store, &late, 0x1000000, 28000, 512, now + 20), EAGAIN);
+	/* The coldest is gone at once, the one that was touched is not. */
+	assert_true(table_store_has(store, tables[0]));
+	assert_false(table_store_has(store, tables[1]));
+	assert_true(table_store_has(store, tables[2]));
+	assert_int_equal(table_store_find_rule(store, tables[1], 0x1000000), WALK_FIND_NO_TABLE);
+	/* Its place is not used while a walk might still be in it, and nobody else has to go. */
+	assert_errno(add(store, &late, 0x1000000, 28000, 512, now + 20 + QUARANTINE - 1), EAGAIN);
+	table_store_figures(store, &figures);
+	assert_int_equal(figures.evictions, 1);
+	assert_int_equal(figures.tables, 3);
+	assert_ok(add(store, &late, 0x1000000, 28000, 512, now + 20 + QUARANTINE));
+	assert_int_equal(offset_at(store, late, 0x1000000), 512);
+	assert_int_equal(offset_at(store, tables[0], 0x1000000), 8);
+	assert_int_equal(offset_at(store, tables[2], 0x1000000), 24);
+	table_store_free(store);
+}
+
+static void a_large_table_takes_the_place_of_several(void **state)
+{
+	struct table_store *store = new_store(WIRE_CHUNK_BYTES);
+	uint32_t tables[4], late = 0;
+	struct table_store_figures figures;
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++)
+		assert_ok(add(store, &tables[i], 0x1000000, 28000, 8, START + i));
+	assert_ok(table_store_publish(store));
+	/* One quarantine is enough for all of it. */
+	assert_errno(add(store, &late, 0x1000000, 60000, 512, START + 20), EAGAIN);
+	assert_ok(add(store, &late, 0x1000000, 60000, 512, START + 20 + QUARANTINE));
+	table_store_figures(store, &figures);
+	assert_int_equal(figures.evictions, 3);
+	assert_true(table_store_has(store, tables[3]));
+	table_store_free(store);
+}
+
+/* What was not shown to the kernel half yet is wanted: only what is in use may have to go. */
+static void unpublished_tables_stay(void **state)
+{
+	struct table_store *store = new_store(WIRE_CHUNK_BYTES);
+	uint32_t tables[4], late;
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++)
+		assert_ok(add(store, &tables[i], 0x1000000, 28000, 8, START + i));
+	assert_errno(add(store, &late, 0x1000000, 28000, 8, START + 10), ENOSPC);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_true(table_store_has(store, tables[i]));
+	table_store_free(store);
+}
+
+/* Failing adds and evictions by the thousand neither leak places nor ids. */
+static void it_goes_on_for_ever(void **state)
+{
+	struct table_store *store = new_store(WIRE_CHUNK_BYTES);
+	struct table_store_figures figures;
+	uint32_t added = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 12000; i++) {
+		uint32_t id = 0;
+		int r = add(store, &id, 0x10000, 4000, (int32_t)(i % 7) * 8 + 8,
+			    START + i * (QUARANTINE / 4));
+
+		if (r == 0) {
+			assert_int_equal(offset_at(store, id, 0x10000), i % 7 * 8 + 8);
+			added++;
+		} else {
+			assert_errno(r, EAGAIN);
+		}
+		assert_ok(table_store_publish(store));
+	}
+	assert_true(added > 2000);
+	table_store_figures(store, &figures);
+	assert_true(figures.used_bytes <= WIRE_CHUNK_BYTES);
+	assert_true(figures.evictions > 2000);
+	assert_true(figures.tables > 20);
+	table_store_free(store);
+}
+
+static void processes_need_a_kernel_half(void **state)
+{
+	struct table_store *store = new_store(1 << 20);
+	const struct wire_mapping mapping = { .start = 1, .end = 2 };
+
+	(void)state;
+	assert_ok(table_store_set_process(store, 1, &mapping, 1, 1, START));
+	table_store_drop_process(store, 1, START);
+	table_store_free(store);
+	table_store_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_added_is_found),
+		cmocka_unit_test(ids_that_are_not_there),
+		cmocka_unit_test(an_empty_table_is_refused),
+		cmocka_unit_test(place_zero_is_never_handed_out),
+		cmocka_unit_test(more_than_the_budget_is_refused),
+		cmocka_unit_test(room_is_made_after_a_quarantine),
+		cmocka_unit_test(a_large_table_takes_the_place_of_several),
+		cmocka_unit_test(unpublished_tables_stay),
+		cmocka_unit_test(it_goes_on_for_ever),
+		cmocka_unit_test(processes_need_a_kernel_half),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

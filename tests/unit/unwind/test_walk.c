@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The walker on stacks made by hand: each rule by itself, and each reason to end. What is not in
+ * the stack given here does not exist for the walker.
+ */
+#include "test.h"
+
+#include <string.h>
+
+#include "unwind/walk.h"
+
+#define BIAS 0x7f0000000000ULL
+#define TEXT 0x10000ULL		  /* ELF address */
+#define CODE (BIAS + TEXT)
+#define JIT 0x7e0000000000ULL
+#define STACK 0x7ffc00000000ULL
+
+/* One function per rule, 256 bytes each. */
+enum function {
+	LEAF,	    /* CFA = rsp + 8 */
+	SP_32,	    /* CFA = rsp + 32, rbp at CFA - 16 */
+	FRAME,	    /* CFA = rbp + 16, rbp at CFA - 16 */
+	PLT,	    /* CFA = rsp + 8, + 16 from byte 11 of 16 on */
+	SIGNAL,
+	DRAP,	    /* CFA = *(rbp - 8), rbp = *rbp */
+	END,
+	NONE,
+	BACKWARDS,  /* CFA = rsp - 8 */
+	PUSHES,	    /* CFA = rsp + 8, pushes at 1, 2, 4; rbp the second one */
+	FUNCTIONS
+};
+
+static const struct wire_rule rules[FUNCTIONS] = {
+	[LEAF] = { .cfa_offset = 8, .kind_and_step = RULE_SP },
+	[SP_32] = { .cfa_offset = 32, .bp_slot = 2, .kind_and_step = RULE_SP },
+	[FRAME] = { .cfa_offset = 16, .bp_slot = 2, .kind_and_step = RULE_BP },
+	[PLT] = { .cfa_offset = 8, .steps = 11, .kind_and_step = RULE_PLT },
+	[SIGNAL] = { .kind_and_step = RULE_SIGNAL },
+	[DRAP] = { .cfa_offset = -8, .kind_and_step = RULE_DRAP },
+	[END] = { .kind_and_step = RULE_END },
+	[NONE] = { .kind_and_step = RULE_NONE },
+	[BACKWARDS] = { .cfa_offset = -8, .kind_and_step = RULE_SP },
+};
+
+static struct table_store *store;
+static uint32_t table;
+static uint64_t stack[4096];
+
+/* An address in the middle of a function. */
+static uint64_t in(enum function function)
+{
+	return CODE + 256 * (uint64_t)function + 0x80;
+}
+
+static void add_row(struct cfi_table *rows, uint64_t address, struct wire_rule rule)
+{
+	struct cfi_row *row = array_push(&rows->rows);
+
+	assert_non_null(row);
+	*row = (struct cfi_row){ address, rule };
+}
+
+static int set_up(void **state)
+{
+	static const struct table_store_maps no_kernel = { -1, -1, -1, -1, -1, -1, 0, 0 };
+	struct cfi_table rows = {};
+	struct unwind_table built;
+	struct wire_rule rule = { .cfa_offset = 8, .kind_and_step = RULE_SP };
+	uint64_t at = TEXT + 256 * PUSHES;
+
+	(void)state;
+	assert_ok(table_store_new(&store, &no_kernel, 1 << 20));
+	for (unsigned i = 0; i < PUSHES; i++)
+		add_row(&rows, TEXT + 256 * i, rules[i]);
+	add_row(&rows, at, rule);
+	rule.cfa_offset = 16;
+	add_row(&rows, at + 1, rule);
+	rule.cfa_offset = 24;
+	rule.bp_slot = 3;
+	add_row(&rows, at + 2, rule);
+	rule.cfa_offset = 32;
+	add_row(&rows, at + 4, rule);
+	add_row(&rows, TEXT + 256 * FUNCTIONS, (struct wire_rule){});
+	assert_ok(unwind_table_build(&built, table_store_dictionary(store), &rows));
+	assert_ok(table_store_add(store, &table, &built, 1));
+	assert_ok(table_store_publish(store));
+	unwind_table_fini(&built);
+	cfi_table_fini(&rows);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	table_store_free(store);
+	return 0;
+}
+
+static int clear(void **state)
+{
+	(void)state;
+	memset(stack, 0, sizeof(stack));
+	return 0;
+}
+
+/* The address of a word of the stack. */
+static uint64_t word(uint32_t index)
+{
+	return STACK + 8ULL * index;
+}
+
+struct result {
+	enum walk_outcome outcome;
+	uint32_t count;
+	uint64_t addresses[WIRE_MAX_FRAMES];
+	uint64_t missing;
+};
+
+struct start {
+	uint64_t ip, bp;
+	uint32_t sp;	     /* word of the stack */
+	uint32_t bytes;	     /* of the stack that there are, from sp on; 0: all */
+	uint32_t limit;	     /* 0: no other than the greatest */
+	bool none, unknown;  /* no stack at all; no table in the mapping */
+	bool return_address; /* ip is one */
+};
+
+static struct result walk(struct start start)
+{
+	struct wire_mapping mappings[] = {
+		{ JIT, JIT + 0x1000, 0, 0, MAPPING_NO_CFI },
+		{ CODE, CODE + 256 * FUNCTIONS + 0x100, BIAS, start.unknown ? 0 : table, 0 },
+	};
+	uint32_t bytes = sizeof(stack) - 8 * start.sp;
+	unsigned char *copy;
+	struct result result = {};
+	struct walk_input input = {
+		.store = store,
+		.mappings = mappings,
+		.mapping_count = 2,
+		.ip = start.ip,
+		.sp = word(start.sp),
+		.bp = start.bp,
+		.exact = !start.return_address,
+		.leaf = !start.return_address,
+		.stack_address = word(start.sp),
+	};
+
+	if (start.bytes)
+		bytes = start.bytes;
+	if (start.none)
+		bytes = 0;
+	/* Just as much as there is, so that the sanitizers see what is too much. */
+	copy = malloc(bytes ? bytes : 1);
+	memcpy(copy, stack + start.sp, bytes);
+	input.stack = copy;
+	input.stack_bytes = bytes;
+	result.outcome = walk_run(&input, result.addresses,
+				  start.limit ? start.limit : WIRE_MAX_FRAMES, &result.count,
+				  &result.missing);
+	free(copy);
+	return result;
+}
+
+#define ASSERT_WALK(result, wanted, ...)                                                           \
+	do {                                                                                       \
+		const uint64_t expected_[] = { __VA_ARGS__ };                                      \
+		assert_int_equal((result).outcome, (wanted));                                      \
+		assert_int_equal((result).count, sizeof(expected_) / 8);                           \
+		assert_memory_equal((result).addresses, expected_, sizeof(expected_));             \
+	} while (0)
+
+static void a_leaf_and_its_callers_down_to_the_end(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[0] = in(SP_32); /* the leaf's return address */
+	stack[2] = word(12);  /* SP_32: rbp at CFA - 16 */
+	stack[4] = in(FRAME); /* at CFA - 8 */
+	stack[12] = 0x1234;   /* FRAME: rbp */
+	stack[13] = in(END);
+	stack[3] = word(12);
+	result = walk((struct start){ .ip = in(LEAF), .bp = 0x9999, .sp = 0 });
+	/* Callers are looked up inside of their call instruction. */
+	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), in(SP_32) - 1, in(FRAME) - 1, in(END) - 1);
+}
+
+static void the_first_address_is_exact_or_not(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[0] = in(END);
+	/* The first byte of LEAF: as a return address it belongs to what lies before it. */
+	result = walk((struct start){ .ip = CODE, .sp = 0 });
+	ASSERT_WALK(result, WALK_COMPLETE, CODE, in(END) - 1);
+	result = walk((struct start){ .ip = CODE, .sp = 0, .return_address = true });
+	ASSERT_WALK(result, WALK_NO_MAPPING, CODE - 1);
+	/* So does the end of a function that ends with a call. */
+	stack[0] = CODE + 256 * FRAME; /* behind SP_32's last instruction */
+	stack[4] = in(END);
+	result = walk((struct start){ .ip = in(LEAF), .sp = 0 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), CODE + 256 * FRAME - 1, in(END) - 1);
+}
+
+static void plt_stubs_push_on_the_way(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[0] = in(END);
+	stack[1] = in(SP_32);
+	result = walk((struct start){ .ip = CODE + 256 * PLT + 32 + 10, .sp = 0 });
+	assert_int_equal(result.addresses[1], in(END) - 1);
+	result = walk((struct start){ .ip = CODE + 256 * PLT + 32 + 11, .sp = 0 });
+	assert_int_equal(result.addresses[1], in(SP_32) - 1);
+}
+
+static void a_signal_frame_has_all_registers(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[0] = in(SIGNAL);
+	/* ucontext from word 1 on: rbp, rsp and rip by their offsets in it. */
+	stack[1 + 120 / 8] = word(200);
+	stack[1 + 160 / 8] = word(100); /* as if the handler ran on another stack */
+	stack[1 + 168 / 8] = CODE + 256 * FRAME; /* interrupted at a function's first byte */
+	stack[200] = 0;
+	stack[201] = in(END);
+	result = walk((struct start){ .ip = in(LEAF), .sp = 0 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), in(SIGNAL) - 1, CODE + 256 * FRAME,
+		    in(END) - 1);
+	/* From a stack above (sigaltstack) to one that was not copied. */
+	stack[101 + 120 / 8] = word(20);
+	stack[101 + 160 / 8] = word(10);
+	stack[101 + 168 / 8] = in(LEAF);
+	stack[100] = in(SIGNAL);
+	stack[10] = in(END);
+	result = walk((struct start){ .ip = in(LEAF), .sp = 100 });
+	ASSERT_WALK(result, WALK_NOT_PRESENT, in(LEAF), in(SIGNAL) - 1, in(LEAF));
+}
+
+static void an_aligned_frame_remembers_its_caller(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[20] = word(30); /* *rbp: the caller's rbp */
+	stack[19] = word(26); /* *(rbp - 8): the CFA */
+	stack[25] = in(FRAME);
+	stack[30] = 0;
+	stack[31] = in(END);
+	result = walk((struct start){ .ip = in(DRAP), .bp = word(20), .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(DRAP), in(FRAME) - 1, in(END) - 1);
+}
+
+static void pushes_are_counted_byte_by_byte(void **state)
+{
+	/* Word of the return address by the distance into the function. */
+	static const uint32_t slots[] = { 0, 1, 2, 2, 3, 3 };
+
+	(void)state;
+	for (uint32_t distance = 0; distance < 6; distance++) {
+		struct result result;
+
+		memset(stack, 0, sizeof(stack));
+		stack[slots[distance]] = in(FRAME);
+		/* From the second push on rbp is saved, in the third word from the CFA. */
+		if (distance >= 2)
+			stack[slots[distance] - 2] = word(50);
+		stack[41] = in(END); /* by the rbp there is */
+		stack[51] = in(LEAF); /* by the one that was saved */
+		stack[52] = in(END);
+		result = walk((struct start){ .ip = CODE + 256 * PUSHES + distance,
+					      .bp = word(40),
+					      .sp = 0 });
+		if (distance < 2)
+			ASSERT_WALK(result, WALK_COMPLETE, CODE + 256 * PUSHES + distance,
+				    in(FRAME) - 1, in(END) - 1);
+		else
+			ASSERT_WALK(result, WALK_COMPLETE, CODE + 256 * PUSHES + distance,
+				    in(FRAME) - 1, in(LEAF) - 1, in(END) - 1);
+	}
+}
+
+static void generated_code_is_walked_by_frame_pointers(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[10] = word(20);
+	stack[11] = JIT + 0x200;
+	stack[20] = word(30);
+	stack[21] = in(FRAME);
+	stack[30] = 0;
+	stack[31] = in(END);
+	result = walk((struct start){ .ip = JIT + 0x100, .bp = word(10), .sp = 2 });
+	ASSERT_WALK(result, WALK_COMPLETE, JIT + 0x100, JIT + 0x1ff, in(FRAME) - 1, in(END) - 1);
+	/* Code without rows inside an object is walked the same way. */
+	result = walk((struct start){ .ip = in(NONE), .bp = word(20), .sp = 2 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(NONE), in(FRAME) - 1, in(END) - 1);
+	/* And so is code behind the last row. */
+	result = walk((struct start){ .ip = CODE + 256 * FUNCTIONS + 8, .bp = word(20), .sp = 2 });
+	assert_int_equal(result.outcome, WALK_COMPLETE);
+	assert_int_equal(result.count, 3);
+}
+
+static void a_zero_frame_pointer_is_the_root_but_not_in_a_leaf(void **state)
+{
+	struct result result;
+
+	(void)state;
+	result = walk((struct start){ .ip = JIT + 0x100, .bp = 0, .sp = 2 });
+	ASSERT_WALK(result, WALK_BAD_FRAME_POINTER, JIT + 0x100);
+	stack[10] = 0;
+	stack[11] = JIT + 0x200;
+	result = walk((struct start){ .ip = JIT + 0x100, .bp = word(10), .sp = 2 });
+	ASSERT_WALK(result, WALK_COMPLETE, JIT + 0x100, JIT + 0x1ff);
+	/* A return address of zero is the root, too. */
+	stack[10] = word(20);
+	stack[11] = 0;
+	result = walk((struct start){ .ip = JIT + 0x100, .bp = word(10), .sp = 2 });
+	ASSERT_WALK(result, WALK_COMPLETE, JIT + 0x100);
+	result = walk((struct start){ .ip = in(LEAF), .sp = 11 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF));
+}
+
+static void frame_pointers_are_not_believed_blindly(void **state)
+{
+	const uint64_t bad[] = { word(10) + 4,		  /* not aligned */
+				 word(1),		  /* below the stack pointer */
+				 word(2) + (1 << 20),	  /* too far */
+				 0xfffffffffffffff8ULL, 8 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct result result =
+			walk((struct start){ .ip = JIT + 0x100, .bp = bad[i], .sp = 2 });
+
+		ASSERT_WALK(result, WALK_BAD_FRAME_POINTER, JIT + 0x100);
+	}
+}
+
+static void a_walk_must_go_up(void **state)
+{
+	struct result result;
+
+	(void)state;
+	result = walk((struct start){ .ip = in(BACKWARDS), .sp = 4 });
+	ASSERT_WALK(result, WALK_NO_PROGRESS, in(BACKWARDS));
+	/* rbp below the stack pointer, in code that says the frame is found by it. */
+	result = walk((struct start){ .ip = in(FRAME), .bp = word(1), .sp = 4 });
+	ASSERT_WALK(result, WALK_NO_PROGRESS, in(FRAME));
+	stack[19] = word(4); /* the CFA that an aligned frame remembers */
+	result = walk((struct start){ .ip = in(DRAP), .bp = word(20), .sp = 4 });
+	ASSERT_WALK(result, WALK_NO_PROGRESS, in(DRAP));
+}
+
+static void a_short_copy_is_told_from_no_copy(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[0] = in(SP_32);
+	stack[3] = 0;
+	stack[4] = in(END);
+	result = walk((struct start){ .ip = in(LEAF), .sp = 0, .bytes = 40 });
+	assert_int_equal(result.outcome, WALK_COMPLETE);
+	result = walk((struct start){ .ip = in(LEAF), .sp = 0, .bytes = 39 });
+	ASSERT_WALK(result, WALK_COPY_SHORT, in(LEAF), in(SP_32) - 1);
+	result = walk((struct start){ .ip = in(LEAF), .sp = 0, .bytes = 7 });
+	ASSERT_WALK(result, WALK_COPY_SHORT, in(LEAF));
+	result = walk((struct start){ .ip = in(LEAF), .sp = 0, .none = true });
+	ASSERT_WALK(result, WALK_NOT_PRESENT, in(LEAF));
+}
+
+static void what_is_missing_is_named(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[10] = 0;
+	stack[11] = in(LEAF);
+	result = walk((struct start){
+		.ip = JIT + 0x100, .bp = word(10), .sp = 2, .unknown = true });
+	ASSERT_WALK(result, WALK_NO_TABLE, JIT + 0x100, in(LEAF) - 1);
+	assert_int_equal(result.missing, in(LEAF) - 1);
+	stack[0] = 0x1000;
+	result = walk((struct start){ .ip = in(LEAF), .sp = 0 });
+	ASSERT_WALK(result, WALK_NO_MAPPING, in(LEAF), 0xfff);
+	stack[0] = JIT + 0x1001; /* one byte behind the end */
+	result = walk((struct start){ .ip = in(LEAF), .sp = 0 });
+	ASSERT_WALK(result, WALK_NO_MAPPING, in(LEAF), JIT + 0x1000);
+}
+
+static void deep_stacks_end_at_the_limit(void **state)
+{
+	struct result result;
+
+	(void)state;
+	for (uint32_t i = 0; i < 4095; i++)
+		stack[i] = in(LEAF);
+	result = walk((struct start){ .ip = in(LEAF), .sp = 0 });
+	assert_int_equal(result.outcome, WALK_TOO_DEEP);
+	assert_int_equal(result.count, WIRE_MAX_FRAMES);
+	result = walk((struct start){ .ip = in(LEAF), .sp = 0, .limit = 1 });
+	ASSERT_WALK(result, WALK_TOO_DEEP, in(LEAF));
+	/* The last one that fits is not too deep. */
+	stack[1] = in(END);
+	result = walk((struct start){ .ip = in(LEAF), .sp = 0, .limit = 3 });
+	assert_int_equal(result.outcome, WALK_COMPLETE);
+	result = walk((struct start){ .ip = in(LEAF), .sp = 0, .limit = 2 });
+	assert_int_equal(result.outcome, WALK_TOO_DEEP);
+	assert_int_equal(result.count, 2);
+}
+
+static void mappings_are_found_by_address(void **state)
+{
+	const struct wire_mapping mappings[] = { { 0x1000, 0x2000, 0, 0, 0 },
+						 { 0x2000, 0x3000, 0, 0, 0 },
+						 { 0x5000, 0x6000, 0, 0, 0 } };
+
+	(void)state;
+	assert_null(walk_mapping(mappings, 0, 0x1000));
+	assert_null(walk_mapping(mappings, 3, 0xfff));
+	assert_ptr_equal(walk_mapping(mappings, 3, 0x1000), &mappings[0]);
+	assert_ptr_equal(walk_mapping(mappings, 3, 0x1fff), &mappings[0]);
+	assert_ptr_equal(walk_mapping(mappings, 3, 0x2000), &mappings[1]);
+	assert_null(walk_mapping(mappings, 3, 0x3000));
+	assert_null(walk_mapping(mappings, 3, 0x4fff));
+	assert_ptr_equal(walk_mapping(mappings, 3, 0x5fff), &mappings[2]);
+	assert_null(walk_mapping(mappings, 3, 0x6000));
+	assert_null(walk_mapping(mappings, 3, UINT64_MAX));
+}
+
+/* Whatever registers and stack hold, a walk ends, within its limit, in a named way. */
+static void any_stack_ends_somehow(void **state)
+{
+	uint32_t seen[WALK_OUTCOME_COUNT] = {}, random = 3;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		struct result result;
+		struct start start = {};
+
+		for (uint32_t k = 0; k < 64; k++) {
+			random = random * 1664525 + 1013904223;
+			switch (random >> 28) {
+			case 0:
+				stack[k] = 0;
+				break;
+			case 1:
+				stack[k] = random;
+				break;
+			case 2 ... 6:
+				stack[k] = word(random >> 8 & 63) + (random >> 24 & 1) * 4;
+				break;
+			case 7:
+				stack[k] = JIT + (random >> 8 & 0x1fff);
+				break;
+			default:
+				stack[k] = CODE + (random >> 8) % (256 * FUNCTIONS + 64);
+			}
+		}
+		start = (struct start){ .ip = stack[0], .bp = stack[1], .sp = random >> 8 & 15,
+					.bytes = 300, .limit = 40 };
+		result = walk(start);
+		assert_true(result.outcome < WALK_OUTCOME_COUNT);
+		assert_true(result.count >= 1 && result.count <= 40);
+		seen[result.outcome]++;
+	}
+	assert_true(seen[WALK_COMPLETE] && seen[WALK_NO_MAPPING] && seen[WALK_COPY_SHORT] &&
+		    seen[WALK_NO_PROGRESS] && seen[WALK_BAD_FRAME_POINTER]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(a_leaf_and_its_callers_down_to_the_end, clear),
+		cmocka_unit_test_setup(the_first_address_is_exact_or_not, clear),
+		cmocka_unit_test_setup(plt_stubs_push_on_the_way, clear),
+		cmocka_unit_test_setup(a_signal_frame_has_all_registers, clear),
+		cmocka_unit_test_setup(an_aligned_frame_remembers_its_caller, clear),
+		cmocka_unit_test_setup(pushes_are_counted_byte_by_byte, clear),
+		cmocka_unit_test_setup(generated_code_is_walked_by_frame_pointers, clear),
+		cmocka_unit_test_setup(a_zero_frame_pointer_is_the_root_but_not_in_a_leaf, clear),
+		cmocka_unit_test_setup(frame_pointers_are_not_believed_blindly, clear),
+		cmocka_unit_test_setup(a_walk_must_go_up, clear),
+		cmocka_unit_test_setup(a_short_copy_is_told_from_no_copy, clear),
+		cmocka_unit_test_setup(what_is_missing_is_named, clear),
+		cmocka_unit_test_setup(deep_stacks_end_at_the_limit, clear),
+		cmocka_unit_test_setup(mappings_are_found_by_address, clear),
+		cmocka_unit_test_setup(any_stack_ends_somehow, clear),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
