@@ -68,6 +68,22 @@ int fs_read_at(int fd, void *ret, size_t size, off_t offset)
 	return 0;
 }
 
+int fs_open_regular(const char *path)
+{
+	cleanup(close) int place = open(path, O_PATH | O_CLOEXEC);
+	struct stat st;
+	char again[32];
+	int fd;
+
+	if (place < 0 || fstat(place, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	snprintf(again, sizeof(again), "/proc/self/fd/%d", place);
+	fd = open(again, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
 int fs_write_all(int fd, const void *data, size_t size)
 {
 	const char *at = data;

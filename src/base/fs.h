@@ -18,6 +18,12 @@ int fs_read(struct bytes *ret, int dirfd, const char *path, size_t limit_bytes);
 int fs_read_fd(struct bytes *ret, int fd, size_t limit_bytes);
 /* Reads exactly `size` bytes at `offset`. Returns 0, -ENODATA past the file's end, or -errno. */
 int fs_read_at(int fd, void *ret, size_t size, off_t offset);
+/*
+ * Opens a file that somebody else named for reading. Not even opened is what could block or have
+ * effects by that: pipes and devices. Returns the descriptor, -EINVAL for what is not a regular
+ * file, or another negative errno.
+ */
+int fs_open_regular(const char *path);
 /* Writes everything. Returns 0 or a negative errno. */
 int fs_write_all(int fd, const void *data, size_t size);
 

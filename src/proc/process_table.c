@@ -203,23 +203,17 @@ static void remember_file(struct process_table *table, const struct mapping *map
 				     mapping->path,         object_ref(mapping->object) };
 }
 
-/* Opens only what cannot block or do harm by being opened: a FIFO or a device could. */
-static int open_regular(const char *path, uint64_t inode)
+/* inode: which file it must be; 0: any. */
+static int open_file(const char *path, uint64_t inode)
 {
-	cleanup(close) int place = open(path, O_PATH | O_CLOEXEC);
+	cleanup(close) int fd = fs_open_regular(path);
 	struct stat st;
-	char again[64];
-	int fd;
 
-	if (place < 0)
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (fstat(place, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode) || (inode && st.st_ino != inode))
-		return -ENOENT;
-	snprintf(again, sizeof(again), "/proc/self/fd/%d", place);
-	fd = open(again, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	return fd < 0 ? -errno : fd;
+	return inode && st.st_ino != inode ? -ENOENT : TAKE_FD(fd);
 }
 
 /* The file of a live process's mapping, or a negative errno. */
@@ -232,11 +226,11 @@ static int open_mapped(const struct process_table *table, const struct process *
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)process->pid,
 		 (unsigned long long)mapping->start, (unsigned long long)mapping->end);
-	fd = open_regular(path, 0);
+	fd = open_file(path, 0);
 	if (fd >= 0 || name[0] != '/')
 		return fd;
 	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)process->pid, name);
-	fd = open_regular(path, mapping->inode);
+	fd = open_file(path, mapping->inode);
 	if (fd >= 0)
 		return fd;
 	return -ENOENT;
@@ -267,7 +261,7 @@ void process_table_resolve(struct process_table *table, const struct process *pr
 				object = object_ref(table->files.at[at].object);
 			else if (name[0] == '/')
 				/* Gone, and nobody else had it: the same inode in our own view. */
-				fd = open_regular(name, mapping->inode);
+				fd = open_file(name, mapping->inode);
 		}
 		if (fd >= 0 && object_cache_get(table->objects, &object, fd, name, root) != 0)
 			return;

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "proc/cgroup.h"
 #include "proc/stat.h"
+#include "session/prepare.h"
 #include "source/comm_glob.h"
 
 /* Kernel memory for unwind tables. */
@@ -240,9 +241,13 @@ static int add_tid(struct recording *rec, pid_t tid)
 
 static int add_command(struct recording *rec)
 {
-	int r = launch_prepare(&rec->launch, rec->config->target.command), *slot, fd;
+	char *const *command = rec->config->target.command;
 	struct process *process;
+	int r, *slot, fd;
 
+	/* launch.c looks in our own PATH, also where it starts the command as somebody else. */
+	prepare_command(&rec->pipeline, command[0], environ);
+	r = launch_prepare(&rec->launch, command);
 	if (r < 0)
 		return complain(r, "cannot start a process");
 	fd = (int)syscall(SYS_pidfd_open, rec->launch.pid, 0);
