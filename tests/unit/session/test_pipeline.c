@@ -1,0 +1,649 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Streams put together by hand: what each sample meets must be the state of its own moment.
+ *
+ * Code lies in anonymous memory, which is walked by frame pointers: no file and no table is needed.
+ * The pids are too large to exist (PID_MAX_LIMIT is 2^22), so nothing is ever found in /proc.
+ */
+#include "test.h"
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "sample_builder.h"
+#include "session/pipeline.h"
+#include "session/sample_stack.h"
+
+#define SECOND 1000000000ULL
+#define STACK 0x7ffc00000000ULL
+#define OLD_CODE 0x10000ULL
+#define NEW_CODE 0x50000ULL
+#define CODE_BYTES 0x10000ULL
+
+enum { PID = 0x7f000000, CHILD, OTHER };
+
+static struct pipeline p;
+
+static int set_up(void **state)
+{
+	static const struct table_store_maps no_kernel = { -1, -1, -1, -1, -1, -1, 0, 0 };
+
+	(void)state;
+	assert_ok(pipeline_init(&p, &no_kernel, 8 << 20));
+	p.everything = true;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	pipeline_fini(&p);
+	return 0;
+}
+
+/* ---- events ---- */
+
+static void event(struct lifecycle_event event)
+{
+	if (!event.text)
+		event.text = "";
+	if (!event.tid)
+		event.tid = event.pid;
+	assert_ok(pipeline_event(&p, &event));
+}
+
+static void maps(uint64_t time_ns, pid_t pid, uint64_t start)
+{
+	event((struct lifecycle_event){ .type = LIFECYCLE_MAP,
+					.time_ns = time_ns,
+					.pid = pid,
+					.start = start,
+					.size = CODE_BYTES,
+					.text = "//anon" });
+}
+
+static void forks(uint64_t time_ns, pid_t parent, pid_t pid)
+{
+	event((struct lifecycle_event){
+		.type = LIFECYCLE_FORK, .time_ns = time_ns, .pid = pid, .parent_pid = parent });
+}
+
+static void execs(uint64_t time_ns, pid_t pid, const char *name)
+{
+	event((struct lifecycle_event){
+		.type = LIFECYCLE_EXEC, .time_ns = time_ns, .pid = pid, .text = name });
+}
+
+static void ends(uint64_t time_ns, pid_t pid, pid_t tid)
+{
+	event((struct lifecycle_event){
+		.type = LIFECYCLE_EXIT, .time_ns = time_ns, .pid = pid, .tid = tid });
+}
+
+/* A process that is known, with OLD_CODE mapped, to the kernel half as generation 1, too. */
+static struct process *known(pid_t pid)
+{
+	struct mapping mapping = { .start = OLD_CODE,
+				   .end = OLD_CODE + CODE_BYTES,
+				   .kind = MAPPING_ANONYMOUS };
+	struct process *process;
+
+	assert_ok(process_table_get(&p.processes, &process, pid));
+	process->mappings_known = true;
+	assert_ok(process_map(process, &mapping));
+	process->generation = 1;
+	process->dirty = false;
+	return process;
+}
+
+/* ---- samples ---- */
+
+static void send(const struct sample_builder *builder)
+{
+	struct wire_sample *sample;
+	size_t size;
+
+	sample = sample_build(builder, &size);
+	assert_ok(pipeline_sample(&p, sample, size));
+	free(sample);
+}
+
+/*
+ * A sample that the kernel half could not walk: at `ip`, called from `caller`, which is the root.
+ * The weight tells samples apart.
+ */
+static void unwalked(uint64_t time_ns, pid_t pid, uint64_t ip, uint64_t caller, uint64_t weight_ns)
+{
+	const uint64_t stack[] = { STACK + 16, caller, 0, 0 };
+
+	send(&(struct sample_builder){ .head = { .time_ns = time_ns,
+						 .weight_ns = weight_ns,
+						 .pid = (uint32_t)pid,
+						 .tid = (uint32_t)pid,
+						 .ip = ip,
+						 .sp = STACK,
+						 .bp = STACK,
+						 .outcome = WALK_NO_PROCESS,
+						 .flags = SAMPLE_NEXT_IS_EXACT,
+						 .stack_bytes = sizeof(stack),
+						 .comm = "thread" },
+				       .stack = stack });
+}
+
+/* The sample's stack, as the profile has it: leaf first, "file+address" or the note's text. */
+static const char *stack_of(uint64_t weight_ns)
+{
+	static char text[1024];
+	const struct profile *profile = p.profile;
+
+	for (uint32_t i = 0; i < profile->samples.count; i++) {
+		struct profile_run run = profile->stacks.at[profile->samples.at[i].stack];
+		size_t used = 0;
+
+		if (profile_value(profile, i, p.cpu_type) != (int64_t)weight_ns)
+			continue;
+		text[0] = '\0';
+		for (uint32_t k = 0; k < run.count; k++) {
+			const struct profile_location *location =
+				&profile->locations.at[profile->stack_locations.at[run.first + k]];
+			const char *file =
+				profile_text(profile, profile->mappings.at[location->mapping].file);
+
+			used += (size_t)snprintf(text + used, sizeof(text) - used,
+						 location->address ? "%s%s+%llx" : "%s%s",
+						 k ? " " : "", file,
+						 (unsigned long long)location->address);
+		}
+		return text;
+	}
+	return "no such sample";
+}
+
+static void assert_stack(uint64_t weight_ns, pid_t pid, const char *format)
+{
+	char expected[1024];
+	size_t used = 0;
+
+	/* "@" stands for the process's generated code. */
+	for (; *format; format++) {
+		if (*format == '@')
+			used += (size_t)snprintf(expected + used, sizeof(expected) - used,
+						 "[jit:%d]", (int)pid);
+		else
+			expected[used++] = *format;
+	}
+	expected[used] = '\0';
+	assert_string_equal(stack_of(weight_ns), expected);
+}
+
+/* ---- the order of things ---- */
+
+static void an_exec_lies_between_two_samples(void **state)
+{
+	(void)state;
+	/* Told in any order: time decides. */
+	unwalked(40, PID, OLD_CODE + 0x10, OLD_CODE + 0x21, 400);
+	unwalked(50, PID, NEW_CODE + 0x10, NEW_CODE + 0x21, 500);
+	maps(31, PID, NEW_CODE);
+	execs(30, PID, "new");
+	unwalked(20, PID, OLD_CODE + 0x10, OLD_CODE + 0x21, 200);
+	maps(10, PID, OLD_CODE);
+	forks(5, OTHER, PID);
+	execs(6, PID, "old");
+	assert_ok(pipeline_advance(&p, 100));
+	assert_int_equal(p.sample_count, 3);
+	assert_stack(200, PID, "@+10010 @+10020");
+	assert_stack(400, PID, "[unknown] [truncated: address outside of every mapping]");
+	assert_stack(500, PID, "@+50010 @+50020");
+	assert_int_equal(p.outcomes[WALK_COMPLETE], 2);
+	assert_int_equal(p.outcomes[WALK_NO_MAPPING], 1);
+	assert_int_equal(p.finished, 3);
+	assert_string_equal(process_table_find(&p.processes, PID)->comm, "new");
+}
+
+static void an_event_comes_before_a_sample_of_its_time(void **state)
+{
+	(void)state;
+	unwalked(10, PID, OLD_CODE + 0x10, OLD_CODE + 0x21, 100);
+	execs(10, PID, "a");
+	maps(10, PID, OLD_CODE);
+	forks(10, OTHER, PID);
+	assert_ok(pipeline_advance(&p, 10));
+	/* Equal times keep the order in which they came: the fork last, so nothing is known. */
+	assert_stack(100, PID, "[unknown] [truncated: address outside of every mapping]");
+	known(CHILD);
+	maps(20, CHILD, NEW_CODE);
+	unwalked(20, CHILD, NEW_CODE + 0x10, OLD_CODE + 0x21, 200);
+	assert_ok(pipeline_advance(&p, 20));
+	assert_stack(200, CHILD, "@+50010 @+10020");
+}
+
+static void what_is_younger_than_the_horizon_waits(void **state)
+{
+	(void)state;
+	known(PID);
+	unwalked(20, PID, OLD_CODE + 0x10, OLD_CODE + 0x21, 200);
+	unwalked(40, PID, NEW_CODE + 0x10, OLD_CODE + 0x21, 400);
+	unwalked(30, PID, OLD_CODE + 0x18, OLD_CODE + 0x21, 300);
+	maps(35, PID, NEW_CODE);
+	event((struct lifecycle_event){
+		.type = LIFECYCLE_COMM, .time_ns = 50, .pid = PID, .text = "renamed" });
+	assert_ok(pipeline_advance(&p, 29));
+	assert_int_equal(p.sample_count, 1);
+	assert_ok(pipeline_advance(&p, 29));
+	assert_int_equal(p.sample_count, 1);
+	assert_ok(pipeline_advance(&p, 30));
+	assert_int_equal(p.sample_count, 2);
+	assert_int_equal(p.pending.count, 1);
+	assert_int_equal(p.events.count, 2);
+	assert_ok(pipeline_advance(&p, UINT64_MAX));
+	assert_int_equal(p.sample_count, 3);
+	assert_stack(300, PID, "@+10018 @+10020");
+	assert_stack(400, PID, "@+50010 @+10020");
+	assert_string_equal(process_table_find(&p.processes, PID)->comm, "renamed");
+	assert_int_equal(p.pending.count + p.events.count, 0);
+	assert_int_equal(p.samples.size + p.texts.size, 0);
+}
+
+static void samples_of_any_length_are_kept_whole(void **state)
+{
+	static const unsigned char stack[32] = { [0] = 0x30, [4] = 0xfc, [5] = 0x7f };
+
+	(void)state;
+	known(PID);
+	for (uint32_t bytes = 1; bytes <= 17; bytes++)
+		send(&(struct sample_builder){ .head = { .time_ns = 100 + bytes,
+							 .weight_ns = bytes,
+							 .pid = PID,
+							 .ip = OLD_CODE + bytes,
+							 .sp = STACK,
+							 .bp = STACK + 64,
+							 .outcome = WALK_NO_PROCESS,
+							 .flags = SAMPLE_NEXT_IS_EXACT,
+							 .stack_bytes = bytes },
+					       .stack = stack });
+	assert_ok(pipeline_advance(&p, 109));
+	assert_int_equal(p.sample_count, 9);
+	assert_ok(pipeline_advance(&p, 200));
+	assert_int_equal(p.sample_count, 17);
+	assert_int_equal(p.outcomes[WALK_COPY_SHORT], 17);
+	assert_stack(17, PID, "@+10011 [truncated: deeper than the copied stack]");
+	assert_stack(5, PID, "@+10005 [truncated: deeper than the copied stack]");
+}
+
+/* ---- processes ---- */
+
+static void a_child_has_the_mappings_of_its_parent(void **state)
+{
+	(void)state;
+	p.everything = false;
+	p.children = true;
+	known(PID);
+	forks(10, PID, CHILD);
+	unwalked(20, CHILD, OLD_CODE + 0x10, OLD_CODE + 0x21, 200);
+	/* What the parent maps later is not the child's. */
+	maps(30, PID, NEW_CODE);
+	unwalked(40, CHILD, NEW_CODE + 0x10, OLD_CODE + 0x21, 400);
+	unwalked(40, PID, NEW_CODE + 0x10, OLD_CODE + 0x21, 401);
+	assert_ok(pipeline_advance(&p, 100));
+	assert_stack(200, CHILD, "@+10010 @+10020");
+	assert_stack(400, CHILD, "[unknown] [truncated: address outside of every mapping]");
+	assert_stack(401, PID, "@+50010 @+10020");
+}
+
+static void threads_are_not_processes(void **state)
+{
+	(void)state;
+	known(PID);
+	event((struct lifecycle_event){ .type = LIFECYCLE_FORK,
+					.time_ns = 10,
+					.pid = PID,
+					.parent_pid = PID,
+					.tid = PID + 7 });
+	ends(20, PID, PID + 7);
+	assert_ok(pipeline_advance(&p, 10 * SECOND));
+	assert_non_null(process_table_find(&p.processes, PID));
+	assert_int_equal(process_table_find(&p.processes, PID)->mappings.count, 1);
+}
+
+static void only_those_asked_for_are_followed(void **state)
+{
+	(void)state;
+	p.everything = false;
+	known(PID);
+	forks(10, PID, CHILD);
+	forks(10, OTHER, OTHER + 1);
+	maps(11, OTHER + 1, OLD_CODE);
+	assert_ok(pipeline_advance(&p, 100));
+	assert_null(process_table_find(&p.processes, CHILD));
+	assert_null(process_table_find(&p.processes, OTHER + 1));
+	assert_int_equal(p.processes.processes.count, 1);
+}
+
+static void a_pid_that_is_used_again_is_another_process(void **state)
+{
+	(void)state;
+	known(PID)->target = true;
+	unwalked(10, PID, OLD_CODE + 0x10, OLD_CODE + 0x21, 100);
+	ends(20, PID, PID);
+	forks(30, OTHER, PID);
+	unwalked(40, PID, OLD_CODE + 0x10, OLD_CODE + 0x21, 400);
+	assert_ok(pipeline_advance(&p, 100));
+	assert_stack(100, PID, "@+10010 @+10020");
+	assert_stack(400, PID, "[unknown] [truncated: address outside of every mapping]");
+	assert_false(process_table_find(&p.processes, PID)->target);
+	assert_false(process_table_find(&p.processes, PID)->dead);
+	/* Also when nobody asked for the new one. */
+	p.everything = false;
+	forks(110, OTHER, PID);
+	assert_ok(pipeline_advance(&p, 200));
+	assert_null(process_table_find(&p.processes, PID));
+}
+
+/* The command that was just started: its fork is in the stream, and is how it began. */
+static void a_fork_before_the_process_was_looked_at_is_its_own(void **state)
+{
+	struct process *process;
+
+	(void)state;
+	p.everything = false;
+	p.children = true;
+	process = known(PID);
+	process->target = true;
+	process->read_ns = 20;
+	ends(9, PID, PID); /* of who had the pid before */
+	forks(10, OTHER, PID);
+	maps(15, PID, NEW_CODE); /* no news, too */
+	execs(30, PID, "new");
+	maps(31, PID, NEW_CODE);
+	unwalked(40, PID, NEW_CODE + 0x10, NEW_CODE + 0x21, 400);
+	assert_ok(pipeline_advance(&p, 100));
+	assert_ptr_equal(process_table_find(&p.processes, PID), process);
+	assert_true(process->target);
+	assert_false(process->dead);
+	assert_stack(400, PID, "@+50010 @+50020");
+}
+
+static void the_dead_are_forgotten_in_time(void **state)
+{
+	(void)state;
+	known(PID);
+	ends(10 * SECOND, PID, PID);
+	assert_ok(pipeline_advance(&p, 12 * SECOND - 1));
+	assert_non_null(process_table_find(&p.processes, PID));
+	/* A sample of its last moments still finds it. */
+	unwalked(12 * SECOND, PID, OLD_CODE + 0x10, OLD_CODE + 0x21, 100);
+	assert_ok(pipeline_advance(&p, 13 * SECOND));
+	assert_stack(100, PID, "@+10010 @+10020");
+	assert_ok(pipeline_advance(&p, 14 * SECOND));
+	assert_null(process_table_find(&p.processes, PID));
+}
+
+static void an_exec_by_another_thread_is_no_end(void **state)
+{
+	(void)state;
+	known(PID);
+	/* The first thread ends before; the one that called exec gets its id. */
+	ends(10 * SECOND, PID, PID);
+	execs(10 * SECOND + 1, PID, "new");
+	maps(10 * SECOND + 2, PID, NEW_CODE);
+	assert_ok(pipeline_advance(&p, 20 * SECOND));
+	unwalked(21 * SECOND, PID, NEW_CODE + 0x10, NEW_CODE + 0x21, 100);
+	assert_ok(pipeline_advance(&p, 22 * SECOND));
+	assert_stack(100, PID, "@+50010 @+50020");
+}
+
+/* ---- stacks that the kernel half walked with an older state ---- */
+
+static void walked(uint64_t time_ns, uint32_t generation, uint8_t flags, uint64_t weight_ns)
+{
+	static const uint64_t user[] = { NEW_CODE + 0x10, OLD_CODE + 0x20, NEW_CODE + 0x30 };
+	static const uint64_t stack[] = { STACK + 16, NEW_CODE + 0x21, 0, 0 };
+	struct sample_builder builder = { .head = { .time_ns = time_ns,
+						    .weight_ns = weight_ns,
+						    .pid = PID,
+						    .tid = PID,
+						    .generation = generation,
+						    .user_count = 3,
+						    .outcome = WALK_COMPLETE,
+						    .flags = flags },
+					  .user = user };
+
+	if (flags & SAMPLE_MAPPINGS_STALE) {
+		builder.head.ip = NEW_CODE + 0x10;
+		builder.head.sp = builder.head.bp = STACK;
+		builder.head.flags |= SAMPLE_NEXT_IS_EXACT;
+		builder.head.stack_bytes = sizeof(stack);
+		builder.stack = stack;
+	}
+	send(&builder);
+}
+
+static void frames_in_changed_code_are_not_believed(void **state)
+{
+	struct process *process = known(PID);
+
+	(void)state;
+	process->sampled = true;
+	maps(10, PID, NEW_CODE);
+	assert_ok(pipeline_advance(&p, 10));
+	assert_ok(pipeline_publish(&p));
+	assert_int_equal(process->generation, 2);
+	assert_false(process->dirty);
+	walked(20, 2, 0, 200);
+	/* dlclose and dlopen: other code at the same place. */
+	event((struct lifecycle_event){ .type = LIFECYCLE_MAP,
+					.time_ns = 30,
+					.pid = PID,
+					.start = OLD_CODE,
+					.size = CODE_BYTES,
+					.inode = 7,
+					.text = "/nowhere/plugin.so" });
+	walked(40, 2, 0, 400);
+	walked(50, 2, SAMPLE_MAPPINGS_STALE, 500);
+	assert_ok(pipeline_advance(&p, 60));
+	assert_stack(200, PID, "@+50010 @+10020 @+50030");
+	/* Up to there it is right. */
+	assert_stack(400, PID, "@+50010 [truncated: code was mapped meanwhile]");
+	/* The kernel half noticed and sent what is needed to begin anew. */
+	assert_stack(500, PID, "@+50010 @+50020");
+	assert_int_equal(p.outcomes[WALK_STALE_MAPPING], 1);
+	assert_ok(pipeline_publish(&p));
+	assert_int_equal(process->generation, 3);
+	walked(70, 3, 0, 700);
+	assert_ok(pipeline_advance(&p, 70));
+	/* The same stack as the first one: counted together. */
+	assert_stack(200 + 700, PID, "@+50010 @+10020 @+50030");
+}
+
+static void changes_elsewhere_do_not_matter(void **state)
+{
+	struct process *process = known(PID);
+
+	(void)state;
+	process->sampled = true;
+	maps(10, PID, NEW_CODE);
+	assert_ok(pipeline_advance(&p, 10));
+	assert_ok(pipeline_publish(&p));
+	maps(20, PID, 0x90000);
+	walked(30, 2, 0, 300);
+	walked(31, 2, SAMPLE_MAPPINGS_STALE, 301);
+	assert_ok(pipeline_advance(&p, 40));
+	assert_stack(300 + 301, PID, "@+50010 @+10020 @+50030");
+	assert_int_equal(p.finished, 0);
+}
+
+static void a_walk_goes_on_behind_what_the_kernel_half_walked(void **state)
+{
+	static const uint64_t user[] = { OLD_CODE + 1, OLD_CODE + 2 };
+	static const uint64_t stack[] = { STACK + 16, OLD_CODE + 0x41, 0, 0 };
+
+	(void)state;
+	known(PID);
+	send(&(struct sample_builder){ .head = { .time_ns = 10,
+						 .weight_ns = 100,
+						 .pid = PID,
+						 .generation = 1,
+						 .user_count = 2,
+						 .outcome = WALK_NO_TABLE,
+						 .ip = OLD_CODE + 0x31, /* a return address */
+						 .sp = STACK,
+						 .bp = STACK,
+						 .stack_bytes = sizeof(stack) },
+				       .user = user,
+				       .stack = stack });
+	assert_ok(pipeline_advance(&p, 10));
+	assert_stack(100, PID, "@+10001 @+10002 @+10030 @+10040");
+}
+
+/* ---- what is counted ---- */
+
+static void kernel_frames_lie_above(void **state)
+{
+	static const uint64_t kernel[] = { 0xffffffff81000010, 0xffffffff81000021 };
+	static const uint64_t user[] = { OLD_CODE + 0x10 };
+
+	(void)state;
+	known(PID);
+	send(&(struct sample_builder){ .head = { .weight_ns = 100,
+						 .pid = PID,
+						 .generation = 1,
+						 .kernel_count = 2,
+						 .user_count = 1,
+						 .outcome = WALK_COMPLETE },
+				       .kernel = kernel,
+				       .user = user });
+	/* A kernel thread has no user stack, and lacks none. */
+	send(&(struct sample_builder){ .head = { .weight_ns = 200,
+						 .pid = 2,
+						 .kernel_count = 2,
+						 .outcome = WALK_NO_USER_STACK,
+						 .flags = SAMPLE_KTHREAD },
+				       .kernel = kernel });
+	send(&(struct sample_builder){
+		.head = { .weight_ns = 300, .pid = PID, .outcome = WALK_NO_USER_STACK } });
+	assert_ok(pipeline_advance(&p, 10));
+	assert_stack(100, PID,
+		     "[kernel.kallsyms]+ffffffff81000010 [kernel.kallsyms]+ffffffff81000020 "
+		     "@+10010");
+	assert_stack(200, PID,
+		     "[kernel.kallsyms]+ffffffff81000010 [kernel.kallsyms]+ffffffff81000020");
+	assert_stack(300, PID, "[truncated: no user stack]");
+	assert_int_equal(p.outcomes[WALK_COMPLETE], 2);
+	assert_int_equal(p.outcomes[WALK_NO_USER_STACK], 1);
+	assert_null(process_table_find(&p.processes, 2));
+}
+
+static void equal_stacks_are_one_sample(void **state)
+{
+	(void)state;
+	known(PID);
+	for (uint64_t i = 0; i < 10; i++)
+		unwalked(10 + i, PID, OLD_CODE + 0x10, OLD_CODE + 0x21, 7);
+	assert_ok(pipeline_advance(&p, 100));
+	assert_int_equal(p.profile->samples.count, 1);
+	assert_int_equal(profile_value(p.profile, 0, p.samples_type), 10);
+	assert_int_equal(profile_value(p.profile, 0, p.cpu_type), 70);
+	assert_int_equal(p.sample_count, 10);
+}
+
+static void labels_say_who(void **state)
+{
+	const struct profile_label *label;
+	uint32_t set;
+
+	(void)state;
+	p.threads = true;
+	memcpy(known(PID)->comm, "program", 8);
+	unwalked(10, PID, OLD_CODE + 0x10, OLD_CODE + 0x21, 7);
+	assert_ok(pipeline_advance(&p, 100));
+	set = p.profile->samples.at[0].labels;
+	label = profile_label_find(p.profile, set, "comm");
+	assert_string_equal(profile_text(p.profile, label->text), "program");
+	label = profile_label_find(p.profile, set, "thread_name");
+	assert_non_null(label);
+	label = profile_label_find(p.profile, set, "tid");
+	assert_int_equal(label->number, PID);
+	label = profile_label_find(p.profile, set, "pid");
+	assert_int_equal(label->number, PID);
+}
+
+static void what_is_no_sample_is_passed_over(void **state)
+{
+	static const uint64_t user[WIRE_MAX_FRAMES + 1], kernel[WIRE_MAX_KERNEL_FRAMES + 1];
+
+	(void)state;
+	p.max_depth = 3;
+	send(&(struct sample_builder){ .head = { .pid = PID, .user_count = 4 }, .user = user });
+	send(&(struct sample_builder){
+		.head = { .pid = PID, .kernel_count = WIRE_MAX_KERNEL_FRAMES + 1 },
+		.kernel = kernel });
+	send(&(struct sample_builder){ .head = { .pid = PID, .outcome = WALK_OUTCOME_COUNT } });
+	send(&(struct sample_builder){ .head = { .flags = SAMPLE_KTHREAD, .user_count = 1 },
+				       .user = user });
+	assert_ok(pipeline_advance(&p, 10));
+	assert_int_equal(p.sample_count, 0);
+	assert_int_equal(p.profile->samples.count, 0);
+}
+
+static void lost_events_are_counted(void **state)
+{
+	(void)state;
+	event((struct lifecycle_event){ .type = LIFECYCLE_LOST, .lost = 3 });
+	event((struct lifecycle_event){ .type = LIFECYCLE_LOST, .lost = 4 });
+	assert_int_equal(p.lifecycle_lost, 7);
+	assert_int_equal(p.events.count, 0);
+}
+
+static void nonsense_mappings_are_refused(void **state)
+{
+	struct process *process = known(PID);
+
+	(void)state;
+	event((struct lifecycle_event){
+		.type = LIFECYCLE_MAP, .time_ns = 1, .pid = PID, .start = 0x90000, .text = "//" });
+	event((struct lifecycle_event){ .type = LIFECYCLE_MAP,
+					.time_ns = 1,
+					.pid = PID,
+					.start = 0xffffffffff600000,
+					.size = 0x1000,
+					.text = "[vsyscall]" });
+	event((struct lifecycle_event){ .type = LIFECYCLE_MAP,
+					.time_ns = 1,
+					.pid = PID,
+					.start = 0x7fffffffffffffff,
+					.size = 0xffffffffffffffff,
+					.text = "//" });
+	assert_ok(pipeline_advance(&p, 10));
+	assert_int_equal(process->mappings.count, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_exec_lies_between_two_samples),
+		TEST(an_event_comes_before_a_sample_of_its_time),
+		TEST(what_is_younger_than_the_horizon_waits),
+		TEST(samples_of_any_length_are_kept_whole),
+		TEST(a_child_has_the_mappings_of_its_parent),
+		TEST(threads_are_not_processes),
+		TEST(only_those_asked_for_are_followed),
+		TEST(a_pid_that_is_used_again_is_another_process),
+		TEST(a_fork_before_the_process_was_looked_at_is_its_own),
+		TEST(the_dead_are_forgotten_in_time),
+		TEST(an_exec_by_another_thread_is_no_end),
+		TEST(frames_in_changed_code_are_not_believed),
+		TEST(changes_elsewhere_do_not_matter),
+		TEST(a_walk_goes_on_behind_what_the_kernel_half_walked),
+		TEST(kernel_frames_lie_above),
+		TEST(equal_stacks_are_one_sample),
+		TEST(labels_say_who),
+		TEST(what_is_no_sample_is_passed_over),
+		TEST(lost_events_are_counted),
+		TEST(nonsense_mappings_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

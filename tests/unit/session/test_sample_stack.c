@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * This very process as the target: a sample of it, taken by hand as the kernel half would send it
+ * before it knows the process, becomes a stack of named frames from here to _start.
+ */
+#include "test.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "sample_builder.h"
+#include "session/pipeline.h"
+
+static struct sample_builder builder;
+static unsigned char stack[WIRE_STACK_COPY_BYTES];
+
+/* By hand: the sanitizers rightly mind memcpy over other functions' variables. */
+__attribute__((noinline, no_sanitize("address", "undefined"))) static void
+copy_memory(unsigned char *to, const unsigned char *from, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		((volatile unsigned char *)to)[i] = from[i];
+}
+
+/* Notes registers and the stack, at most `bytes` of it. */
+__attribute__((noinline, noclone)) static void capture(uint32_t bytes)
+{
+	extern char **environ; /* lies above the frames of all functions */
+	uint64_t end = (uint64_t)(uintptr_t)environ;
+
+	__asm__ volatile("lea 0(%%rip), %0\n\tmov %%rsp, %1\n\tmov %%rbp, %2"
+			 : "=&r"(builder.head.ip), "=&r"(builder.head.sp), "=&r"(builder.head.bp));
+	if (end > builder.head.sp && end - builder.head.sp < bytes)
+		bytes = (uint32_t)(end - builder.head.sp);
+	copy_memory(stack, (const unsigned char *)(uintptr_t)builder.head.sp, bytes);
+	builder.head.stack_bytes = bytes;
+}
+
+__attribute__((noinline, noclone)) static int the_function_that_was_sampled(uint32_t bytes)
+{
+	capture(bytes);
+	__asm__ volatile("" ::: "memory");
+	return 1;
+}
+
+static void count_one(struct pipeline *p, uint32_t bytes)
+{
+	static const struct table_store_maps no_kernel = { -1, -1, -1, -1, -1, -1, 0, 0 };
+	struct wire_sample *sample;
+	size_t size;
+
+	builder.head = (struct wire_sample){ .time_ns = 1,
+					     .weight_ns = 1,
+					     .pid = (uint32_t)getpid(),
+					     .tid = (uint32_t)getpid(),
+					     .outcome = WALK_NO_PROCESS,
+					     .flags = SAMPLE_NEXT_IS_EXACT };
+	assert_ok(pipeline_init(p, &no_kernel, 64 << 20));
+	assert_true(the_function_that_was_sampled(bytes));
+	builder.stack = stack;
+	sample = sample_build(&builder, &size);
+	assert_ok(pipeline_sample(p, sample, size));
+	free(sample);
+}
+
+/* The name of the frame that is `from_leaf` frames away from the leaf; "" when there is none. */
+static const char *frame(const struct pipeline *p, uint32_t from_leaf)
+{
+	const struct profile *profile = p->profile;
+	struct profile_run run = profile->stacks.at[profile->samples.at[0].stack];
+	const struct profile_location *location;
+
+	if (from_leaf >= run.count)
+		return "";
+	location = &profile->locations.at[profile->stack_locations.at[run.first + from_leaf]];
+	assert_true(location->line_count > 0);
+	return profile_text(
+		profile,
+		profile->functions.at[profile->lines.at[location->first_line].function].name);
+}
+
+static uint32_t depth(const struct pipeline *p)
+{
+	return p->profile->stacks.at[p->profile->samples.at[0].stack].count;
+}
+
+static void assert_whole(struct pipeline *p)
+{
+	assert_ok(pipeline_advance(p, 10));
+	assert_ok(naming_advance(&p->naming, UINT64_MAX));
+	assert_int_equal(p->outcomes[WALK_COMPLETE], 1);
+	assert_int_equal(p->finished, 1);
+	assert_string_equal(frame(p, 0), "capture");
+	assert_string_equal(frame(p, 1), "the_function_that_was_sampled");
+	assert_string_equal(frame(p, depth(p) - 1), "_start");
+	assert_true(p->tables.compiled >= 2); /* us and the C library */
+}
+
+static void the_first_sample_of_a_process_is_whole(void **state)
+{
+	struct pipeline p;
+
+	(void)state;
+	count_one(&p, sizeof(stack));
+	p.everything = true;
+	assert_whole(&p);
+	pipeline_fini(&p);
+}
+
+static void tables_of_a_target_are_built_ahead(void **state)
+{
+	struct pipeline p;
+	uint32_t compiled;
+
+	(void)state;
+	count_one(&p, sizeof(stack));
+	assert_ok(pipeline_add_target(&p, getpid()));
+	assert_ok(pipeline_publish(&p));
+	compiled = p.tables.compiled;
+	assert_true(compiled >= 2);
+	assert_whole(&p);
+	assert_int_equal(p.tables.compiled, compiled);
+	pipeline_fini(&p);
+}
+
+static void a_short_piece_of_stack_is_told(void **state)
+{
+	struct pipeline p;
+
+	(void)state;
+	count_one(&p, 8);
+	p.everything = true;
+	assert_ok(pipeline_advance(&p, 10));
+	assert_ok(naming_advance(&p.naming, UINT64_MAX));
+	assert_int_equal(p.outcomes[WALK_COPY_SHORT], 1);
+	assert_string_equal(frame(&p, depth(&p) - 1), "[truncated: deeper than the copied stack]");
+	pipeline_fini(&p);
+}
+
+static void no_room_for_tables_is_no_crash(void **state)
+{
+	static const struct table_store_maps no_kernel = { -1, -1, -1, -1, -1, -1, 0, 0 };
+	struct wire_sample *sample;
+	struct pipeline p;
+	size_t size;
+
+	(void)state;
+	/* One chunk is less than what is mapped needs. */
+	count_one(&p, sizeof(stack));
+	pipeline_fini(&p);
+	assert_ok(pipeline_init(&p, &no_kernel, WIRE_CHUNK_BYTES));
+	p.everything = true;
+	for (uint64_t i = 0; i < 200; i++) {
+		builder.head.time_ns = i;
+		sample = sample_build(&builder, &size);
+		assert_ok(pipeline_sample(&p, sample, size));
+		free(sample);
+	}
+	assert_ok(pipeline_advance(&p, 1000));
+	assert_ok(pipeline_publish(&p));
+	assert_int_equal(p.sample_count, 200);
+	pipeline_fini(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_sample_of_a_process_is_whole),
+		cmocka_unit_test(tables_of_a_target_are_built_ahead),
+		cmocka_unit_test(a_short_piece_of_stack_is_told),
+		cmocka_unit_test(no_room_for_tables_is_no_crash),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
