@@ -61,8 +61,8 @@ bool lifecycle_record_parse(struct lifecycle_event *ret, const void *record, siz
 		parse_map(ret, &reader);
 		break;
 	case PERF_RECORD_COMM:
-		ret->type = header.misc & PERF_RECORD_MISC_COMM_EXEC ? LIFECYCLE_EXEC
-								     : LIFECYCLE_COMM;
+		ret->type =
+			header.misc & PERF_RECORD_MISC_COMM_EXEC ? LIFECYCLE_EXEC : LIFECYCLE_COMM;
 		ret->pid = (pid_t)reader_u32(&reader);
 		ret->tid = (pid_t)reader_u32(&reader);
 		ret->text = take_text(&reader);

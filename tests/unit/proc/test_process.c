@@ -90,8 +90,7 @@ static void a_new_mapping_cuts_the_end_of_an_older_one(void **state)
 	process_init(&process, 1);
 	map(&process, 0x1000, 0x4000, 1, NULL);
 	map(&process, 0x3000, 0x5000, 2, NULL);
-	ASSERT_MAPPINGS(&process,
-			{ { 0x1000, 0x3000, 0x1000, 1 }, { 0x3000, 0x5000, 0x3000, 2 } });
+	ASSERT_MAPPINGS(&process, { { 0x1000, 0x3000, 0x1000, 1 }, { 0x3000, 0x5000, 0x3000, 2 } });
 	process_fini(&process);
 }
 
@@ -104,8 +103,7 @@ static void a_new_mapping_cuts_the_beginning_of_an_older_one(void **state)
 	map(&process, 0x3000, 0x6000, 1, NULL);
 	map(&process, 0x2000, 0x4000, 2, NULL);
 	/* What is left begins later in its file, too. */
-	ASSERT_MAPPINGS(&process,
-			{ { 0x2000, 0x4000, 0x2000, 2 }, { 0x4000, 0x6000, 0x4000, 1 } });
+	ASSERT_MAPPINGS(&process, { { 0x2000, 0x4000, 0x2000, 2 }, { 0x4000, 0x6000, 0x4000, 1 } });
 	process_fini(&process);
 }
 
@@ -263,8 +261,7 @@ static void a_child_has_what_its_parent_had(void **state)
 	map(&parent, 0x3000, 0x4000, 2, NULL);
 	map(&child, 0x9000, 0xa000, 3, object_ref(object));
 	assert_ok(process_inherit(&child, &parent));
-	ASSERT_MAPPINGS(&child,
-			{ { 0x1000, 0x2000, 0x1000, 1 }, { 0x3000, 0x4000, 0x3000, 2 } });
+	ASSERT_MAPPINGS(&child, { { 0x1000, 0x2000, 0x1000, 1 }, { 0x3000, 0x4000, 0x3000, 2 } });
 	assert_true(child.mappings_known);
 	assert_string_equal(child.comm, "parent");
 	assert_int_equal(object->references, 3);

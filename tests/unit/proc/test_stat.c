@@ -39,8 +39,9 @@ static void fields_are_found(void **state)
 
 static void a_name_may_hold_anything(void **state)
 {
-	static const char *const names[] = { "a b",  ")",      "(",	    "((",    "))",   ") R 1 (",
-					     "a\nb", "x) S 1", "\x1b[2J", "\xff\xfe", "", " " };
+	static const char *const names[] = { "a b",	")",	    "(",    "((",
+					     "))",	") R 1 (",  "a\nb", "x) S 1",
+					     "\x1b[2J", "\xff\xfe", "",	    " " };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

@@ -62,8 +62,8 @@ static void a_name_may_fill_its_field(void **state)
 
 static void what_cannot_be_compiled_is_refused(void **state)
 {
-	static const char *const open[] = { "[", "[]", "[!", "[!]", "[a", "[a-", "a[b-c", "[\\]",
-					    "[\\" };
+	static const char *const open[] = { "[",   "[]",    "[!",   "[!]", "[a",
+					    "[a-", "a[b-c", "[\\]", "[\\" };
 	struct wire_glob glob;
 	char pattern[80];
 

@@ -121,8 +121,7 @@ static void find_stack(const void *local)
 	assert_non_null(maps);
 	stack_end = 0;
 	while (fgets(line, sizeof(line), maps))
-		if (sscanf(line, "%lx-%lx", &start, &end) == 2 && address >= start &&
-		    address < end)
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2 && address >= start && address < end)
 			stack_end = end;
 	(void)fclose(maps);
 	assert_true(stack_end);
@@ -132,8 +131,8 @@ static int set_up(void **state)
 {
 	static const struct table_store_maps no_kernel = { -1, -1, -1, -1, -1, -1, 0, 0 };
 
-	captured.copy = mmap(NULL, COPY_BYTES, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	captured.copy =
+		mmap(NULL, COPY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_true(captured.copy != MAP_FAILED);
 	assert_ok(process_table_init(&table));
 	assert_ok(table_store_new(&store, &no_kernel, 64 << 20));

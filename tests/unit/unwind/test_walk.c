@@ -10,23 +10,23 @@
 #include "unwind/walk.h"
 
 #define BIAS 0x7f0000000000ULL
-#define TEXT 0x10000ULL		  /* ELF address */
+#define TEXT 0x10000ULL /* ELF address */
 #define CODE (BIAS + TEXT)
 #define JIT 0x7e0000000000ULL
 #define STACK 0x7ffc00000000ULL
 
 /* One function per rule, 256 bytes each. */
 enum function {
-	LEAF,	    /* CFA = rsp + 8 */
-	SP_32,	    /* CFA = rsp + 32, rbp at CFA - 16 */
-	FRAME,	    /* CFA = rbp + 16, rbp at CFA - 16 */
-	PLT,	    /* CFA = rsp + 8, + 16 from byte 11 of 16 on */
+	LEAF,  /* CFA = rsp + 8 */
+	SP_32, /* CFA = rsp + 32, rbp at CFA - 16 */
+	FRAME, /* CFA = rbp + 16, rbp at CFA - 16 */
+	PLT,   /* CFA = rsp + 8, + 16 from byte 11 of 16 on */
 	SIGNAL,
-	DRAP,	    /* CFA = *(rbp - 8), rbp = *rbp */
+	DRAP, /* CFA = *(rbp - 8), rbp = *rbp */
 	END,
 	NONE,
-	BACKWARDS,  /* CFA = rsp - 8 */
-	PUSHES,	    /* CFA = rsp + 8, pushes at 1, 2, 4; rbp the second one */
+	BACKWARDS, /* CFA = rsp - 8 */
+	PUSHES,	   /* CFA = rsp + 8, pushes at 1, 2, 4; rbp the second one */
 	FUNCTIONS
 };
 
@@ -155,9 +155,9 @@ static struct result walk(struct start start)
 	memcpy(copy, stack + start.sp, bytes);
 	input.stack = copy;
 	input.stack_bytes = bytes;
-	result.outcome = walk_run(&input, result.addresses,
-				  start.limit ? start.limit : WIRE_MAX_FRAMES, &result.count,
-				  &result.missing);
+	result.outcome =
+		walk_run(&input, result.addresses, start.limit ? start.limit : WIRE_MAX_FRAMES,
+			 &result.count, &result.missing);
 	free(copy);
 	return result;
 }
@@ -183,7 +183,7 @@ static void a_leaf_and_its_callers_down_to_the_end(void **state)
 	stack[3] = word(12);
 	result = walk((struct start){ .ip = in(LEAF), .bp = 0x9999, .sp = 0 });
 	/* Callers are looked up inside of their call instruction. */
-	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), in(SP_32) - 1, in(FRAME) - 1, in(END) - 1);
+	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), in(SP_32)-1, in(FRAME)-1, in(END)-1);
 }
 
 static void the_first_address_is_exact_or_not(void **state)
@@ -194,14 +194,14 @@ static void the_first_address_is_exact_or_not(void **state)
 	stack[0] = in(END);
 	/* The first byte of LEAF: as a return address it belongs to what lies before it. */
 	result = walk((struct start){ .ip = CODE, .sp = 0 });
-	ASSERT_WALK(result, WALK_COMPLETE, CODE, in(END) - 1);
+	ASSERT_WALK(result, WALK_COMPLETE, CODE, in(END)-1);
 	result = walk((struct start){ .ip = CODE, .sp = 0, .return_address = true });
 	ASSERT_WALK(result, WALK_NO_MAPPING, CODE - 1);
 	/* So does the end of a function that ends with a call. */
 	stack[0] = CODE + 256 * FRAME; /* behind SP_32's last instruction */
 	stack[4] = in(END);
 	result = walk((struct start){ .ip = in(LEAF), .sp = 0 });
-	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), CODE + 256 * FRAME - 1, in(END) - 1);
+	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), CODE + 256 * FRAME - 1, in(END)-1);
 }
 
 static void plt_stubs_push_on_the_way(void **state)
@@ -212,9 +212,9 @@ static void plt_stubs_push_on_the_way(void **state)
 	stack[0] = in(END);
 	stack[1] = in(SP_32);
 	result = walk((struct start){ .ip = CODE + 256 * PLT + 32 + 10, .sp = 0 });
-	assert_int_equal(result.addresses[1], in(END) - 1);
+	assert_int_equal(result.addresses[1], in(END)-1);
 	result = walk((struct start){ .ip = CODE + 256 * PLT + 32 + 11, .sp = 0 });
-	assert_int_equal(result.addresses[1], in(SP_32) - 1);
+	assert_int_equal(result.addresses[1], in(SP_32)-1);
 }
 
 static void a_signal_frame_has_all_registers(void **state)
@@ -225,13 +225,12 @@ static void a_signal_frame_has_all_registers(void **state)
 	stack[0] = in(SIGNAL);
 	/* ucontext from word 1 on: rbp, rsp and rip by their offsets in it. */
 	stack[1 + 120 / 8] = word(200);
-	stack[1 + 160 / 8] = word(100); /* as if the handler ran on another stack */
+	stack[1 + 160 / 8] = word(100);		 /* as if the handler ran on another stack */
 	stack[1 + 168 / 8] = CODE + 256 * FRAME; /* interrupted at a function's first byte */
 	stack[200] = 0;
 	stack[201] = in(END);
 	result = walk((struct start){ .ip = in(LEAF), .sp = 0 });
-	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), in(SIGNAL) - 1, CODE + 256 * FRAME,
-		    in(END) - 1);
+	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), in(SIGNAL)-1, CODE + 256 * FRAME, in(END)-1);
 	/* From a stack above (sigaltstack) to one that was not copied. */
 	stack[101 + 120 / 8] = word(20);
 	stack[101 + 160 / 8] = word(10);
@@ -239,7 +238,7 @@ static void a_signal_frame_has_all_registers(void **state)
 	stack[100] = in(SIGNAL);
 	stack[10] = in(END);
 	result = walk((struct start){ .ip = in(LEAF), .sp = 100 });
-	ASSERT_WALK(result, WALK_NOT_PRESENT, in(LEAF), in(SIGNAL) - 1, in(LEAF));
+	ASSERT_WALK(result, WALK_NOT_PRESENT, in(LEAF), in(SIGNAL)-1, in(LEAF));
 }
 
 static void an_aligned_frame_remembers_its_caller(void **state)
@@ -253,7 +252,7 @@ static void an_aligned_frame_remembers_its_caller(void **state)
 	stack[30] = 0;
 	stack[31] = in(END);
 	result = walk((struct start){ .ip = in(DRAP), .bp = word(20), .sp = 4 });
-	ASSERT_WALK(result, WALK_COMPLETE, in(DRAP), in(FRAME) - 1, in(END) - 1);
+	ASSERT_WALK(result, WALK_COMPLETE, in(DRAP), in(FRAME)-1, in(END)-1);
 }
 
 static void pushes_are_counted_byte_by_byte(void **state)
@@ -270,18 +269,17 @@ static void pushes_are_counted_byte_by_byte(void **state)
 		/* From the second push on rbp is saved, in the third word from the CFA. */
 		if (distance >= 2)
 			stack[slots[distance] - 2] = word(50);
-		stack[41] = in(END); /* by the rbp there is */
+		stack[41] = in(END);  /* by the rbp there is */
 		stack[51] = in(LEAF); /* by the one that was saved */
 		stack[52] = in(END);
-		result = walk((struct start){ .ip = CODE + 256 * PUSHES + distance,
-					      .bp = word(40),
-					      .sp = 0 });
+		result = walk((struct start){
+			.ip = CODE + 256 * PUSHES + distance, .bp = word(40), .sp = 0 });
 		if (distance < 2)
 			ASSERT_WALK(result, WALK_COMPLETE, CODE + 256 * PUSHES + distance,
-				    in(FRAME) - 1, in(END) - 1);
+				    in(FRAME)-1, in(END)-1);
 		else
 			ASSERT_WALK(result, WALK_COMPLETE, CODE + 256 * PUSHES + distance,
-				    in(FRAME) - 1, in(LEAF) - 1, in(END) - 1);
+				    in(FRAME)-1, in(LEAF)-1, in(END)-1);
 	}
 }
 
@@ -297,10 +295,10 @@ static void generated_code_is_walked_by_frame_pointers(void **state)
 	stack[30] = 0;
 	stack[31] = in(END);
 	result = walk((struct start){ .ip = JIT + 0x100, .bp = word(10), .sp = 2 });
-	ASSERT_WALK(result, WALK_COMPLETE, JIT + 0x100, JIT + 0x1ff, in(FRAME) - 1, in(END) - 1);
+	ASSERT_WALK(result, WALK_COMPLETE, JIT + 0x100, JIT + 0x1ff, in(FRAME)-1, in(END)-1);
 	/* Code without rows inside an object is walked the same way. */
 	result = walk((struct start){ .ip = in(NONE), .bp = word(20), .sp = 2 });
-	ASSERT_WALK(result, WALK_COMPLETE, in(NONE), in(FRAME) - 1, in(END) - 1);
+	ASSERT_WALK(result, WALK_COMPLETE, in(NONE), in(FRAME)-1, in(END)-1);
 	/* And so is code behind the last row. */
 	result = walk((struct start){ .ip = CODE + 256 * FUNCTIONS + 8, .bp = word(20), .sp = 2 });
 	assert_int_equal(result.outcome, WALK_COMPLETE);
@@ -329,9 +327,9 @@ static void a_zero_frame_pointer_is_the_root_but_not_in_a_leaf(void **state)
 
 static void frame_pointers_are_not_believed_blindly(void **state)
 {
-	const uint64_t bad[] = { word(10) + 4,		  /* not aligned */
-				 word(1),		  /* below the stack pointer */
-				 word(2) + (1 << 20),	  /* too far */
+	const uint64_t bad[] = { word(10) + 4,	      /* not aligned */
+				 word(1),	      /* below the stack pointer */
+				 word(2) + (1 << 20), /* too far */
 				 0xfffffffffffffff8ULL, 8 };
 
 	(void)state;
@@ -369,7 +367,7 @@ static void a_short_copy_is_told_from_no_copy(void **state)
 	result = walk((struct start){ .ip = in(LEAF), .sp = 0, .bytes = 40 });
 	assert_int_equal(result.outcome, WALK_COMPLETE);
 	result = walk((struct start){ .ip = in(LEAF), .sp = 0, .bytes = 39 });
-	ASSERT_WALK(result, WALK_COPY_SHORT, in(LEAF), in(SP_32) - 1);
+	ASSERT_WALK(result, WALK_COPY_SHORT, in(LEAF), in(SP_32)-1);
 	result = walk((struct start){ .ip = in(LEAF), .sp = 0, .bytes = 7 });
 	ASSERT_WALK(result, WALK_COPY_SHORT, in(LEAF));
 	result = walk((struct start){ .ip = in(LEAF), .sp = 0, .none = true });
@@ -383,10 +381,10 @@ static void what_is_missing_is_named(void **state)
 	(void)state;
 	stack[10] = 0;
 	stack[11] = in(LEAF);
-	result = walk((struct start){
-		.ip = JIT + 0x100, .bp = word(10), .sp = 2, .unknown = true });
-	ASSERT_WALK(result, WALK_NO_TABLE, JIT + 0x100, in(LEAF) - 1);
-	assert_int_equal(result.missing, in(LEAF) - 1);
+	result =
+		walk((struct start){ .ip = JIT + 0x100, .bp = word(10), .sp = 2, .unknown = true });
+	ASSERT_WALK(result, WALK_NO_TABLE, JIT + 0x100, in(LEAF)-1);
+	assert_int_equal(result.missing, in(LEAF)-1);
 	stack[0] = 0x1000;
 	result = walk((struct start){ .ip = in(LEAF), .sp = 0 });
 	ASSERT_WALK(result, WALK_NO_MAPPING, in(LEAF), 0xfff);
@@ -464,8 +462,11 @@ static void any_stack_ends_somehow(void **state)
 				stack[k] = CODE + (random >> 8) % (256 * FUNCTIONS + 64);
 			}
 		}
-		start = (struct start){ .ip = stack[0], .bp = stack[1], .sp = random >> 8 & 15,
-					.bytes = 300, .limit = 40 };
+		start = (struct start){ .ip = stack[0],
+					.bp = stack[1],
+					.sp = random >> 8 & 15,
+					.bytes = 300,
+					.limit = 40 };
 		result = walk(start);
 		assert_true(result.outcome < WALK_OUTCOME_COUNT);
 		assert_true(result.count >= 1 && result.count <= 40);
