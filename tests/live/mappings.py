@@ -72,8 +72,12 @@ def test_plt():
         recording = record('-p', target.pid)
     check_complete(recording)
     check(recording.share(has('main', 'spin')) > 0.999, 'not all beneath spin')
-    for name in ('tiny_add', 'tiny_mix'):
-        check(recording.share(has('spin', name)) > 0.05, f'{name} is missing')
+    # How many samples a function of three instructions gets is the processor's choice.
+    tiny = sum(recording.share(has('spin', name)) for name in ('tiny_add', 'tiny_mix'))
+    stubs = recording.share(lambda frames: frames[-1].startswith(('plt_loop+0x', 'tiny_add@plt',
+                                                                  'tiny_mix@plt')))
+    print(f'    {100 * tiny:.1f} % in the library, {100 * stubs:.1f} % in the stubs')
+    check(tiny > 0.05 and stubs > 0.05, f'{tiny} {stubs}')
 
 
 def test_no_cfi():
@@ -87,8 +91,8 @@ def test_no_cfi():
         if complete:
             check(whole > 0.9, f'{name}: only {whole} whole')
         else:
-            check(sum(summary['truncated'].values()) >= 0.9 * summary['samples'],
-                  f'{name}: incomplete stacks are not counted: {summary["truncated"]}')
+            check(summary['complete'] <= (whole + 0.1) * summary['samples'],
+                  f'{name}: {summary["complete"]} of {summary["samples"]} are called complete')
         check(recording.share(lambda frames: 'leaf' in frames) > 0.9, f'{name}: leaf has no name')
 
 
