@@ -146,7 +146,7 @@ struct {
 enum { EXIT_STACK_BYTES = 8192 };
 
 struct exit_stack {
-	uint64_t ip, sp, bp;
+	uint64_t ip, sp, bp, stack_at;
 	uint32_t exact, stack_bytes;
 	unsigned char stack[EXIT_STACK_BYTES];
 };
@@ -362,13 +362,15 @@ static int walk_frame(uint32_t index, void *context)
 }
 
 /*
- * Copies user stack from `from` on, page by page, because one page that is not present would fail
+ * Copies user stack from *begin on, page by page, because one page that is not present would fail
  * the whole read. limit: bytes of room at `to` + `offset`, `to` having `bytes` in all.
+ * The lowest page may just be faulting in: then *begin is moved to the first one that is there.
  * Returns the number of bytes.
  */
 static __always_inline uint32_t copy_stack(unsigned char *to, uint32_t bytes, uint32_t offset,
-					   uint32_t limit, uint64_t from)
+					   uint32_t limit, uint64_t *begin)
 {
+	uint64_t from = *begin;
 	uint32_t copied = 0;
 
 	for (uint32_t i = 0; i <= limit / 4096; i++) {
@@ -378,9 +380,12 @@ static __always_inline uint32_t copy_stack(unsigned char *to, uint32_t bytes, ui
 			size = limit - copied;
 		if (size == 0 || size > 4096 || at > bytes - 4096)
 			break;
-		if (bpf_probe_read_user(to + at, size, (const void *)from) < 0)
+		if (bpf_probe_read_user(to + at, size, (const void *)from) == 0)
+			copied += size;
+		else if (copied || i >= 4)
 			break;
-		copied += size;
+		else
+			*begin = from + size;
 		from += size;
 	}
 	return copied;
@@ -403,6 +408,7 @@ static __always_inline uint32_t copy_exit_stack(struct scratch *s, uint32_t payl
 	s->sample.ip = saved->ip;
 	s->sample.sp = saved->sp;
 	s->sample.bp = saved->bp;
+	s->sample.stack_at = saved->stack_at;
 	*exact = saved->exact;
 	s->outcome = WALK_NO_PROCESS; /* to be walked from the registers on */
 	return size;
@@ -506,6 +512,8 @@ static __always_inline void walk_user(struct task_struct *task, struct scratch *
 	} else if (process->exec_pages != exec_pages || process->mm != mm) {
 		s->sample.flags |= SAMPLE_MAPPINGS_STALE;
 	}
+	if (process->flags & PROCESS_REUSES_ADDRESSES)
+		s->sample.flags |= SAMPLE_MAPPINGS_STALE;
 	s->outcome = WALK_TOO_DEEP;
 	bpf_loop(WIRE_MAX_FRAMES + 1, walk_frame, NULL, 0);
 }
@@ -590,8 +598,9 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	size = addresses * 8;
 	if (s->sample.flags & SAMPLE_MAPPINGS_STALE || s->outcome == WALK_NO_PROCESS ||
 	    s->outcome == WALK_NO_MAPPING || s->outcome == WALK_NO_TABLE) {
+		s->sample.stack_at = s->sample.sp;
 		s->sample.stack_bytes = copy_stack((unsigned char *)s->payload, PAYLOAD_BYTES, size,
-						   WIRE_STACK_COPY_BYTES, s->sample.sp);
+						   WIRE_STACK_COPY_BYTES, &s->sample.stack_at);
 		size += s->sample.stack_bytes;
 		count_add(COUNT_COPIES, 1);
 	} else if (!task->mm && !(task->flags & PF_KTHREAD) && config.user_stacks) {
@@ -719,7 +728,9 @@ static __always_inline void keep_exit_stack(struct task_struct *task)
 	kept->sp = saved->sp;
 	kept->bp = saved->bp;
 	kept->exact = (int64_t)saved->orig_ax < 0;
-	kept->stack_bytes = copy_stack(kept->stack, EXIT_STACK_BYTES, 0, EXIT_STACK_BYTES, kept->sp);
+	kept->stack_at = kept->sp;
+	kept->stack_bytes = copy_stack(kept->stack, EXIT_STACK_BYTES, 0, EXIT_STACK_BYTES,
+				       &kept->stack_at);
 }
 
 SEC("tp_btf/sched_process_exit")

@@ -133,9 +133,16 @@ enum {
 struct wire_process {
 	uint32_t first_mapping, mapping_count;
 	uint32_t generation; /* user space's count of changes, echoed in samples; never 0 */
+	uint32_t flags;      /* PROCESS_* */
 	/* Filled in by the first sample of this generation, to notice what changed since: */
 	uint32_t exec_pages; /* mm->exec_vm; 0: not seen yet */
+	uint32_t reserved;
 	uint64_t mm;         /* address of the mm_struct, a mere cookie */
+};
+
+enum {
+	/* Code was mapped where other code had been: copy the stack with every sample, for a while. */
+	PROCESS_REUSES_ADDRESSES = 1,
 };
 
 /* targets[pid or tid]. */
@@ -182,7 +189,7 @@ enum wire_sample_flags {
 
 /*
  * One sample in the ring. Behind the header: kernel_count + user_count addresses (uint64_t, leaf
- * first), then stack_bytes of user stack beginning at `sp`.
+ * first), then stack_bytes of user stack from `stack_at` on.
  *
  * Addresses are for looking up: kernel addresses as the kernel's unwinder gives them (return
  * addresses, except the leaf); user addresses are already inside the instruction (pc - 1 for
@@ -197,6 +204,7 @@ struct wire_sample {
 	uint32_t pid, tid, cpu;
 	uint32_t generation; /* of the process entry that was used; 0: none */
 	uint64_t ip, sp, bp;
+	uint64_t stack_at; /* user address of the first byte of the stack copy, at or above sp */
 	uint16_t kernel_count, user_count;
 	uint8_t outcome; /* enum walk_outcome */
 	uint8_t flags;
@@ -210,7 +218,7 @@ _Static_assert(sizeof(struct wire_row) == 4, "wire_row");
 _Static_assert(sizeof(struct wire_rule) == 8, "wire_rule");
 _Static_assert(sizeof(struct wire_table) == 16, "wire_table");
 _Static_assert(sizeof(struct wire_mapping) == 32, "wire_mapping");
-_Static_assert(sizeof(struct wire_process) == 24, "wire_process");
-_Static_assert(sizeof(struct wire_sample) == 88, "wire_sample");
+_Static_assert(sizeof(struct wire_process) == 32, "wire_process");
+_Static_assert(sizeof(struct wire_sample) == 96, "wire_sample");
 _Static_assert(WIRE_BLOCK_HEADER_BYTES % 4 == 0, "rows are aligned");
 _Static_assert(WIRE_CHUNK_BYTES == 4 << WIRE_PLACE_BITS, "places reach a whole chunk");

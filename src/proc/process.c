@@ -129,6 +129,9 @@ int process_map(struct process *process, const struct mapping *mapping)
 		object_unref(mapping->object);
 		return 0;
 	}
+	process->reuses_addresses |= at < process->mappings.count &&
+				     process->mappings.at[at].start < mapping->end &&
+				     mapping->kind == MAPPING_FILE;
 	/* An older mapping that begins before and reaches in is cut; if it reaches out behind, too. */
 	if (at < process->mappings.count && process->mappings.at[at].start < mapping->start) {
 		struct mapping *old = &process->mappings.at[at];

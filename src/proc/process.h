@@ -51,6 +51,8 @@ struct process {
 	uint64_t exit_ns;
 	uint64_t read_ns;    /* when it was looked at, in /proc; older events say nothing new */
 	uint32_t generation;
+	bool reuses_addresses; /* code was mapped where other code had been, since the last look */
+	uint64_t reused_ns;    /* when that was seen last; 0: never */
 	uint32_t forgotten_generation; /* changes up to this one are no longer listed */
 	ARRAY_OF(struct mapping) mappings; /* ascending, not overlapping */
 	ARRAY_OF(struct mapping_change) changes;

@@ -15,6 +15,12 @@
 /* A process that ended is kept this long for samples of its last moments (exit_mm). */
 #define EXIT_GRACE_NS 2000000000ULL
 
+/*
+ * A process that maps code where other code had been (dlclose, dlopen) may do it again between two
+ * turns, and the kernel half would walk by the old tables: for this long its samples carry stack.
+ */
+#define REUSE_NS 10000000000ULL
+
 int pipeline_init(struct pipeline *p, const struct table_store_maps *maps,
 		  uint64_t table_budget_bytes)
 {
@@ -158,7 +164,13 @@ static int apply_map(struct pipeline *p, struct process *process,
 	    event->size == 0 || event->size >> 47)
 		return 0;
 	r = strtab_add_str(&p->processes.paths, &mapping.path, path);
-	return r < 0 ? r : process_map(process, &mapping);
+	if (r == 0)
+		r = process_map(process, &mapping);
+	if (process->reuses_addresses) {
+		process->reuses_addresses = false;
+		process->reused_ns = event->time_ns;
+	}
+	return r;
 }
 
 static int apply_event(struct pipeline *p, const struct pending_event *pending)
@@ -352,6 +364,7 @@ int pipeline_publish(struct pipeline *p)
 		return r;
 	for (uint32_t i = 0; i < p->processes.processes.count; i++) {
 		struct process *process = p->processes.processes.at[i];
+		uint32_t flags = 0;
 
 		if (!process->dirty || process->dead || !process->mappings_known ||
 		    !(process->sampled || process->target))
@@ -359,8 +372,10 @@ int pipeline_publish(struct pipeline *p)
 		process_wire_update(p, process, false);
 		process->generation++;
 		process->dirty = false;
+		if (process->reused_ns && process->reused_ns + REUSE_NS > p->horizon_ns)
+			flags |= PROCESS_REUSES_ADDRESSES;
 		r = table_store_set_process(p->store, process->pid, process->wire.at,
-					    process->wire.count, process->generation,
+					    process->wire.count, process->generation, flags,
 					    p->horizon_ns);
 		if (r < 0 && r != -ENOSPC)
 			return r;

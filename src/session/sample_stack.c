@@ -69,7 +69,7 @@ static void finish(struct pipeline *p, struct process *process, const struct wir
 		.exact = sample->flags & SAMPLE_NEXT_IS_EXACT,
 		.leaf = walked->count == 0,
 		.stack = stack,
-		.stack_address = sample->sp,
+		.stack_address = sample->stack_at,
 		.stack_bytes = sample->stack_bytes,
 	};
 	uint32_t limit = p->max_depth - walked->count, count;
@@ -115,6 +115,23 @@ static uint32_t unchanged_frames(const struct process *process, const struct wir
 	return i;
 }
 
+/*
+ * The entry code of the dynamic loader has no CFI, and rbp is zero when it begins: what looks like
+ * the end of the frame pointers is the root.
+ */
+static bool ends_at_entry(const struct process *process, const struct walked *walked)
+{
+	enum { ENTRY_BYTES = 64 };
+	uint64_t address = walked->count ? walked->addresses[walked->count - 1] : 0;
+	const struct mapping *mapping = process_mapping(process, address);
+
+	if (walked->outcome != WALK_BAD_FRAME_POINTER || !mapping || !mapping->object)
+		return false;
+	address -= mapping->bias;
+	return address >= mapping->object->entry &&
+	       address - mapping->object->entry < ENTRY_BYTES;
+}
+
 static void complete_walk(struct pipeline *p, struct process *process,
 			  const struct wire_sample *sample, struct walked *walked)
 {
@@ -145,6 +162,8 @@ static void complete_walk(struct pipeline *p, struct process *process,
 		return;
 	}
 	finish(p, process, sample, walked);
+	if (ends_at_entry(process, walked))
+		walked->outcome = WALK_COMPLETE;
 }
 
 /* ---- frames become locations ---- */

@@ -489,7 +489,7 @@ static int refuse_process(struct table_store *store, pid_t pid, uint64_t now_ns)
 
 int table_store_set_process(struct table_store *store, pid_t pid,
 			    const struct wire_mapping *mappings, uint32_t count,
-			    uint32_t generation, uint64_t now_ns)
+			    uint32_t generation, uint32_t flags, uint64_t now_ns)
 {
 	struct stored_process *process = process_find(store, pid);
 	struct run run = { MAPPINGS, 0, count };
@@ -521,7 +521,8 @@ int table_store_set_process(struct table_store *store, pid_t pid,
 		__atomic_thread_fence(__ATOMIC_RELEASE);
 	}
 	wire = (struct wire_process){ .first_mapping = run.first, .mapping_count = count,
-				      .generation = generation };
+				      .generation = generation,
+				      .flags = flags };
 	r = bpf_map_update_elem(store->maps.processes, &pid, &wire, BPF_ANY);
 	if (r < 0) {
 		if (count)

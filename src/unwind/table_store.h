@@ -57,12 +57,12 @@ bool table_store_has(const struct table_store *store, uint32_t table);
 
 /*
  * The executable mappings of a process, ascending and not overlapping (copied), for the kernel
- * half; count at most WIRE_MAX_PROCESS_MAPPINGS. Returns 0 or a negative errno (-ENOSPC: the
+ * half; count at most WIRE_MAX_PROCESS_MAPPINGS; flags: PROCESS_*. Returns 0 or a negative errno (-ENOSPC: the
  * kernel half has no room; it will hand such processes over to be walked here).
  */
 int table_store_set_process(struct table_store *store, pid_t pid,
 			    const struct wire_mapping *mappings, uint32_t count,
-			    uint32_t generation, uint64_t now_ns);
+			    uint32_t generation, uint32_t flags, uint64_t now_ns);
 void table_store_drop_process(struct table_store *store, pid_t pid, uint64_t now_ns);
 
 /* For the walker in user space; see bpf/walk.h. */

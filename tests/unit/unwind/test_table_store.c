@@ -266,7 +266,7 @@ static void processes_need_a_kernel_half(void **state)
 	const struct wire_mapping mapping = { .start = 1, .end = 2 };
 
 	(void)state;
-	assert_ok(table_store_set_process(store, 1, &mapping, 1, 1, START));
+	assert_ok(table_store_set_process(store, 1, &mapping, 1, 1, 0, START));
 	table_store_drop_process(store, 1, START);
 	table_store_free(store);
 	table_store_free(NULL);
