@@ -216,6 +216,15 @@ static int open_file(const char *path, uint64_t inode)
 	return inode && st.st_ino != inode ? -ENOENT : TAKE_FD(fd);
 }
 
+static bool links_to(const char *path, const char *name)
+{
+	char target[4096];
+	ssize_t size = readlink(path, target, sizeof(target));
+
+	return size > 0 && (size_t)size < sizeof(target) && strlen(name) == (size_t)size &&
+	       memcmp(target, name, (size_t)size) == 0;
+}
+
 /* The file of a live process's mapping, or a negative errno. */
 static int open_mapped(const struct process_table *table, const struct process *process,
 		       const struct mapping *mapping)
@@ -226,7 +235,10 @@ static int open_mapped(const struct process_table *table, const struct process *
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)process->pid,
 		 (unsigned long long)mapping->start, (unsigned long long)mapping->end);
-	fd = open_file(path, 0);
+	fd = open_file(path, mapping->inode);
+	/* Another inode: overlayfs, whose files have two of them, or other code is there by now. */
+	if (fd < 0 && links_to(path, name))
+		fd = open_file(path, 0);
 	if (fd >= 0 || name[0] != '/')
 		return fd;
 	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)process->pid, name);
