@@ -25,6 +25,22 @@ static void allow_giving_up(void)
 	sigprocmask(SIG_UNBLOCK, &ends, NULL);
 }
 
+/* What -v adds: where the time and the memory went. */
+static void log_details(const struct health *h)
+{
+	log_debug("unwind tables: %u, %" PRIu64 " KiB, compiled in %.1f ms; names in %.1f ms",
+		  h->tables, h->table_bytes >> 10, (double)h->build_ns / 1e6,
+		  (double)h->naming_ns / 1e6);
+	log_debug("start-up took %.1f ms of CPU time, the recording %.1f ms of profd's and %.1f ms in "
+		  "BPF programs (%.0f ns per sample)",
+		  (double)h->start_ns / 1e6, (double)h->user_ns / 1e6, (double)h->bpf_ns / 1e6,
+		  h->samples ? (double)h->counters[COUNT_SAMPLE_NS] / (double)h->samples : 0.0);
+	log_debug("kernel memory %" PRIu64 " KiB; %" PRIu64 " ticks, %" PRIu64 " idle, %" PRIu64
+		  " of others; %" PRIu64 " walks finished outside of the kernel",
+		  h->kernel_bytes >> 10, h->counters[COUNT_TICKS], h->counters[COUNT_IDLE],
+		  h->counters[COUNT_FILTERED], h->finished);
+}
+
 static int write_everything(struct recording *rec, const struct health *health)
 {
 	cleanup(bytes_fini) struct bytes line = {}, json = {};
@@ -51,28 +67,12 @@ static int write_everything(struct recording *rec, const struct health *health)
 		if (health->kernel_trouble)
 			log_info("kernel frames have no names: %s", health->kernel_trouble);
 		if (health->samples == 0)
-			log_info("no samples: the target used no CPU time meanwhile");
+			log_info("no samples: the target used too little CPU time meanwhile");
 		for (uint32_t i = 0; i < config->outputs.count && r == 0; i++)
 			if (strcmp(config->outputs.at[i].path, "-") != 0)
 				log_info("wrote %s", config->outputs.at[i].path);
 	}
 	return r < 0 ? r : summary;
-}
-
-/* What -v adds: where the time and the memory went. */
-static void log_details(const struct health *h)
-{
-	log_debug("unwind tables: %u, %" PRIu64 " KiB, compiled in %.1f ms; names in %.1f ms",
-		  h->tables, h->table_bytes >> 10, (double)h->build_ns / 1e6,
-		  (double)h->naming_ns / 1e6);
-	log_debug("start-up took %.1f ms of CPU time, the recording %.1f ms of profd's and %.1f ms in "
-		  "BPF programs (%.0f ns per sample)",
-		  (double)h->start_ns / 1e6, (double)h->user_ns / 1e6, (double)h->bpf_ns / 1e6,
-		  h->samples ? (double)h->counters[COUNT_SAMPLE_NS] / (double)h->samples : 0.0);
-	log_debug("kernel memory %" PRIu64 " KiB; %" PRIu64 " ticks, %" PRIu64 " idle, %" PRIu64
-		  " of others; %" PRIu64 " walks finished outside of the kernel",
-		  h->kernel_bytes >> 10, h->counters[COUNT_TICKS], h->counters[COUNT_IDLE],
-		  h->counters[COUNT_FILTERED], h->finished);
 }
 
 /* The command goes on when the time is over, and is told when we are told to end. */
