@@ -99,6 +99,15 @@ struct {
 } comm_filter SEC(".maps");
 
 /*
+ * A copy of user stack under way, page by page, because one page that is not present would fail the
+ * whole read. The lowest page may just be faulting in: the copy then begins behind it.
+ */
+struct stack_copy {
+	uint64_t begin, from; /* user addresses: of the first byte that was copied, of the next one */
+	uint32_t copied, limit;
+};
+
+/*
  * Where a sample is put together, one per CPU: a record in the form in which it is sent. Too large
  * for the BPF stack, and of no fixed size, as a reservation in the ring must be.
  */
@@ -116,6 +125,8 @@ struct scratch {
 	uint32_t first_mapping, mapping_count;
 	uint32_t last_mapping; /* index of the mapping of the frame before; most frames share it */
 	uint32_t outcome;
+	struct stack_copy copy;
+	uint32_t copy_offset; /* in the payload */
 	uint64_t window_at; /* user address of the window, or NO_WINDOW */
 	unsigned char window[256];
 };
@@ -361,34 +372,50 @@ static int walk_frame(uint32_t index, void *context)
 	return 0;
 }
 
+enum { COPY_SKIPS_PAGES = 4 };
+
 /*
- * Copies user stack from *begin on, page by page, because one page that is not present would fail
- * the whole read. limit: bytes of room at `to` + `offset`, `to` having `bytes` in all.
- * The lowest page may just be faulting in: then *begin is moved to the first one that is there.
- * Returns the number of bytes.
+ * Copies up to the end of a page to `to` + `at`, `to` having `bytes` in all.
+ * Returns 1 when the copy is over.
  */
-static __always_inline uint32_t copy_stack(unsigned char *to, uint32_t bytes, uint32_t offset,
-					   uint32_t limit, uint64_t *begin)
+static __always_inline int copy_page(struct stack_copy *copy, uint32_t index, unsigned char *to,
+				     uint32_t bytes, uint32_t at)
 {
-	uint64_t from = *begin;
-	uint32_t copied = 0;
+	uint32_t size = 4096 - (copy->from & 4095);
 
-	for (uint32_t i = 0; i <= limit / 4096; i++) {
-		uint32_t size = 4096 - (from & 4095), at = offset + copied;
+	if (copy->copied + size > copy->limit)
+		size = copy->limit - copy->copied;
+	if (size == 0 || size > 4096 || at > bytes - 4096)
+		return 1;
+	if (bpf_probe_read_user(to + at, size, (const void *)copy->from) == 0)
+		copy->copied += size;
+	else if (copy->copied || index >= COPY_SKIPS_PAGES)
+		return 1;
+	else
+		copy->begin = copy->from + size;
+	copy->from += size;
+	return 0;
+}
 
-		if (copied + size > limit)
-			size = limit - copied;
-		if (size == 0 || size > 4096 || at > bytes - 4096)
-			break;
-		if (bpf_probe_read_user(to + at, size, (const void *)from) == 0)
-			copied += size;
-		else if (copied || i >= 4)
-			break;
-		else
-			*begin = from + size;
-		from += size;
-	}
-	return copied;
+static int copy_payload_page(uint32_t index, void *context)
+{
+	uint32_t cpu = bpf_get_smp_processor_id();
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &cpu);
+
+	(void)context;
+	return !s || copy_page(&s->copy, index, (unsigned char *)s->payload, PAYLOAD_BYTES,
+			       s->copy_offset + s->copy.copied);
+}
+
+/* The user stack from s->sample.sp on, behind the addresses. Returns the number of bytes. */
+static __always_inline uint32_t copy_stack(struct scratch *s, uint32_t payload_offset)
+{
+	/* Kept in a map: the verifier need not follow what it is on each turn of the loop. */
+	s->copy = (struct stack_copy){ s->sample.sp, s->sample.sp, 0, WIRE_STACK_COPY_BYTES };
+	s->copy_offset = payload_offset;
+	bpf_loop(WIRE_STACK_COPY_BYTES / 4096 + COPY_SKIPS_PAGES, copy_payload_page, NULL, 0);
+	s->sample.stack_at = s->copy.begin;
+	return s->copy.copied <= WIRE_STACK_COPY_BYTES ? s->copy.copied : 0;
 }
 
 /* The stack that an exiting task had, behind the addresses. Returns the number of bytes. */
@@ -598,9 +625,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	size = addresses * 8;
 	if (s->sample.flags & SAMPLE_MAPPINGS_STALE || s->outcome == WALK_NO_PROCESS ||
 	    s->outcome == WALK_NO_MAPPING || s->outcome == WALK_NO_TABLE) {
-		s->sample.stack_at = s->sample.sp;
-		s->sample.stack_bytes = copy_stack((unsigned char *)s->payload, PAYLOAD_BYTES, size,
-						   WIRE_STACK_COPY_BYTES, &s->sample.stack_at);
+		s->sample.stack_bytes = copy_stack(s, size);
 		size += s->sample.stack_bytes;
 		count_add(COUNT_COPIES, 1);
 	} else if (!task->mm && !(task->flags & PF_KTHREAD) && config.user_stacks) {
@@ -711,6 +736,7 @@ static __always_inline void keep_exit_stack(struct task_struct *task)
 	uint32_t tid = task->pid, zero = 0;
 	struct pt_regs___kernel *saved;
 	struct exit_stack *kept;
+	struct stack_copy copy;
 	void *empty;
 
 	if (!task->mm || task->flags & PF_KTHREAD || !is_watched(task, task->tgid, tid))
@@ -728,9 +754,12 @@ static __always_inline void keep_exit_stack(struct task_struct *task)
 	kept->sp = saved->sp;
 	kept->bp = saved->bp;
 	kept->exact = (int64_t)saved->orig_ax < 0;
-	kept->stack_at = kept->sp;
-	kept->stack_bytes = copy_stack(kept->stack, EXIT_STACK_BYTES, 0, EXIT_STACK_BYTES,
-				       &kept->stack_at);
+	copy = (struct stack_copy){ kept->sp, kept->sp, 0, EXIT_STACK_BYTES };
+	for (uint32_t i = 0; i <= EXIT_STACK_BYTES / 4096; i++)
+		if (copy_page(&copy, i, kept->stack, EXIT_STACK_BYTES, copy.copied))
+			break;
+	kept->stack_at = copy.begin;
+	kept->stack_bytes = copy.copied;
 }
 
 SEC("tp_btf/sched_process_exit")
