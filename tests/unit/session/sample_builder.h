@@ -25,6 +25,7 @@ static inline struct wire_sample *sample_build(const struct sample_builder *from
 	if (!sample)
 		abort();
 	*sample = from->head;
+	sample->stack_at = from->head.sp;
 	at = (unsigned char *)(sample + 1);
 	if (kernel)
 		memcpy(at, from->kernel, kernel);
