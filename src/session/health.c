@@ -10,12 +10,7 @@
 #include "base/json.h"
 #include "session/pipeline.h"
 #include "source/cpu.h"
-
-static const char *const outcome_texts[] = {
-#define OUTCOME(name, text) [WALK_##name] = text,
-	WALK_OUTCOMES(OUTCOME)
-#undef OUTCOME
-};
+#include "unwind/outcome.h"
 
 static const char *const counter_names[] = {
 #define COUNTER(name, text) [COUNT_##name] = #name,
@@ -128,7 +123,7 @@ static void add_reasons(const struct health *h, struct bytes *ret)
 	for (unsigned i = 0; i < WALK_OUTCOME_COUNT; i++) {
 		if (i == WALK_COMPLETE || !h->outcomes[i])
 			continue;
-		bytes_add_format(ret, "%s%s %" PRIu64, separator, outcome_texts[i],
+		bytes_add_format(ret, "%s%s %" PRIu64, separator, walk_outcome_text(i),
 				 h->outcomes[i]);
 		separator = ", ";
 	}
@@ -184,7 +179,7 @@ void health_json(const struct health *h, struct bytes *ret)
 	json_object(&json, "truncated");
 	for (unsigned i = 0; i < WALK_OUTCOME_COUNT; i++)
 		if (i != WALK_COMPLETE && h->outcomes[i])
-			json_u64(&json, outcome_texts[i], h->outcomes[i]);
+			json_u64(&json, walk_outcome_text(i), h->outcomes[i]);
 	json_end(&json);
 	json_u64(&json, "walks_finished_later", h->finished);
 	json_u64(&json, "frames", h->frames);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "unwind/outcome.h"
 #include "unwind/walk.h"
 
 void process_wire_update(struct pipeline *p, struct process *process, bool build)
@@ -281,12 +282,6 @@ static int note_location(struct pipeline *p, const char *name, uint32_t *ret)
 
 /* ---- counting ---- */
 
-static const char *const outcome_texts[] = {
-#define OUTCOME(name, text) [WALK_##name] = text,
-	WALK_OUTCOMES(OUTCOME)
-#undef OUTCOME
-};
-
 static int add_label(struct pipeline *p, struct profile_label *label, const char *key,
 		     const char *text)
 {
@@ -361,7 +356,7 @@ int sample_stack_count(struct pipeline *p, const struct wire_sample *sample)
 	if (r == 0 && walked.outcome != WALK_COMPLETE) {
 		char note[96];
 
-		snprintf(note, sizeof(note), "[truncated: %s]", outcome_texts[walked.outcome]);
+		snprintf(note, sizeof(note), "[truncated: %s]", walk_outcome_text(walked.outcome));
 		r = note_location(p, note, &p->stack_locations[count++]);
 	}
 	if (r == 0)
