@@ -34,7 +34,8 @@ struct cpu_source {
 };
 
 /* The verifier's log is one text of many lines. */
-__attribute__((format(printf, 2, 0))) static int libbpf_to_log(enum libbpf_print_level level, const char *format, va_list list)
+__attribute__((format(printf, 2, 0))) static int
+libbpf_to_log(enum libbpf_print_level level, const char *format, va_list list)
 {
 	cleanup(free) char *text = NULL;
 

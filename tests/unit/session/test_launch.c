@@ -24,6 +24,8 @@ static int set_up(void **state)
 	/* Nobody is behind sudo here: that has a test of its own. */
 	unsetenv("SUDO_UID");
 	unsetenv("SUDO_GID");
+	/* A folder of PATH that may not be searched would be another error. */
+	setenv("PATH", "/usr/bin:/bin", 1);
 	signal(SIGPIPE, SIG_IGN);
 	return mkdtemp(folder) ? 0 : -1;
 }

@@ -131,20 +131,55 @@ static void an_empty_table_is_refused(void **state)
 	table_store_free(store);
 }
 
-/* Place 0 stands for "no rows": a block that lay there would not be found. */
+/* Two rows at each end of 200 pages: the directory is larger than the two blocks. */
+static int add_sparse(struct table_store *store, uint32_t *ret, uint64_t now_ns)
+{
+	const struct wire_rule rule = { .cfa_offset = 16, .kind_and_step = RULE_SP };
+	const struct cfi_row ends[] = { { 0x10000, rule },
+					{ 0x10100, {} },
+					{ 0x10000 + (199 << WIRE_PAGE_SHIFT), rule },
+					{ 0x10100 + (199 << WIRE_PAGE_SHIFT), {} } };
+	struct unwind_table table;
+	struct cfi_table rows = {};
+	int r;
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(ends); i++)
+		*array_push(&rows.rows) = ends[i];
+	assert_ok(unwind_table_build(&table, table_store_dictionary(store), &rows));
+	assert_int_equal(table.block_offset.count, 200);
+	r = table_store_add(store, ret, &table, now_ns);
+	unwind_table_fini(&table);
+	cfi_table_fini(&rows);
+	return r;
+}
+
+/*
+ * Place 0 stands for "no rows": a block that lay there would not be found. The first table ever
+ * begins the first chunk; once it is gone, its room is taken by a block without its directory.
+ */
 static void place_zero_is_never_handed_out(void **state)
 {
 	struct table_store *store = new_store(WIRE_CHUNK_BYTES);
-	uint32_t id = 0, count = 0;
+	uint32_t ids[1024], count = 0, late;
 
 	(void)state;
-	/* One page each, until the chunk is full: every one of them is found. */
-	while (add(store, &id, 0x10000, 100, 16, START) == 0) {
-		assert_int_equal(offset_at(store, id, 0x10000), 16);
-		count++;
+	while (add(store, &ids[count], 0x10000, 2, 16, START) == 0) {
+		assert_int_equal(offset_at(store, ids[count], 0x10000), 16);
+		assert_true(++count < ARRAY_SIZE(ids));
 	}
-	/* 4 for the directory, 516 + 4 * 102 for the block. */
-	assert_in_range(count, 500, WIRE_CHUNK_BYTES / (4 + WIRE_BLOCK_HEADER_BYTES + 4 * 101));
+	/* 4 bytes of directory, 2 rows and what says that nothing follows. */
+	assert_int_equal(count, (WIRE_CHUNK_BYTES - 4) / (4 + WIRE_BLOCK_HEADER_BYTES + 4 * 3));
+	assert_ok(table_store_publish(store));
+	for (uint32_t i = 1; i < count - 4; i++)
+		table_store_touch(store, ids[i], START + 1);
+	assert_errno(add_sparse(store, &late, START + 2), EAGAIN);
+	assert_false(table_store_has(store, ids[0]));
+	assert_true(table_store_has(store, ids[1]));
+	assert_false(table_store_has(store, ids[count - 2]));
+	assert_ok(add_sparse(store, &late, START + 2 + QUARANTINE));
+	assert_int_equal(offset_at(store, late, 0x10000), 16);
+	assert_int_equal(offset_at(store, late, 0x10000 + (199 << WIRE_PAGE_SHIFT)), 16);
+	assert_int_equal(offset_at(store, late, 0x10000 + (100 << WIRE_PAGE_SHIFT)), -1);
 	table_store_free(store);
 }
 
