@@ -139,7 +139,8 @@ def test_quiet_and_verbose():
     first = plain.stderr.splitlines()[0]
     check('% complete' in first and 'lost' in first, plain.stderr)
     check_equal(quiet.stderr, '', 'stderr with -q')
-    check(len(verbose.stderr) > len(plain.stderr), 'nothing more with -v')
+    check(len(verbose.stderr.splitlines()) > len(plain.stderr.splitlines()),
+          f'nothing more with -v: {verbose.stderr!r}')
     check('\r' not in plain.stderr and '\x1b' not in plain.stderr, 'a live line into a pipe')
 
 

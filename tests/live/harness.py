@@ -107,8 +107,13 @@ def end(process):
         _running.remove(process)
 
 
+# A killed harness cleans up, too; exactly once.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
 @atexit.register
 def _clean():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     for process in list(_running):
         end(process)
     for path in _folders:
@@ -374,7 +379,6 @@ def run(names):
     if not privileged():
         print('skipped: needs CAP_BPF and CAP_PERFMON (root), and kernel BTF')
         sys.exit(77)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen = sys.argv[1:]
     tests = [(name, function) for name, function in names.items() if name.startswith('test_')
              and callable(function) and (not chosen or name in chosen)]
