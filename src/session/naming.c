@@ -58,14 +58,11 @@ static int name_one(struct naming *naming, uint32_t location)
 	struct profile *profile = naming->profile;
 	struct profile_line lines[SYMBOL_MAX_LINES];
 	struct symbol symbol;
-	uint32_t first = 0;
 	int r = ask(naming, &symbol, &naming->items.at[location]);
 
 	if (r < 0)
 		return r;
-	if (naming->no_inline && symbol.line_count > 1)
-		first = symbol.line_count - 1;
-	for (uint32_t i = first; i < symbol.line_count; i++) {
+	for (uint32_t i = 0; i < symbol.line_count; i++) {
 		const struct symbol_line *from = &symbol.lines[i];
 		struct profile_function function = {};
 
@@ -76,8 +73,7 @@ static int name_one(struct naming *naming, uint32_t location)
 			return r;
 		lines[i].line = from->line;
 	}
-	return profile_location_name(profile, location, lines + first, symbol.line_count - first,
-				     symbol.named);
+	return profile_location_name(profile, location, lines, symbol.line_count, symbol.named);
 }
 
 int naming_advance(struct naming *naming, uint64_t budget_ns)

@@ -30,7 +30,6 @@ struct naming {
 	struct symbolizer *symbolizer;  /* borrowed */
 	ARRAY_OF(struct naming_item) items; /* by location id */
 	uint32_t next;                  /* the first location that is not named yet */
-	bool no_inline;
 };
 
 /* The location has just been added to the profile, with the next id. item->object: taken over. */

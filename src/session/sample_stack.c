@@ -67,6 +67,8 @@ static void finish(struct pipeline *p, struct process *process, const struct wir
 		.ip = sample->ip,
 		.sp = sample->sp,
 		.bp = sample->bp,
+		.bx = sample->bx,
+		.di = sample->di,
 		.exact = sample->flags & SAMPLE_NEXT_IS_EXACT,
 		.leaf = walked->count == 0,
 		.stack = stack,
