@@ -120,7 +120,7 @@ struct scratch {
 	struct wire_sample sample;
 	uint64_t payload[PAYLOAD_BYTES / 8];
 	/* Not sent: where the walk stands. */
-	uint64_t ip, sp, bp;
+	uint64_t ip, sp, bp, bx, bx_at, di;
 	uint32_t exact, first, count, limit;
 	uint32_t first_mapping, mapping_count;
 	uint32_t last_mapping; /* index of the mapping of the frame before; most frames share it */
@@ -157,7 +157,7 @@ struct {
 enum { EXIT_STACK_BYTES = 8192 };
 
 struct exit_stack {
-	uint64_t ip, sp, bp, stack_at;
+	uint64_t ip, sp, bp, bx, di, stack_at;
 	uint32_t exact, stack_bytes;
 	unsigned char stack[EXIT_STACK_BYTES];
 };
@@ -335,7 +335,14 @@ static int walk_frame(uint32_t index, void *context)
 	s = bpf_map_lookup_elem(&scratches, &cpu);
 	if (!s)
 		return 1;
-	r = (struct walk_registers){ s->ip, s->sp, s->bp, s->exact, s->first };
+	r = (struct walk_registers){ .ip = s->ip,
+				     .sp = s->sp,
+				     .bp = s->bp,
+				     .bx = s->bx,
+				     .bx_at = s->bx_at,
+				     .di = s->di,
+				     .exact = s->exact,
+				     .first = s->first };
 	address = walk_lookup_address(&r);
 	at = s->count;
 	if (at >= s->limit || at >= MAX_ADDRESSES) {
@@ -367,6 +374,8 @@ static int walk_frame(uint32_t index, void *context)
 	s->ip = r.ip;
 	s->sp = r.sp;
 	s->bp = r.bp;
+	s->bx = r.bx;
+	s->bx_at = r.bx_at;
 	s->exact = r.exact;
 	s->first = 0;
 	return 0;
@@ -435,6 +444,8 @@ static __always_inline uint32_t copy_exit_stack(struct scratch *s, uint32_t payl
 	s->sample.ip = saved->ip;
 	s->sample.sp = saved->sp;
 	s->sample.bp = saved->bp;
+	s->sample.bx = saved->bx;
+	s->sample.di = saved->di;
 	s->sample.stack_at = saved->stack_at;
 	*exact = saved->exact;
 	s->outcome = WALK_NO_PROCESS; /* to be walked from the registers on */
@@ -485,12 +496,15 @@ static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 {
 	struct pt_regs___kernel *saved;
 	uint64_t cs = ctx->regs.cs, ip = ctx->regs.rip, sp = ctx->regs.rsp, bp = ctx->regs.rbp;
+	uint64_t bx = ctx->regs.rbx, di = ctx->regs.rdi;
 	uint64_t entered_by;
 
 	/* Read here: clang would else merge the reads of both branches, through a moved ctx. */
 	barrier_var(ip);
 	barrier_var(sp);
 	barrier_var(bp);
+	barrier_var(bx);
+	barrier_var(di);
 	saved = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
 	if (!saved)
 		return 0;
@@ -498,12 +512,16 @@ static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 		s->ip = ip;
 		s->sp = sp;
 		s->bp = bp;
+		s->bx = bx;
+		s->di = di;
 		s->exact = 1;
 	} else {
 		cs = saved->cs;
 		s->ip = saved->ip;
 		s->sp = saved->sp;
 		s->bp = saved->bp;
+		s->bx = saved->bx;
+		s->di = saved->di;
 		/* After a system call ip is behind the instruction, maybe past the function's end. */
 		entered_by = saved->orig_ax;
 		s->exact = (int64_t)entered_by < 0;
@@ -590,7 +608,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	s->sample.cpu = cpu;
 	bpf_get_current_comm(s->sample.comm, sizeof(s->sample.comm));
 	s->outcome = WALK_NO_USER_STACK;
-	s->ip = s->sp = s->bp = 0;
+	s->ip = s->sp = s->bp = s->bx = s->bx_at = s->di = 0;
 	s->exact = 1;
 	if (!(ctx->regs.cs & 3)) {
 		s->sample.flags |= SAMPLE_KERNEL_MODE;
@@ -606,6 +624,8 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		s->sample.ip = s->ip;
 		s->sample.sp = s->sp;
 		s->sample.bp = s->bp;
+		s->sample.bx = s->bx;
+		s->sample.di = s->di;
 		exact = s->exact;
 		walk_user(task, s, tgid);
 		count_add(COUNT_WALKS, 1);
@@ -620,6 +640,10 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		s->sample.ip = s->ip;
 		s->sample.sp = s->sp;
 		s->sample.bp = s->bp;
+		/* The copy begins at sp; where rbx was saved lies below, in frames that are done. */
+		if (s->outcome != WALK_COMPLETE && s->bx_at && walk_read(&s->bx, s->bx_at, s) < 0)
+			s->bx = 0;
+		s->sample.bx = s->bx;
 		exact = s->exact;
 	}
 	size = addresses * 8;
@@ -753,6 +777,8 @@ static __always_inline void keep_exit_stack(struct task_struct *task)
 	kept->ip = saved->ip;
 	kept->sp = saved->sp;
 	kept->bp = saved->bp;
+	kept->bx = saved->bx;
+	kept->di = saved->di;
 	kept->exact = (int64_t)saved->orig_ax < 0;
 	copy = (struct stack_copy){ kept->sp, kept->sp, 0, EXIT_STACK_BYTES };
 	for (uint32_t i = 0; i <= EXIT_STACK_BYTES / 4096; i++)

@@ -86,32 +86,43 @@ table_block_search(const unsigned char *chunk, uint64_t chunk_bytes, uint32_t bl
 }
 
 /*
- * The CFA offset at `distance` bytes behind the rule's row, in bytes (struct wire_rule). For
+ * The CFA offset at `distance` bytes behind the rule's row, in words (struct wire_rule). For
  * RULE_PLT what is added by the threshold is not in it.
  */
-static inline int32_t rule_cfa_offset(const struct wire_rule *rule, uint32_t distance)
+static inline int32_t rule_cfa_words(const struct wire_rule *rule, uint32_t distance)
 {
 	/* Bit i has happened from distance i + 1 on; a rule without a direction has no steps. */
 	uint32_t taken = distance < 16 ? rule->steps & ((1u << distance) - 1) : rule->steps;
 
 	if (!(rule->kind_and_step & (RULE_STEPS_PUSH | RULE_STEPS_POP)))
-		return rule->cfa_offset;
+		return rule->cfa_words;
 	/* Bits are counted by adding neighbours: two, four, eight, sixteen wide. */
 	taken -= taken >> 1 & 0x5555;
 	taken = (taken & 0x3333) + (taken >> 2 & 0x3333);
 	taken = (taken + (taken >> 4)) & 0x0f0f;
 	taken = (taken + (taken >> 8)) & 0x1f;
-	return rule->kind_and_step & RULE_STEPS_PUSH ? rule->cfa_offset + 8 * (int32_t)taken
-						     : rule->cfa_offset - 8 * (int32_t)taken;
+	return rule->kind_and_step & RULE_STEPS_PUSH ? rule->cfa_words + (int32_t)taken
+						     : rule->cfa_words - (int32_t)taken;
 }
 
 /*
  * Where the caller's rbp was saved: at CFA - 8 * result; 0: it is still in rbp.
- * cfa_offset: what rule_cfa_offset gave.
+ * cfa_words: what rule_cfa_words gave.
  */
-static inline int rule_bp_slot(const struct wire_rule *rule, int32_t cfa_offset)
+static inline int rule_bp_slot(const struct wire_rule *rule, int32_t cfa_words)
 {
-	if ((rule->kind_and_step & RULE_KIND_MASK) == RULE_SP && 8 * rule->bp_slot > cfa_offset)
+	if ((rule->kind_and_step & RULE_KIND_MASK) == RULE_SP && rule->bp_slot > cfa_words)
 		return 0;
 	return rule->bp_slot;
+}
+
+/* The same of rbx, or RULE_BX_LOST. For RULE_DRAP it counts from rbp instead of from the CFA. */
+static inline int rule_bx_slot(const struct wire_rule *rule, int32_t cfa_words)
+{
+	int slot = rule->bx_slot;
+
+	if ((rule->kind_and_step & RULE_KIND_MASK) == RULE_SP && slot != RULE_BX_LOST &&
+	    slot > cfa_words)
+		return 0;
+	return slot;
 }

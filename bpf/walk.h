@@ -19,28 +19,49 @@
 #include "wire.h"
 
 /*
- * A rule as it is at one address, in 64 bits: bits 0-31 CFA offset (signed), 32-47 the threshold of
- * RULE_PLT, 48-55 the slot of the saved rbp, 56-63 enum wire_rule_kind.
+ * A rule as it is at one address, in 64 bits: bits 0-23 CFA offset in words (signed), 24-31 the slot
+ * of the saved rbx, 32-47 `steps` where they are no steps (RULE_PLT, RULE_STORED), 48-55 the slot of
+ * the saved rbp, 56-63 enum wire_rule_kind.
  * distance: bytes from the row's address to the one that was looked up.
  */
 static inline uint64_t walk_rule_pack(const struct wire_rule *rule, uint32_t distance)
 {
-	uint32_t kind = rule->kind_and_step & RULE_KIND_MASK;
-	int32_t offset = rule_cfa_offset(rule, distance);
-	uint64_t slot = (uint64_t)rule_bp_slot(rule, offset);
+	int32_t words = rule_cfa_words(rule, distance);
+	uint64_t kind = rule->kind_and_step & RULE_KIND_MASK;
+	uint64_t steps = rule->kind_and_step & (RULE_STEPS_PUSH | RULE_STEPS_POP) ? 0 : rule->steps;
 
-	return (uint32_t)offset | (uint64_t)(kind == RULE_PLT ? rule->steps : 0) << 32 | slot << 48 |
-	       (uint64_t)kind << 56;
+	return ((uint64_t)words & 0xffffff) | (uint64_t)rule_bx_slot(rule, words) << 24 |
+	       steps << 32 | (uint64_t)rule_bp_slot(rule, words) << 48 | kind << 56;
 }
 
 struct walk_registers {
 	uint64_t ip, sp, bp;
+	/*
+	 * Hardly a frame is found by rbx. So it is only noted where the caller's was saved (bx_at;
+	 * 0: not at all, bx holds), and read when it is asked for. bx 0, bx_at 0: not known.
+	 */
+	uint64_t bx, bx_at;
+	uint64_t di; /* of the leaf */
 	uint32_t exact; /* ip is the address of the frame itself, not of the instruction after a call */
 	uint32_t first; /* no frame has been walked yet */
 };
 
 /* A frame pointer is believed within this distance of the stack pointer. */
 #define WALK_FRAME_POINTER_REACH (1024 * 1024)
+
+/* Reads rbx if it was saved. Returns 0, or below 0: not readable (*r is unchanged). */
+static inline int walk_fetch_bx(struct walk_registers *r, void *memory)
+{
+	uint64_t bx = 0;
+
+	if (!r->bx_at)
+		return 0;
+	if (walk_read(&bx, r->bx_at, memory) < 0)
+		return -1;
+	r->bx = bx;
+	r->bx_at = 0;
+	return 0;
+}
 
 /* The address to look up: a return address may be the first byte of the next function. */
 static inline uint64_t walk_lookup_address(const struct walk_registers *r)
@@ -74,6 +95,7 @@ static inline int walk_step_frame_pointer(struct walk_registers *r, void *memory
 
 /* Offsets in struct ucontext, to which rsp points in the signal trampoline: asm/ucontext.h. */
 #define UCONTEXT_RBP 120
+#define UCONTEXT_RBX 128
 #define UCONTEXT_RSP 160
 #define UCONTEXT_RIP 168
 
@@ -83,8 +105,9 @@ static inline int walk_step_frame_pointer(struct walk_registers *r, void *memory
  */
 static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *memory)
 {
-	int64_t offset = (int32_t)rule;
-	uint64_t threshold = rule >> 32 & 0xffff, slot = rule >> 48 & 0xff, kind = rule >> 56;
+	int64_t offset = ((int64_t)(rule << 40) >> 40) * 8;
+	uint64_t bx_slot = rule >> 24 & 0xff, steps = rule >> 32 & 0xffff;
+	uint64_t slot = rule >> 48 & 0xff, kind = rule >> 56;
 	uint64_t cfa, ip = 0, bp = r->bp;
 
 	if (kind == RULE_END)
@@ -96,16 +119,36 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 		    walk_read(&cfa, r->sp + UCONTEXT_RSP, memory) < 0 ||
 		    walk_read(&ip, r->sp + UCONTEXT_RIP, memory) < 0)
 			return WALK_NOT_PRESENT;
+		r->bx_at = r->sp + UCONTEXT_RBX;
 		r->ip = ip;
 		r->bp = bp;
 		r->sp = cfa; /* a handler may run on another stack: no order to check */
 		r->exact = 1;
 		return WALK_OUTCOME_COUNT;
 	}
+	if (kind == RULE_RA_DI) {
+		/* Further up, rdi has long had other uses. */
+		if (!r->first)
+			return WALK_NO_ROW;
+		r->ip = r->di;
+		r->sp += offset; /* may stay: the return address is off the stack */
+		r->exact = 0;
+		return WALK_OUTCOME_COUNT;
+	}
 	if (kind == RULE_BP) {
 		cfa = r->bp + offset;
+	} else if (kind == RULE_BX) {
+		if (walk_fetch_bx(r, memory) < 0)
+			return WALK_NOT_PRESENT;
+		if (!r->bx)
+			return WALK_NO_ROW;
+		cfa = r->bx + offset;
 	} else if (kind == RULE_PLT) {
-		cfa = r->sp + offset + ((r->ip & 15) >= threshold ? 8 : 0);
+		cfa = r->sp + offset + ((r->ip & 15) >= steps ? 8 : 0);
+	} else if (kind == RULE_STORED) {
+		if (walk_read(&cfa, r->sp + offset, memory) < 0)
+			return WALK_NOT_PRESENT;
+		cfa += 8 * steps;
 	} else if (kind == RULE_DRAP) {
 		if (walk_read(&cfa, r->bp + offset, memory) < 0 ||
 		    walk_read(&bp, r->bp, memory) < 0)
@@ -123,6 +166,10 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 		return WALK_NOT_PRESENT;
 	if (ip == 0) /* a root that is entered without a return address */
 		return WALK_COMPLETE;
+	if (bx_slot == RULE_BX_LOST)
+		r->bx = r->bx_at = 0;
+	else if (bx_slot)
+		r->bx_at = (kind == RULE_DRAP ? r->bp : cfa) - 8 * bx_slot;
 	r->ip = ip;
 	r->sp = cfa;
 	r->bp = bp;
@@ -133,7 +180,8 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 /*
  * One step. mapping: the executable mapping that holds walk_lookup_address(r).
  * Returns WALK_OUTCOME_COUNT when *r is now the caller's, WALK_COMPLETE when this frame is the
- * outermost one, else why the caller could not be found (*r is unchanged).
+ * outermost one, else why the caller could not be found (*r is unchanged, but for rbx maybe having
+ * been fetched).
  */
 static inline int walk_step(struct walk_registers *r, const struct wire_mapping *mapping,
 			    void *memory)

@@ -62,34 +62,40 @@ struct wire_row {
 	uint16_t rule; /* index into the rule dictionary; 0 is RULE_NONE */
 };
 
-enum wire_rule_kind {
+enum wire_rule_kind { /* offset: 8 * cfa_words */
 	RULE_NONE,   /* no CFI here */
-	RULE_SP,     /* CFA = rsp + cfa_offset */
-	RULE_BP,     /* CFA = rbp + cfa_offset */
-	RULE_PLT,    /* CFA = rsp + cfa_offset + (low 4 bits of pc >= steps ? 8 : 0) */
+	RULE_SP,     /* CFA = rsp + offset */
+	RULE_BP,     /* CFA = rbp + offset */
+	RULE_BX,     /* CFA = rbx + offset */
+	RULE_PLT,    /* CFA = rsp + offset + (low 4 bits of pc >= steps ? 8 : 0) */
 	RULE_SIGNAL, /* rsp points to struct ucontext: registers from uc_mcontext */
-	RULE_DRAP,   /* CFA = *(rbp + cfa_offset), caller's rbp = *rbp */
+	RULE_DRAP,   /* CFA = *(rbp + offset), caller's rbp = *rbp, its rbx by bx_slot from rbp */
+	RULE_STORED, /* CFA = *(rsp + offset) + 8 * steps */
+	RULE_RA_DI,  /* CFA = rsp + offset, return address in rdi: in the leaf only */
 	RULE_END,    /* undefined return address: the outermost frame */
 	RULE_KIND_COUNT
 };
 
 /*
- * How to get from a frame to its caller. The return address is at CFA - 8, except for RULE_SIGNAL.
+ * How to get from a frame to its caller. The return address is at CFA - 8, except for RULE_SIGNAL
+ * and RULE_RA_DI. rbx is followed only because some frames are found by it (ld.so's resolver).
  *
  * A run of pushes or pops is one row: bit i of `steps` says that at the row's address + 1 + i and
  * beyond, the CFA offset is `step` bytes more (+8: a push went before, -8: a pop).
  * bp_slot: the caller's rbp was saved at CFA - 8 * bp_slot; 0: it is still in rbp. For RULE_SP a
  * slot that lies below the stack pointer (8 * bp_slot > the CFA offset) is not saved yet, or is
- * restored already: rbp holds.
+ * restored already: rbp holds. bx_slot: the same of rbx, and RULE_BX_LOST where nobody can tell.
  */
 struct wire_rule {
-	int32_t cfa_offset;
-	uint16_t steps; /* RULE_PLT: the threshold */
+	int32_t cfa_words : 24;
+	uint32_t bx_slot : 8;
+	uint16_t steps; /* RULE_PLT: the threshold; RULE_STORED: what is added, in words */
 	uint8_t bp_slot;
 	uint8_t kind_and_step; /* low 4 bits kind; bit 4: steps push; bit 5: steps pop */
 };
 
 enum { RULE_KIND_MASK = 0x0f, RULE_STEPS_PUSH = 0x10, RULE_STEPS_POP = 0x20 };
+enum { RULE_BX_LOST = 255, RULE_MAX_CFA_WORDS = (1 << 23) - 1 };
 
 /* tables[id]. page_count 0: no table (yet). */
 struct wire_table {
@@ -194,16 +200,16 @@ enum wire_sample_flags {
  * Addresses are for looking up: kernel addresses as the kernel's unwinder gives them (return
  * addresses, except the leaf); user addresses are already inside the instruction (pc - 1 for
  * return addresses).
- * When outcome is not WALK_COMPLETE, ip, sp and bp are the registers of the first frame that is
+ * When outcome is not WALK_COMPLETE, ip, sp, bp and bx are the registers of the first frame that is
  * not in the list, so that the same walker can go on from there. With SAMPLE_MAPPINGS_STALE they
- * are those of the leaf, so that it can begin anew.
+ * are those of the leaf, so that it can begin anew. bx 0: not known. di is always the leaf's.
  */
 struct wire_sample {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	uint64_t weight_ns;
 	uint32_t pid, tid, cpu;
 	uint32_t generation; /* of the process entry that was used; 0: none */
-	uint64_t ip, sp, bp;
+	uint64_t ip, sp, bp, bx, di;
 	uint64_t stack_at; /* user address of the first byte of the stack copy, at or above sp */
 	uint16_t kernel_count, user_count;
 	uint8_t outcome; /* enum walk_outcome */
@@ -219,6 +225,6 @@ _Static_assert(sizeof(struct wire_rule) == 8, "wire_rule");
 _Static_assert(sizeof(struct wire_table) == 16, "wire_table");
 _Static_assert(sizeof(struct wire_mapping) == 32, "wire_mapping");
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
-_Static_assert(sizeof(struct wire_sample) == 96, "wire_sample");
+_Static_assert(sizeof(struct wire_sample) == 112, "wire_sample");
 _Static_assert(WIRE_BLOCK_HEADER_BYTES % 4 == 0, "rows are aligned");
 _Static_assert(WIRE_CHUNK_BYTES == 4 << WIRE_PLACE_BITS, "places reach a whole chunk");

@@ -189,7 +189,7 @@ static int add_row(struct builder *b, uint64_t address, const struct wire_rule *
 		return -ENOMEM;
 	row->address = address;
 	row->rule = *rule;
-	if (rule->kind_and_step == RULE_NONE && rule->cfa_offset == CFI_UNKNOWN)
+	if (rule->kind_and_step == RULE_NONE && rule->cfa_words == CFI_UNKNOWN)
 		table->unsupported++;
 	return 0;
 }
@@ -213,8 +213,8 @@ static int add_state(void *context, const struct cfi_cie *cie, const struct cfi_
 
 static int add_piece(struct builder *b, struct cfi_entries *entries, const struct piece *piece)
 {
-	const struct wire_rule gap = { .cfa_offset = CFI_GAP, .kind_and_step = RULE_NONE };
-	const struct wire_rule unknown = { .cfa_offset = CFI_UNKNOWN, .kind_and_step = RULE_NONE };
+	const struct wire_rule gap = { .cfa_words = CFI_GAP, .kind_and_step = RULE_NONE };
+	const struct wire_rule unknown = { .cfa_words = CFI_UNKNOWN, .kind_and_step = RULE_NONE };
 	int r;
 
 	b->from = piece_from(piece);
@@ -271,7 +271,7 @@ static int list_functions(struct cfi_table *table, const struct pieces *pieces)
 static int build(struct cfi_table *table, const struct object *object, struct cfi_entries *eh_frame,
 		 struct cfi_entries *debug_frame)
 {
-	const struct wire_rule gap = { .cfa_offset = CFI_GAP, .kind_and_step = RULE_NONE };
+	const struct wire_rule gap = { .cfa_words = CFI_GAP, .kind_and_step = RULE_NONE };
 	cleanup(pieces_fini) struct pieces pieces = {};
 	struct builder builder = { .table = table };
 	int r = list_pieces(&pieces, eh_frame, table, object, false);

@@ -20,7 +20,7 @@ struct cfi_row {
 	struct wire_rule rule; /* RULE_NONE: see enum cfi_none */
 };
 
-/* The cfa_offset of RULE_NONE: why there is no rule. Padding may be bridged, the other must not. */
+/* The cfa_words of RULE_NONE: why there is no rule. Padding may be bridged, the other must not. */
 enum cfi_none {
 	CFI_GAP,     /* no entry covers these addresses: padding, or code without CFI */
 	CFI_UNKNOWN, /* an entry does, but what it says cannot be told by a rule, or is nonsense */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Instructions of columns that a walk does not need are read and forgotten: only the CFA, the frame
- * pointer and the return address are followed. Every operand is read within its entry; locations
+ * Instructions of columns that a walk does not need are read and forgotten: only the CFA and those of
+ * enum cfi_column are followed. Every operand is read within its entry; locations
  * only ever go forward.
  */
 #include "elf/cfi_program.h"
@@ -83,33 +83,32 @@ int cfi_pointer_read(uint64_t *ret, struct reader *reader, uint8_t encoding,
 	return 0;
 }
 
-/* The column of a register in a state, or NULL for one that nobody asks for. */
-static struct cfi_register *column(struct machine *m, struct cfi_state *state, uint64_t number)
+/* The column of a register, CFI_COLUMNS for one that nobody asks for. */
+static enum cfi_column column_of(const struct cfi_machine *machine, uint64_t number)
 {
-	if (number == m->cie->machine->frame_pointer)
-		return &state->frame_pointer;
-	if (number == m->cie->machine->return_address)
-		return &state->return_address;
-	return NULL;
+	if (number == machine->frame_pointer)
+		return COLUMN_FRAME_POINTER;
+	if (number == machine->base)
+		return COLUMN_BASE;
+	return number == machine->return_address ? COLUMN_RETURN_ADDRESS : CFI_COLUMNS;
 }
 
 static void set_column(struct machine *m, uint64_t number, struct cfi_register saved)
 {
-	struct cfi_register *target = column(m, &m->state, number);
+	enum cfi_column column = column_of(m->cie->machine, number);
 
-	if (target)
-		*target = saved;
+	if (column < CFI_COLUMNS)
+		m->state.columns[column] = saved;
 }
 
 static int restore_column(struct machine *m, uint64_t number)
 {
-	struct cfi_register *target = column(m, &m->state, number);
+	enum cfi_column column = column_of(m->cie->machine, number);
 
 	if (!m->initial)
 		return -EBADMSG;
-	if (target)
-		*target = number == m->cie->machine->frame_pointer ? m->initial->frame_pointer
-								   : m->initial->return_address;
+	if (column < CFI_COLUMNS)
+		m->state.columns[column] = m->initial->columns[column];
 	return 0;
 }
 
@@ -220,6 +219,10 @@ static int execute(struct machine *m, uint8_t opcode)
 		read_expression(m);
 		return 0;
 	case DW_CFA_register:
+		number = reader_uleb(reader);
+		set_column(m, number,
+			   (struct cfi_register){ SAVED_REGISTER, (int64_t)reader_uleb(reader) });
+		return 0;
 	case DW_CFA_val_offset:
 		set_how(m, SAVED_OTHER);
 		reader_uleb(reader);

@@ -13,8 +13,8 @@
 
 /* System V ABI, AMD64 supplement, figure 3.36 "DWARF Register Number Mapping". */
 static const struct cfi_machine machines[] = {
-	{ EM_X86_64, .stack_pointer = 7, .frame_pointer = 6, .return_address = 16,
-	  .return_address_offset = -8 },
+	{ EM_X86_64, .stack_pointer = 7, .frame_pointer = 6, .return_address = 16, .base = 3,
+	  .link = 5, .return_address_offset = -8 },
 };
 
 const struct cfi_machine *cfi_machine_of(uint16_t elf_machine)
@@ -28,7 +28,7 @@ const struct cfi_machine *cfi_machine_of(uint16_t elf_machine)
 enum expression_kind {
 	EXPRESSION_OTHER,
 	EXPRESSION_ADDRESS, /* number + offset */
-	EXPRESSION_VALUE,   /* what is stored at number + offset */
+	EXPRESSION_VALUE,   /* what is stored at number + offset, plus `added` */
 	EXPRESSION_PLT,	    /* number + offset + ((return_address & 15) >= threshold ? 8 : 0) */
 };
 
@@ -36,6 +36,7 @@ struct expression {
 	enum expression_kind kind;
 	uint32_t number;
 	int64_t offset;
+	uint64_t added;
 	uint8_t threshold;
 };
 
@@ -75,9 +76,14 @@ static struct expression expression_of(const struct cfi_machine *machine,
 		return other;
 	if (reader_left(&reader) == 0)
 		return e;
-	if (reader_left(&reader) == 1 && reader_u8(&reader) == DW_OP_deref) {
+	if (reader_u8(&reader) == DW_OP_deref) {
 		e.kind = EXPRESSION_VALUE;
-		return e;
+		if (reader_left(&reader) == 0)
+			return e;
+		if (reader_u8(&reader) != DW_OP_plus_uconst)
+			return other;
+		e.added = reader_uleb(&reader);
+		return reader.overrun || reader_left(&reader) > 0 ? other : e;
 	}
 	reader = reader_of(bytes->at, bytes->size);
 	reader_u8(&reader);
@@ -115,16 +121,17 @@ static bool is_signal_trampoline(const struct cfi_machine *machine, const struct
 		return false;
 	cfa = expression_of(machine, &state->expression);
 	return cfa.kind == EXPRESSION_VALUE && cfa.number == sp && cfa.offset == UCONTEXT_RSP &&
-	       is_saved_at(machine, &state->return_address, sp, UCONTEXT_RIP) &&
-	       is_saved_at(machine, &state->frame_pointer, sp, UCONTEXT_RBP);
+	       cfa.added == 0 &&
+	       is_saved_at(machine, &state->columns[COLUMN_RETURN_ADDRESS], sp, UCONTEXT_RIP) &&
+	       is_saved_at(machine, &state->columns[COLUMN_FRAME_POINTER], sp, UCONTEXT_RBP);
 }
 
 /*
- * Where the caller's frame pointer is, in words below the CFA (bp_slot of struct wire_rule).
- * cfa: an EXPRESSION_ADDRESS or EXPRESSION_PLT. Returns below 0 when no slot can tell it.
+ * Where the caller's frame pointer or base register is, in words below the CFA (bp_slot and bx_slot
+ * of struct wire_rule). Returns below 0 when no slot can tell it.
  */
-static int frame_pointer_slot(const struct cfi_machine *machine, const struct cfi_register *saved,
-			      const struct expression *cfa)
+static int saved_slot(const struct cfi_machine *machine, const struct cfi_register *saved,
+		      const struct expression *cfa)
 {
 	int64_t offset = saved->offset;
 	struct expression e;
@@ -140,7 +147,7 @@ static int frame_pointer_slot(const struct cfi_machine *machine, const struct cf
 		e = expression_of(machine, &saved->expression);
 		/*
 		 * Left over from the body of a function with RULE_DRAP: at its return only the
-		 * return address is left of the frame, and rbp has its old value again.
+		 * return address is left of the frame, and all registers have their old values.
 		 */
 		if (e.kind == EXPRESSION_ADDRESS && e.number == machine->frame_pointer &&
 		    cfa->kind == EXPRESSION_ADDRESS && cfa->number == machine->stack_pointer &&
@@ -163,58 +170,109 @@ static int frame_pointer_slot(const struct cfi_machine *machine, const struct cf
 	return (int)(-offset / 8);
 }
 
+/* The caller's base register, for RULE_DRAP in words below the frame pointer. */
+static uint8_t base_slot(const struct cfi_machine *machine, const struct cfi_register *saved,
+			 const struct expression *cfa, enum wire_rule_kind kind)
+{
+	const struct expression frame = { EXPRESSION_ADDRESS, machine->frame_pointer };
+	int slot = 0;
+
+	if (kind != RULE_DRAP)
+		slot = saved_slot(machine, saved, cfa);
+	else if (saved->how == SAVED_OFFSET)
+		slot = -1;
+	else
+		slot = saved_slot(machine, saved, &frame);
+	return slot < 0 || slot >= RULE_BX_LOST ? RULE_BX_LOST : (uint8_t)slot;
+}
+
+/* The kind of rule that finds such a CFA, or RULE_NONE. */
+static enum wire_rule_kind kind_of(const struct cfi_machine *machine, const struct cfi_state *state,
+				   const struct expression *cfa)
+{
+	switch (cfa->kind) {
+	case EXPRESSION_ADDRESS:
+		if (cfa->number == machine->stack_pointer)
+			return RULE_SP;
+		if (cfa->number == machine->frame_pointer)
+			return RULE_BP;
+		return cfa->number == machine->base ? RULE_BX : RULE_NONE;
+	case EXPRESSION_PLT:
+		return cfa->number == machine->stack_pointer ? RULE_PLT : RULE_NONE;
+	case EXPRESSION_VALUE:
+		/* Assembly code that aligns its stack keeps the old stack pointer in its frame. */
+		if (cfa->number == machine->stack_pointer)
+			return RULE_STORED;
+		/*
+		 * A function that aligns its stack and still has to reach its arguments (gcc's
+		 * "dynamic realign argument pointer"): the CFA was stored in the frame, rbp is the
+		 * frame's base.
+		 */
+		return cfa->number == machine->frame_pointer && cfa->added == 0 &&
+				       is_saved_at(machine, &state->columns[COLUMN_FRAME_POINTER],
+						   machine->frame_pointer, 0)
+			       ? RULE_DRAP
+			       : RULE_NONE;
+	default:
+		return RULE_NONE;
+	}
+}
+
+/* Is the return address in the link register, and everything else where it was at the call? */
+static bool is_held(const struct cfi_machine *machine, const struct cfi_state *state)
+{
+	const struct cfi_register *saved = &state->columns[COLUMN_RETURN_ADDRESS];
+
+	return saved->how == SAVED_REGISTER && saved->offset == machine->link &&
+	       state->cfa == CFA_OFFSET && state->number == machine->stack_pointer &&
+	       state->offset >= 0;
+}
+
 struct wire_rule cfi_rule_of(const struct cfi_machine *machine, const struct cfi_state *state,
 			     bool signal_frame)
 {
-	const struct wire_rule none = { .cfa_offset = CFI_UNKNOWN, .kind_and_step = RULE_NONE };
+	const struct wire_rule none = { .cfa_words = CFI_UNKNOWN, .kind_and_step = RULE_NONE };
+	const struct cfi_register *ra = &state->columns[COLUMN_RETURN_ADDRESS];
 	struct expression cfa = { EXPRESSION_OTHER };
+	enum wire_rule_kind kind;
 	struct wire_rule rule = {};
 	int slot;
 
-	if (state->return_address.how == SAVED_UNDEFINED)
+	if (ra->how == SAVED_UNDEFINED)
 		return (struct wire_rule){ .kind_and_step = RULE_END };
 	if (signal_frame)
 		return is_signal_trampoline(machine, state)
 			       ? (struct wire_rule){ .kind_and_step = RULE_SIGNAL }
 			       : none;
-	if (state->return_address.how != SAVED_OFFSET ||
-	    state->return_address.offset != machine->return_address_offset)
-		return none;
 	if (state->cfa == CFA_OFFSET && state->number <= UINT8_MAX)
 		cfa = (struct expression){ EXPRESSION_ADDRESS, (uint32_t)state->number,
 					   state->offset };
 	else if (state->cfa == CFA_EXPRESSION)
 		cfa = expression_of(machine, &state->expression);
-	/* A frame is not larger than this; negating and multiplying slots then stay in range. */
-	if (cfa.offset > INT32_MAX / 2 || cfa.offset < INT32_MIN / 2)
+	/* No frame is so large; negating and multiplying slots then stay in range. */
+	if (cfa.offset % 8 != 0 || cfa.offset / 8 > RULE_MAX_CFA_WORDS ||
+	    cfa.offset / 8 < -RULE_MAX_CFA_WORDS || cfa.added % 8 != 0 ||
+	    cfa.added / 8 > UINT16_MAX)
 		return none;
-	rule.cfa_offset = (int32_t)cfa.offset;
-	/*
-	 * A function that aligns its stack and still has to reach its arguments (gcc's "dynamic
-	 * realign argument pointer"): the CFA was stored in the frame, rbp is the frame's base.
-	 */
-	if (cfa.kind == EXPRESSION_VALUE && cfa.number == machine->frame_pointer &&
-	    is_saved_at(machine, &state->frame_pointer, machine->frame_pointer, 0)) {
-		rule.kind_and_step = RULE_DRAP;
-		return rule;
-	}
-	if (cfa.kind != EXPRESSION_ADDRESS && cfa.kind != EXPRESSION_PLT)
+	kind = kind_of(machine, state, &cfa);
+	slot = kind == RULE_DRAP ? 0
+				 : saved_slot(machine, &state->columns[COLUMN_FRAME_POINTER], &cfa);
+	if (kind == RULE_NONE || slot < 0)
 		return none;
-	slot = frame_pointer_slot(machine, &state->frame_pointer, &cfa);
-	if (slot < 0)
-		return none;
+	rule.cfa_words = (int32_t)(cfa.offset / 8);
 	rule.bp_slot = (uint8_t)slot;
-	if (cfa.kind == EXPRESSION_PLT) {
-		if (cfa.number != machine->stack_pointer || slot != 0)
-			return none;
-		rule.kind_and_step = RULE_PLT;
+	rule.bx_slot = base_slot(machine, &state->columns[COLUMN_BASE], &cfa, kind);
+	if (kind == RULE_PLT)
 		rule.steps = cfa.threshold;
-	} else if (cfa.number == machine->stack_pointer) {
-		rule.kind_and_step = RULE_SP;
-	} else if (cfa.number == machine->frame_pointer) {
-		rule.kind_and_step = RULE_BP;
-	} else {
+	if (kind == RULE_STORED)
+		rule.steps = (uint16_t)(cfa.added / 8);
+	if (is_held(machine, state))
+		kind = RULE_RA_DI;
+	else if (ra->how != SAVED_OFFSET || ra->offset != machine->return_address_offset)
 		return none;
-	}
+	/* Nothing is saved in a stub, nor while the return address is off the stack. */
+	if ((kind == RULE_PLT || kind == RULE_RA_DI) && (rule.bp_slot || rule.bx_slot))
+		return none;
+	rule.kind_and_step = kind;
 	return rule;
 }

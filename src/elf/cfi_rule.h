@@ -19,8 +19,9 @@ enum cfi_saved {
 	SAVED_SAME,	  /* still in its register */
 	SAVED_UNDEFINED,  /* gone; for the return address: there is no caller */
 	SAVED_OFFSET,	  /* at CFA + offset */
+	SAVED_REGISTER,	  /* in the register with the number `offset` */
 	SAVED_EXPRESSION, /* at the address that the expression gives */
-	SAVED_OTHER,	  /* in another register, or a value without a place */
+	SAVED_OTHER,	  /* a value without a place */
 };
 
 struct cfi_register {
@@ -35,19 +36,23 @@ enum cfi_cfa {
 	CFA_EXPRESSION,
 };
 
+enum cfi_column { COLUMN_FRAME_POINTER, COLUMN_BASE, COLUMN_RETURN_ADDRESS, CFI_COLUMNS };
+
 /* A row of the table that DWARF 5 section 6.4.1 describes, cut down to the columns of a walk. */
 struct cfi_state {
 	enum cfi_cfa cfa;
 	uint64_t number; /* DWARF number of the register that the CFA is told by */
 	int64_t offset;
 	struct cfi_expression expression;
-	struct cfi_register frame_pointer, return_address;
+	struct cfi_register columns[CFI_COLUMNS];
 };
 
 /* DWARF register numbers of a machine, and where its calls leave the return address. */
 struct cfi_machine {
 	uint16_t elf_machine; /* EM_* */
 	uint8_t stack_pointer, frame_pointer, return_address;
+	uint8_t base; /* a preserved register by which some assembly code finds its frame */
+	uint8_t link; /* the register in which a leaf may hold the return address (glibc's vfork) */
 	int8_t return_address_offset; /* from the CFA */
 };
 

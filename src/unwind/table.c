@@ -172,42 +172,64 @@ static int put_plain(struct builder *b, const struct page_row *row)
 }
 
 /*
+ * A rule has one slot for a register, in force where it does not lie below the stack pointer. So all
+ * slots of a run must be the same, and rows without one must have a smaller CFA offset than that.
+ */
+struct run_slot {
+	uint8_t slot;
+	int32_t unsaved; /* the largest CFA offset, in words, with the register not saved */
+};
+
+static struct run_slot run_slot_begin(uint32_t slot, int32_t cfa_words)
+{
+	return (struct run_slot){ (uint8_t)slot, slot ? INT32_MIN : cfa_words };
+}
+
+/* Takes in one more row. Returns whether one slot can still say it; if not, *run is spoilt. */
+static bool run_slot_add(struct run_slot *run, uint32_t slot, int32_t cfa_words)
+{
+	if (!slot && cfa_words > run->unsaved)
+		run->unsaved = cfa_words;
+	if (slot && run->slot && slot != run->slot)
+		return false;
+	if (slot)
+		run->slot = (uint8_t)slot;
+	/* RULE_BX_LOST is no place that may lie below anything. */
+	return !run->slot || (run->slot == RULE_BX_LOST ? run->unsaved == INT32_MIN
+							: run->slot > run->unsaved);
+}
+
+/*
  * The longest run of pushes or pops that begins with row `first` of the page and that one rule can
  * say. Returns the number of rows, 1 when there is none; then *ret is the row's own rule.
- *
- * The rule has one slot for the caller's rbp, in force where it does not lie below the stack
- * pointer. So all slots of the run must be the same, and the rows without one must have a CFA
- * offset smaller than that.
  */
 static uint32_t find_run(struct wire_rule *ret, const struct page_row *rows, uint32_t count)
 {
 	struct wire_rule rule = rows[0].rule;
-	int32_t step = 0, unsaved = INT32_MIN; /* the largest CFA offset with rbp unsaved */
+	struct run_slot bp = run_slot_begin(rule.bp_slot, rule.cfa_words);
+	struct run_slot bx = run_slot_begin(rule.bx_slot, rule.cfa_words);
+	int32_t step = 0;
 	uint32_t run = 1;
 
 	*ret = rule;
 	if (rule.kind_and_step != RULE_SP)
 		return 1;
-	if (!rule.bp_slot)
-		unsaved = rule.cfa_offset;
 	for (; run < count; run++) {
 		const struct page_row *row = &rows[run];
 		uint32_t distance = row->address_low - rows[0].address_low;
-		int32_t change = row->rule.cfa_offset - rows[run - 1].rule.cfa_offset;
-		uint8_t slot = rule.bp_slot ? rule.bp_slot : row->rule.bp_slot;
-		int32_t largest = unsaved;
+		int32_t change = row->rule.cfa_words - rows[run - 1].rule.cfa_words;
+		struct run_slot next_bp = bp, next_bx = bx;
 
 		if (row->rule.kind_and_step != RULE_SP || distance > MAX_STEPS_DISTANCE ||
-		    (change != 8 && change != -8) || (step && change != step))
-			break;
-		if (!row->rule.bp_slot && row->rule.cfa_offset > largest)
-			largest = row->rule.cfa_offset;
-		if ((row->rule.bp_slot && row->rule.bp_slot != slot) ||
-		    (slot && 8 * slot <= largest))
+		    (change != 1 && change != -1) || (step && change != step) ||
+		    !run_slot_add(&next_bp, row->rule.bp_slot, row->rule.cfa_words) ||
+		    !run_slot_add(&next_bx, row->rule.bx_slot, row->rule.cfa_words))
 			break;
 		step = change;
-		unsaved = largest;
-		rule.bp_slot = slot;
+		bp = next_bp;
+		bx = next_bx;
+		rule.bp_slot = bp.slot;
+		rule.bx_slot = bx.slot;
 		rule.steps |= (uint16_t)(1u << (distance - 1));
 	}
 	if (run == 1)
@@ -288,7 +310,7 @@ static bool is_padding(const struct cfi_table *rows, uint32_t at)
 {
 	const struct cfi_row *row = &rows->rows.at[at];
 
-	return row->rule.kind_and_step == RULE_NONE && row->rule.cfa_offset == CFI_GAP &&
+	return row->rule.kind_and_step == RULE_NONE && row->rule.cfa_words == CFI_GAP &&
 	       at + 1 < rows->rows.count && row[1].address - row->address <= MAX_PADDING_BYTES;
 }
 

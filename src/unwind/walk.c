@@ -54,7 +54,13 @@ const struct wire_mapping *walk_mapping(const struct wire_mapping *mappings, uin
 enum walk_outcome walk_run(const struct walk_input *input, uint64_t *addresses, uint32_t limit,
 			   uint32_t *count, uint64_t *missing)
 {
-	struct walk_registers r = { input->ip, input->sp, input->bp, input->exact, input->leaf };
+	struct walk_registers r = { .ip = input->ip,
+				    .sp = input->sp,
+				    .bp = input->bp,
+				    .bx = input->bx,
+				    .di = input->di,
+				    .exact = input->exact,
+				    .first = input->leaf };
 
 	*count = 0;
 	for (;;) {

@@ -15,6 +15,8 @@ struct walk_input {
 	const struct wire_mapping *mappings; /* ascending, of the process at the moment */
 	uint32_t mapping_count;
 	uint64_t ip, sp, bp; /* registers of the first frame */
+	uint64_t bx;         /* likewise; 0: not known */
+	uint64_t di;         /* likewise; for a leaf only */
 	bool exact;          /* ip is that frame's own address, not a return address */
 	bool leaf;           /* no frame was walked before it */
 	const unsigned char *stack; /* the memory from stack_address on */

@@ -53,8 +53,15 @@ static void assert_row(uint32_t at, uint64_t address, uint8_t kind, int32_t cfa_
 	assert_true(at < table.rows.count);
 	assert_int_equal(row->address, address);
 	assert_int_equal(row->rule.kind_and_step, kind);
-	assert_int_equal(row->rule.cfa_offset, cfa_offset);
+	assert_int_equal(kind == RULE_NONE ? row->rule.cfa_words : 8 * row->rule.cfa_words,
+			 cfa_offset);
 	assert_int_equal(row->rule.bp_slot, bp_slot);
+}
+
+static void assert_bx(uint32_t at, uint32_t bx_slot)
+{
+	assert_true(at < table.rows.count);
+	assert_int_equal(table.rows.at[at].rule.bx_slot, bx_slot);
 }
 
 #define ADVANCE(bytes) (DW_CFA_advance_loc | (bytes))
@@ -179,8 +186,8 @@ static void test_realigned_stack(void **state)
 
 	(void)state;
 	CFI_FDE(&eh, cie, T, 100, ADVANCE(5), DW_CFA_def_cfa, 10, 0, ADVANCE(13), DW_CFA_expression,
-		6, 2, DW_OP_breg6, 0, ADVANCE(10), DW_CFA_def_cfa_expression, 3, DW_OP_breg6, 0x78,
-		DW_OP_deref, ADVANCE(50), DW_CFA_def_cfa, 10, 0, ADVANCE(5), DW_CFA_def_cfa, 7, 8);
+		6, 2, DW_OP_breg6, 0, ADVANCE(10), DW_CFA_expression, 3, 2, DW_OP_breg6, 0x58,
+		DW_CFA_def_cfa_expression, 3, DW_OP_breg6, 0x78, DW_OP_deref, ADVANCE(50), DW_CFA_def_cfa, 10, 0, ADVANCE(5), DW_CFA_def_cfa, 7, 8);
 	/* The frame pointer somewhere else: not this. */
 	CFI_FDE(&eh, cie, T + 100, 20, DW_CFA_expression, 6, 2, DW_OP_breg6, 8,
 		DW_CFA_def_cfa_expression, 3, DW_OP_breg6, 0x78, DW_OP_deref);
@@ -188,8 +195,10 @@ static void test_realigned_stack(void **state)
 	assert_row(0, T, RULE_SP, 8, 0);
 	assert_row(1, T + 5, RULE_NONE, CFI_UNKNOWN, 0);
 	assert_row(2, T + 28, RULE_DRAP, -8, 0);
+	assert_bx(2, 5); /* from rbp */
 	assert_row(3, T + 78, RULE_NONE, CFI_UNKNOWN, 0);
 	assert_row(4, T + 83, RULE_SP, 8, 0);
+	assert_bx(4, 0);
 	assert_row(5, T + 100, RULE_NONE, CFI_UNKNOWN, 0);
 	assert_row(6, T + 120, RULE_NONE, CFI_GAP, 0);
 }
@@ -215,6 +224,102 @@ static void test_signal_frame(void **state)
 	assert_row(2, T + 40, RULE_NONE, CFI_GAP, 0);
 }
 
+/* rbx, slot by slot; where it cannot be told the frame itself still can. */
+static void test_base_register(void **state)
+{
+	size_t cie = cfi_cie(&eh, "zR");
+
+	(void)state;
+	CFI_FDE(&eh, cie, T, 64, ADVANCE(1), DW_CFA_def_cfa_offset, 16, DW_CFA_offset | 6, 2,
+		ADVANCE(1), DW_CFA_def_cfa_offset, 24, DW_CFA_offset | 3, 3, ADVANCE(1),
+		DW_CFA_def_cfa_offset, 64, ADVANCE(1), DW_CFA_remember_state, DW_CFA_register, 3, 8,
+		ADVANCE(1), DW_CFA_restore_state, ADVANCE(1), DW_CFA_def_cfa_offset, 16, ADVANCE(1),
+		DW_CFA_restore | 3, DW_CFA_def_cfa_offset, 64, ADVANCE(1), DW_CFA_expression, 3, 2,
+		DW_OP_breg7, 8, ADVANCE(1), DW_CFA_offset_extended, 3, 0xfe, 1,
+		DW_CFA_def_cfa_offset, 0x80, 0x20, ADVANCE(1), DW_CFA_offset_extended, 3, 0xff, 1,
+		ADVANCE(1), DW_CFA_expression, 3, 2, DW_OP_breg6, 0, ADVANCE(1),
+		DW_CFA_def_cfa_offset, 8);
+	read_lists();
+	assert_row(1, T + 1, RULE_SP, 16, 2);
+	assert_bx(1, 0);
+	assert_row(2, T + 2, RULE_SP, 24, 2);
+	assert_bx(2, 3);
+	assert_row(3, T + 3, RULE_SP, 64, 2);
+	assert_bx(3, 3);
+	assert_row(4, T + 4, RULE_SP, 64, 2);
+	assert_bx(4, RULE_BX_LOST);
+	assert_bx(5, 3);
+	/* Told, but below the stack pointer. */
+	assert_row(6, T + 6, RULE_SP, 16, 2);
+	assert_bx(6, 0);
+	assert_row(7, T + 7, RULE_SP, 64, 2);
+	assert_bx(7, 0);
+	assert_bx(8, 7);
+	assert_bx(9, 254);
+	assert_row(10, T + 10, RULE_SP, 4096, 2);
+	assert_bx(10, RULE_BX_LOST); /* no slot reaches so far; nor, next, from rbp */
+	assert_row(11, T + 12, RULE_SP, 8, 0);
+	assert_bx(11, 0);
+	assert_int_equal(table.unsupported, 0);
+}
+
+/* ld.so's _dl_runtime_resolve_xsavec: the frame by rbx, which was pushed above its two arguments. */
+static void test_frame_by_the_base_register(void **state)
+{
+	size_t cie = cfi_cie(&eh, "zR");
+
+	(void)state;
+	CFI_FDE(&eh, cie, T, 64, DW_CFA_def_cfa_offset, 24, ADVANCE(1), DW_CFA_def_cfa_offset, 32,
+		DW_CFA_offset | 3, 4, ADVANCE(3), DW_CFA_def_cfa_register, 3, ADVANCE(40),
+		DW_CFA_def_cfa_register, 7, ADVANCE(4), DW_CFA_restore | 3, DW_CFA_def_cfa_offset,
+		8);
+	read_lists();
+	assert_row(0, T, RULE_SP, 24, 0);
+	assert_row(1, T + 1, RULE_SP, 32, 0);
+	assert_row(2, T + 4, RULE_BX, 32, 0);
+	assert_bx(2, 4);
+	assert_row(3, T + 44, RULE_SP, 32, 0);
+	assert_bx(3, 4);
+	assert_row(4, T + 48, RULE_SP, 8, 0);
+	assert_int_equal(table.unsupported, 0);
+}
+
+/* glibc's vfork: the return address is off the stack during the system call. */
+static void test_return_address_in_a_register(void **state)
+{
+	size_t cie = cfi_cie(&eh, "zR");
+
+	(void)state;
+	CFI_FDE(&eh, cie, T, 34, ADVANCE(1), DW_CFA_def_cfa_offset, 0, DW_CFA_register, 16, 5,
+		ADVANCE(8), DW_CFA_def_cfa_offset, 8, ADVANCE(10), DW_CFA_restore | 16);
+	read_lists();
+	assert_row(0, T, RULE_SP, 8, 0);
+	assert_row(1, T + 1, RULE_RA_DI, 0, 0);
+	assert_row(2, T + 9, RULE_RA_DI, 8, 0);
+	assert_row(3, T + 19, RULE_SP, 8, 0);
+	assert_int_equal(table.unsupported, 0);
+}
+
+/* OpenSSL's assembly code: the old stack pointer is a local variable. */
+static void test_stored_stack_pointer(void **state)
+{
+	size_t cie = cfi_cie(&eh, "zR");
+
+	(void)state;
+	CFI_FDE(&eh, cie, T, 64, DW_CFA_offset | 3, 2, DW_CFA_offset | 6, 3,
+		DW_CFA_def_cfa_expression, 6, DW_OP_breg7, 0x90, 1, DW_OP_deref, DW_OP_plus_uconst,
+		64, ADVANCE(4), DW_CFA_def_cfa_expression, 3, DW_OP_breg7, 0x78, DW_OP_deref,
+		ADVANCE(4), DW_CFA_expression, 6, 2, DW_OP_breg7, 8);
+	read_lists();
+	assert_row(0, T, RULE_STORED, 144, 3);
+	assert_int_equal(table.rows.at[0].rule.steps, 8);
+	assert_bx(0, 2);
+	assert_row(1, T + 4, RULE_STORED, -8, 3);
+	assert_int_equal(table.rows.at[1].rule.steps, 0);
+	/* From a CFA that is not rsp + something, rsp + 8 cannot be told. */
+	assert_row(2, T + 8, RULE_NONE, CFI_UNKNOWN, 0);
+}
+
 /* Every one of these would invent a caller if it were rounded to a rule. */
 static void test_what_no_rule_can_say(void **state)
 {
@@ -234,7 +339,19 @@ static void test_what_no_rule_can_say(void **state)
 	UNKNOWN(DW_CFA_def_cfa_expression, 0);
 	UNKNOWN(DW_CFA_def_cfa_expression, 1, DW_OP_breg7);
 	UNKNOWN(DW_CFA_def_cfa_expression, 4, DW_OP_breg7, 8, DW_OP_deref, DW_OP_deref);
-	UNKNOWN(DW_CFA_def_cfa_expression, 3, DW_OP_breg7, 8, DW_OP_deref);
+	UNKNOWN(DW_CFA_def_cfa, 7, 12); /* no whole words */
+	UNKNOWN(DW_CFA_def_cfa, 7, 0xf8, 0xff, 0xff, 0xff, 0xff, 0x07); /* a word too many */
+	UNKNOWN(DW_CFA_def_cfa_expression, 3, DW_OP_breg3, 8, DW_OP_deref);
+	UNKNOWN(DW_CFA_def_cfa_expression, 5, DW_OP_breg7, 8, DW_OP_deref, DW_OP_plus_uconst, 4);
+	UNKNOWN(DW_CFA_def_cfa_expression, 7, DW_OP_breg7, 8, DW_OP_deref, DW_OP_plus_uconst, 0x80,
+		0x80, 0x20); /* 65536 words */
+	UNKNOWN(DW_CFA_def_cfa_expression, 6, DW_OP_breg7, 8, DW_OP_deref, DW_OP_plus_uconst, 8,
+		DW_OP_deref);
+	UNKNOWN(DW_CFA_def_cfa_expression, 4, DW_OP_breg7, 8, DW_OP_deref, DW_OP_plus_uconst);
+	UNKNOWN(DW_CFA_def_cfa_expression, 4, DW_OP_breg7, 4, DW_OP_deref, DW_OP_nop);
+	UNKNOWN(DW_CFA_register, 16, 4);
+	UNKNOWN(DW_CFA_register, 16, 5, DW_CFA_def_cfa_register, 6);
+	UNKNOWN(DW_CFA_register, 16, 5, DW_CFA_def_cfa_offset, 32, DW_CFA_offset | 3, 2);
 #undef UNKNOWN
 	read_lists();
 	assert_row(0, T + 16, RULE_NONE, CFI_UNKNOWN, 0);
@@ -496,6 +613,10 @@ int main(void)
 		CFI_TEST(test_remembered_states),
 		CFI_TEST(test_plt),
 		CFI_TEST(test_realigned_stack),
+		CFI_TEST(test_base_register),
+		CFI_TEST(test_frame_by_the_base_register),
+		CFI_TEST(test_return_address_in_a_register),
+		CFI_TEST(test_stored_stack_pointer),
 		CFI_TEST(test_signal_frame),
 		CFI_TEST(test_what_no_rule_can_say),
 		CFI_TEST(test_broken_programs),

@@ -35,7 +35,7 @@ static void check_rows(const struct cfi_table *table, const struct object *objec
 		assert_true(row->rule.kind_and_step < RULE_KIND_COUNT);
 		if (i + 1 == count) {
 			assert_int_equal(row->rule.kind_and_step, RULE_NONE);
-			assert_int_equal(row->rule.cfa_offset, CFI_GAP);
+			assert_int_equal(row->rule.cfa_words, CFI_GAP);
 			break;
 		}
 		assert_true(row->address < row[1].address);

@@ -25,7 +25,7 @@
 enum { MAX_FRAMES = 512, BELOW_SP_BYTES = 64 * 1024, COPY_BYTES = 4 << 20 };
 
 static struct {
-	uint64_t ip, sp, bp;
+	uint64_t ip, sp, bp, bx;
 	uint64_t address; /* of the copy's first byte */
 	uint32_t bytes;
 	unsigned char *copy;
@@ -73,8 +73,9 @@ __attribute__((noinline, noclone)) static void capture(void)
 {
 	unw_context_t context;
 
-	__asm__ volatile("lea 0(%%rip), %0\n\tmov %%rsp, %1\n\tmov %%rbp, %2"
-			 : "=&r"(captured.ip), "=&r"(captured.sp), "=&r"(captured.bp));
+	__asm__ volatile("mov %%rbx, %3\n\tlea 0(%%rip), %0\n\tmov %%rsp, %1\n\tmov %%rbp, %2"
+			 : "=&r"(captured.ip), "=&r"(captured.sp), "=&r"(captured.bp),
+			   "=&r"(captured.bx));
 	unw_getcontext(&context);
 	/* Below, too: from another stack the walk may come back to a lower address. */
 	captured.address = (captured.sp - BELOW_SP_BYTES) & ~7ULL;
@@ -180,6 +181,7 @@ static void assert_replayed(uint32_t at_least)
 		.ip = captured.ip,
 		.sp = captured.sp,
 		.bp = captured.bp,
+		.bx = captured.bx,
 		.exact = true,
 		.leaf = true,
 		.stack = captured.copy,
@@ -388,6 +390,99 @@ static void a_signal_on_another_stack(void **state)
 	assert_root_is_start();
 }
 
+/*
+ * Assembly code that aligns its stack: one keeps the old stack pointer in rbx, as ld.so's resolver
+ * does, the other in its frame, as OpenSSL does (CFA = *(rsp + 40) + 8).
+ */
+typedef int (*stack_user)(int, int (*)(int));
+int call_by_rbx(int argument, int (*function)(int));
+int call_by_frame(int argument, int (*function)(int));
+__asm__(".pushsection .text\n"
+	".type call_by_rbx, @function\n"
+	"call_by_rbx:\n"
+	".cfi_startproc\n"
+	"	push %rbx\n"
+	".cfi_adjust_cfa_offset 8\n"
+	".cfi_rel_offset %rbx, 0\n"
+	"	mov %rsp, %rbx\n"
+	".cfi_def_cfa_register %rbx\n"
+	"	sub $1000, %rsp\n"
+	"	and $-64, %rsp\n"
+	"	call *%rsi\n"
+	"	mov %rbx, %rsp\n"
+	".cfi_def_cfa_register %rsp\n"
+	"	pop %rbx\n"
+	".cfi_adjust_cfa_offset -8\n"
+	".cfi_restore %rbx\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size call_by_rbx, . - call_by_rbx\n"
+	".type call_by_frame, @function\n"
+	"call_by_frame:\n"
+	".cfi_startproc\n"
+	"	mov %rsp, %rax\n"
+	".cfi_def_cfa_register %rax\n"
+	"	push %rbx\n"
+	".cfi_offset %rbx, -16\n"
+	"	push %rbp\n"
+	".cfi_offset %rbp, -24\n"
+	"	sub $1000, %rsp\n"
+	"	and $-64, %rsp\n"
+	"	mov %rax, 40(%rsp)\n"
+	".cfi_escape 0x0f, 5, 0x77, 40, 0x06, 0x23, 8\n"
+	"	xor %ebx, %ebx\n"
+	"	xor %ebp, %ebp\n"
+	"	call *%rsi\n"
+	"	mov 40(%rsp), %rsi\n"
+	".cfi_def_cfa %rsi, 8\n"
+	"	mov -16(%rsi), %rbp\n"
+	".cfi_restore %rbp\n"
+	"	mov -8(%rsi), %rbx\n"
+	".cfi_restore %rbx\n"
+	"	mov %rsi, %rsp\n"
+	".cfi_def_cfa_register %rsp\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size call_by_frame, . - call_by_frame\n"
+	".popsection\n");
+
+/* One after the other, all over again below frames of all kinds that use rbx themselves. */
+__attribute__((noinline, noclone)) static int with_odd_frames(int depth)
+{
+	static const stack_user users[] = { call_by_rbx, call_by_frame };
+	int used = depth ^ 5, below;
+
+	__asm__ volatile("" : "+b"(used)::"memory");
+	below = depth > 0 ? users[depth % 2](depth - 1, with_odd_frames)
+			  : call_by_rbx(10, with_registers);
+	__asm__ volatile("" : "+b"(used)::"memory");
+	return below + used;
+}
+
+static void frames_that_assembly_code_aligns(void **state)
+{
+	(void)state;
+	with_odd_frames(9);
+	assert_replayed(30);
+	assert_root_is_start();
+}
+
+static int trapped(int depth)
+{
+	trap();
+	NOT_A_TAIL_CALL;
+	return depth;
+}
+
+static void a_signal_keeps_rbx(void **state)
+{
+	(void)state;
+	handle(SIGTRAP, 0);
+	call_by_rbx(0, trapped);
+	assert_replayed(8);
+	assert_root_is_start();
+}
+
 static void *thread(void *context)
 {
 	(void)context;
@@ -417,6 +512,8 @@ int main(void)
 		cmocka_unit_test_setup(a_signal_between_instructions, forget),
 		cmocka_unit_test_setup(a_signal_on_either_side_of_a_push, forget),
 		cmocka_unit_test_setup(a_signal_on_another_stack, forget),
+		cmocka_unit_test_setup(frames_that_assembly_code_aligns, forget),
+		cmocka_unit_test_setup(a_signal_keeps_rbx, forget),
 		cmocka_unit_test_setup(a_thread_down_to_its_own_root, forget),
 	};
 

@@ -36,21 +36,30 @@ static int tear_down(void **state)
 
 static struct wire_rule sp_rule(int32_t cfa_offset, uint8_t bp_slot)
 {
-	return (struct wire_rule){ .cfa_offset = cfa_offset,
+	return (struct wire_rule){ .cfa_words = cfa_offset / 8,
 				   .bp_slot = bp_slot,
 				   .kind_and_step = RULE_SP };
 }
 
+/* With slots for both registers. */
+static struct wire_rule two_rule(int32_t cfa_offset, uint8_t bp_slot, uint8_t bx_slot)
+{
+	struct wire_rule rule = sp_rule(cfa_offset, bp_slot);
+
+	rule.bx_slot = bx_slot;
+	return rule;
+}
+
 static struct wire_rule bp_rule(int32_t cfa_offset, uint8_t bp_slot)
 {
-	return (struct wire_rule){ .cfa_offset = cfa_offset,
+	return (struct wire_rule){ .cfa_words = cfa_offset / 8,
 				   .bp_slot = bp_slot,
 				   .kind_and_step = RULE_BP };
 }
 
 static struct wire_rule none_rule(enum cfi_none why)
 {
-	return (struct wire_rule){ .cfa_offset = why, .kind_and_step = RULE_NONE };
+	return (struct wire_rule){ .cfa_words = why, .kind_and_step = RULE_NONE };
 }
 
 static void add(uint64_t address, struct wire_rule rule)
@@ -86,10 +95,11 @@ static struct wire_rule look_up(uint64_t address)
 	assert_true((found & 0xffff) <= (address & 0xffff));
 	assert_true(found >> 16 < dictionary.rules.count);
 	rule = dictionary.rules.at[found >> 16];
-	rule.cfa_offset = rule_cfa_offset(&rule, (uint32_t)(address & 0xffff) - (found & 0xffff));
-	rule.bp_slot = (uint8_t)rule_bp_slot(&rule, rule.cfa_offset);
+	rule.cfa_words = rule_cfa_words(&rule, (uint32_t)(address & 0xffff) - (found & 0xffff));
+	rule.bp_slot = (uint8_t)rule_bp_slot(&rule, rule.cfa_words);
+	rule.bx_slot = (uint8_t)rule_bx_slot(&rule, rule.cfa_words);
 	rule.kind_and_step &= RULE_KIND_MASK;
-	if (rule.kind_and_step != RULE_PLT)
+	if (rule.kind_and_step != RULE_PLT && rule.kind_and_step != RULE_STORED)
 		rule.steps = 0;
 	return rule;
 }
@@ -99,11 +109,12 @@ static void assert_rule(uint64_t address, struct wire_rule want)
 	struct wire_rule got = look_up(address);
 
 	if (want.kind_and_step == RULE_NONE)
-		want.cfa_offset = 0;
+		want.cfa_words = 0;
 	if (memcmp(&got, &want, sizeof(got)) != 0)
-		fail_msg("%#llx: kind %u cfa %d slot %u, want kind %u cfa %d slot %u",
-			 (unsigned long long)address, got.kind_and_step, got.cfa_offset,
-			 got.bp_slot, want.kind_and_step, want.cfa_offset, want.bp_slot);
+		fail_msg("%#llx: kind %u cfa %d slots %u %u, want kind %u cfa %d slots %u %u",
+			 (unsigned long long)address, got.kind_and_step, 8 * got.cfa_words,
+			 got.bp_slot, got.bx_slot, want.kind_and_step, 8 * want.cfa_words,
+			 want.bp_slot, want.bx_slot);
 }
 
 /* The table against the rows, from before the first to behind the last one. */
@@ -116,7 +127,7 @@ static void assert_all(void)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct cfi_row *row = &rows.rows.at[i];
 		uint64_t end = i + 1 < count ? row[1].address : row->address + 100000;
-		bool gap = row->rule.kind_and_step == RULE_NONE && row->rule.cfa_offset == CFI_GAP;
+		bool gap = row->rule.kind_and_step == RULE_NONE && row->rule.cfa_words == CFI_GAP;
 
 		if (!gap || i + 1 == count || end - row->address >= 16)
 			want = row->rule;
@@ -219,6 +230,33 @@ static void test_slots_that_one_rule_cannot_say(void **state)
 	assert_all();
 }
 
+/* The same with rbx beside rbp: a run ends where one of the two cannot be said any more. */
+static void test_slots_of_two_registers(void **state)
+{
+	(void)state;
+	add(TEXT, two_rule(8, 0, 0)); /* one run: each is saved by its push */
+	add(TEXT + 1, two_rule(16, 2, 0));
+	add(TEXT + 2, two_rule(24, 2, 3));
+	add(TEXT + 3, two_rule(64, 2, 3));
+	add(TEXT + 0x20, none_rule(CFI_GAP));
+	build();
+	assert_all();
+	assert_int_equal(table.row_count, 1 + 1 + 1);
+	add(TEXT + 0x40, two_rule(16, 2, 0));
+	add(TEXT + 0x41, two_rule(24, 2, 0));
+	add(TEXT + 0x42, two_rule(32, 2, 3)); /* saved before this push */
+	add(TEXT + 0x43, two_rule(40, 2, 4)); /* elsewhere */
+	add(TEXT + 0x44, two_rule(48, 2, RULE_BX_LOST));
+	add(TEXT + 0x45, two_rule(56, 2, RULE_BX_LOST));
+	add(TEXT + 0x46, two_rule(64, 2, 0));
+	add(TEXT + 0x47, two_rule(72, 0, 0));
+	add(TEXT + 0x48, two_rule(80, 10, 0));
+	add(TEXT + 0x49, two_rule(88, 10, RULE_BX_LOST));
+	add(TEXT + 0x50, none_rule(CFI_GAP));
+	build();
+	assert_all();
+}
+
 static void test_steps_reach_16_bytes(void **state)
 {
 	(void)state;
@@ -310,11 +348,22 @@ static void test_quota_of_runs(void **state)
 	assert_all();
 }
 
+/* As cfi_read hands them over: no slot below the stack pointer. */
+static struct wire_rule without_low_slots(struct wire_rule rule)
+{
+	if (rule.bp_slot > rule.cfa_words)
+		rule.bp_slot = 0;
+	if (rule.bx_slot != RULE_BX_LOST && (int32_t)rule.bx_slot > rule.cfa_words)
+		rule.bx_slot = 0;
+	return rule;
+}
+
 static struct wire_rule random_rule(void)
 {
-	struct wire_rule rule = sp_rule(8 * (int32_t)(random() % 9), (uint8_t)(random() % 5));
+	struct wire_rule rule = two_rule(8 * (int32_t)(random() % 9), (uint8_t)(random() % 5),
+					 (uint8_t)(random() % 5));
 
-	switch (random() % 8) {
+	switch (random() % 10) {
 	case 0:
 		return none_rule(CFI_GAP);
 	case 1:
@@ -322,14 +371,20 @@ static struct wire_rule random_rule(void)
 	case 2:
 		return bp_rule(16, (uint8_t)(random() % 3));
 	case 3:
-		return (struct wire_rule){ .cfa_offset = 8,
+		return (struct wire_rule){ .cfa_words = 1,
 					   .steps = (uint16_t)(random() % 16),
 					   .kind_and_step = RULE_PLT };
+	case 4:
+		return (struct wire_rule){ .cfa_words = (int32_t)(random() % 40) - 1,
+					   .bx_slot = (uint8_t)(random() % 9),
+					   .steps = (uint16_t)random(),
+					   .bp_slot = (uint8_t)(random() % 9),
+					   .kind_and_step = RULE_STORED };
+	case 5:
+		rule.bx_slot = RULE_BX_LOST;
+		/* fallthrough */
 	default:
-		/* As cfi_read hands them over: no slot below the stack pointer. */
-		if (8 * rule.bp_slot > rule.cfa_offset)
-			rule.bp_slot = 0;
-		return rule;
+		return without_low_slots(rule);
 	}
 }
 
@@ -349,9 +404,8 @@ static void test_random(void **state)
 			/* Mostly pushes and pops, so that there are runs. */
 			if (rule.kind_and_step == RULE_SP && random() % 3) {
 				next = rule;
-				next.cfa_offset += random() % 2 ? 8 : -8;
-				if (8 * next.bp_slot > next.cfa_offset)
-					next.bp_slot = 0;
+				next.cfa_words += random() % 2 ? 1 : -1;
+				next = without_low_slots(next);
 			}
 			if (i == 0 && next.kind_and_step == RULE_NONE)
 				next = sp_rule(8, 0);
@@ -361,7 +415,7 @@ static void test_random(void **state)
 			add(at, rule);
 			at += 1 + (uint64_t)random() % spread;
 		}
-		if (rule.kind_and_step != RULE_NONE || rule.cfa_offset != CFI_GAP)
+		if (rule.kind_and_step != RULE_NONE || rule.cfa_words != CFI_GAP)
 			add(at, none_rule(CFI_GAP));
 		build();
 		assert_all();
@@ -405,30 +459,37 @@ static void test_search_in_garbage(void **state)
 
 static void test_steps(void **state)
 {
-	struct wire_rule push = { .cfa_offset = 8,
+	struct wire_rule push = { .cfa_words = 1,
+				  .bx_slot = 4,
 				  .steps = 0x8005,
 				  .bp_slot = 3,
 				  .kind_and_step = RULE_SP | RULE_STEPS_PUSH };
-	struct wire_rule pop = { .cfa_offset = 32,
+	struct wire_rule pop = { .cfa_words = 4,
 				 .steps = 0x8005,
 				 .bp_slot = 3,
 				 .kind_and_step = RULE_SP | RULE_STEPS_POP };
-	struct wire_rule plt = { .cfa_offset = 8, .steps = 11, .kind_and_step = RULE_PLT };
+	struct wire_rule plt = { .cfa_words = 1, .steps = 11, .kind_and_step = RULE_PLT };
 
 	(void)state;
-	assert_int_equal(rule_cfa_offset(&push, 0), 8);
-	assert_int_equal(rule_cfa_offset(&push, 1), 16);
-	assert_int_equal(rule_cfa_offset(&push, 2), 16);
-	assert_int_equal(rule_cfa_offset(&push, 3), 24);
-	assert_int_equal(rule_cfa_offset(&push, 15), 24);
-	assert_int_equal(rule_cfa_offset(&push, 16), 32);
-	assert_int_equal(rule_cfa_offset(&push, 65535), 32);
-	assert_int_equal(rule_cfa_offset(&pop, 16), 8);
-	assert_int_equal(rule_cfa_offset(&plt, 16), 8);
-	assert_int_equal(rule_bp_slot(&push, 16), 0);
-	assert_int_equal(rule_bp_slot(&push, 24), 3);
+	assert_int_equal(rule_cfa_words(&push, 0), 1);
+	assert_int_equal(rule_cfa_words(&push, 1), 2);
+	assert_int_equal(rule_cfa_words(&push, 2), 2);
+	assert_int_equal(rule_cfa_words(&push, 3), 3);
+	assert_int_equal(rule_cfa_words(&push, 15), 3);
+	assert_int_equal(rule_cfa_words(&push, 16), 4);
+	assert_int_equal(rule_cfa_words(&push, 65535), 4);
+	assert_int_equal(rule_cfa_words(&pop, 16), 1);
+	assert_int_equal(rule_cfa_words(&plt, 16), 1);
+	assert_int_equal(rule_bp_slot(&push, 2), 0);
+	assert_int_equal(rule_bp_slot(&push, 3), 3);
+	assert_int_equal(rule_bx_slot(&push, 3), 0);
+	assert_int_equal(rule_bx_slot(&push, 4), 4);
+	push.bx_slot = RULE_BX_LOST;
+	assert_int_equal(rule_bx_slot(&push, 4), RULE_BX_LOST);
 	push.steps = 0xffff;
-	assert_int_equal(rule_cfa_offset(&push, 100), 8 + 8 * 16);
+	assert_int_equal(rule_cfa_words(&push, 100), 1 + 16);
+	push.cfa_words = -RULE_MAX_CFA_WORDS;
+	assert_int_equal(rule_cfa_words(&push, 100), 16 - RULE_MAX_CFA_WORDS);
 }
 
 int main(void)
@@ -442,6 +503,7 @@ int main(void)
 		TABLE_TEST(test_return_joins_next_function),
 		TABLE_TEST(test_padding),
 		TABLE_TEST(test_slots_that_one_rule_cannot_say),
+		TABLE_TEST(test_slots_of_two_registers),
 		TABLE_TEST(test_steps_reach_16_bytes),
 		TABLE_TEST(test_pages),
 		TABLE_TEST(test_nothing_and_too_much),

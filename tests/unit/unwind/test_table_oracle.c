@@ -4,7 +4,7 @@
  * first, second, middle and last address. Where libdw finds no entry, the table must have no rule
  * either, also in the middle of long gaps (asked every 16 bytes, the alignment of functions).
  *
- * Differences that are meant: an rbp slot below the stack pointer says that rbp holds, and so does
+ * Differences that are meant: a slot below the stack pointer says that the register holds, and so does
  * one that counts from rbp where only the return address is left of the frame; padding of fewer
  * than 16 bytes has the rule of the row before it; what no rule can say has none.
  *
@@ -26,14 +26,14 @@
 #include "elf/cfi.h"
 #include "unwind/table.h"
 
-enum { SP = 7, BP = 6, RA = 16, MAX_PRINTED = 40, QUICK_STRIDE = 60 };
+enum { SP = 7, BP = 6, BX = 3, DI = 5, RA = 16, MAX_PRINTED = 40, QUICK_STRIDE = 60 };
 
 /* What holds at one address, in the form in which the two are compared. */
 struct meaning {
 	uint8_t kind;
 	int32_t cfa_offset;
-	int slot;
-	uint16_t threshold;
+	int slot, bx_slot;
+	uint16_t steps; /* the threshold of a PLT, what is added to a stored CFA */
 };
 
 struct oracle {
@@ -126,63 +126,111 @@ static bool is_stored_at(const struct location *location, unsigned number, int64
 	       is_register(location->ops, location->count, number, &found) && found == offset;
 }
 
+/*
+ * The slot of a register that was saved, 0: it holds. -1: no slot can say it. base, offset: the CFA;
+ * exact: it is base + offset.
+ */
+static int oracle_slot(const struct location *saved, unsigned base, int64_t offset, bool exact)
+{
+	int64_t at;
+
+	if (saved->same || saved->undefined)
+		return 0;
+	if (saved->at_cfa)
+		at = saved->offset;
+	else if (exact && base == SP && offset == 8 && saved->count == 1 &&
+		 is_register(saved->ops, 1, BP, &at))
+		return 0;
+	else if (exact && saved->count == 1 && is_register(saved->ops, 1, base, &at))
+		at -= offset;
+	else
+		return -1;
+	if (exact && base == SP && at < 0 && at < -offset)
+		return 0;
+	return at >= 0 || at % 8 || at < -8 * 255 ? -1 : (int)(-at / 8);
+}
+
+/* How the CFA is found; nothing of the registers yet. *base: what it counts from. */
+static struct meaning oracle_cfa(const Dwarf_Op *cfa, size_t count, unsigned *base, int64_t *offset)
+{
+	struct meaning m = { .kind = RULE_NONE };
+
+	*base = SP;
+	if (is_register(cfa, count, SP, offset)) {
+		if (count == 1) {
+			m.kind = RULE_SP;
+		} else if (is_plt(cfa, count)) {
+			m.kind = RULE_PLT;
+			m.steps = (uint16_t)(cfa[4].atom - DW_OP_lit0);
+		} else if (count <= 3 && cfa[1].atom == DW_OP_deref &&
+			   (count == 2 ||
+			    (cfa[2].atom == DW_OP_plus_uconst && cfa[2].number % 8 == 0 &&
+			     cfa[2].number < 8 << 16))) {
+			m.kind = RULE_STORED;
+			m.steps = count == 2 ? 0 : (uint16_t)(cfa[2].number / 8);
+		}
+	} else if (is_register(cfa, count, BP, offset)) {
+		*base = BP;
+		if (count == 1)
+			m.kind = RULE_BP;
+		else if (count == 2 && cfa[1].atom == DW_OP_deref)
+			m.kind = RULE_DRAP;
+	} else if (is_register(cfa, count, BX, offset) && count == 1) {
+		*base = BX;
+		m.kind = RULE_BX;
+	}
+	/* No frame is that large: the mark of Go's linker for code that sets rsp at will. */
+	if (m.kind != RULE_NONE && (*offset % 8 || *offset >= 1 << 26 || *offset <= -(1 << 26)))
+		m.kind = RULE_NONE;
+	m.cfa_offset = m.kind == RULE_NONE ? 0 : (int32_t)*offset;
+	return m;
+}
+
 static struct meaning oracle_meaning(struct oracle *o)
 {
 	const struct meaning none = { .kind = RULE_NONE };
 	struct meaning m = { .kind = RULE_NONE };
-	Dwarf_Op ra_memory[3], bp_memory[3], *cfa;
-	struct location ra, bp;
-	int64_t offset, slot_offset;
+	Dwarf_Op ra_memory[3], bp_memory[3], bx_memory[3], *cfa;
+	struct location ra, bp, bx;
+	unsigned base;
+	int64_t offset = 0;
 	size_t count;
+	bool exact;
 
 	if (!locate(o->frame, RA, &ra, ra_memory))
 		return none;
 	if (ra.undefined)
 		return (struct meaning){ .kind = RULE_END };
-	if (dwarf_frame_cfa(o->frame, &cfa, &count) != 0 || !locate(o->frame, BP, &bp, bp_memory))
+	if (dwarf_frame_cfa(o->frame, &cfa, &count) != 0 ||
+	    !locate(o->frame, BP, &bp, bp_memory) || !locate(o->frame, BX, &bx, bx_memory))
 		return none;
 	if (o->signal) {
 		if (count == 2 && is_register(cfa, count, SP, &offset) && offset == 160 &&
 		    cfa[1].atom == DW_OP_deref && is_stored_at(&ra, SP, 168) &&
-		    is_stored_at(&bp, SP, 120))
+		    is_stored_at(&bp, SP, 120) && is_stored_at(&bx, SP, 128))
 			m.kind = RULE_SIGNAL;
 		return m;
 	}
-	if (!ra.at_cfa || ra.offset != -8)
+	m = oracle_cfa(cfa, count, &base, &offset);
+	exact = m.kind == RULE_SP || m.kind == RULE_BP || m.kind == RULE_BX;
+	m.slot = oracle_slot(&bp, base, offset, exact);
+	m.bx_slot = oracle_slot(&bx, base, offset, exact);
+	if (m.kind == RULE_DRAP) {
+		m.slot = is_stored_at(&bp, BP, 0) ? 0 : -1;
+		m.bx_slot = bx.at_cfa ? -1 : oracle_slot(&bx, BP, 0, true);
+	}
+	/* libdw gives a register as the place of a value that is held in one. */
+	if (m.kind == RULE_SP && offset >= 0 && ra.count == 1 &&
+	    (ra.ops[0].atom == DW_OP_reg0 + DI ||
+	     (ra.ops[0].atom == DW_OP_regx && ra.ops[0].number == DI)))
+		m.kind = RULE_RA_DI;
+	else if (!ra.at_cfa || ra.offset != -8)
 		return none;
-	if (count == 2 && is_register(cfa, count, BP, &offset) && cfa[1].atom == DW_OP_deref &&
-	    is_stored_at(&bp, BP, 0))
-		return (struct meaning){ .kind = RULE_DRAP, .cfa_offset = (int32_t)offset };
-	if (is_register(cfa, count, SP, &offset) && is_plt(cfa, count) && (bp.same || bp.undefined))
-		return (struct meaning){ .kind = RULE_PLT,
-					 .cfa_offset = (int32_t)offset,
-					 .threshold = (uint16_t)(cfa[4].atom - DW_OP_lit0) };
-	if (count == 1 && is_register(cfa, count, SP, &offset))
-		m.kind = RULE_SP;
-	else if (count == 1 && is_register(cfa, count, BP, &offset))
-		m.kind = RULE_BP;
-	else
+	if (m.bx_slot < 0 || m.bx_slot == 255)
+		m.bx_slot = RULE_BX_LOST;
+	if (m.kind == RULE_NONE || m.slot < 0 ||
+	    ((m.kind == RULE_PLT || m.kind == RULE_RA_DI) && (m.slot || m.bx_slot)))
 		return none;
-	m.cfa_offset = (int32_t)offset;
-	/* No frame is that large: the mark of Go's linker for code that sets rsp at will. */
-	if (offset > 1 << 30 || offset < -(1 << 30))
-		return none;
-	if (bp.same || bp.undefined)
-		return m;
-	if (bp.at_cfa)
-		slot_offset = bp.offset;
-	else if (m.kind == RULE_SP && m.cfa_offset == 8 && bp.count == 1 &&
-		 is_register(bp.ops, 1, BP, &slot_offset))
-		return m;
-	else if (bp.count == 1 && is_register(bp.ops, 1, m.kind == RULE_SP ? SP : BP, &slot_offset))
-		slot_offset -= offset;
-	else
-		return none;
-	if (m.kind == RULE_SP && slot_offset < 0 && slot_offset < -offset)
-		return m;
-	if (slot_offset >= 0 || slot_offset % 8 || slot_offset < -8 * 255)
-		return none;
-	m.slot = (int)(-slot_offset / 8);
 	return m;
 }
 
@@ -206,12 +254,13 @@ static struct meaning table_meaning(const struct unwind_table *table, uint64_t a
 	rule = &dictionary.rules.at[found >> 16];
 	distance = (uint32_t)(address & 0xffff) - (found & 0xffff);
 	m.kind = rule->kind_and_step & RULE_KIND_MASK;
-	if (m.kind == RULE_SP || m.kind == RULE_BP || m.kind == RULE_DRAP || m.kind == RULE_PLT)
-		m.cfa_offset = rule_cfa_offset(rule, distance);
-	if (m.kind == RULE_SP || m.kind == RULE_BP)
-		m.slot = rule_bp_slot(rule, m.cfa_offset);
-	if (m.kind == RULE_PLT)
-		m.threshold = rule->steps;
+	if (m.kind == RULE_NONE)
+		return m;
+	m.cfa_offset = 8 * rule_cfa_words(rule, distance);
+	m.slot = rule_bp_slot(rule, m.cfa_offset / 8);
+	m.bx_slot = rule_bx_slot(rule, m.cfa_offset / 8);
+	if (m.kind == RULE_PLT || m.kind == RULE_STORED)
+		m.steps = rule->steps;
 	return m;
 }
 
@@ -220,7 +269,7 @@ static struct meaning table_meaning(const struct unwind_table *table, uint64_t a
 static bool same_meaning(const struct meaning *a, const struct meaning *b)
 {
 	return a->kind == b->kind && a->cfa_offset == b->cfa_offset && a->slot == b->slot &&
-	       a->threshold == b->threshold;
+	       a->bx_slot == b->bx_slot && a->steps == b->steps;
 }
 
 struct comparison {
@@ -245,11 +294,11 @@ static void compare_at(struct comparison *c, uint64_t address)
 	if (same_meaning(&got, &want))
 		return;
 	if (c->differ++ < MAX_PRINTED)
-		print_message("%s: %#llx: table kind %u cfa %d slot %d plt %u, "
-			      "libdw kind %u cfa %d slot %d plt %u\n",
+		print_message("%s: %#llx: table kind %u cfa %d slots %d %d steps %u, "
+			      "libdw kind %u cfa %d slots %d %d steps %u\n",
 			      c->path, (unsigned long long)address, got.kind, got.cfa_offset,
-			      got.slot, got.threshold, want.kind, want.cfa_offset, want.slot,
-			      want.threshold);
+			      got.slot, got.bx_slot, got.steps, want.kind, want.cfa_offset,
+			      want.slot, want.bx_slot, want.steps);
 }
 
 /* All of [start, end), which our rows take for one. */
@@ -282,7 +331,7 @@ static void compare_rows(struct comparison *c, const struct cfi_table *rows)
 		const struct cfi_row *row = &rows->rows.at[i];
 
 		c->padding_start = c->padding_end = 0;
-		if (row->rule.kind_and_step == RULE_NONE && row->rule.cfa_offset == CFI_GAP &&
+		if (row->rule.kind_and_step == RULE_NONE && row->rule.cfa_words == CFI_GAP &&
 		    row[1].address - row->address < 16) {
 			c->padding_start = row->address;
 			c->padding_end = row[1].address;
@@ -407,14 +456,17 @@ static void test_files(void **state)
 		      dictionary.rules.count, (unsigned long long)total.points,
 		      (unsigned long long)total.differ, (unsigned long long)total.unsupported,
 		      (unsigned long long)total.broken, (unsigned long long)total.dropped);
-	print_message("points by kind: none %llu sp %llu bp %llu plt %llu signal %llu drap %llu "
-		      "end %llu\n",
+	print_message("points by kind: none %llu sp %llu bp %llu bx %llu plt %llu signal %llu "
+		      "drap %llu stored %llu held %llu end %llu\n",
 		      (unsigned long long)total.kinds[RULE_NONE],
 		      (unsigned long long)total.kinds[RULE_SP],
 		      (unsigned long long)total.kinds[RULE_BP],
+		      (unsigned long long)total.kinds[RULE_BX],
 		      (unsigned long long)total.kinds[RULE_PLT],
 		      (unsigned long long)total.kinds[RULE_SIGNAL],
 		      (unsigned long long)total.kinds[RULE_DRAP],
+		      (unsigned long long)total.kinds[RULE_STORED],
+		      (unsigned long long)total.kinds[RULE_RA_DI],
 		      (unsigned long long)total.kinds[RULE_END]);
 	rule_dictionary_fini(&dictionary);
 	assert_true(total.kinds[RULE_SP] > 0);

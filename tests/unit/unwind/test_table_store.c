@@ -31,10 +31,10 @@ static void make_rows(struct cfi_table *rows, uint64_t address, uint32_t count,
 
 		assert_non_null(row);
 		row->address = address + 16ULL * i;
-		/* Neighbours differ by 24: no run of pushes. */
+		/* Neighbours differ by 3 words: no run of pushes. */
 		if (i < count)
 			row->rule = (struct wire_rule){
-				.cfa_offset = first_offset + (int32_t)(i % 64) * 24,
+				.cfa_words = first_offset / 8 + (int32_t)(i % 64) * 3,
 				.kind_and_step = RULE_SP,
 			};
 	}
@@ -66,7 +66,7 @@ static int32_t offset_at(const struct table_store *store, uint32_t table, uint64
 		return -1;
 	rule = table_store_rule(store, (uint32_t)(found >> 16));
 	assert_non_null(rule);
-	return rule->kind_and_step == RULE_NONE ? -1 : rule->cfa_offset;
+	return rule->kind_and_step == RULE_NONE ? -1 : 8 * rule->cfa_words;
 }
 
 static void what_is_added_is_found(void **state)
@@ -134,7 +134,7 @@ static void an_empty_table_is_refused(void **state)
 /* Two rows at each end of 200 pages: the directory is larger than the two blocks. */
 static int add_sparse(struct table_store *store, uint32_t *ret, uint64_t now_ns)
 {
-	const struct wire_rule rule = { .cfa_offset = 16, .kind_and_step = RULE_SP };
+	const struct wire_rule rule = { .cfa_words = 2, .kind_and_step = RULE_SP };
 	const struct cfi_row ends[] = { { 0x10000, rule },
 					{ 0x10100, {} },
 					{ 0x10000 + (199 << WIRE_PAGE_SHIFT), rule },

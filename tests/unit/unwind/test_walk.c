@@ -22,24 +22,37 @@ enum function {
 	FRAME, /* CFA = rbp + 16, rbp at CFA - 16 */
 	PLT,   /* CFA = rsp + 8, + 16 from byte 11 of 16 on */
 	SIGNAL,
-	DRAP, /* CFA = *(rbp - 8), rbp = *rbp */
+	DRAP, /* CFA = *(rbp - 8), rbp = *rbp, rbx = *(rbp - 24) */
 	END,
 	NONE,
 	BACKWARDS, /* CFA = rsp - 8 */
+	BASE,	   /* CFA = rbx + 24, rbx at CFA - 24 */
+	BASE_KEPT, /* CFA = rbx + 16, rbx not saved */
+	SP_BX,	   /* CFA = rsp + 32, rbx at CFA - 16 */
+	LOST,	   /* CFA = rsp + 16, rbx gone */
+	STORED,	   /* CFA = *(rsp + 24) + 16, rbp at CFA - 24, rbx at CFA - 16 */
+	HELD,	   /* CFA = rsp, return address in rdi */
 	PUSHES,	   /* CFA = rsp + 8, pushes at 1, 2, 4; rbp the second one */
 	FUNCTIONS
 };
 
 static const struct wire_rule rules[FUNCTIONS] = {
-	[LEAF] = { .cfa_offset = 8, .kind_and_step = RULE_SP },
-	[SP_32] = { .cfa_offset = 32, .bp_slot = 2, .kind_and_step = RULE_SP },
-	[FRAME] = { .cfa_offset = 16, .bp_slot = 2, .kind_and_step = RULE_BP },
-	[PLT] = { .cfa_offset = 8, .steps = 11, .kind_and_step = RULE_PLT },
+	[LEAF] = { .cfa_words = 1, .kind_and_step = RULE_SP },
+	[SP_32] = { .cfa_words = 4, .bp_slot = 2, .kind_and_step = RULE_SP },
+	[FRAME] = { .cfa_words = 2, .bp_slot = 2, .kind_and_step = RULE_BP },
+	[PLT] = { .cfa_words = 1, .steps = 11, .kind_and_step = RULE_PLT },
 	[SIGNAL] = { .kind_and_step = RULE_SIGNAL },
-	[DRAP] = { .cfa_offset = -8, .kind_and_step = RULE_DRAP },
+	[DRAP] = { .cfa_words = -1, .bx_slot = 3, .kind_and_step = RULE_DRAP },
 	[END] = { .kind_and_step = RULE_END },
 	[NONE] = { .kind_and_step = RULE_NONE },
-	[BACKWARDS] = { .cfa_offset = -8, .kind_and_step = RULE_SP },
+	[BACKWARDS] = { .cfa_words = -1, .kind_and_step = RULE_SP },
+	[BASE] = { .cfa_words = 3, .bx_slot = 3, .kind_and_step = RULE_BX },
+	[BASE_KEPT] = { .cfa_words = 2, .kind_and_step = RULE_BX },
+	[SP_BX] = { .cfa_words = 4, .bx_slot = 2, .kind_and_step = RULE_SP },
+	[LOST] = { .cfa_words = 2, .bx_slot = RULE_BX_LOST, .kind_and_step = RULE_SP },
+	[STORED] = { .cfa_words = 3, .bx_slot = 2, .steps = 2, .bp_slot = 3,
+		     .kind_and_step = RULE_STORED },
+	[HELD] = { .kind_and_step = RULE_RA_DI },
 };
 
 static struct table_store *store;
@@ -65,7 +78,7 @@ static int set_up(void **state)
 	static const struct table_store_maps no_kernel = { -1, -1, -1, -1, -1, -1, 0, 0 };
 	struct cfi_table rows = {};
 	struct unwind_table built;
-	struct wire_rule rule = { .cfa_offset = 8, .kind_and_step = RULE_SP };
+	struct wire_rule rule = { .cfa_words = 1, .kind_and_step = RULE_SP };
 	uint64_t at = TEXT + 256 * PUSHES;
 
 	(void)state;
@@ -73,12 +86,12 @@ static int set_up(void **state)
 	for (unsigned i = 0; i < PUSHES; i++)
 		add_row(&rows, TEXT + 256 * i, rules[i]);
 	add_row(&rows, at, rule);
-	rule.cfa_offset = 16;
+	rule.cfa_words = 2;
 	add_row(&rows, at + 1, rule);
-	rule.cfa_offset = 24;
+	rule.cfa_words = 3;
 	rule.bp_slot = 3;
 	add_row(&rows, at + 2, rule);
-	rule.cfa_offset = 32;
+	rule.cfa_words = 4;
 	add_row(&rows, at + 4, rule);
 	add_row(&rows, TEXT + 256 * FUNCTIONS, (struct wire_rule){});
 	assert_ok(unwind_table_build(&built, table_store_dictionary(store), &rows));
@@ -117,7 +130,7 @@ struct result {
 };
 
 struct start {
-	uint64_t ip, bp;
+	uint64_t ip, bp, bx, di;
 	uint32_t sp;	     /* word of the stack */
 	uint32_t bytes;	     /* of the stack that there are, from sp on; 0: all */
 	uint32_t limit;	     /* 0: no other than the greatest */
@@ -141,6 +154,8 @@ static struct result walk(struct start start)
 		.ip = start.ip,
 		.sp = word(start.sp),
 		.bp = start.bp,
+		.bx = start.bx,
+		.di = start.di,
 		.exact = !start.return_address,
 		.leaf = !start.return_address,
 		.stack_address = word(start.sp),
@@ -253,6 +268,124 @@ static void an_aligned_frame_remembers_its_caller(void **state)
 	stack[31] = in(END);
 	result = walk((struct start){ .ip = in(DRAP), .bp = word(20), .sp = 4 });
 	ASSERT_WALK(result, WALK_COMPLETE, in(DRAP), in(FRAME)-1, in(END)-1);
+}
+
+static void a_frame_is_found_by_rbx(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[20] = word(40); /* BASE: rbx of its caller */
+	stack[22] = in(BASE_KEPT);
+	stack[41] = in(END);
+	result = walk((struct start){ .ip = in(BASE), .bx = word(20), .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(BASE), in(BASE_KEPT)-1, in(END)-1);
+	/* A frame that does not save it hands it on. */
+	stack[41] = in(LEAF);
+	stack[42] = in(END);
+	result = walk((struct start){ .ip = in(BASE), .bx = word(20), .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(BASE), in(BASE_KEPT)-1, in(LEAF)-1, in(END)-1);
+}
+
+static void rbx_is_read_where_it_was_saved_last(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[0] = in(SP_BX);
+	stack[3] = word(90); /* overridden by the frame above */
+	stack[4] = in(SP_BX);
+	stack[7] = word(20);
+	stack[8] = in(SP_32);
+	stack[12] = in(BASE);
+	stack[22] = in(END);
+	result = walk((struct start){ .ip = in(LEAF), .bx = word(80), .sp = 0 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), in(SP_BX)-1, in(SP_BX)-1, in(SP_32)-1,
+		    in(BASE)-1, in(END)-1);
+	/* In a frame that was aligned, from rbp. */
+	stack[30] = word(50);	 /* DRAP: rbp */
+	stack[29] = word(36);	 /* CFA */
+	stack[27] = word(40);	 /* rbx */
+	stack[35] = in(BASE);
+	stack[42] = in(END);
+	result = walk((struct start){ .ip = in(DRAP), .bx = word(80), .bp = word(30), .sp = 24 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(DRAP), in(BASE)-1, in(END)-1);
+	/* In what the kernel saved for a signal handler. */
+	stack[100] = in(SIGNAL);
+	stack[101 + 128 / 8] = word(140);
+	stack[101 + 160 / 8] = word(130);
+	stack[101 + 168 / 8] = in(BASE);
+	stack[142] = in(END);
+	result = walk((struct start){ .ip = in(LEAF), .bx = word(80), .sp = 100 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), in(SIGNAL)-1, in(BASE), in(END)-1);
+}
+
+static void rbx_may_be_lost(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[0] = in(LOST);
+	stack[2] = in(BASE);
+	result = walk((struct start){ .ip = in(LEAF), .bx = word(20), .sp = 0 });
+	ASSERT_WALK(result, WALK_NO_ROW, in(LEAF), in(LOST)-1, in(BASE)-1);
+	/* Also what was noted before; what is saved after it counts again. */
+	stack[0] = in(SP_BX);
+	stack[4] = in(LOST);
+	stack[6] = in(BASE);
+	result = walk((struct start){ .ip = in(LEAF), .bx = word(20), .sp = 0 });
+	assert_int_equal(result.outcome, WALK_NO_ROW);
+	stack[0] = in(LOST);
+	stack[2] = in(SP_BX);
+	stack[5] = word(20);
+	stack[6] = in(BASE);
+	stack[22] = in(END);
+	result = walk((struct start){ .ip = in(LEAF), .bx = word(30), .sp = 0 });
+	assert_int_equal(result.outcome, WALK_COMPLETE);
+	/* The kernel half says the same with a zero. */
+	result = walk((struct start){ .ip = in(BASE), .bx = 0, .sp = 0 });
+	ASSERT_WALK(result, WALK_NO_ROW, in(BASE));
+	/* Saved where nothing was copied. */
+	result = walk((struct start){ .ip = in(SP_BX), .sp = 0, .bytes = 16 });
+	ASSERT_WALK(result, WALK_COPY_SHORT, in(SP_BX));
+}
+
+static void an_old_stack_pointer_lies_in_the_frame(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[7] = word(18); /* STORED, at sp = 4: CFA = word(20) */
+	stack[17] = word(40);
+	stack[18] = word(30);
+	stack[19] = in(FRAME);
+	/* The caller by the rbp that was saved; by the rbx. */
+	stack[41] = in(END);
+	result = walk((struct start){ .ip = in(STORED), .bp = word(1), .bx = word(1), .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(STORED), in(FRAME)-1, in(END)-1);
+	stack[19] = in(BASE);
+	stack[32] = in(END);
+	result = walk((struct start){ .ip = in(STORED), .bp = word(1), .bx = word(1), .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(STORED), in(BASE)-1, in(END)-1);
+	stack[7] = word(2); /* not above the stack pointer */
+	result = walk((struct start){ .ip = in(STORED), .sp = 4 });
+	ASSERT_WALK(result, WALK_NO_PROGRESS, in(STORED));
+	result = walk((struct start){ .ip = in(STORED), .sp = 4, .bytes = 24 });
+	ASSERT_WALK(result, WALK_COPY_SHORT, in(STORED));
+}
+
+static void a_leaf_may_hold_its_return_address(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[4] = in(END);
+	result = walk((struct start){ .ip = in(HELD), .di = in(LEAF), .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(HELD), in(LEAF)-1, in(END)-1);
+	/* In the middle of a system call, too: ip is behind the instruction, but it is the leaf. */
+	stack[0] = in(HELD);
+	result = walk((struct start){ .ip = in(LEAF), .di = in(LEAF), .sp = 0 });
+	ASSERT_WALK(result, WALK_NO_ROW, in(LEAF), in(HELD)-1);
 }
 
 static void pushes_are_counted_byte_by_byte(void **state)
@@ -464,6 +597,8 @@ static void any_stack_ends_somehow(void **state)
 		}
 		start = (struct start){ .ip = stack[0],
 					.bp = stack[1],
+					.bx = stack[2],
+					.di = stack[3],
 					.sp = random >> 8 & 15,
 					.bytes = 300,
 					.limit = 40 };
@@ -473,7 +608,7 @@ static void any_stack_ends_somehow(void **state)
 		seen[result.outcome]++;
 	}
 	assert_true(seen[WALK_COMPLETE] && seen[WALK_NO_MAPPING] && seen[WALK_COPY_SHORT] &&
-		    seen[WALK_NO_PROGRESS] && seen[WALK_BAD_FRAME_POINTER]);
+		    seen[WALK_NO_PROGRESS] && seen[WALK_NO_ROW] && seen[WALK_BAD_FRAME_POINTER]);
 }
 
 int main(void)
@@ -484,6 +619,11 @@ int main(void)
 		cmocka_unit_test_setup(plt_stubs_push_on_the_way, clear),
 		cmocka_unit_test_setup(a_signal_frame_has_all_registers, clear),
 		cmocka_unit_test_setup(an_aligned_frame_remembers_its_caller, clear),
+		cmocka_unit_test_setup(a_frame_is_found_by_rbx, clear),
+		cmocka_unit_test_setup(rbx_is_read_where_it_was_saved_last, clear),
+		cmocka_unit_test_setup(rbx_may_be_lost, clear),
+		cmocka_unit_test_setup(an_old_stack_pointer_lies_in_the_frame, clear),
+		cmocka_unit_test_setup(a_leaf_may_hold_its_return_address, clear),
 		cmocka_unit_test_setup(pushes_are_counted_byte_by_byte, clear),
 		cmocka_unit_test_setup(generated_code_is_walked_by_frame_pointers, clear),
 		cmocka_unit_test_setup(a_zero_frame_pointer_is_the_root_but_not_in_a_leaf, clear),
