@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -144,6 +145,21 @@ static int open_named_temp(struct fs_atomic *file, const char *folder)
 	return fd;
 }
 
+/*
+ * /dev/stdout and the like: links that lead to an open file. When that is a regular one, replacing
+ * "the file beside its name" would replace the link, for every program on the machine.
+ */
+static bool leads_to_open_file(const char *path)
+{
+	static const char *const places[] = { "/dev/std", "/dev/fd/", "/proc/" };
+	struct stat st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (strncmp(path, places[i], strlen(places[i])) == 0)
+			return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+	return false;
+}
+
 int fs_atomic_open(struct fs_atomic *file, const char *path, bool exclusive)
 {
 	cleanup(free) char *copy = NULL;
@@ -153,6 +169,11 @@ int fs_atomic_open(struct fs_atomic *file, const char *path, bool exclusive)
 	*file = (struct fs_atomic){ .fd = -1, .exclusive = exclusive };
 	if (strcmp(path, "-") == 0) {
 		file->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+		return file->fd < 0 ? -errno : 0;
+	}
+	/* Behind what is there: others write to an open file, too. */
+	if (leads_to_open_file(path)) {
+		file->fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
 		return file->fd < 0 ? -errno : 0;
 	}
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {

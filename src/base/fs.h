@@ -46,7 +46,8 @@ struct fs_atomic {
 
 /*
  * path: "-" is stdout; a name of something that is not a regular file (/dev/null, a pipe) is opened
- * and written directly. exclusive: -EEXIST at commit when the name is taken by then.
+ * and written directly, and so is a link of /dev or /proc to an open file (/dev/stdout). A link
+ * elsewhere is replaced by the file. exclusive: -EEXIST at commit when the name is taken by then.
  * Returns 0 or a negative errno.
  */
 int fs_atomic_open(struct fs_atomic *file, const char *path, bool exclusive);

@@ -210,6 +210,48 @@ static void devices_and_pipes_are_written_directly(void **state)
 }
 
 /* A full disk as any user can have it: no file may grow past 4096 bytes. */
+/* `profd ... -o /dev/stdout >file` as root must leave /dev as it is. */
+static void links_to_open_files_are_not_replaced(void **state)
+{
+	cleanup(close) int fd = open("a", O_WRONLY | O_CREAT | O_APPEND, 0644);
+	struct fs_atomic file = FS_ATOMIC_NULL;
+	char path[64];
+	struct stat before, after;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_ok(fs_write_all(fd, "first ", 6));
+	assert_ok(fstat(fd, &before));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_ok(fs_atomic_open(&file, path, false));
+	assert_ok(fs_write_all(file.fd, "second ", 7));
+	assert_ok(fs_atomic_commit(&file));
+	snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+	assert_ok(fs_atomic_open(&file, path, false));
+	assert_ok(fs_write_all(file.fd, "third", 5));
+	assert_ok(fs_atomic_commit(&file));
+	assert_content("a", "first second third");
+	assert_ok(stat("a", &after));
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_int_equal(count_entries(), 1);
+}
+
+static void a_link_to_a_file_is_replaced(void **state)
+{
+	struct fs_atomic file = FS_ATOMIC_NULL;
+
+	(void)state;
+	write_file("target", "old");
+	assert_ok(symlink("target", "link"));
+	assert_ok(fs_atomic_open(&file, "link", false));
+	assert_ok(fs_write_all(file.fd, "new", 3));
+	assert_ok(fs_atomic_commit(&file));
+	assert_content("target", "old");
+	assert_content("link", "new");
+	assert_int_equal(readlink("link", (char[8]){}, 8), -1);
+	assert_int_equal(count_entries(), 2);
+}
+
 static void a_write_that_fails_leaves_nothing(void **state)
 {
 	struct rlimit before, limit;
@@ -310,6 +352,8 @@ int main(void)
 		TEST(a_missing_folder_is_an_error_at_once),
 		TEST(umask_is_respected),
 		TEST(devices_and_pipes_are_written_directly),
+		TEST(links_to_open_files_are_not_replaced),
+		TEST(a_link_to_a_file_is_replaced),
 		TEST(a_write_that_fails_leaves_nothing),
 		TEST(a_full_pipe_is_waited_for),
 		TEST(log_lines_carry_no_escape_codes),
