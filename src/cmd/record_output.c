@@ -102,6 +102,9 @@ static int check_path(const char *path)
 
 	if (strcmp(path, "-") == 0)
 		return 0;
+	/* A file without a name yet would find out only in the end that this one is too long. */
+	if (lstat(path, &st) < 0 && errno != ENOENT)
+		return -errno;
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return -EISDIR;
 	/* Not opened: a pipe would wait for its reader, and then lose it again. */

@@ -150,6 +150,8 @@ static int check(const char *path, const char *summary)
 
 static void unwritable_outputs_are_found_and_nothing_is_left(void **state)
 {
+	char long_name[300];
+
 	(void)state;
 	assert_ok(check("out.txt", NULL));
 	assert_int_equal(access("out.txt", F_OK), -1);
@@ -163,6 +165,9 @@ static void unwritable_outputs_are_found_and_nothing_is_left(void **state)
 	assert_ok(mkfifo("pipe", 0600));
 	assert_ok(check("pipe", NULL));
 	assert_true(check("/proc/out.txt", NULL) < 0);
+	memset(long_name, 'x', sizeof(long_name) - 1);
+	long_name[sizeof(long_name) - 1] = '\0';
+	assert_errno(check(long_name, NULL), ENAMETOOLONG);
 	assert_ok(rmdir("folder"));
 	assert_ok(unlink("pipe"));
 	assert_ok(chdir("/"));
