@@ -16,6 +16,7 @@
 #include "base/parse.h"
 #include "base/fs.h"
 #include "cmd/command.h"
+#include "source/comm_glob.h"
 
 #define MAX_RATE_HZ 10000
 #define MIN_PERIOD_NS (1000000000ULL / MAX_RATE_HZ)
@@ -95,9 +96,14 @@ static int apply_tid(void *context, const char *argument, struct options_reason 
 static int apply_comm(void *context, const char *argument, struct options_reason *reason)
 {
 	struct request *request = context;
+	struct wire_glob glob;
+	int r = comm_glob_compile(&glob, argument);
 
 	if (!argument[0])
 		return options_bad(reason, "an empty pattern matches nothing");
+	if (r < 0)
+		return options_bad(reason, r == -E2BIG ? "the pattern is too long"
+						       : "a bracket is not closed");
 	request->config->target.comm = argument;
 	return 0;
 }

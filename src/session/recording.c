@@ -39,9 +39,12 @@ enum {
 
 static int complain(int r, const char *what)
 {
-	const char *advice = r == -EPERM || r == -EACCES
-				     ? "; run it as root, and see 'profd doctor' for what is missing"
-				     : "";
+	const char *advice = "";
+
+	if (r == -EPERM || r == -EACCES)
+		advice = geteuid() == 0
+				 ? "; see 'profd doctor' for what root lacks here"
+				 : "; run it as root, and see 'profd doctor' for what is missing";
 
 	log_error("cannot record: %s: %s%s", what, strerror(-r), advice);
 	return r;
@@ -94,12 +97,8 @@ static int fill_filters(struct wire_config *wire, struct wire_glob *glob,
 
 	if (target->comm) {
 		r = comm_glob_compile(glob, target->comm);
-		if (r < 0) {
-			log_error("cannot use --comm '%s': %s", target->comm,
-				  r == -E2BIG ? "the pattern is too long"
-					      : "a bracket is not closed");
-			return r;
-		}
+		if (r < 0)
+			return complain(r, "cannot use the pattern of --comm");
 		wire->filter_comm = 1;
 	}
 	if (target->cgroup) {

@@ -291,6 +291,7 @@ static void contradictions_are_usage_errors(void **state)
 		{ "-i -- ls", "-i" },
 		{ "-a -F 99 -c 1000000", "-F and -c" },
 		{ "-a -q -v", "-q and -v" },
+		{ "-a --comm [ab", "a bracket is not closed" },
 		{ "-a -o - -f text --summary -", "--summary" },
 	};
 
