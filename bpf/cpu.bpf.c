@@ -19,6 +19,12 @@
 #include "table.h"
 #include "wire.h"
 
+static __always_inline int walk_read(uint64_t *ret, uint64_t address, void *memory);
+static __always_inline uint64_t walk_temporary(uint64_t number, void *memory);
+static __always_inline uint64_t walk_find(uint32_t table, uint64_t address, void *memory);
+
+#include "walk.h"
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile struct wire_config config;
@@ -120,8 +126,8 @@ struct scratch {
 	struct wire_sample sample;
 	uint64_t payload[PAYLOAD_BYTES / 8];
 	/* Not sent: where the walk stands. */
-	uint64_t ip, sp, bp, bx, bx_at, di;
-	uint32_t exact, first, count, limit;
+	struct walk_registers at;
+	uint32_t count, limit;
 	uint32_t first_mapping, mapping_count;
 	uint32_t last_mapping; /* index of the mapping of the frame before; most frames share it */
 	uint32_t outcome;
@@ -157,7 +163,7 @@ struct {
 enum { EXIT_STACK_BYTES = 8192 };
 
 struct exit_stack {
-	uint64_t ip, sp, bp, bx, di, stack_at;
+	uint64_t ip, sp, bp, bx, temporaries[WIRE_TEMPORARIES], stack_at;
 	uint32_t exact, stack_bytes;
 	unsigned char stack[EXIT_STACK_BYTES];
 };
@@ -224,9 +230,12 @@ static __always_inline int walk_read(uint64_t *ret, uint64_t address, void *memo
 	return bpf_probe_read_user(ret, sizeof(*ret), (const void *)address) < 0 ? -1 : 0;
 }
 
-static __always_inline uint64_t walk_find(uint32_t table, uint64_t address, void *memory);
+static __always_inline uint64_t walk_temporary(uint64_t number, void *memory)
+{
+	struct scratch *s = memory;
 
-#include "walk.h"
+	return number < WIRE_TEMPORARIES ? s->sample.temporaries[number] : 0;
+}
 
 static __always_inline const unsigned char *chunk_at(uint32_t place)
 {
@@ -323,7 +332,6 @@ __attribute__((noinline)) uint32_t find_mapping(uint32_t first, uint32_t count, 
 
 static int walk_frame(uint32_t index, void *context)
 {
-	struct walk_registers r;
 	struct wire_mapping *mapping;
 	struct scratch *s;
 	uint64_t address;
@@ -335,15 +343,7 @@ static int walk_frame(uint32_t index, void *context)
 	s = bpf_map_lookup_elem(&scratches, &cpu);
 	if (!s)
 		return 1;
-	r = (struct walk_registers){ .ip = s->ip,
-				     .sp = s->sp,
-				     .bp = s->bp,
-				     .bx = s->bx,
-				     .bx_at = s->bx_at,
-				     .di = s->di,
-				     .exact = s->exact,
-				     .first = s->first };
-	address = walk_lookup_address(&r);
+	address = walk_lookup_address(&s->at);
 	at = s->count;
 	if (at >= s->limit || at >= MAX_ADDRESSES) {
 		s->outcome = WALK_TOO_DEEP;
@@ -360,7 +360,7 @@ static int walk_frame(uint32_t index, void *context)
 		}
 		s->last_mapping = found;
 	}
-	outcome = walk_step(&r, mapping, s);
+	outcome = walk_step(&s->at, mapping, s);
 	if (outcome != WALK_OUTCOME_COUNT && outcome != WALK_COMPLETE) {
 		s->outcome = outcome;
 		return 1;
@@ -371,13 +371,7 @@ static int walk_frame(uint32_t index, void *context)
 		s->outcome = WALK_COMPLETE;
 		return 1;
 	}
-	s->ip = r.ip;
-	s->sp = r.sp;
-	s->bp = r.bp;
-	s->bx = r.bx;
-	s->bx_at = r.bx_at;
-	s->exact = r.exact;
-	s->first = 0;
+	s->at.first = 0;
 	return 0;
 }
 
@@ -445,7 +439,7 @@ static __always_inline uint32_t copy_exit_stack(struct scratch *s, uint32_t payl
 	s->sample.sp = saved->sp;
 	s->sample.bp = saved->bp;
 	s->sample.bx = saved->bx;
-	s->sample.di = saved->di;
+	__builtin_memcpy(s->sample.temporaries, saved->temporaries, sizeof(saved->temporaries));
 	s->sample.stack_at = saved->stack_at;
 	*exact = saved->exact;
 	s->outcome = WALK_NO_PROCESS; /* to be walked from the registers on */
@@ -490,13 +484,26 @@ static __always_inline int is_watched(struct task_struct *task, uint32_t tgid, u
 
 /* ---- the sample ---- */
 
+static __always_inline void keep_temporaries(uint64_t *t, const struct pt_regs___kernel *saved)
+{
+	t[TEMPORARY_AX] = saved->ax;
+	t[TEMPORARY_DX] = saved->dx;
+	t[TEMPORARY_CX] = saved->cx;
+	t[TEMPORARY_SI] = saved->si;
+	t[TEMPORARY_DI] = saved->di;
+	t[TEMPORARY_R8] = saved->r8;
+	t[TEMPORARY_R9] = saved->r9;
+	t[TEMPORARY_R10] = saved->r10;
+	t[TEMPORARY_R11] = saved->r11;
+}
+
 /* Fills in the user registers at which the walk begins. Returns 0 when there are none. */
 static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 					  struct task_struct *task, struct scratch *s)
 {
 	struct pt_regs___kernel *saved;
 	uint64_t cs = ctx->regs.cs, ip = ctx->regs.rip, sp = ctx->regs.rsp, bp = ctx->regs.rbp;
-	uint64_t bx = ctx->regs.rbx, di = ctx->regs.rdi;
+	uint64_t bx = ctx->regs.rbx, *t = s->sample.temporaries;
 	uint64_t entered_by;
 
 	/* Read here: clang would else merge the reads of both branches, through a moved ctx. */
@@ -504,27 +511,34 @@ static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 	barrier_var(sp);
 	barrier_var(bp);
 	barrier_var(bx);
-	barrier_var(di);
+	t[TEMPORARY_AX] = ctx->regs.rax;
+	t[TEMPORARY_DX] = ctx->regs.rdx;
+	t[TEMPORARY_CX] = ctx->regs.rcx;
+	t[TEMPORARY_SI] = ctx->regs.rsi;
+	t[TEMPORARY_DI] = ctx->regs.rdi;
+	t[TEMPORARY_R8] = ctx->regs.r8;
+	t[TEMPORARY_R9] = ctx->regs.r9;
+	t[TEMPORARY_R10] = ctx->regs.r10;
+	t[TEMPORARY_R11] = ctx->regs.r11;
 	saved = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
 	if (!saved)
 		return 0;
 	if (cs & 3) {
-		s->ip = ip;
-		s->sp = sp;
-		s->bp = bp;
-		s->bx = bx;
-		s->di = di;
-		s->exact = 1;
+		s->at.ip = ip;
+		s->at.sp = sp;
+		s->at.bp = bp;
+		s->at.bx = bx;
+		s->at.exact = 1;
 	} else {
 		cs = saved->cs;
-		s->ip = saved->ip;
-		s->sp = saved->sp;
-		s->bp = saved->bp;
-		s->bx = saved->bx;
-		s->di = saved->di;
+		s->at.ip = saved->ip;
+		s->at.sp = saved->sp;
+		s->at.bp = saved->bp;
+		s->at.bx = saved->bx;
+		keep_temporaries(t, saved);
 		/* After a system call ip is behind the instruction, maybe past the function's end. */
 		entered_by = saved->orig_ax;
-		s->exact = (int64_t)entered_by < 0;
+		s->at.exact = (int64_t)entered_by < 0;
 	}
 	if (cs == USER32_CS) { /* other registers, other tables */
 		s->outcome = WALK_COMPAT;
@@ -542,7 +556,7 @@ static __always_inline void walk_user(struct task_struct *task, struct scratch *
 	/* In the middle of exec the old stack is gone and the registers are still the old ones. */
 	if (BPF_CORE_READ_BITFIELD_PROBED(task, in_execve) && (!process || process->mm != mm))
 		return;
-	s->first = 1;
+	s->at.first = 1;
 	s->window_at = NO_WINDOW;
 	s->last_mapping = NO_MAPPING;
 	s->outcome = WALK_NO_PROCESS;
@@ -608,8 +622,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	s->sample.cpu = cpu;
 	bpf_get_current_comm(s->sample.comm, sizeof(s->sample.comm));
 	s->outcome = WALK_NO_USER_STACK;
-	s->ip = s->sp = s->bp = s->bx = s->bx_at = s->di = 0;
-	s->exact = 1;
+	s->at = (struct walk_registers){ .exact = 1 };
 	if (!(ctx->regs.cs & 3)) {
 		s->sample.flags |= SAMPLE_KERNEL_MODE;
 		kernel_count = kernel_stack(ctx, s);
@@ -621,12 +634,11 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	if (task->flags & PF_KTHREAD)
 		s->sample.flags |= SAMPLE_KTHREAD;
 	else if (task->mm && config.user_stacks && user_registers(ctx, task, s)) {
-		s->sample.ip = s->ip;
-		s->sample.sp = s->sp;
-		s->sample.bp = s->bp;
-		s->sample.bx = s->bx;
-		s->sample.di = s->di;
-		exact = s->exact;
+		s->sample.ip = s->at.ip;
+		s->sample.sp = s->at.sp;
+		s->sample.bp = s->at.bp;
+		s->sample.bx = s->at.bx;
+		exact = s->at.exact;
 		walk_user(task, s, tgid);
 		count_add(COUNT_WALKS, 1);
 		count_add(COUNT_FRAMES, s->count - kernel_count);
@@ -637,14 +649,16 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	s->sample.kernel_count = kernel_count;
 	s->sample.user_count = addresses - kernel_count;
 	if (!(s->sample.flags & SAMPLE_MAPPINGS_STALE)) {
-		s->sample.ip = s->ip;
-		s->sample.sp = s->sp;
-		s->sample.bp = s->bp;
+		s->sample.ip = s->at.ip;
+		s->sample.sp = s->at.sp;
+		s->sample.bp = s->at.bp;
 		/* The copy begins at sp; where rbx was saved lies below, in frames that are done. */
-		if (s->outcome != WALK_COMPLETE && s->bx_at && walk_read(&s->bx, s->bx_at, s) < 0)
-			s->bx = 0;
-		s->sample.bx = s->bx;
-		exact = s->exact;
+		if (s->outcome != WALK_COMPLETE && walk_fetch_bx(&s->at, s) < 0)
+			s->at.bx = 0;
+		s->sample.bx = s->at.bx;
+		if (s->at.interrupted)
+			__builtin_memset(s->sample.temporaries, 0, sizeof(s->sample.temporaries));
+		exact = s->at.exact;
 	}
 	size = addresses * 8;
 	if (s->sample.flags & SAMPLE_MAPPINGS_STALE || s->outcome == WALK_NO_PROCESS ||
@@ -778,7 +792,7 @@ static __always_inline void keep_exit_stack(struct task_struct *task)
 	kept->sp = saved->sp;
 	kept->bp = saved->bp;
 	kept->bx = saved->bx;
-	kept->di = saved->di;
+	keep_temporaries(kept->temporaries, saved);
 	kept->exact = (int64_t)saved->orig_ax < 0;
 	copy = (struct stack_copy){ kept->sp, kept->sp, 0, EXIT_STACK_BYTES };
 	for (uint32_t i = 0; i <= EXIT_STACK_BYTES / 4096; i++)

@@ -37,7 +37,7 @@ struct task_struct {
 #define USER32_CS 0x23 /* __USER32_CS, arch/x86/include/asm/segment.h */
 
 struct pt_regs___kernel {
-	unsigned long bp, bx, di, orig_ax, ip, cs, sp;
+	unsigned long bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, sp;
 } KERNEL_STRUCT;
 #else
 #error "kernel.h: registers of this architecture are not described yet"

@@ -8,6 +8,8 @@
  *     int walk_read(uint64_t *ret, uint64_t address, void *memory)   0, or below 0: not readable
  *     uint64_t walk_find(uint32_t table, uint64_t elf_address, void *memory)
  *                                    the rule there, see walk_rule_pack, or WALK_FIND_*
+ *     uint64_t walk_temporary(uint64_t number, void *memory)
+ *                                    the leaf's register (enum wire_temporary); 0: not known
  *
  * Reads go upwards where possible: a host may fetch more than it was asked for.
  * Nothing here holds state beyond struct walk_registers, so a walk that stops in the kernel can go
@@ -20,8 +22,8 @@
 
 /*
  * A rule as it is at one address, in 64 bits: bits 0-23 CFA offset in words (signed), 24-31 the slot
- * of the saved rbx, 32-47 `steps` where they are no steps (RULE_PLT, RULE_STORED), 48-55 the slot of
- * the saved rbp, 56-63 enum wire_rule_kind.
+ * of the saved rbx, 32-47 `steps` where they are no steps but a number (RULE_PLT, ...), 48-55 the slot
+ * of the saved rbp, 56-63 enum wire_rule_kind.
  * distance: bytes from the row's address to the one that was looked up.
  */
 static inline uint64_t walk_rule_pack(const struct wire_rule *rule, uint32_t distance)
@@ -41,9 +43,9 @@ struct walk_registers {
 	 * 0: not at all, bx holds), and read when it is asked for. bx 0, bx_at 0: not known.
 	 */
 	uint64_t bx, bx_at;
-	uint64_t di; /* of the leaf */
 	uint32_t exact; /* ip is the address of the frame itself, not of the instruction after a call */
 	uint32_t first; /* no frame has been walked yet */
+	uint32_t interrupted; /* a signal frame has been walked: the temporaries were other code's */
 };
 
 /* A frame pointer is believed within this distance of the stack pointer. */
@@ -110,11 +112,14 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 	uint64_t slot = rule >> 48 & 0xff, kind = rule >> 56;
 	uint64_t cfa, ip = 0, bp = r->bp;
 
-	if (kind == RULE_END)
+	/* Nearly all of them are these two. */
+	if (kind == RULE_SP) {
+		cfa = r->sp + offset;
+	} else if (kind == RULE_BP) {
+		cfa = r->bp + offset;
+	} else if (kind == RULE_END) {
 		return WALK_COMPLETE;
-	if (kind == RULE_NONE)
-		return walk_step_frame_pointer(r, memory);
-	if (kind == RULE_SIGNAL) {
+	} else if (kind == RULE_SIGNAL) {
 		if (walk_read(&bp, r->sp + UCONTEXT_RBP, memory) < 0 ||
 		    walk_read(&cfa, r->sp + UCONTEXT_RSP, memory) < 0 ||
 		    walk_read(&ip, r->sp + UCONTEXT_RIP, memory) < 0)
@@ -124,25 +129,26 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 		r->bp = bp;
 		r->sp = cfa; /* a handler may run on another stack: no order to check */
 		r->exact = 1;
+		r->interrupted = 1;
 		return WALK_OUTCOME_COUNT;
-	}
-	if (kind == RULE_RA_DI) {
-		/* Further up, rdi has long had other uses. */
+	} else if (kind == RULE_LINK) {
 		if (!r->first)
 			return WALK_NO_ROW;
-		r->ip = r->di;
+		r->ip = walk_temporary(steps, memory);
 		r->sp += offset; /* may stay: the return address is off the stack */
 		r->exact = 0;
 		return WALK_OUTCOME_COUNT;
-	}
-	if (kind == RULE_BP) {
-		cfa = r->bp + offset;
 	} else if (kind == RULE_BX) {
 		if (walk_fetch_bx(r, memory) < 0)
 			return WALK_NOT_PRESENT;
 		if (!r->bx)
 			return WALK_NO_ROW;
 		cfa = r->bx + offset;
+	} else if (kind == RULE_TEMPORARY) {
+		cfa = walk_temporary(steps, memory) + offset;
+		/* Without a promise that it was kept: to be believed like a frame pointer. */
+		if (r->interrupted || cfa - r->sp >= WALK_FRAME_POINTER_REACH || cfa & 7)
+			return WALK_NO_ROW;
 	} else if (kind == RULE_PLT) {
 		cfa = r->sp + offset + ((r->ip & 15) >= steps ? 8 : 0);
 	} else if (kind == RULE_STORED) {
@@ -155,7 +161,7 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 			return WALK_NOT_PRESENT;
 		slot = 0;
 	} else {
-		cfa = r->sp + offset;
+		return walk_step_frame_pointer(r, memory);
 	}
 	if (cfa <= r->sp)
 		return WALK_NO_PROGRESS;

@@ -71,14 +71,34 @@ enum wire_rule_kind { /* offset: 8 * cfa_words */
 	RULE_SIGNAL, /* rsp points to struct ucontext: registers from uc_mcontext */
 	RULE_DRAP,   /* CFA = *(rbp + offset), caller's rbp = *rbp, its rbx by bx_slot from rbp */
 	RULE_STORED, /* CFA = *(rsp + offset) + 8 * steps */
-	RULE_RA_DI,  /* CFA = rsp + offset, return address in rdi: in the leaf only */
+	RULE_TEMPORARY, /* CFA = temporaries[steps] + offset */
+	RULE_LINK,   /* CFA = rsp + offset, return address = temporaries[steps]; in the leaf only */
 	RULE_END,    /* undefined return address: the outermost frame */
 	RULE_KIND_COUNT
 };
 
 /*
+ * Registers that calls may change. Assembly code without ordinary calls finds its frame by them all
+ * the same (OpenSSL's AES-GCM, ChaCha20), and vfork keeps its return address in one. What they hold
+ * is known of the leaf; where a caller's frame is found by one, the code it has called leaves it
+ * alone.
+ */
+enum wire_temporary {
+	TEMPORARY_AX,
+	TEMPORARY_DX,
+	TEMPORARY_CX,
+	TEMPORARY_SI,
+	TEMPORARY_DI,
+	TEMPORARY_R8,
+	TEMPORARY_R9,
+	TEMPORARY_R10,
+	TEMPORARY_R11,
+	WIRE_TEMPORARIES
+};
+
+/*
  * How to get from a frame to its caller. The return address is at CFA - 8, except for RULE_SIGNAL
- * and RULE_RA_DI. rbx is followed only because some frames are found by it (ld.so's resolver).
+ * and RULE_LINK. rbx is followed only because some frames are found by it (ld.so's resolver).
  *
  * A run of pushes or pops is one row: bit i of `steps` says that at the row's address + 1 + i and
  * beyond, the CFA offset is `step` bytes more (+8: a push went before, -8: a pop).
@@ -89,7 +109,8 @@ enum wire_rule_kind { /* offset: 8 * cfa_words */
 struct wire_rule {
 	int32_t cfa_words : 24;
 	uint32_t bx_slot : 8;
-	uint16_t steps; /* RULE_PLT: the threshold; RULE_STORED: what is added, in words */
+	uint16_t steps; /* RULE_PLT: the threshold; RULE_STORED: what is added, in words;
+			   RULE_TEMPORARY, RULE_LINK: enum wire_temporary */
 	uint8_t bp_slot;
 	uint8_t kind_and_step; /* low 4 bits kind; bit 4: steps push; bit 5: steps pop */
 };
@@ -202,14 +223,16 @@ enum wire_sample_flags {
  * return addresses).
  * When outcome is not WALK_COMPLETE, ip, sp, bp and bx are the registers of the first frame that is
  * not in the list, so that the same walker can go on from there. With SAMPLE_MAPPINGS_STALE they
- * are those of the leaf, so that it can begin anew. bx 0: not known. di is always the leaf's.
+ * are those of the leaf, so that it can begin anew. temporaries are the leaf's. 0 in these and in bx
+ * says that the value is not known.
  */
 struct wire_sample {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	uint64_t weight_ns;
 	uint32_t pid, tid, cpu;
 	uint32_t generation; /* of the process entry that was used; 0: none */
-	uint64_t ip, sp, bp, bx, di;
+	uint64_t ip, sp, bp, bx;
+	uint64_t temporaries[WIRE_TEMPORARIES];
 	uint64_t stack_at; /* user address of the first byte of the stack copy, at or above sp */
 	uint16_t kernel_count, user_count;
 	uint8_t outcome; /* enum walk_outcome */
@@ -225,6 +248,6 @@ _Static_assert(sizeof(struct wire_rule) == 8, "wire_rule");
 _Static_assert(sizeof(struct wire_table) == 16, "wire_table");
 _Static_assert(sizeof(struct wire_mapping) == 32, "wire_mapping");
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
-_Static_assert(sizeof(struct wire_sample) == 112, "wire_sample");
+_Static_assert(sizeof(struct wire_sample) == 176, "wire_sample");
 _Static_assert(WIRE_BLOCK_HEADER_BYTES % 4 == 0, "rows are aligned");
 _Static_assert(WIRE_CHUNK_BYTES == 4 << WIRE_PLACE_BITS, "places reach a whole chunk");

@@ -14,7 +14,16 @@
 /* System V ABI, AMD64 supplement, figure 3.36 "DWARF Register Number Mapping". */
 static const struct cfi_machine machines[] = {
 	{ EM_X86_64, .stack_pointer = 7, .frame_pointer = 6, .return_address = 16, .base = 3,
-	  .link = 5, .return_address_offset = -8 },
+	  .return_address_offset = -8,
+	  .temporaries = { [TEMPORARY_AX] = 0,
+			   [TEMPORARY_DX] = 1,
+			   [TEMPORARY_CX] = 2,
+			   [TEMPORARY_SI] = 4,
+			   [TEMPORARY_DI] = 5,
+			   [TEMPORARY_R8] = 8,
+			   [TEMPORARY_R9] = 9,
+			   [TEMPORARY_R10] = 10,
+			   [TEMPORARY_R11] = 11 } },
 };
 
 const struct cfi_machine *cfi_machine_of(uint16_t elf_machine)
@@ -186,6 +195,15 @@ static uint8_t base_slot(const struct cfi_machine *machine, const struct cfi_reg
 	return slot < 0 || slot >= RULE_BX_LOST ? RULE_BX_LOST : (uint8_t)slot;
 }
 
+static enum wire_temporary temporary_of(const struct cfi_machine *machine, uint64_t number)
+{
+	uint32_t i = 0;
+
+	while (i < WIRE_TEMPORARIES && machine->temporaries[i] != number)
+		i++;
+	return (enum wire_temporary)i;
+}
+
 /* The kind of rule that finds such a CFA, or RULE_NONE. */
 static enum wire_rule_kind kind_of(const struct cfi_machine *machine, const struct cfi_state *state,
 				   const struct expression *cfa)
@@ -196,7 +214,10 @@ static enum wire_rule_kind kind_of(const struct cfi_machine *machine, const stru
 			return RULE_SP;
 		if (cfa->number == machine->frame_pointer)
 			return RULE_BP;
-		return cfa->number == machine->base ? RULE_BX : RULE_NONE;
+		if (cfa->number == machine->base)
+			return RULE_BX;
+		return temporary_of(machine, cfa->number) < WIRE_TEMPORARIES ? RULE_TEMPORARY
+									    : RULE_NONE;
 	case EXPRESSION_PLT:
 		return cfa->number == machine->stack_pointer ? RULE_PLT : RULE_NONE;
 	case EXPRESSION_VALUE:
@@ -218,12 +239,13 @@ static enum wire_rule_kind kind_of(const struct cfi_machine *machine, const stru
 	}
 }
 
-/* Is the return address in the link register, and everything else where it was at the call? */
-static bool is_held(const struct cfi_machine *machine, const struct cfi_state *state)
+/* Is the return address in a register, by itself off the stack? */
+static bool is_linked(const struct cfi_machine *machine, const struct cfi_state *state)
 {
 	const struct cfi_register *saved = &state->columns[COLUMN_RETURN_ADDRESS];
 
-	return saved->how == SAVED_REGISTER && saved->offset == machine->link &&
+	return saved->how == SAVED_REGISTER &&
+	       temporary_of(machine, (uint64_t)saved->offset) < WIRE_TEMPORARIES &&
 	       state->cfa == CFA_OFFSET && state->number == machine->stack_pointer &&
 	       state->offset >= 0;
 }
@@ -266,12 +288,16 @@ struct wire_rule cfi_rule_of(const struct cfi_machine *machine, const struct cfi
 		rule.steps = cfa.threshold;
 	if (kind == RULE_STORED)
 		rule.steps = (uint16_t)(cfa.added / 8);
-	if (is_held(machine, state))
-		kind = RULE_RA_DI;
-	else if (ra->how != SAVED_OFFSET || ra->offset != machine->return_address_offset)
+	if (kind == RULE_TEMPORARY)
+		rule.steps = temporary_of(machine, cfa.number);
+	if (is_linked(machine, state)) {
+		kind = RULE_LINK;
+		rule.steps = temporary_of(machine, (uint64_t)ra->offset);
+	} else if (ra->how != SAVED_OFFSET || ra->offset != machine->return_address_offset) {
 		return none;
+	}
 	/* Nothing is saved in a stub, nor while the return address is off the stack. */
-	if ((kind == RULE_PLT || kind == RULE_RA_DI) && (rule.bp_slot || rule.bx_slot))
+	if ((kind == RULE_PLT || kind == RULE_LINK) && (rule.bp_slot || rule.bx_slot))
 		return none;
 	rule.kind_and_step = kind;
 	return rule;

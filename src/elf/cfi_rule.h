@@ -52,8 +52,8 @@ struct cfi_machine {
 	uint16_t elf_machine; /* EM_* */
 	uint8_t stack_pointer, frame_pointer, return_address;
 	uint8_t base; /* a preserved register by which some assembly code finds its frame */
-	uint8_t link; /* the register in which a leaf may hold the return address (glibc's vfork) */
 	int8_t return_address_offset; /* from the CFA */
+	uint8_t temporaries[WIRE_TEMPORARIES]; /* in the order of enum wire_temporary */
 };
 
 /* The facts for an ELF e_machine, or NULL for one that profd cannot walk. */

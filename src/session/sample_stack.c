@@ -68,7 +68,7 @@ static void finish(struct pipeline *p, struct process *process, const struct wir
 		.sp = sample->sp,
 		.bp = sample->bp,
 		.bx = sample->bx,
-		.di = sample->di,
+		.temporaries = sample->temporaries,
 		.exact = sample->flags & SAMPLE_NEXT_IS_EXACT,
 		.leaf = walked->count == 0,
 		.stack = stack,

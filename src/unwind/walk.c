@@ -17,6 +17,13 @@ static int walk_read(uint64_t *ret, uint64_t address, void *memory)
 	return 0;
 }
 
+static uint64_t walk_temporary(uint64_t number, void *memory)
+{
+	const struct walk_input *input = memory;
+
+	return number < WIRE_TEMPORARIES ? input->temporaries[number] : 0;
+}
+
 static uint64_t walk_find(uint32_t table, uint64_t address, void *memory);
 
 #include "bpf/walk.h"
@@ -58,7 +65,6 @@ enum walk_outcome walk_run(const struct walk_input *input, uint64_t *addresses, 
 				    .sp = input->sp,
 				    .bp = input->bp,
 				    .bx = input->bx,
-				    .di = input->di,
 				    .exact = input->exact,
 				    .first = input->leaf };
 

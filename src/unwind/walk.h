@@ -16,7 +16,7 @@ struct walk_input {
 	uint32_t mapping_count;
 	uint64_t ip, sp, bp; /* registers of the first frame */
 	uint64_t bx;         /* likewise; 0: not known */
-	uint64_t di;         /* likewise; for a leaf only */
+	const uint64_t *temporaries; /* of the leaf, by enum wire_temporary; 0: not known */
 	bool exact;          /* ip is that frame's own address, not a return address */
 	bool leaf;           /* no frame was walked before it */
 	const unsigned char *stack; /* the memory from stack_address on */

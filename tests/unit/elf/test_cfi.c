@@ -179,7 +179,7 @@ static void test_plt(void **state)
 	assert_int_equal(table.unsupported, 1);
 }
 
-/* As gcc writes it, with the parts that go by r10 unknown. */
+/* As gcc writes it; where rbp is set but does not find the frame yet, it cannot be told. */
 static void test_realigned_stack(void **state)
 {
 	size_t cie = cfi_cie(&eh, "zR");
@@ -187,20 +187,23 @@ static void test_realigned_stack(void **state)
 	(void)state;
 	CFI_FDE(&eh, cie, T, 100, ADVANCE(5), DW_CFA_def_cfa, 10, 0, ADVANCE(13), DW_CFA_expression,
 		6, 2, DW_OP_breg6, 0, ADVANCE(10), DW_CFA_expression, 3, 2, DW_OP_breg6, 0x58,
-		DW_CFA_def_cfa_expression, 3, DW_OP_breg6, 0x78, DW_OP_deref, ADVANCE(50), DW_CFA_def_cfa, 10, 0, ADVANCE(5), DW_CFA_def_cfa, 7, 8);
+		DW_CFA_def_cfa_expression, 3, DW_OP_breg6, 0x78, DW_OP_deref, ADVANCE(50),
+		DW_CFA_def_cfa, 10, 0, ADVANCE(5), DW_CFA_def_cfa, 7, 8);
 	/* The frame pointer somewhere else: not this. */
 	CFI_FDE(&eh, cie, T + 100, 20, DW_CFA_expression, 6, 2, DW_OP_breg6, 8,
 		DW_CFA_def_cfa_expression, 3, DW_OP_breg6, 0x78, DW_OP_deref);
 	read_lists();
 	assert_row(0, T, RULE_SP, 8, 0);
-	assert_row(1, T + 5, RULE_NONE, CFI_UNKNOWN, 0);
-	assert_row(2, T + 28, RULE_DRAP, -8, 0);
-	assert_bx(2, 5); /* from rbp */
-	assert_row(3, T + 78, RULE_NONE, CFI_UNKNOWN, 0);
-	assert_row(4, T + 83, RULE_SP, 8, 0);
-	assert_bx(4, 0);
-	assert_row(5, T + 100, RULE_NONE, CFI_UNKNOWN, 0);
-	assert_row(6, T + 120, RULE_NONE, CFI_GAP, 0);
+	assert_row(1, T + 5, RULE_TEMPORARY, 0, 0);
+	assert_int_equal(table.rows.at[1].rule.steps, TEMPORARY_R10);
+	assert_row(2, T + 18, RULE_NONE, CFI_UNKNOWN, 0);
+	assert_row(3, T + 28, RULE_DRAP, -8, 0);
+	assert_bx(3, 5); /* from rbp */
+	assert_row(4, T + 78, RULE_NONE, CFI_UNKNOWN, 0);
+	assert_row(5, T + 83, RULE_SP, 8, 0);
+	assert_bx(5, 0);
+	assert_row(6, T + 100, RULE_NONE, CFI_UNKNOWN, 0);
+	assert_row(7, T + 120, RULE_NONE, CFI_GAP, 0);
 }
 
 #define SIGNAL_FRAME(rsp, rip, rbp)                                                                \
@@ -294,8 +297,9 @@ static void test_return_address_in_a_register(void **state)
 		ADVANCE(8), DW_CFA_def_cfa_offset, 8, ADVANCE(10), DW_CFA_restore | 16);
 	read_lists();
 	assert_row(0, T, RULE_SP, 8, 0);
-	assert_row(1, T + 1, RULE_RA_DI, 0, 0);
-	assert_row(2, T + 9, RULE_RA_DI, 8, 0);
+	assert_row(1, T + 1, RULE_LINK, 0, 0);
+	assert_int_equal(table.rows.at[1].rule.steps, TEMPORARY_DI);
+	assert_row(2, T + 9, RULE_LINK, 8, 0);
 	assert_row(3, T + 19, RULE_SP, 8, 0);
 	assert_int_equal(table.unsupported, 0);
 }
@@ -328,11 +332,11 @@ static void test_what_no_rule_can_say(void **state)
 
 	(void)state;
 #define UNKNOWN(...) CFI_FDE(&eh, cie, (at += 16), 16, __VA_ARGS__)
-	UNKNOWN(DW_CFA_def_cfa, 0, 8);
+	UNKNOWN(DW_CFA_def_cfa, 12, 8);
 	UNKNOWN(DW_CFA_def_cfa, 0x87, 2, 8); /* register 263 is not 7 */
 	UNKNOWN(DW_CFA_offset | 16, 2);
 	UNKNOWN(DW_CFA_same_value, 16);
-	UNKNOWN(DW_CFA_register, 16, 0);
+	UNKNOWN(DW_CFA_register, 16, 12);
 	UNKNOWN(DW_CFA_def_cfa, 6, 16, DW_CFA_offset | 6, 0);
 	UNKNOWN(DW_CFA_def_cfa, 6, 16, DW_CFA_offset_extended, 6, 0x80, 2); /* slot 256 */
 	UNKNOWN(DW_CFA_def_cfa, 7, 0xff, 0xff, 0xff, 0xff, 0x7f);
@@ -349,7 +353,6 @@ static void test_what_no_rule_can_say(void **state)
 		DW_OP_deref);
 	UNKNOWN(DW_CFA_def_cfa_expression, 4, DW_OP_breg7, 8, DW_OP_deref, DW_OP_plus_uconst);
 	UNKNOWN(DW_CFA_def_cfa_expression, 4, DW_OP_breg7, 4, DW_OP_deref, DW_OP_nop);
-	UNKNOWN(DW_CFA_register, 16, 4);
 	UNKNOWN(DW_CFA_register, 16, 5, DW_CFA_def_cfa_register, 6);
 	UNKNOWN(DW_CFA_register, 16, 5, DW_CFA_def_cfa_offset, 32, DW_CFA_offset | 3, 2);
 #undef UNKNOWN

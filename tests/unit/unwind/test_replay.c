@@ -173,6 +173,7 @@ static int forget(void **state)
 
 static void assert_replayed(uint32_t at_least)
 {
+	const uint64_t temporaries[WIRE_TEMPORARIES] = {}; /* no frame is found by them */
 	uint64_t addresses[MAX_FRAMES];
 	struct walk_input input = {
 		.store = store,
@@ -182,6 +183,7 @@ static void assert_replayed(uint32_t at_least)
 		.sp = captured.sp,
 		.bp = captured.bp,
 		.bx = captured.bx,
+		.temporaries = temporaries,
 		.exact = true,
 		.leaf = true,
 		.stack = captured.copy,

@@ -26,14 +26,14 @@
 #include "elf/cfi.h"
 #include "unwind/table.h"
 
-enum { SP = 7, BP = 6, BX = 3, DI = 5, RA = 16, MAX_PRINTED = 40, QUICK_STRIDE = 60 };
+enum { SP = 7, BP = 6, BX = 3, RA = 16, MAX_PRINTED = 40, QUICK_STRIDE = 60 };
 
 /* What holds at one address, in the form in which the two are compared. */
 struct meaning {
 	uint8_t kind;
 	int32_t cfa_offset;
 	int slot, bx_slot;
-	uint16_t steps; /* the threshold of a PLT, what is added to a stored CFA */
+	uint16_t steps; /* what else the rule's `steps` says where they are none */
 };
 
 struct oracle {
@@ -150,6 +150,9 @@ static int oracle_slot(const struct location *saved, unsigned base, int64_t offs
 	return at >= 0 || at % 8 || at < -8 * 255 ? -1 : (int)(-at / 8);
 }
 
+/* DWARF's number of each enum wire_temporary. */
+static const unsigned temporaries[WIRE_TEMPORARIES] = { 0, 1, 2, 4, 5, 8, 9, 10, 11 };
+
 /* How the CFA is found; nothing of the registers yet. *base: what it counts from. */
 static struct meaning oracle_cfa(const Dwarf_Op *cfa, size_t count, unsigned *base, int64_t *offset)
 {
@@ -178,6 +181,13 @@ static struct meaning oracle_cfa(const Dwarf_Op *cfa, size_t count, unsigned *ba
 	} else if (is_register(cfa, count, BX, offset) && count == 1) {
 		*base = BX;
 		m.kind = RULE_BX;
+	}
+	for (uint16_t i = 0; m.kind == RULE_NONE && count == 1 && i < WIRE_TEMPORARIES; i++) {
+		if (is_register(cfa, count, temporaries[i], offset)) {
+			*base = temporaries[i];
+			m.kind = RULE_TEMPORARY;
+			m.steps = i;
+		}
 	}
 	/* No frame is that large: the mark of Go's linker for code that sets rsp at will. */
 	if (m.kind != RULE_NONE && (*offset % 8 || *offset >= 1 << 26 || *offset <= -(1 << 26)))
@@ -212,7 +222,8 @@ static struct meaning oracle_meaning(struct oracle *o)
 		return m;
 	}
 	m = oracle_cfa(cfa, count, &base, &offset);
-	exact = m.kind == RULE_SP || m.kind == RULE_BP || m.kind == RULE_BX;
+	exact = m.kind == RULE_SP || m.kind == RULE_BP || m.kind == RULE_BX ||
+		m.kind == RULE_TEMPORARY;
 	m.slot = oracle_slot(&bp, base, offset, exact);
 	m.bx_slot = oracle_slot(&bx, base, offset, exact);
 	if (m.kind == RULE_DRAP) {
@@ -220,16 +231,20 @@ static struct meaning oracle_meaning(struct oracle *o)
 		m.bx_slot = bx.at_cfa ? -1 : oracle_slot(&bx, BP, 0, true);
 	}
 	/* libdw gives a register as the place of a value that is held in one. */
-	if (m.kind == RULE_SP && offset >= 0 && ra.count == 1 &&
-	    (ra.ops[0].atom == DW_OP_reg0 + DI ||
-	     (ra.ops[0].atom == DW_OP_regx && ra.ops[0].number == DI)))
-		m.kind = RULE_RA_DI;
-	else if (!ra.at_cfa || ra.offset != -8)
+	for (uint16_t i = 0; m.kind == RULE_SP && offset >= 0 && i < WIRE_TEMPORARIES; i++) {
+		if (ra.count == 1 && (ra.ops[0].atom == DW_OP_reg0 + temporaries[i] ||
+				      (ra.ops[0].atom == DW_OP_regx &&
+				       ra.ops[0].number == temporaries[i]))) {
+			m.kind = RULE_LINK;
+			m.steps = i;
+		}
+	}
+	if (m.kind != RULE_LINK && (!ra.at_cfa || ra.offset != -8))
 		return none;
 	if (m.bx_slot < 0 || m.bx_slot == 255)
 		m.bx_slot = RULE_BX_LOST;
 	if (m.kind == RULE_NONE || m.slot < 0 ||
-	    ((m.kind == RULE_PLT || m.kind == RULE_RA_DI) && (m.slot || m.bx_slot)))
+	    ((m.kind == RULE_PLT || m.kind == RULE_LINK) && (m.slot || m.bx_slot)))
 		return none;
 	return m;
 }
@@ -259,7 +274,7 @@ static struct meaning table_meaning(const struct unwind_table *table, uint64_t a
 	m.cfa_offset = 8 * rule_cfa_words(rule, distance);
 	m.slot = rule_bp_slot(rule, m.cfa_offset / 8);
 	m.bx_slot = rule_bx_slot(rule, m.cfa_offset / 8);
-	if (m.kind == RULE_PLT || m.kind == RULE_STORED)
+	if (!(rule->kind_and_step & (RULE_STEPS_PUSH | RULE_STEPS_POP)))
 		m.steps = rule->steps;
 	return m;
 }
@@ -457,7 +472,7 @@ static void test_files(void **state)
 		      (unsigned long long)total.differ, (unsigned long long)total.unsupported,
 		      (unsigned long long)total.broken, (unsigned long long)total.dropped);
 	print_message("points by kind: none %llu sp %llu bp %llu bx %llu plt %llu signal %llu "
-		      "drap %llu stored %llu held %llu end %llu\n",
+		      "drap %llu stored %llu temporary %llu link %llu end %llu\n",
 		      (unsigned long long)total.kinds[RULE_NONE],
 		      (unsigned long long)total.kinds[RULE_SP],
 		      (unsigned long long)total.kinds[RULE_BP],
@@ -466,7 +481,8 @@ static void test_files(void **state)
 		      (unsigned long long)total.kinds[RULE_SIGNAL],
 		      (unsigned long long)total.kinds[RULE_DRAP],
 		      (unsigned long long)total.kinds[RULE_STORED],
-		      (unsigned long long)total.kinds[RULE_RA_DI],
+		      (unsigned long long)total.kinds[RULE_TEMPORARY],
+		      (unsigned long long)total.kinds[RULE_LINK],
 		      (unsigned long long)total.kinds[RULE_END]);
 	rule_dictionary_fini(&dictionary);
 	assert_true(total.kinds[RULE_SP] > 0);

@@ -31,7 +31,8 @@ enum function {
 	SP_BX,	   /* CFA = rsp + 32, rbx at CFA - 16 */
 	LOST,	   /* CFA = rsp + 16, rbx gone */
 	STORED,	   /* CFA = *(rsp + 24) + 16, rbp at CFA - 24, rbx at CFA - 16 */
-	HELD,	   /* CFA = rsp, return address in rdi */
+	LINK,	   /* CFA = rsp, return address in rdi */
+	BY_R9,	   /* CFA = r9 + 8, rbp at CFA - 16 */
 	PUSHES,	   /* CFA = rsp + 8, pushes at 1, 2, 4; rbp the second one */
 	FUNCTIONS
 };
@@ -52,7 +53,9 @@ static const struct wire_rule rules[FUNCTIONS] = {
 	[LOST] = { .cfa_words = 2, .bx_slot = RULE_BX_LOST, .kind_and_step = RULE_SP },
 	[STORED] = { .cfa_words = 3, .bx_slot = 2, .steps = 2, .bp_slot = 3,
 		     .kind_and_step = RULE_STORED },
-	[HELD] = { .kind_and_step = RULE_RA_DI },
+	[LINK] = { .steps = TEMPORARY_DI, .kind_and_step = RULE_LINK },
+	[BY_R9] = { .cfa_words = 1, .steps = TEMPORARY_R9, .bp_slot = 2,
+		    .kind_and_step = RULE_TEMPORARY },
 };
 
 static struct table_store *store;
@@ -130,7 +133,7 @@ struct result {
 };
 
 struct start {
-	uint64_t ip, bp, bx, di;
+	uint64_t ip, bp, bx, di, r9;
 	uint32_t sp;	     /* word of the stack */
 	uint32_t bytes;	     /* of the stack that there are, from sp on; 0: all */
 	uint32_t limit;	     /* 0: no other than the greatest */
@@ -145,6 +148,8 @@ static struct result walk(struct start start)
 		{ CODE, CODE + 256 * FUNCTIONS + 0x100, BIAS, start.unknown ? 0 : table, 0 },
 	};
 	uint32_t bytes = sizeof(stack) - 8 * start.sp;
+	const uint64_t temporaries[WIRE_TEMPORARIES] = { [TEMPORARY_DI] = start.di,
+							 [TEMPORARY_R9] = start.r9 };
 	unsigned char *copy;
 	struct result result = {};
 	struct walk_input input = {
@@ -155,7 +160,7 @@ static struct result walk(struct start start)
 		.sp = word(start.sp),
 		.bp = start.bp,
 		.bx = start.bx,
-		.di = start.di,
+		.temporaries = temporaries,
 		.exact = !start.return_address,
 		.leaf = !start.return_address,
 		.stack_address = word(start.sp),
@@ -380,12 +385,41 @@ static void a_leaf_may_hold_its_return_address(void **state)
 
 	(void)state;
 	stack[4] = in(END);
-	result = walk((struct start){ .ip = in(HELD), .di = in(LEAF), .sp = 4 });
-	ASSERT_WALK(result, WALK_COMPLETE, in(HELD), in(LEAF)-1, in(END)-1);
-	/* In the middle of a system call, too: ip is behind the instruction, but it is the leaf. */
-	stack[0] = in(HELD);
+	result = walk((struct start){ .ip = in(LINK), .di = in(LEAF), .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(LINK), in(LEAF)-1, in(END)-1);
+	/* A caller's is gone. */
+	stack[0] = in(LINK);
 	result = walk((struct start){ .ip = in(LEAF), .di = in(LEAF), .sp = 0 });
-	ASSERT_WALK(result, WALK_NO_ROW, in(LEAF), in(HELD)-1);
+	ASSERT_WALK(result, WALK_NO_ROW, in(LEAF), in(LINK)-1);
+}
+
+static void a_frame_is_found_by_a_temporary(void **state)
+{
+	const uint64_t bad[] = { 0, word(10) + 4, word(3), word(4) + (1 << 20), JIT };
+	struct result result;
+
+	(void)state;
+	stack[9] = word(30); /* rbp */
+	stack[10] = in(FRAME);
+	stack[31] = in(END);
+	result = walk((struct start){ .ip = in(BY_R9), .r9 = word(10), .bp = word(1), .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(BY_R9), in(FRAME)-1, in(END)-1);
+	/* The caller of code that leaves it alone. */
+	stack[4] = in(BY_R9);
+	result = walk((struct start){ .ip = in(LEAF), .r9 = word(10), .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), in(BY_R9)-1, in(FRAME)-1, in(END)-1);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		result = walk((struct start){ .ip = in(BY_R9), .r9 = bad[i], .sp = 4 });
+		assert_int_not_equal(result.outcome, WALK_COMPLETE);
+		assert_int_equal(result.count, 1);
+	}
+	/* What a signal interrupted had its own. */
+	stack[0] = in(SIGNAL);
+	stack[1 + 160 / 8] = word(60);
+	stack[1 + 168 / 8] = in(BY_R9);
+	stack[80] = in(END);
+	result = walk((struct start){ .ip = in(LEAF), .r9 = word(80), .sp = 0 });
+	ASSERT_WALK(result, WALK_NO_ROW, in(LEAF), in(SIGNAL)-1, in(BY_R9));
 }
 
 static void pushes_are_counted_byte_by_byte(void **state)
@@ -599,6 +633,7 @@ static void any_stack_ends_somehow(void **state)
 					.bp = stack[1],
 					.bx = stack[2],
 					.di = stack[3],
+					.r9 = stack[4],
 					.sp = random >> 8 & 15,
 					.bytes = 300,
 					.limit = 40 };
@@ -624,6 +659,7 @@ int main(void)
 		cmocka_unit_test_setup(rbx_may_be_lost, clear),
 		cmocka_unit_test_setup(an_old_stack_pointer_lies_in_the_frame, clear),
 		cmocka_unit_test_setup(a_leaf_may_hold_its_return_address, clear),
+		cmocka_unit_test_setup(a_frame_is_found_by_a_temporary, clear),
 		cmocka_unit_test_setup(pushes_are_counted_byte_by_byte, clear),
 		cmocka_unit_test_setup(generated_code_is_walked_by_frame_pointers, clear),
 		cmocka_unit_test_setup(a_zero_frame_pointer_is_the_root_but_not_in_a_leaf, clear),
