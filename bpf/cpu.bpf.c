@@ -536,9 +536,15 @@ static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 		s->at.bp = saved->bp;
 		s->at.bx = saved->bx;
 		keep_temporaries(t, saved);
-		/* After a system call ip is behind the instruction, maybe past the function's end. */
+		/*
+		 * After a system call ip is behind the instruction, maybe past the function's end;
+		 * except after exec, which has put it at the entry and all others at zero
+		 * (ELF_PLAT_INIT, arch/x86/include/asm/elf.h).
+		 */
 		entered_by = saved->orig_ax;
-		s->at.exact = (int64_t)entered_by < 0;
+		s->at.exact = (int64_t)entered_by < 0 ||
+			      !(t[TEMPORARY_CX] | t[TEMPORARY_R11] | t[TEMPORARY_DI] |
+				t[TEMPORARY_SI] | t[TEMPORARY_DX] | s->at.bp | s->at.bx);
 	}
 	if (cs == USER32_CS) { /* other registers, other tables */
 		s->outcome = WALK_COMPAT;
