@@ -8,48 +8,35 @@
 
 #include "base/hash.h"
 #include "bpf/table.h"
+#include "unwind/chunks.h"
 #include "unwind/extents.h"
 
 /* A walk takes microseconds; this also covers a CPU whose host took it away for a while. */
 #define QUARANTINE_NS 200000000ULL
 
-enum { UNITS_PER_CHUNK = WIRE_CHUNK_BYTES / 4 };
-
-struct chunk {
-	unsigned char *memory;
-	int map_fd; /* -1: plain memory */
-	bool published;
-	struct extents units; /* of 4 bytes */
-};
-
-/* A run of units of a chunk, or of entries of `mappings` when chunk is MAPPINGS. */
-struct run {
-	uint32_t chunk, first, count;
-};
-
+/* For `chunk` of a run: not of units, but of entries of the kernel half's `mappings`. */
 #define MAPPINGS UINT32_MAX
 
 struct quarantined {
-	struct run run;
+	struct chunk_run run;
 	uint64_t free_at_ns;
 };
 
 struct stored_table {
 	struct wire_table wire; /* page_count 0: the id is unused */
-	ARRAY_OF(struct run) runs;
+	ARRAY_OF(struct chunk_run) runs;
 	uint64_t used_ns;
 	bool published;
 };
 
 struct stored_process {
 	pid_t pid;
-	struct run run;
+	struct chunk_run run;
 };
 
 struct table_store {
 	struct table_store_maps maps;
-	uint32_t chunk_limit;
-	ARRAY_OF(struct chunk) chunks;
+	struct chunks chunks;
 	ARRAY_OF(struct stored_table) tables; /* index = id, 0 unused */
 	struct rule_dictionary dictionary;
 	uint32_t rules_published;
@@ -90,11 +77,7 @@ int table_store_new(struct table_store **ret, const struct table_store_maps *map
 	if (!store)
 		return -ENOMEM;
 	store->maps = *maps;
-	store->chunk_limit = (uint32_t)(budget_bytes / WIRE_CHUNK_BYTES);
-	if (store->chunk_limit == 0)
-		store->chunk_limit = 1;
-	if (store->chunk_limit > WIRE_MAX_CHUNKS)
-		store->chunk_limit = WIRE_MAX_CHUNKS;
+	chunks_init(&store->chunks, maps->chunks, budget_bytes);
 	if (!array_push(&store->tables))
 		return -ENOMEM;
 	r = rule_dictionary_init(&store->dictionary);
@@ -118,21 +101,11 @@ int table_store_new(struct table_store **ret, const struct table_store_maps *map
 	return 0;
 }
 
-static void chunk_fini(struct chunk *chunk)
-{
-	if (chunk->memory)
-		munmap(chunk->memory, WIRE_CHUNK_BYTES);
-	if (chunk->map_fd >= 0)
-		close(chunk->map_fd);
-	extents_fini(&chunk->units);
-}
-
 void table_store_free(struct table_store *store)
 {
 	if (!store)
 		return;
-	for (uint32_t i = 0; i < store->chunks.count; i++)
-		chunk_fini(&store->chunks.at[i]);
+	chunks_fini(&store->chunks);
 	for (uint32_t i = 0; i < store->tables.count; i++)
 		array_fini(&store->tables.at[i].runs);
 	if (store->rule_memory)
@@ -148,7 +121,6 @@ void table_store_free(struct table_store *store)
 						       sizeof(struct wire_rule_cache)));
 	rule_dictionary_fini(&store->dictionary);
 	extents_fini(&store->mapping_entries);
-	array_fini(&store->chunks);
 	array_fini(&store->tables);
 	array_fini(&store->processes);
 	array_fini(&store->quarantine);
@@ -163,14 +135,14 @@ struct rule_dictionary *table_store_dictionary(struct table_store *store)
 
 /* ---- runs ---- */
 
-static void give_back(struct table_store *store, const struct run *run)
+static void give_back(struct table_store *store, const struct chunk_run *run)
 {
 	if (run->count == 0)
 		return; /* its chunk may not exist */
 	if (run->chunk == MAPPINGS)
 		extents_give(&store->mapping_entries, run->first, run->count);
 	else
-		extents_give(&store->chunks.at[run->chunk].units, run->first, run->count);
+		chunks_give(&store->chunks, run);
 }
 
 static void release_quarantine(struct table_store *store, uint64_t now_ns)
@@ -188,7 +160,7 @@ static void release_quarantine(struct table_store *store, uint64_t now_ns)
 	store->quarantine.count = kept;
 }
 
-static void quarantine(struct table_store *store, const struct run *run, uint64_t now_ns)
+static void quarantine(struct table_store *store, const struct chunk_run *run, uint64_t now_ns)
 {
 	struct quarantined *q;
 
@@ -208,41 +180,6 @@ static uint64_t quarantined_table_bytes(const struct table_store *store)
 		if (store->quarantine.at[i].run.chunk != MAPPINGS)
 			bytes += store->quarantine.at[i].run.count * 4ULL;
 	return bytes;
-}
-
-static int chunk_add(struct table_store *store)
-{
-	struct chunk chunk = { .map_fd = -1 }, *slot;
-	/* Place 0 stands for "none". */
-	uint32_t reserved = store->chunks.count == 0 ? 1 : 0;
-	int r;
-
-	if (store->chunks.count >= store->chunk_limit)
-		return -ENOSPC;
-	if (store->maps.chunks >= 0) {
-		LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
-
-		chunk.map_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "profd_chunk", sizeof(uint32_t),
-					      WIRE_CHUNK_BYTES, 1, &opts);
-		if (chunk.map_fd < 0)
-			return chunk.map_fd;
-		r = map_memory(&chunk.memory, chunk.map_fd, WIRE_CHUNK_BYTES);
-	} else {
-		void *memory = mmap(NULL, WIRE_CHUNK_BYTES, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-		r = memory == MAP_FAILED ? -errno : 0;
-		chunk.memory = memory == MAP_FAILED ? NULL : memory;
-	}
-	if (r == 0)
-		r = extents_init(&chunk.units, reserved, UNITS_PER_CHUNK - reserved);
-	slot = r == 0 ? array_push(&store->chunks) : NULL;
-	if (!slot) {
-		chunk_fini(&chunk);
-		return r < 0 ? r : -ENOMEM;
-	}
-	*slot = chunk;
-	return 0;
 }
 
 static void table_evict(struct table_store *store, uint32_t id, uint64_t now_ns)
@@ -280,40 +217,6 @@ static bool evict_coldest(struct table_store *store, uint64_t now_ns)
 	return true;
 }
 
-/* Takes `bytes` in one chunk. Returns 0 or a negative errno as table_store_add. */
-static int run_take(struct table_store *store, struct run *ret, uint32_t bytes)
-{
-	uint32_t units = (bytes + 3) / 4;
-	int r;
-
-	if (units > UNITS_PER_CHUNK - 1)
-		return -E2BIG;
-	/* Newest first: older chunks are mostly full. */
-	for (;;) {
-		for (uint32_t i = store->chunks.count; i-- > 0;) {
-			uint32_t first = extents_take(&store->chunks.at[i].units, units);
-
-			if (first != EXTENTS_NONE) {
-				*ret = (struct run){ i, first, units };
-				return 0;
-			}
-		}
-		r = chunk_add(store);
-		if (r < 0)
-			return r;
-	}
-}
-
-static uint32_t run_place(const struct run *run)
-{
-	return run->chunk << WIRE_PLACE_BITS | run->first;
-}
-
-static void *run_memory(const struct table_store *store, const struct run *run)
-{
-	return store->chunks.at[run->chunk].memory + (size_t)run->first * 4;
-}
-
 /* ---- tables ---- */
 
 /* An unused id, the one that was used longest ago, or 0. */
@@ -334,17 +237,17 @@ static int place_table(struct table_store *store, struct stored_table *stored,
 		       const struct unwind_table *table)
 {
 	uint32_t pages = table->block_offset.count;
-	struct run *run = array_push(&stored->runs);
+	struct chunk_run *run = array_push(&stored->runs);
 	uint32_t *directory;
 	int r;
 
 	if (!run)
 		return -ENOMEM;
-	r = run_take(store, run, pages * 4);
+	r = chunks_take(&store->chunks, run, pages * 4);
 	if (r < 0)
 		return r;
-	stored->wire = (struct wire_table){ table->first_page, run_place(run), pages };
-	directory = run_memory(store, run);
+	stored->wire = (struct wire_table){ table->first_page, chunks_place(run), pages };
+	directory = chunks_memory(&store->chunks, run);
 	memset(directory, 0, pages * 4);
 	for (uint32_t i = 0; i < pages; i++) {
 		if (table->block_offset.at[i] == UINT32_MAX)
@@ -352,12 +255,12 @@ static int place_table(struct table_store *store, struct stored_table *stored,
 		run = array_push(&stored->runs);
 		if (!run)
 			return -ENOMEM;
-		r = run_take(store, run, table->block_size.at[i]);
+		r = chunks_take(&store->chunks, run, table->block_size.at[i]);
 		if (r < 0)
 			return r;
-		memcpy(run_memory(store, run), table->blocks.at + table->block_offset.at[i],
+		memcpy(chunks_memory(&store->chunks, run), table->blocks.at + table->block_offset.at[i],
 		       table->block_size.at[i]);
-		directory[i] = run_place(run);
+		directory[i] = chunks_place(run);
 	}
 	return 0;
 }
@@ -385,7 +288,7 @@ int table_store_add(struct table_store *store, uint32_t *ret, const struct unwin
 			return r;
 		/* Colder tables make room, but only after their quarantine. */
 		need = table->blocks.count + 4ULL * table->block_offset.count;
-		if (need > (uint64_t)store->chunk_limit * (WIRE_CHUNK_BYTES - 4))
+		if (need > chunks_capacity(&store->chunks))
 			return -ENOSPC;
 		while (quarantined_table_bytes(store) < need && evict_coldest(store, now_ns))
 			;
@@ -393,39 +296,6 @@ int table_store_add(struct table_store *store, uint32_t *ret, const struct unwin
 	}
 	store->tables.at[id] = stored;
 	*ret = id;
-	return 0;
-}
-
-/* One update call for all new chunks: each call waits for a grace period of the kernel. */
-static int publish_chunks(struct table_store *store)
-{
-	uint32_t keys[WIRE_MAX_CHUNKS], count = 0;
-	int fds[WIRE_MAX_CHUNKS], r;
-
-	for (uint32_t i = 0; i < store->chunks.count; i++) {
-		if (store->chunks.at[i].published)
-			continue;
-		keys[count] = i;
-		fds[count++] = store->chunks.at[i].map_fd;
-	}
-	if (count == 0 || store->maps.chunks < 0)
-		return 0;
-	if (count > 1) {
-		uint32_t done = count;
-
-		LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = BPF_ANY);
-		r = bpf_map_update_batch(store->maps.chunks, keys, fds, &done, &opts);
-	} else {
-		r = -ENOTSUP;
-	}
-	if (r < 0)
-		for (uint32_t i = 0; i < count; i++) {
-			r = bpf_map_update_elem(store->maps.chunks, &keys[i], &fds[i], BPF_ANY);
-			if (r < 0)
-				return r;
-		}
-	for (uint32_t i = 0; i < count; i++)
-		store->chunks.at[keys[i]].published = true;
 	return 0;
 }
 
@@ -439,7 +309,7 @@ int table_store_publish(struct table_store *store)
 		       store->dictionary.rules.at + store->rules_published,
 		       (rules - store->rules_published) * sizeof(struct wire_rule));
 	store->rules_published = rules;
-	r = publish_chunks(store);
+	r = chunks_publish(&store->chunks);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 1; i < store->tables.count; i++) {
@@ -492,7 +362,7 @@ int table_store_set_process(struct table_store *store, pid_t pid,
 			    uint32_t generation, uint32_t flags, uint64_t now_ns)
 {
 	struct stored_process *process = process_find(store, pid);
-	struct run run = { MAPPINGS, 0, count };
+	struct chunk_run run = { MAPPINGS, 0, count };
 	struct wire_process wire;
 	int r;
 
@@ -559,13 +429,6 @@ void table_store_drop_process(struct table_store *store, pid_t pid, uint64_t now
 
 /* ---- reading ---- */
 
-static const unsigned char *chunk_memory(const struct table_store *store, uint32_t place)
-{
-	uint32_t chunk = table_place_chunk(place);
-
-	return chunk < store->chunks.count ? store->chunks.at[chunk].memory : NULL;
-}
-
 uint64_t table_store_find_rule(const struct table_store *store, uint32_t table, uint64_t address)
 {
 	uint64_t page = address >> WIRE_PAGE_SHIFT;
@@ -578,11 +441,11 @@ uint64_t table_store_find_rule(const struct table_store *store, uint32_t table, 
 	if (page < wire->first_page || page - wire->first_page >= wire->page_count)
 		return WALK_FIND_NO_ROW;
 	place = wire->directory + (uint32_t)(page - wire->first_page);
-	place = table_load_u32(chunk_memory(store, place), WIRE_CHUNK_BYTES,
+	place = table_load_u32(chunks_at(&store->chunks, place), WIRE_CHUNK_BYTES,
 			       table_place_offset(place));
 	if (!place)
 		return WALK_FIND_NO_ROW;
-	return table_block_search(chunk_memory(store, place), WIRE_CHUNK_BYTES,
+	return table_block_search(chunks_at(&store->chunks, place), WIRE_CHUNK_BYTES,
 				  table_place_offset(place), (uint16_t)address);
 }
 
@@ -596,7 +459,7 @@ void table_store_figures(const struct table_store *store, struct table_store_fig
 	*ret = (struct table_store_figures){ .evictions = store->evictions,
 					     .processes_refused = store->processes_refused,
 					     .rules = store->dictionary.rules.count };
-	ret->chunk_bytes = (uint64_t)store->chunks.count * WIRE_CHUNK_BYTES;
+	ret->chunk_bytes = (uint64_t)store->chunks.all.count * WIRE_CHUNK_BYTES;
 	for (uint32_t i = 1; i < store->tables.count; i++) {
 		const struct stored_table *table = &store->tables.at[i];
 
