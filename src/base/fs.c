@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,6 +70,20 @@ int fs_read_at(int fd, void *ret, size_t size, off_t offset)
 	return 0;
 }
 
+/* For what a recording needs until its end: outputs, /proc, a temporary file. */
+enum { SPARE_FDS = 64 };
+
+int fs_spare(int fd)
+{
+	struct rlimit limit;
+
+	if (fd < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur <= 2 * SPARE_FDS ||
+	    (rlim_t)fd < limit.rlim_cur - SPARE_FDS)
+		return fd;
+	(void)close(fd);
+	return -EMFILE;
+}
+
 int fs_open_regular(const char *path)
 {
 	cleanup(close) int place = open(path, O_PATH | O_CLOEXEC);
@@ -82,7 +97,7 @@ int fs_open_regular(const char *path)
 		return -EINVAL;
 	snprintf(again, sizeof(again), "/proc/self/fd/%d", place);
 	fd = open(again, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	return fd < 0 ? -errno : fd;
+	return fd < 0 ? -errno : fs_spare(fd);
 }
 
 int fs_write_all(int fd, const void *data, size_t size)

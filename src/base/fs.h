@@ -19,8 +19,13 @@ int fs_read_fd(struct bytes *ret, int fd, size_t limit_bytes);
 /* Reads exactly `size` bytes at `offset`. Returns 0, -ENODATA past the file's end, or -errno. */
 int fs_read_at(int fd, void *ret, size_t size, off_t offset);
 /*
+ * For descriptors that are kept: there can be as many as the target has files, and some must stay
+ * free for the rest. Returns fd, or closes it and returns -EMFILE when it is one of the last.
+ */
+int fs_spare(int fd);
+/*
  * Opens a file that somebody else named for reading. Not even opened is what could block or have
- * effects by that: pipes and devices. Returns the descriptor, -EINVAL for what is not a regular
+ * effects by that: pipes and devices. Returns the descriptor (fs_spare), -EINVAL for what is not a regular
  * file, or another negative errno.
  */
 int fs_open_regular(const char *path);

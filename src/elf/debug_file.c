@@ -250,8 +250,9 @@ int debug_file_unpack(const struct object *object, const struct section_table *s
 	if (r < 0)
 		return r;
 	fd = memfd_create("profd-debugdata", MFD_CLOEXEC);
+	fd = fd < 0 ? -errno : fs_spare(fd);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r = unpack(unpacker, object->fd, fd);
 	return r < 0 ? r : TAKE_FD(fd);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fs.h"
 
 int rooted_openat(int rootfd, const char *path, bool follow, uint64_t limit_bytes)
 {
@@ -44,7 +45,7 @@ int rooted_openat(int rootfd, const char *path, bool follow, uint64_t limit_byte
 		return -EFBIG;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", place);
 	fd = open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	return fd < 0 ? -errno : fd;
+	return fd < 0 ? -errno : fs_spare(fd);
 }
 
 int rooted_open(const char *root, const char *path, bool follow, uint64_t limit_bytes)

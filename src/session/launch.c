@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "session/file_limit.h"
 #include "session/invoking_user.h"
 
 /* Only what is safe between fork and exec. */
@@ -21,6 +22,7 @@ static void child(int go_fd, int fail_fd, const struct invoking_user *user, char
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	file_limit_restore();
 	/* End of file: the parent gave up or died. */
 	if (read(go_fd, &byte, 1) != 1)
 		_exit(127);

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "proc/cgroup.h"
 #include "proc/stat.h"
+#include "session/file_limit.h"
 #include "session/prepare.h"
 #include "source/comm_glob.h"
 
@@ -300,6 +301,7 @@ int recording_open(struct recording *rec, const struct config *config)
 				   .epoll_fd = -1,
 				   .signal_fd = -1,
 				   .launch = LAUNCH_NULL };
+	file_limit_raise();
 	r = open_signals(rec);
 	if (r == 0)
 		r = cpu_list_online(&rec->cpus);

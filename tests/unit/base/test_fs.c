@@ -108,6 +108,27 @@ static void reading_at_an_offset_is_exact(void **state)
 	assert_errno(fs_read_at(fd, text, 1, 100), ENODATA);
 }
 
+static void some_descriptors_stay_free(void **state)
+{
+	struct rlimit before, limit;
+	int fds[256], count = 0, fd;
+
+	(void)state;
+	assert_ok(getrlimit(RLIMIT_NOFILE, &before));
+	limit = (struct rlimit){ 256, before.rlim_max };
+	assert_ok(setrlimit(RLIMIT_NOFILE, &limit));
+	write_file("a", "");
+	while ((fd = fs_open_regular("a")) >= 0)
+		fds[count++] = fd;
+	assert_int_equal(fd, -EMFILE);
+	assert_true(count > 128 && count <= 192);
+	for (int i = 0; i < 60; i++)
+		assert_true((fds[count++] = dup(STDIN_FILENO)) >= 0);
+	while (count)
+		close(fds[--count]);
+	assert_ok(setrlimit(RLIMIT_NOFILE, &before));
+}
+
 static void a_file_appears_at_commit_and_whole(void **state)
 {
 	struct fs_atomic file = FS_ATOMIC_NULL;
@@ -345,6 +366,7 @@ int main(void)
 		TEST(reading_has_a_limit),
 		TEST(reading_does_not_wait_for_pipes),
 		TEST(reading_at_an_offset_is_exact),
+		TEST(some_descriptors_stay_free),
 		TEST(a_file_appears_at_commit_and_whole),
 		TEST(an_existing_file_is_replaced_at_once),
 		TEST(an_exclusive_file_replaces_nothing),

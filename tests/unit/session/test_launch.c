@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "session/file_limit.h"
 #include "session/launch.h"
 
 #define COMMAND(...) ((char **)(uintptr_t)(const char *const[]){ __VA_ARGS__, NULL })
@@ -55,6 +57,21 @@ static void its_status_is_handed_on(void **state)
 	assert_int_equal(run(COMMAND("true")), 0);
 	assert_int_equal(run(COMMAND("sh", "-c", "exit 7")), 7);
 	assert_int_equal(run(COMMAND("/bin/sh", "-c", "kill -KILL $$")), 128 + SIGKILL);
+}
+
+static void its_file_limit_is_the_callers(void **state)
+{
+	struct rlimit limit, before, raised;
+
+	(void)state;
+	assert_ok(getrlimit(RLIMIT_NOFILE, &before));
+	limit = (struct rlimit){ 200, before.rlim_max };
+	assert_ok(setrlimit(RLIMIT_NOFILE, &limit));
+	file_limit_raise();
+	assert_ok(getrlimit(RLIMIT_NOFILE, &raised));
+	assert_int_equal(raised.rlim_cur, before.rlim_max);
+	assert_int_equal(run(COMMAND("sh", "-c", "test $(ulimit -Sn) = 200")), 0);
+	assert_ok(setrlimit(RLIMIT_NOFILE, &before));
 }
 
 static void what_cannot_run_says_why(void **state)
@@ -134,6 +151,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(its_status_is_handed_on),
+		cmocka_unit_test(its_file_limit_is_the_callers),
 		cmocka_unit_test(what_cannot_run_says_why),
 		cmocka_unit_test(it_waits_until_it_is_let_go),
 		cmocka_unit_test(it_starts_as_if_from_a_shell),
