@@ -17,7 +17,7 @@
 
 int fs_read_fd(struct bytes *ret, int fd, size_t limit_bytes)
 {
-	size_t start = ret->size;
+	size_t start = ret->size, left;
 	char chunk[16384];
 
 	for (;;) {
@@ -29,11 +29,12 @@ int fs_read_fd(struct bytes *ret, int fd, size_t limit_bytes)
 			return -errno;
 		if (size == 0)
 			return 0;
-		if (ret->size - start + (size_t)size > limit_bytes)
-			return -EFBIG;
-		bytes_add(ret, chunk, (size_t)size);
+		left = limit_bytes - (ret->size - start);
+		bytes_add(ret, chunk, (size_t)size < left ? (size_t)size : left);
 		if (ret->failed)
 			return -ENOMEM;
+		if ((size_t)size > left)
+			return -EFBIG;
 	}
 }
 

@@ -10,8 +10,9 @@
 
 /*
  * Reads a whole file, /proc files included, into *ret (appended).
- * dirfd: as openat. limit_bytes: a larger file is -EFBIG. Returns 0 or a negative errno, -EINVAL
- * for what is not a regular file: names found beside targets may be pipes and devices.
+ * dirfd: as openat. limit_bytes: a larger file is -EFBIG, with its beginning in *ret.
+ * Returns 0 or a negative errno, -EINVAL for what is not a regular file: names found beside targets
+ * may be pipes and devices.
  */
 int fs_read(struct bytes *ret, int dirfd, const char *path, size_t limit_bytes);
 /* The same from an open descriptor, from its current position. */

@@ -74,6 +74,7 @@ static void reading_has_a_limit(void **state)
 	(void)state;
 	write_file("a", "0123456789");
 	assert_errno(fs_read(&bytes, AT_FDCWD, "a", 9), EFBIG);
+	assert_string_equal(bytes_str(&bytes), "012345678");
 	bytes_fini(&bytes);
 	assert_ok(fs_read(&bytes, AT_FDCWD, "a", 10));
 	assert_int_equal(bytes.size, 10);
