@@ -44,7 +44,8 @@ def test_dlopen_dlclose():
         recording = record('-p', target.pid, seconds=4)
         truth = target.stop()
     check(truth['same_place'] > 0.5 * truth['visits'], f'the addresses differ: {truth}')
-    check_complete(recording)
+    # The first reuse of an address is noticed a turn later: until then stacks through it are cut.
+    check_complete(recording, 99)
     red = recording.share(has('visit', 'plugin_run', 'red_middle', 'red_leaf'))
     blue = recording.share(has('visit', 'plugin_run', 'blue_middle', 'blue_leaf'))
     print(f'    red {100 * red:.1f} %, blue {100 * blue:.1f} %, {truth["visits"]} visits')
