@@ -12,8 +12,8 @@
  *                                    the leaf's register (enum wire_temporary); 0: not known
  *
  * Reads go upwards where possible: a host may fetch more than it was asked for.
- * Nothing here holds state beyond struct walk_registers, so a walk that stops in the kernel can go
- * on elsewhere. Registers: x86-64 System V ABI, rbp may be anything.
+ * Nothing here holds state beyond struct walk_registers and the leaf's temporaries, so a walk that
+ * stops in the kernel can go on elsewhere. Registers: x86-64 System V ABI, rbp may be anything.
  */
 #pragma once
 
@@ -21,9 +21,9 @@
 #include "wire.h"
 
 /*
- * A rule as it is at one address, in 64 bits: bits 0-23 CFA offset in words (signed), 24-31 the slot
- * of the saved rbx, 32-47 `steps` where they are no steps but a number (RULE_PLT, ...), 48-55 the slot
- * of the saved rbp, 56-63 enum wire_rule_kind.
+ * A rule as it is at one address, in 64 bits: bits 0-23 CFA offset in words (signed), 24-31 the
+ * slot of the saved rbx, 32-47 `steps` where they are no steps but a number (RULE_PLT, ...), 48-55
+ * the slot of the saved rbp, 56-63 enum wire_rule_kind.
  * distance: bytes from the row's address to the one that was looked up.
  */
 static inline uint64_t walk_rule_pack(const struct wire_rule *rule, uint32_t distance)

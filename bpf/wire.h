@@ -223,8 +223,8 @@ enum wire_sample_flags {
  * return addresses).
  * When outcome is not WALK_COMPLETE, ip, sp, bp and bx are the registers of the first frame that is
  * not in the list, so that the same walker can go on from there. With SAMPLE_MAPPINGS_STALE they
- * are those of the leaf, so that it can begin anew. temporaries are the leaf's. 0 in these and in bx
- * says that the value is not known.
+ * are those of the leaf, so that it can begin anew. temporaries are the leaf's. 0 in these and in
+ * bx says that the value is not known.
  */
 struct wire_sample {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */

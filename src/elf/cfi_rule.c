@@ -217,7 +217,7 @@ static enum wire_rule_kind kind_of(const struct cfi_machine *machine, const stru
 		if (cfa->number == machine->base)
 			return RULE_BX;
 		return temporary_of(machine, cfa->number) < WIRE_TEMPORARIES ? RULE_TEMPORARY
-									    : RULE_NONE;
+									     : RULE_NONE;
 	case EXPRESSION_PLT:
 		return cfa->number == machine->stack_pointer ? RULE_PLT : RULE_NONE;
 	case EXPRESSION_VALUE:

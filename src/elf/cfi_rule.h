@@ -52,7 +52,7 @@ struct cfi_machine {
 	uint16_t elf_machine; /* EM_* */
 	uint8_t stack_pointer, frame_pointer, return_address;
 	uint8_t base; /* a preserved register by which some assembly code finds its frame */
-	int8_t return_address_offset; /* from the CFA */
+	int8_t return_address_offset;	       /* from the CFA */
 	uint8_t temporaries[WIRE_TEMPORARIES]; /* in the order of enum wire_temporary */
 };
 

@@ -195,8 +195,8 @@ static bool run_slot_add(struct run_slot *run, uint32_t slot, int32_t cfa_words)
 	if (slot)
 		run->slot = (uint8_t)slot;
 	/* RULE_BX_LOST is no place that may lie below anything. */
-	return !run->slot || (run->slot == RULE_BX_LOST ? run->unsaved == INT32_MIN
-							: run->slot > run->unsaved);
+	return !run->slot ||
+	       (run->slot == RULE_BX_LOST ? run->unsaved == INT32_MIN : run->slot > run->unsaved);
 }
 
 /*

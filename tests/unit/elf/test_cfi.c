@@ -343,7 +343,7 @@ static void test_what_no_rule_can_say(void **state)
 	UNKNOWN(DW_CFA_def_cfa_expression, 0);
 	UNKNOWN(DW_CFA_def_cfa_expression, 1, DW_OP_breg7);
 	UNKNOWN(DW_CFA_def_cfa_expression, 4, DW_OP_breg7, 8, DW_OP_deref, DW_OP_deref);
-	UNKNOWN(DW_CFA_def_cfa, 7, 12); /* no whole words */
+	UNKNOWN(DW_CFA_def_cfa, 7, 12);					/* no whole words */
 	UNKNOWN(DW_CFA_def_cfa, 7, 0xf8, 0xff, 0xff, 0xff, 0xff, 0x07); /* a word too many */
 	UNKNOWN(DW_CFA_def_cfa_expression, 3, DW_OP_breg3, 8, DW_OP_deref);
 	UNKNOWN(DW_CFA_def_cfa_expression, 5, DW_OP_breg7, 8, DW_OP_deref, DW_OP_plus_uconst, 4);

@@ -166,9 +166,8 @@ static struct meaning oracle_cfa(const Dwarf_Op *cfa, size_t count, unsigned *ba
 			m.kind = RULE_PLT;
 			m.steps = (uint16_t)(cfa[4].atom - DW_OP_lit0);
 		} else if (count <= 3 && cfa[1].atom == DW_OP_deref &&
-			   (count == 2 ||
-			    (cfa[2].atom == DW_OP_plus_uconst && cfa[2].number % 8 == 0 &&
-			     cfa[2].number < 8 << 16))) {
+			   (count == 2 || (cfa[2].atom == DW_OP_plus_uconst &&
+					   cfa[2].number % 8 == 0 && cfa[2].number < 8 << 16))) {
 			m.kind = RULE_STORED;
 			m.steps = count == 2 ? 0 : (uint16_t)(cfa[2].number / 8);
 		}
@@ -211,8 +210,8 @@ static struct meaning oracle_meaning(struct oracle *o)
 		return none;
 	if (ra.undefined)
 		return (struct meaning){ .kind = RULE_END };
-	if (dwarf_frame_cfa(o->frame, &cfa, &count) != 0 ||
-	    !locate(o->frame, BP, &bp, bp_memory) || !locate(o->frame, BX, &bx, bx_memory))
+	if (dwarf_frame_cfa(o->frame, &cfa, &count) != 0 || !locate(o->frame, BP, &bp, bp_memory) ||
+	    !locate(o->frame, BX, &bx, bx_memory))
 		return none;
 	if (o->signal) {
 		if (count == 2 && is_register(cfa, count, SP, &offset) && offset == 160 &&
@@ -232,9 +231,9 @@ static struct meaning oracle_meaning(struct oracle *o)
 	}
 	/* libdw gives a register as the place of a value that is held in one. */
 	for (uint16_t i = 0; m.kind == RULE_SP && offset >= 0 && i < WIRE_TEMPORARIES; i++) {
-		if (ra.count == 1 && (ra.ops[0].atom == DW_OP_reg0 + temporaries[i] ||
-				      (ra.ops[0].atom == DW_OP_regx &&
-				       ra.ops[0].number == temporaries[i]))) {
+		if (ra.count == 1 &&
+		    (ra.ops[0].atom == DW_OP_reg0 + temporaries[i] ||
+		     (ra.ops[0].atom == DW_OP_regx && ra.ops[0].number == temporaries[i]))) {
 			m.kind = RULE_LINK;
 			m.steps = i;
 		}

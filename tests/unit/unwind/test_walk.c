@@ -51,10 +51,15 @@ static const struct wire_rule rules[FUNCTIONS] = {
 	[BASE_KEPT] = { .cfa_words = 2, .kind_and_step = RULE_BX },
 	[SP_BX] = { .cfa_words = 4, .bx_slot = 2, .kind_and_step = RULE_SP },
 	[LOST] = { .cfa_words = 2, .bx_slot = RULE_BX_LOST, .kind_and_step = RULE_SP },
-	[STORED] = { .cfa_words = 3, .bx_slot = 2, .steps = 2, .bp_slot = 3,
+	[STORED] = { .cfa_words = 3,
+		     .bx_slot = 2,
+		     .steps = 2,
+		     .bp_slot = 3,
 		     .kind_and_step = RULE_STORED },
 	[LINK] = { .steps = TEMPORARY_DI, .kind_and_step = RULE_LINK },
-	[BY_R9] = { .cfa_words = 1, .steps = TEMPORARY_R9, .bp_slot = 2,
+	[BY_R9] = { .cfa_words = 1,
+		    .steps = TEMPORARY_R9,
+		    .bp_slot = 2,
 		    .kind_and_step = RULE_TEMPORARY },
 };
 
@@ -148,8 +153,9 @@ static struct result walk(struct start start)
 		{ CODE, CODE + 256 * FUNCTIONS + 0x100, BIAS, start.unknown ? 0 : table, 0 },
 	};
 	uint32_t bytes = sizeof(stack) - 8 * start.sp;
-	const uint64_t temporaries[WIRE_TEMPORARIES] = { [TEMPORARY_DI] = start.di,
-							 [TEMPORARY_R9] = start.r9 };
+	const uint64_t temporaries[WIRE_TEMPORARIES] = {
+		[TEMPORARY_DI] = start.di, [TEMPORARY_R9] = start.r9
+	};
 	unsigned char *copy;
 	struct result result = {};
 	struct walk_input input = {
@@ -308,9 +314,9 @@ static void rbx_is_read_where_it_was_saved_last(void **state)
 	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), in(SP_BX)-1, in(SP_BX)-1, in(SP_32)-1,
 		    in(BASE)-1, in(END)-1);
 	/* In a frame that was aligned, from rbp. */
-	stack[30] = word(50);	 /* DRAP: rbp */
-	stack[29] = word(36);	 /* CFA */
-	stack[27] = word(40);	 /* rbx */
+	stack[30] = word(50); /* DRAP: rbp */
+	stack[29] = word(36); /* CFA */
+	stack[27] = word(40); /* rbx */
 	stack[35] = in(BASE);
 	stack[42] = in(END);
 	result = walk((struct start){ .ip = in(DRAP), .bx = word(80), .bp = word(30), .sp = 24 });
