@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the CPU sampler keeps between two ticks, and shares with user space. Sizes that depend on the
+ * target are set by user space before loading.
+ */
+#pragma once
+
+#include "wire.h"
+
+static __always_inline int walk_read(uint64_t *ret, uint64_t address, void *memory);
+static __always_inline uint64_t walk_temporary(uint64_t number, void *memory);
+static __always_inline uint64_t walk_find(uint32_t table, uint64_t address, void *memory);
+
+#include "walk.h"
+
+const volatile struct wire_config config;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} samples SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, uint32_t);
+	__type(value, uint32_t);
+} targets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, uint32_t);
+	__type(value, struct wire_process);
+} processes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, uint32_t);
+	__type(value, struct wire_mapping);
+} mappings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WIRE_MAX_TABLES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, uint32_t);
+	__type(value, struct wire_table);
+} tables SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WIRE_MAX_RULES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, uint32_t);
+	__type(value, struct wire_rule);
+} rules SEC(".maps");
+
+struct chunk_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(uint32_t));
+	__uint(value_size, WIRE_CHUNK_BYTES);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, WIRE_MAX_CHUNKS);
+	__type(key, uint32_t);
+	__array(values, struct chunk_map);
+} chunks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNT_COUNTERS);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct wire_glob);
+} comm_filter SEC(".maps");
+
+/*
+ * A copy of user stack under way, page by page, because one page that is not present would fail the
+ * whole read. The lowest page may just be faulting in: the copy then begins behind it.
+ */
+struct stack_copy {
+	uint64_t begin, from; /* user addresses: of the first byte that was copied, of the next one */
+	uint32_t copied, limit;
+};
+
+/*
+ * Where a sample is put together, one per CPU: a record in the form in which it is sent. Too large
+ * for the BPF stack, and of no fixed size, as a reservation in the ring must be.
+ */
+enum {
+	MAX_ADDRESSES = WIRE_MAX_KERNEL_FRAMES + 1 + WIRE_MAX_FRAMES,
+	PAYLOAD_BYTES = MAX_ADDRESSES * 8 + WIRE_STACK_COPY_BYTES,
+};
+
+struct scratch {
+	struct wire_sample sample;
+	uint64_t payload[PAYLOAD_BYTES / 8];
+	/* Not sent: where the walk stands. */
+	struct walk_registers at;
+	uint32_t count, limit;
+	uint32_t first_mapping, mapping_count;
+	uint32_t last_mapping; /* index of the mapping of the frame before; most frames share it */
+	uint32_t outcome;
+	struct stack_copy copy;
+	uint32_t copy_offset; /* in the payload */
+	uint64_t window_at; /* user address of the window, or NO_WINDOW */
+	unsigned char window[256];
+};
+
+#define NO_WINDOW (~0ULL - 4096)
+
+/* One entry per possible CPU, by number: per-CPU maps end at 32 KiB. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+/* One entry per possible CPU. User space empties it when it takes a table away. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, uint32_t);
+	__type(value, struct wire_rule_cache);
+} rule_caches SEC(".maps");
+
+/*
+ * The user registers and the top of the stack of watched tasks that have begun to exit: giving
+ * their memory back is their CPU time, but by then their own stack can no longer be read.
+ */
+enum { EXIT_STACK_BYTES = 8192 };
+
+struct exit_stack {
+	uint64_t ip, sp, bp, bx, temporaries[WIRE_TEMPORARIES], stack_at;
+	uint32_t exact, stack_bytes;
+	unsigned char stack[EXIT_STACK_BYTES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, uint32_t);
+	__type(value, struct exit_stack);
+} exiting SEC(".maps");
+
+/* What a new entry of `exiting` begins with: too large for the BPF stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct exit_stack);
+} empty_exit_stack SEC(".maps");
+
+/* The last tick of a CPU. */
+struct last_tick {
+	uint64_t time_ns; /* 0: none yet */
+	uint64_t busy;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct last_tick);
+} last_ticks SEC(".maps");
+
+static __always_inline void count_add(uint32_t counter, uint64_t amount)
+{
+	uint64_t *value = bpf_map_lookup_elem(&counters, &counter);
+
+	if (value)
+		*value += amount;
+}

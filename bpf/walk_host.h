@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The walker's host in the kernel: user memory, the unwind tables in maps, and the loop over frames. */
+#pragma once
+
+#include "maps.h"
+#include "table.h"
+
+/*
+ * User stack is fetched a window at a time: most frames are smaller, and each fetch costs the same
+ * for 8 bytes as for a few cache lines.
+ */
+static __always_inline int walk_read(uint64_t *ret, uint64_t address, void *memory)
+{
+	struct scratch *s = memory;
+	uint64_t offset = address - s->window_at;
+
+	if (offset <= sizeof(s->window) - 8) {
+		*ret = *(uint64_t *)(s->window + offset);
+		return 0;
+	}
+	if (bpf_probe_read_user(s->window, sizeof(s->window), (const void *)address) == 0) {
+		s->window_at = address;
+		*ret = *(uint64_t *)s->window;
+		return 0;
+	}
+	/* The end of the stack is near, or the next page is not present. */
+	s->window_at = NO_WINDOW;
+	return bpf_probe_read_user(ret, sizeof(*ret), (const void *)address) < 0 ? -1 : 0;
+}
+
+static __always_inline uint64_t walk_temporary(uint64_t number, void *memory)
+{
+	struct scratch *s = memory;
+
+	return number < WIRE_TEMPORARIES ? s->sample.temporaries[number] : 0;
+}
+
+static __always_inline const unsigned char *chunk_at(uint32_t place)
+{
+	uint32_t number = table_place_chunk(place), zero = 0;
+	void *inner = bpf_map_lookup_elem(&chunks, &number);
+
+	return inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
+}
+
+/*
+ * A global function: it is verified once by itself, which keeps the walk within the verifier's
+ * limit of instructions.
+ */
+__attribute__((noinline)) uint64_t find_rule(uint32_t table_id, uint64_t address)
+{
+	struct wire_table *table = bpf_map_lookup_elem(&tables, &table_id);
+	uint64_t page = address >> WIRE_PAGE_SHIFT;
+	const unsigned char *chunk;
+	struct wire_rule *rule;
+	uint32_t place, row;
+
+	if (!table || !table->page_count)
+		return WALK_FIND_NO_TABLE;
+	if (page < table->first_page || page - table->first_page >= table->page_count)
+		return WALK_FIND_NO_ROW;
+	place = table->directory + (uint32_t)(page - table->first_page);
+	chunk = chunk_at(place);
+	if (!chunk)
+		return WALK_FIND_NO_TABLE;
+	place = table_load_u32(chunk, WIRE_CHUNK_BYTES, table_place_offset(place));
+	if (!place)
+		return WALK_FIND_NO_ROW;
+	chunk = chunk_at(place);
+	if (!chunk)
+		return WALK_FIND_NO_TABLE;
+	row = table_block_search(chunk, WIRE_CHUNK_BYTES, table_place_offset(place),
+				 (uint16_t)address);
+	place = row >> 16;
+	rule = bpf_map_lookup_elem(&rules, &place);
+	if (!rule)
+		return WALK_FIND_NO_ROW;
+	return walk_rule_pack(rule, (uint32_t)(address & 0xffff) - (row & 0xffff));
+}
+
+/* The same callers come back sample after sample: what was found for them is kept, per CPU. */
+static __always_inline uint64_t walk_find(uint32_t table, uint64_t address, void *memory)
+{
+	uint64_t key = address | (uint64_t)table << 48, rule;
+	uint32_t cpu = bpf_get_smp_processor_id();
+	struct wire_rule_cache *cache = bpf_map_lookup_elem(&rule_caches, &cpu);
+	struct wire_cached_rule *slot;
+
+	(void)memory;
+	if (!cache || address >> 48)
+		return find_rule(table, address);
+	slot = &cache->slots[(key * 0x9e3779b97f4a7c15ULL) >> (64 - WIRE_RULE_CACHE_BITS)];
+	if (slot->key == key)
+		return slot->rule;
+	rule = find_rule(table, address);
+	if (rule != WALK_FIND_NO_TABLE) {
+		slot->key = key;
+		slot->rule = rule;
+	}
+	return rule;
+}
+
+#define NO_MAPPING 0xffffffffU
+
+/* The index of the mapping that holds the address, or NO_MAPPING. */
+__attribute__((noinline)) uint32_t find_mapping(uint32_t first, uint32_t count, uint64_t address)
+{
+	uint32_t low = first, high = first + count;
+	struct wire_mapping *mapping;
+
+	for (int i = 0; i < 13 && low < high; i++) {
+		uint32_t middle = (low + high) / 2;
+
+		mapping = bpf_map_lookup_elem(&mappings, &middle);
+		if (!mapping)
+			return NO_MAPPING;
+		if (mapping->start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == first)
+		return NO_MAPPING;
+	low--;
+	mapping = bpf_map_lookup_elem(&mappings, &low);
+	return mapping && address < mapping->end ? low : NO_MAPPING;
+}
+
+static int walk_frame(uint32_t index, void *context)
+{
+	struct wire_mapping *mapping;
+	struct scratch *s;
+	uint64_t address;
+	uint32_t cpu = bpf_get_smp_processor_id(), at;
+	int outcome;
+
+	(void)index;
+	(void)context;
+	s = bpf_map_lookup_elem(&scratches, &cpu);
+	if (!s)
+		return 1;
+	address = walk_lookup_address(&s->at);
+	at = s->count;
+	if (at >= s->limit || at >= MAX_ADDRESSES) {
+		s->outcome = WALK_TOO_DEEP;
+		return 1;
+	}
+	mapping = bpf_map_lookup_elem(&mappings, &s->last_mapping);
+	if (!mapping || address < mapping->start || address >= mapping->end) {
+		uint32_t found = find_mapping(s->first_mapping, s->mapping_count, address);
+
+		mapping = bpf_map_lookup_elem(&mappings, &found);
+		if (!mapping) {
+			s->outcome = WALK_NO_MAPPING;
+			return 1;
+		}
+		s->last_mapping = found;
+	}
+	outcome = walk_step(&s->at, mapping, s);
+	if (outcome != WALK_OUTCOME_COUNT && outcome != WALK_COMPLETE) {
+		s->outcome = outcome;
+		return 1;
+	}
+	s->payload[at] = address;
+	s->count = at + 1;
+	if (outcome == WALK_COMPLETE) {
+		s->outcome = WALK_COMPLETE;
+		return 1;
+	}
+	s->at.first = 0;
+	return 0;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Whether anybody asked for the current task: the target set, then the filters. */
+#pragma once
+
+#include "glob.h"
+#include "kernel.h"
+#include "maps.h"
+
+static __always_inline int is_watched(struct task_struct *task, uint32_t tgid, uint32_t tid)
+{
+	if (!config.everything) {
+		uint32_t key = config.by_tid ? tid : tgid;
+		uint32_t *flags = bpf_map_lookup_elem(&targets, &key);
+
+		if (!flags || !(*flags & TARGET_WATCHED))
+			return 0;
+	} else if (tgid == config.own_tgid) {
+		return 0;
+	}
+	if (config.filter_uid && (uint32_t)bpf_get_current_uid_gid() != config.uid)
+		return 0;
+	if (config.filter_cgroup &&
+	    bpf_get_current_ancestor_cgroup_id(config.cgroup_level) != config.cgroup_id)
+		return 0;
+	if (config.filter_comm) {
+		struct task_struct *leader = task->group_leader;
+		uint32_t zero = 0;
+		struct wire_glob *glob = bpf_map_lookup_elem(&comm_filter, &zero);
+		char comm[WIRE_COMM_BYTES] = {};
+
+		if (!glob)
+			return 0;
+		bpf_get_current_comm(comm, sizeof(comm));
+		if (!wire_glob_matches(glob, comm)) {
+			bpf_probe_read_kernel(comm, sizeof(comm), leader->comm);
+			if (!wire_glob_matches(glob, comm))
+				return 0;
+		}
+	}
+	return 1;
+}
