@@ -345,7 +345,8 @@ def check_complete(recording, percent=99.9, threads=False, at_least=100):
         f'{kind} {weight * samples / total:.0f}' for kind, weight in kinds.most_common(4)))
     for failure, weight in failures.most_common(5):
         print(f'    ! {weight * samples / total:.0f} {failure}')
-    check(share >= percent, f'{share:.3f} % of samples reach a root; '
+    # Of a few hundred samples a single one is more than 0.1 %.
+    check(share >= percent or samples * (100 - share) < 150, f'{share:.3f} % of samples reach a root; '
           f'profd says {recording.summary.get("truncated")}')
     return share
 
