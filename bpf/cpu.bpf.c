@@ -139,11 +139,16 @@ static __always_inline uint32_t kernel_stack(struct bpf_perf_event_data *ctx, st
 
 uint64_t last_wakeup_ns;
 
+static __always_inline int ring_is_filling(void)
+{
+	return bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) >
+	       bpf_ringbuf_query(&samples, BPF_RB_RING_SIZE) / 2;
+}
+
 static __always_inline uint64_t wakeup_flags(int urgent, uint64_t now)
 {
 	if (!urgent)
-		urgent = bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) >
-			 bpf_ringbuf_query(&samples, BPF_RB_RING_SIZE) / 2;
+		urgent = ring_is_filling();
 	if (!urgent || now - last_wakeup_ns < WAKEUP_PAUSE_NS)
 		return BPF_RB_NO_WAKEUP;
 	last_wakeup_ns = now;
@@ -207,7 +212,9 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	size = addresses * 8;
 	if (s->sample.flags & SAMPLE_MAPPINGS_STALE || s->outcome == WALK_NO_PROCESS ||
 	    s->outcome == WALK_NO_MAPPING || s->outcome == WALK_NO_TABLE) {
-		s->sample.stack_bytes = copy_stack(s, size);
+		/* When profd cannot keep up, many samples without are better than few with. */
+		if (!ring_is_filling())
+			s->sample.stack_bytes = copy_stack(s, size);
 		size += s->sample.stack_bytes;
 		count_add(COUNT_COPIES, 1);
 	} else if (!task->mm && !(task->flags & PF_KTHREAD) && config.user_stacks) {
@@ -227,27 +234,41 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		count_add(COUNT_SENT, 1);
 }
 
+/* How often this CPU's idle task has been left; always 0 where that cannot be read. */
+static __always_inline uint64_t idle_exits(struct task_struct *task)
+{
+	struct task_struct *idle;
+
+	if (!bpf_core_field_exists(task->se.cfs_rq) ||
+	    !bpf_core_field_exists(((struct cfs_rq *)0)->rq))
+		return 0;
+	idle = task->se.cfs_rq->rq->idle;
+	return idle->nvcsw + idle->nivcsw;
+}
+
 /*
  * The kernel skips a BPF program without a word when another one runs on the CPU, and a virtual
  * machine that does not run misses its timers: then the next tick comes whole periods late. An idle
- * CPU's timers may be late for good reasons, so only gaps between two busy ticks count.
+ * CPU's timers may be late for good reasons, so only gaps between two busy ticks count, and only
+ * when the CPU did not idle between them.
  * Returns how many ticks are missing before this one.
  */
-static __always_inline uint64_t missed_ticks(uint64_t now, int busy)
+static __always_inline uint64_t missed_ticks(struct task_struct *task, uint64_t now, int busy)
 {
 	uint32_t zero = 0;
 	struct last_tick *last = bpf_map_lookup_elem(&last_ticks, &zero);
-	uint64_t missed = 0;
+	uint64_t idles = idle_exits(task), missed = 0;
 
 	if (!last)
 		return 0;
-	if (last->time_ns && last->busy && busy) {
+	if (last->time_ns && last->busy && busy && last->idles == idles) {
 		uint64_t periods = (now - last->time_ns + config.period_ns / 2) / config.period_ns;
 
 		missed = periods > 1 ? periods - 1 : 0;
 	}
 	last->time_ns = now;
 	last->busy = busy;
+	last->idles = idles;
 	return missed;
 }
 
@@ -257,13 +278,15 @@ int cpu_tick(struct bpf_perf_event_data *ctx)
 	uint64_t begin = bpf_ktime_get_ns(), spent, id = bpf_get_current_pid_tgid();
 	struct task_struct *task = bpf_get_current_task_btf();
 	uint32_t tgid = id >> 32, tid = (uint32_t)id;
-	uint64_t missed = missed_ticks(begin, tid != 0);
+	uint64_t missed = missed_ticks(task, begin, tid != 0);
 
 	count_add(COUNT_TICKS, 1);
-	if (tid == 0 && !config.include_idle) {
+	if (tid == 0) {
 		count_add(COUNT_IDLE, 1);
-		count_add(COUNT_RUN_NS, bpf_ktime_get_ns() - begin);
-		return 0;
+		if (!config.include_idle) {
+			count_add(COUNT_RUN_NS, bpf_ktime_get_ns() - begin);
+			return 0;
+		}
 	}
 	if (!is_watched(task, tgid, tid)) {
 		count_add(COUNT_FILTERED, 1);

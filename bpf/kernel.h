@@ -22,7 +22,21 @@ struct signal_struct {
 	atomic_t___profd live; /* threads that have not begun to exit, include/linux/sched/signal.h */
 } KERNEL_STRUCT;
 
+struct rq {
+	struct task_struct *idle; /* the idle task of the CPU, kernel/sched/sched.h */
+} KERNEL_STRUCT;
+
+struct cfs_rq {
+	struct rq *rq; /* only with CONFIG_FAIR_GROUP_SCHED */
+} KERNEL_STRUCT;
+
+struct sched_entity {
+	struct cfs_rq *cfs_rq;
+} KERNEL_STRUCT;
+
 struct task_struct {
+	struct sched_entity se;
+	unsigned long nvcsw, nivcsw; /* how often the task has left the CPU */
 	unsigned int flags;
 	int pid, tgid;
 	struct mm_struct *mm;

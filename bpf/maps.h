@@ -173,6 +173,7 @@ struct {
 struct last_tick {
 	uint64_t time_ns; /* 0: none yet */
 	uint64_t busy;
+	uint64_t idles; /* how often the CPU's idle task had been left by then */
 };
 
 struct {

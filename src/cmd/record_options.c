@@ -193,7 +193,8 @@ static int apply_rate(void *context, const char *argument, struct options_reason
 	if (strcmp(argument, "max") == 0) {
 		if (limit == 0)
 			return options_refuse(reason, "cannot read " MAX_RATE_PATH);
-		hz = limit;
+		/* Past that a timer has hardly time for anything but samples. */
+		hz = limit < MAX_RATE_HZ ? limit : MAX_RATE_HZ;
 	} else if (parse_u64(&hz, argument, MAX_RATE_HZ) < 0 || hz == 0) {
 		return options_bad(reason, "not a rate: 1..%d per second, or max", MAX_RATE_HZ);
 	}

@@ -167,6 +167,11 @@ static void complete_walk(struct pipeline *p, struct process *process,
 	finish(p, process, sample, walked);
 	if (ends_at_entry(process, walked))
 		walked->outcome = WALK_COMPLETE;
+	/* There was no room for a copy: why one was needed says more. */
+	if (walked->outcome == WALK_NOT_PRESENT && sample->stack_bytes == 0 &&
+	    (sample->outcome == WALK_NO_PROCESS || sample->outcome == WALK_NO_MAPPING ||
+	     sample->outcome == WALK_NO_TABLE))
+		walked->outcome = (enum walk_outcome)sample->outcome;
 }
 
 /* ---- frames become locations ---- */
