@@ -62,6 +62,14 @@ static int name_one(struct naming *naming, uint32_t location)
 
 	if (r < 0)
 		return r;
+	if (!symbol.named && naming->items.at[location].fallback) {
+		struct profile_function function = { .name = naming->items.at[location].fallback,
+						     .system_name = naming->items.at[location].fallback };
+
+		lines[0].line = 0;
+		r = profile_function_add(profile, &lines[0].function, &function);
+		return r < 0 ? r : profile_location_name(profile, location, lines, 1, false);
+	}
 	for (uint32_t i = 0; i < symbol.line_count; i++) {
 		const struct symbol_line *from = &symbol.lines[i];
 		struct profile_function function = {};

@@ -23,6 +23,7 @@ struct naming_item {
 	uint64_t address;      /* ELF address, kernel address or runtime address */
 	pid_t pid;             /* NAMING_JIT */
 	uint64_t start_time;
+	uint32_t fallback;     /* string id of the name when nothing better is known; 0: none */
 };
 
 struct naming {

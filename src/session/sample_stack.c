@@ -227,13 +227,33 @@ static int add_location(struct pipeline *p, uint32_t mapping, uint64_t address,
 	return r;
 }
 
+/*
+ * The profile's mapping for code without an object: generated code, of which the same address is
+ * other code in another process; or a file that is no readable ELF file, named as a whole.
+ */
+static int unreadable_mapping(struct pipeline *p, const struct process *process,
+			      const struct mapping *mapping, uint32_t *ret, uint32_t *fallback)
+{
+	const char *path = strtab_get(&p->processes.paths, mapping->path);
+	const char *slash = strrchr(path, '/');
+	char name[300];
+	int r;
+
+	if (mapping->kind != MAPPING_FILE) {
+		snprintf(name, sizeof(name), "[jit:%d]", (int)process->pid);
+		return named_mapping(p, name, ret);
+	}
+	snprintf(name, sizeof(name), "[%s]", slash ? slash + 1 : path);
+	r = profile_string(p->profile, fallback, name);
+	return r < 0 ? r : named_mapping(p, path, ret);
+}
+
 static int user_location(struct pipeline *p, const struct process *process, uint64_t address,
 			 uint32_t *ret)
 {
 	const struct mapping *mapping = process_mapping(process, address);
 	struct naming_item item = { .address = address };
 	enum location_kind kind = LOCATION_JIT;
-	char name[64];
 	uint32_t in;
 	int r;
 
@@ -258,9 +278,7 @@ static int user_location(struct pipeline *p, const struct process *process, uint
 		item.source = NAMING_JIT;
 		item.pid = process->pid;
 		item.start_time = process->start_time;
-		/* The same address is other code in another process. */
-		snprintf(name, sizeof(name), "[jit:%d]", (int)process->pid);
-		r = named_mapping(p, name, &in);
+		r = unreadable_mapping(p, process, mapping, &in, &item.fallback);
 	}
 	return r < 0 ? r : add_location(p, in, item.address, kind, &item, ret);
 }

@@ -188,7 +188,7 @@ static void numbers_and_times_are_taken_over(void **state)
 	assert_int_equal(b.config.unwind, UNWIND_TABLE);
 	assert_int_equal(b.config.duration_ns, 0);
 	assert_accepted(&c, "-a -r max --no-kernel --kernel");
-	assert_int_equal(c.config.frequency_hz, 100000);
+	assert_int_equal(c.config.frequency_hz, 10000);
 	assert_false(c.config.no_kernel);
 }
 

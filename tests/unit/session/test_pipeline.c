@@ -452,8 +452,8 @@ static void frames_in_changed_code_are_not_believed(void **state)
 	assert_int_equal(process->generation, 3);
 	walked(70, 3, 0, 700);
 	assert_ok(pipeline_advance(&p, 70));
-	/* The same stack as the first one: counted together. */
-	assert_stack(200 + 700, PID, "@+50010 @+10020 @+50030");
+	/* The same address as in the first one, but the file's code now. */
+	assert_stack(700, PID, "@+50010 /nowhere/plugin.so+10020 @+50030");
 }
 
 static void changes_elsewhere_do_not_matter(void **state)
