@@ -142,13 +142,14 @@ uint64_t last_wakeup_ns;
 static __always_inline int ring_is_filling(void)
 {
 	return bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) >
-	       bpf_ringbuf_query(&samples, BPF_RB_RING_SIZE) / 2;
+	       bpf_ringbuf_query(&samples, BPF_RB_RING_SIZE) * 3 / 4;
 }
 
 static __always_inline uint64_t wakeup_flags(int urgent, uint64_t now)
 {
 	if (!urgent)
-		urgent = ring_is_filling();
+		urgent = bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) >
+			 bpf_ringbuf_query(&samples, BPF_RB_RING_SIZE) / 2;
 	if (!urgent || now - last_wakeup_ns < WAKEUP_PAUSE_NS)
 		return BPF_RB_NO_WAKEUP;
 	last_wakeup_ns = now;

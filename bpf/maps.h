@@ -119,7 +119,7 @@ struct scratch {
 	struct stack_copy copy;
 	uint32_t copy_offset; /* in the payload */
 	uint64_t window_at; /* user address of the window, or NO_WINDOW */
-	unsigned char window[256];
+	unsigned char window[512];
 };
 
 #define NO_WINDOW (~0ULL - 4096)

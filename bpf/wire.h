@@ -130,7 +130,7 @@ struct wire_table {
 #define WALK_FIND_NO_ROW (~1ULL)
 
 /* Rules found lately on one CPU, by a hash of (table, ELF address); see walk_find in cpu.bpf.c. */
-enum { WIRE_RULE_CACHE_BITS = 10 };
+enum { WIRE_RULE_CACHE_BITS = 12 };
 
 struct wire_cached_rule {
 	uint64_t key, rule; /* rule: as walk_rule_pack gives it */

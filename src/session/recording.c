@@ -82,11 +82,16 @@ static int open_signals(struct recording *rec)
 	return r;
 }
 
-static uint32_t ring_bytes(const struct cpu_list *cpus)
+/* Room for what comes between two turns, with pieces of stack while much is new. */
+static uint32_t ring_bytes(const struct recording *rec)
 {
+	uint64_t want = (1ULL << 20) * rec->cpus.cpus.count;
 	uint32_t bytes = 1 << 20;
 
-	while (bytes < (1u << 20) * cpus->cpus.count && bytes < 16u << 20)
+	if (rec->config->frequency_hz > 250 ||
+	    (!rec->config->frequency_hz && rec->config->period_ns < 4000000))
+		want *= 4;
+	while (bytes < want && bytes < 16u << 20)
 		bytes *= 2;
 	return bytes;
 }
@@ -137,7 +142,7 @@ static int open_source(struct recording *rec)
 		.frequency_hz = config->frequency_hz,
 		.period_ns = config->period_ns,
 		.comm = &glob,
-		.ring_bytes = ring_bytes(&rec->cpus),
+		.ring_bytes = ring_bytes(rec),
 		.mapping_capacity = target->everything ? MAPPINGS_OF_EVERYTHING
 						       : MAPPINGS_OF_TARGETS,
 		.cpus = &rec->cpus,
