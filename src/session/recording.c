@@ -254,6 +254,8 @@ static int add_command(struct recording *rec)
 	/* launch.c looks in our own PATH, also where it starts the command as somebody else. */
 	prepare_command(&rec->pipeline, command[0], environ);
 	r = launch_prepare(&rec->launch, command);
+	if (r == -EINVAL)
+		return complain(r, "SUDO_UID and SUDO_GID name no user to start the command as");
 	if (r < 0)
 		return complain(r, "cannot start a process");
 	fd = (int)syscall(SYS_pidfd_open, rec->launch.pid, 0);
