@@ -20,6 +20,8 @@
  * turns, and the kernel half would walk by the old tables: for this long its samples carry stack.
  */
 #define REUSE_NS 10000000000ULL
+/* Nothing is known of a process just met: it is taken for such a one until the first turns. */
+#define FIRST_REUSE_NS 500000000ULL
 
 int pipeline_init(struct pipeline *p, const struct table_store_maps *maps,
 		  uint64_t table_budget_bytes)
@@ -394,5 +396,6 @@ int pipeline_add_target(struct pipeline *p, pid_t pid)
 	if (process->mappings_known)
 		return 0;
 	process->read_ns = clock_ns(CLOCK_MONOTONIC);
+	process->reused_ns = process->read_ns + FIRST_REUSE_NS - REUSE_NS;
 	return process_table_read(&p->processes, process, pid);
 }
