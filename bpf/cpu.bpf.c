@@ -235,6 +235,9 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		count_add(COUNT_SENT, 1);
 }
 
+/* When user space last changed the timers' phase: the gap around that says nothing. */
+uint64_t rephased_ns;
+
 /* How often this CPU's idle task has been left; always 0 where that cannot be read. */
 static __always_inline uint64_t idle_exits(struct task_struct *task)
 {
@@ -262,7 +265,7 @@ static __always_inline uint64_t missed_ticks(struct task_struct *task, uint64_t 
 
 	if (!last)
 		return 0;
-	if (last->time_ns && last->busy && busy && last->idles == idles) {
+	if (last->time_ns > rephased_ns && last->busy && busy && last->idles == idles) {
 		uint64_t periods = (now - last->time_ns + config.period_ns / 2) / config.period_ns;
 
 		missed = periods > 1 ? periods - 1 : 0;

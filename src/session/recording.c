@@ -24,6 +24,9 @@
 /* Kernel memory for unwind tables. */
 #define TABLE_BUDGET_BYTES (24ULL * 1024 * 1024)
 
+/* How often the timers are moved against the program. */
+#define REPHASE_NS 500000000ULL
+
 /* How far behind now samples are used, so that no event of the same time is still on its way. */
 #define SLACK_NS 5000000ULL
 
@@ -492,7 +495,7 @@ int recording_run(struct recording *rec)
 {
 	bool progress = !rec->config->quiet && isatty(STDERR_FILENO);
 	int ms = turn_ms(rec), r = 0;
-	uint64_t shown_ns = 0;
+	uint64_t shown_ns = 0, phased_ns;
 
 	if (rec->config->delay_ns) {
 		r = let_command_go(rec);
@@ -505,9 +508,14 @@ int recording_run(struct recording *rec)
 		if (r == 0)
 			r = let_command_go(rec);
 	}
+	phased_ns = rec->began_ns;
 	while (r == 0 && rec->end == RECORDING_RUNS) {
 		uint64_t now = clock_ns(CLOCK_MONOTONIC), left = UINT64_MAX;
 
+		if (now - phased_ns >= REPHASE_NS) {
+			cpu_source_rephase(rec->source, now - phased_ns);
+			phased_ns = now;
+		}
 		if (rec->config->duration_ns) {
 			uint64_t until = rec->began_ns + rec->config->duration_ns;
 

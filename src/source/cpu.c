@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "cpu.skel.h"
 #include "source/perf_event.h"
@@ -20,7 +22,11 @@ struct timer {
 	int fd;
 	uint32_t cpu;
 	struct bpf_link *link;
+	double shift; /* of the period, relative; 0: take a new one */
 };
+
+/* By how much a period is shortened or lengthened at most, relative. */
+#define SHIFT_MAX 0.05
 
 struct cpu_source {
 	struct cpu_bpf *bpf;
@@ -28,6 +34,7 @@ struct cpu_source {
 	struct timer *timers;
 	uint32_t timer_count;
 	uint64_t period_ns;
+	bool exact; /* the period was asked for, not a rate */
 	uint32_t possible_cpus;
 	int (*handle)(void *, const struct wire_sample *, size_t);
 	void *context;
@@ -139,6 +146,7 @@ int cpu_source_open(struct cpu_source **ret, const struct cpu_source_options *op
 	libbpf_set_print(libbpf_to_log);
 	source->period_ns = options->frequency_hz ? 1000000000ULL / options->frequency_hz
 						  : options->period_ns;
+	source->exact = options->frequency_hz == 0;
 	r = libbpf_num_possible_cpus();
 	if (r < 0)
 		return fail(failure, r, "cannot count the CPUs");
@@ -243,6 +251,27 @@ void cpu_source_counters(const struct cpu_source *source, uint64_t ret[COUNT_COU
 uint64_t cpu_source_period_ns(const struct cpu_source *source)
 {
 	return source->period_ns;
+}
+
+void cpu_source_rephase(struct cpu_source *source, uint64_t elapsed_ns)
+{
+	/* The kernel begins the new period at once: on average half of the old one is lost to it. */
+	double lost = elapsed_ns ? (double)source->period_ns / 2 / (double)elapsed_ns : 0;
+	double mean = (double)source->period_ns * (1 - (lost < 0.1 ? lost : 0.1));
+
+	if (source->exact)
+		return;
+	source->bpf->bss->rephased_ns = clock_ns(CLOCK_MONOTONIC);
+	for (uint32_t i = 0; i < source->timer_count; i++) {
+		struct timer *timer = &source->timers[i];
+		/* Each shift is followed by its opposite, so that the rate is right after two. */
+		double random = (double)(hash_pair(source->bpf->bss->rephased_ns, i) >> 11) * 0x1p-53;
+		double shift = timer->shift != 0 ? -timer->shift : (random - 0.5) * 2 * SHIFT_MAX;
+		uint64_t period = (uint64_t)(mean * (1 + shift));
+
+		timer->shift = timer->shift != 0 ? 0 : shift;
+		(void)ioctl(timer->fd, PERF_EVENT_IOC_PERIOD, &period);
+	}
 }
 
 /* "memlock:" of /proc/self/fdinfo/N, which the kernel prints for maps and programs. */

@@ -48,6 +48,13 @@ bool cpu_source_watches_any(const struct cpu_source *source);
 int cpu_source_start(struct cpu_source *source);
 void cpu_source_stop(struct cpu_source *source);
 
+/*
+ * Moves the timers against the program, to be called once a second or so: a program that repeats
+ * itself at about the sampling rate would else meet every tick in the same phase. The rate stays
+ * what it is on average. Nothing happens with an exact period (frequency_hz 0).
+ */
+void cpu_source_rephase(struct cpu_source *source, uint64_t elapsed_ns);
+
 /* A descriptor that polls readable when the ring should be drained soon. */
 int cpu_source_fd(const struct cpu_source *source);
 /* Hands over what is in the ring. size: of the record. Returns 0 or the first negative result. */
