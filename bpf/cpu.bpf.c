@@ -139,17 +139,17 @@ static __always_inline uint32_t kernel_stack(struct bpf_perf_event_data *ctx, st
 
 uint64_t last_wakeup_ns;
 
-static __always_inline int ring_is_filling(void)
+/* Is more than so many quarters of the ring waiting to be read? */
+static __always_inline int ring_fuller_than(uint64_t quarters)
 {
-	return bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) >
-	       bpf_ringbuf_query(&samples, BPF_RB_RING_SIZE) * 3 / 4;
+	return bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) * 4 >
+	       bpf_ringbuf_query(&samples, BPF_RB_RING_SIZE) * quarters;
 }
 
 static __always_inline uint64_t wakeup_flags(int urgent, uint64_t now)
 {
 	if (!urgent)
-		urgent = bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) >
-			 bpf_ringbuf_query(&samples, BPF_RB_RING_SIZE) / 2;
+		urgent = ring_fuller_than(2);
 	if (!urgent || now - last_wakeup_ns < WAKEUP_PAUSE_NS)
 		return BPF_RB_NO_WAKEUP;
 	last_wakeup_ns = now;
@@ -214,7 +214,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	if (s->sample.flags & SAMPLE_MAPPINGS_STALE || s->outcome == WALK_NO_PROCESS ||
 	    s->outcome == WALK_NO_MAPPING || s->outcome == WALK_NO_TABLE) {
 		/* When profd cannot keep up, many samples without are better than few with. */
-		if (!ring_is_filling())
+		if (!ring_fuller_than(3))
 			s->sample.stack_bytes = copy_stack(s, size);
 		size += s->sample.stack_bytes;
 		count_add(COUNT_COPIES, 1);

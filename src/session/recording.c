@@ -465,9 +465,10 @@ static int start(struct recording *rec)
 
 	/*
 	 * A busy target must not starve its profiler of the few milliseconds that it needs. The
-	 * command was forked before: it keeps the caller's priority.
+	 * command was forked before: it keeps the caller's priority. Who chose one for us has it.
 	 */
-	(void)setpriority(PRIO_PROCESS, 0, PRIORITY);
+	rec->raised = getpriority(PRIO_PROCESS, 0) == 0 &&
+		      setpriority(PRIO_PROCESS, 0, PRIORITY) == 0;
 	health_clock_read(&rec->started, &rec->pipeline);
 	rec->began_wall_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 	rec->began_ns = clock_ns(CLOCK_MONOTONIC);
@@ -536,6 +537,8 @@ int recording_run(struct recording *rec)
 	if (progress && shown_ns)
 		fputs("\r\033[K", stderr);
 	cpu_source_stop(rec->source);
+	if (rec->raised) /* what is left to do can wait for others */
+		(void)setpriority(PRIO_PROCESS, 0, 0);
 	rec->ended_ns = clock_ns(CLOCK_MONOTONIC);
 	return r;
 }

@@ -39,6 +39,7 @@ struct recording {
 	uint64_t began_ns, ended_ns; /* of sampling, CLOCK_MONOTONIC */
 	int64_t began_wall_ns;       /* CLOCK_REALTIME */
 	struct health_clock started, stopped;
+	bool raised; /* our own priority, while sampling */
 	enum recording_end end;
 	int end_signal;          /* RECORDING_SIGNAL: which */
 	bool end_signal_by_user; /* sent by a process, not typed at the terminal */
