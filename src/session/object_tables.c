@@ -28,7 +28,7 @@ static enum object_table_state compile(struct object_tables *tables, const struc
 	tables->cfi_broken += cfi.broken;
 	tables->cfi_unsupported += cfi.unsupported;
 	if (r == 0)
-		r = unwind_table_build(&table, table_store_dictionary(tables->store), &cfi);
+		r = unwind_table_build(&table, &cfi);
 	if (r == 0) {
 		tables->rules_dropped += table.dropped_rules;
 		r = table_store_add(tables->store, ret, &table, now_ns);

@@ -12,7 +12,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "bpf/table.h"
+#include "unwind/rule_dictionary.h"
 
 enum {
 	PAGE_BYTES = 1 << WIRE_PAGE_SHIFT,
@@ -36,8 +38,7 @@ struct page_row {
 
 struct builder {
 	struct unwind_table *table;
-	struct rule_dictionary *dictionary;
-	uint32_t rules_added;
+	struct rule_dictionary dictionary;
 	ARRAY_OF(struct page_row) page; /* rows of the page under way, before folding */
 	ARRAY_OF(struct wire_row) rows; /* after it */
 	struct wire_rule state;		/* what the last of `rows` has come to; no steps */
@@ -47,92 +48,32 @@ struct builder {
 	} cache[CACHE_SLOTS];
 };
 
-static uint64_t rule_bits(const struct wire_rule *rule)
-{
-	uint64_t bits;
-
-	_Static_assert(sizeof(bits) == sizeof(*rule), "a rule is 64 bits without padding");
-	memcpy(&bits, rule, sizeof(bits));
-	return bits;
-}
-
 static bool same_rule(const struct wire_rule *a, const struct wire_rule *b)
 {
 	return rule_bits(a) == rule_bits(b);
 }
 
-/* ---- the dictionary ---- */
-
-static bool equals_rule(const void *context, uint32_t position, const void *key)
-{
-	const struct rule_dictionary *dictionary = context;
-
-	return same_rule(&dictionary->rules.at[position], key);
-}
-
-static int add_rule(struct rule_dictionary *dictionary, const struct wire_rule *rule)
-{
-	struct wire_rule *added = array_push(&dictionary->rules);
-	int r;
-
-	if (!added)
-		return -ENOMEM;
-	*added = *rule;
-	r = hash_index_add(&dictionary->index, hash_u64(rule_bits(rule)),
-			   dictionary->rules.count - 1);
-	if (r < 0)
-		dictionary->rules.count--;
-	return r;
-}
-
-int rule_dictionary_init(struct rule_dictionary *dictionary)
-{
-	const struct wire_rule none = { .kind_and_step = RULE_NONE };
-	int r;
-
-	*dictionary = (struct rule_dictionary){};
-	r = add_rule(dictionary, &none);
-	if (r < 0)
-		rule_dictionary_fini(dictionary);
-	return r;
-}
-
-void rule_dictionary_fini(struct rule_dictionary *dictionary)
-{
-	array_fini(&dictionary->rules);
-	hash_index_fini(&dictionary->index);
-}
-
 /*
- * The id of a rule, added if need be. Returns 0, 1 (*ret untouched) when it is a new one and the
- * quota of the table or of the dictionary is used up, or a negative errno.
+ * The number of a rule, added if need be. Returns 0, 1 (*ret untouched) when it is a new one and the
+ * quota is used up, or a negative errno.
  */
 static int rule_id(struct builder *b, uint32_t *ret, const struct wire_rule *rule)
 {
-	struct rule_dictionary *dictionary = b->dictionary;
-	uint64_t bits = rule_bits(rule), hash = hash_u64(bits);
-	uint32_t slot = hash & (CACHE_SLOTS - 1), id, quota = RULES_PER_TABLE;
-	uint32_t limit = WIRE_MAX_RULES;
+	uint64_t bits = rule_bits(rule);
+	uint32_t slot = hash_u64(bits) & (CACHE_SLOTS - 1), id;
 	int r;
 
 	if (b->cache[slot].id && b->cache[slot].rule == bits) {
 		*ret = b->cache[slot].id;
 		return 0;
 	}
-	id = hash_index_find(&dictionary->index, hash, equals_rule, dictionary, rule);
-	if (id == HASH_ABSENT) {
-		if (rule->kind_and_step & (RULE_STEPS_PUSH | RULE_STEPS_POP)) {
-			quota -= quota / STEPS_QUOTA_DIVISOR;
-			limit -= limit / STEPS_QUOTA_DIVISOR;
-		}
-		if (b->rules_added >= quota || dictionary->rules.count >= limit)
-			return 1;
-		r = add_rule(dictionary, rule);
-		if (r < 0)
-			return r;
-		b->rules_added++;
-		id = dictionary->rules.count - 1;
-	}
+	if (rule->kind_and_step & (RULE_STEPS_PUSH | RULE_STEPS_POP) &&
+	    rule_dictionary_room(&b->dictionary) <= RULES_PER_TABLE / STEPS_QUOTA_DIVISOR &&
+	    rule_dictionary_find(&b->dictionary, rule) == RULE_ABSENT)
+		return 1;
+	r = rule_dictionary_add(&b->dictionary, &id, rule);
+	if (r < 0)
+		return r == -ENOSPC ? 1 : r;
 	b->cache[slot].rule = bits;
 	b->cache[slot].id = id;
 	*ret = id;
@@ -372,15 +313,29 @@ static int build_pages(struct builder *b, const struct cfi_table *rows)
 	return 0;
 }
 
-int unwind_table_build(struct unwind_table *ret, struct rule_dictionary *dictionary,
-		       const struct cfi_table *rows)
+/* Hands the rules over, without the index that is needed no more. */
+static void take_rules(struct builder *b)
+{
+	b->table->rules.at = TAKE_PTR(b->dictionary.rules.at);
+	b->table->rules.count = b->dictionary.rules.count;
+	b->table->rules.capacity = b->dictionary.rules.capacity;
+	b->dictionary.rules.count = b->dictionary.rules.capacity = 0;
+}
+
+int unwind_table_build(struct unwind_table *ret, const struct cfi_table *rows)
 {
 	struct unwind_table table = {};
-	struct builder b = { .table = &table, .dictionary = dictionary };
-	int r = build_pages(&b, rows);
+	struct builder b = { .table = &table };
+	/* RULE_NONE does not count. */
+	int r = rule_dictionary_init(&b.dictionary, 1 + RULES_PER_TABLE);
 
+	if (r == 0)
+		r = build_pages(&b, rows);
+	if (r == 0)
+		take_rules(&b);
 	array_fini(&b.page);
 	array_fini(&b.rows);
+	rule_dictionary_fini(&b.dictionary);
 	if (r < 0) {
 		unwind_table_fini(&table);
 		return r;
@@ -394,5 +349,6 @@ void unwind_table_fini(struct unwind_table *table)
 	array_fini(&table->block_offset);
 	array_fini(&table->block_size);
 	array_fini(&table->blocks);
+	array_fini(&table->rules);
 	*table = (struct unwind_table){};
 }

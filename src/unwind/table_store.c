@@ -10,12 +10,14 @@
 #include "bpf/table.h"
 #include "unwind/chunks.h"
 #include "unwind/extents.h"
+#include "unwind/rule_dictionary.h"
 
 /* A walk takes microseconds; this also covers a CPU whose host took it away for a while. */
 #define QUARANTINE_NS 200000000ULL
 
-/* For `chunk` of a run: not of units, but of entries of the kernel half's `mappings`. */
+/* For `chunk` of a run: not of units, but of entries of the kernel half's `mappings` or `rules`. */
 #define MAPPINGS UINT32_MAX
+#define RULES (UINT32_MAX - 1)
 
 struct quarantined {
 	struct chunk_run run;
@@ -25,6 +27,7 @@ struct quarantined {
 struct stored_table {
 	struct wire_table wire; /* page_count 0: the id is unused */
 	ARRAY_OF(struct chunk_run) runs;
+	ARRAY_OF(uint16_t) rules; /* of the dictionary, by the number in the table; it uses them */
 	uint64_t used_ns;
 	bool published;
 };
@@ -39,7 +42,6 @@ struct table_store {
 	struct chunks chunks;
 	ARRAY_OF(struct stored_table) tables; /* index = id, 0 unused */
 	struct rule_dictionary dictionary;
-	uint32_t rules_published;
 	struct extents mapping_entries;
 	ARRAY_OF(struct stored_process) processes;
 	struct hash_index process_index;
@@ -49,7 +51,7 @@ struct table_store {
 	struct wire_table *table_memory;     /* mapped from maps.tables, or NULL */
 	struct wire_rule_cache *cache_memory; /* mapped from maps.rule_caches, or NULL */
 	uint32_t next_id; /* once all ids were used: where to look for a free one */
-	uint32_t evictions, processes_refused;
+	uint32_t evictions, processes_refused, rules_refused;
 };
 
 static size_t page_align(size_t size)
@@ -80,7 +82,7 @@ int table_store_new(struct table_store **ret, const struct table_store_maps *map
 	chunks_init(&store->chunks, maps->chunks, budget_bytes);
 	if (!array_push(&store->tables))
 		return -ENOMEM;
-	r = rule_dictionary_init(&store->dictionary);
+	r = rule_dictionary_init(&store->dictionary, WIRE_MAX_RULES);
 	if (r == 0)
 		r = extents_init(&store->mapping_entries, 0, maps->mapping_capacity);
 	if (r == 0 && maps->rules >= 0)
@@ -101,13 +103,20 @@ int table_store_new(struct table_store **ret, const struct table_store_maps *map
 	return 0;
 }
 
+static void stored_table_fini(struct stored_table *table)
+{
+	array_fini(&table->runs);
+	array_fini(&table->rules);
+	*table = (struct stored_table){};
+}
+
 void table_store_free(struct table_store *store)
 {
 	if (!store)
 		return;
 	chunks_fini(&store->chunks);
 	for (uint32_t i = 0; i < store->tables.count; i++)
-		array_fini(&store->tables.at[i].runs);
+		stored_table_fini(&store->tables.at[i]);
 	if (store->rule_memory)
 		munmap(store->rule_memory, page_align(WIRE_MAX_RULES * sizeof(struct wire_rule)));
 	if (store->mapping_memory)
@@ -128,11 +137,6 @@ void table_store_free(struct table_store *store)
 	free(store);
 }
 
-struct rule_dictionary *table_store_dictionary(struct table_store *store)
-{
-	return &store->dictionary;
-}
-
 /* ---- runs ---- */
 
 static void give_back(struct table_store *store, const struct chunk_run *run)
@@ -141,6 +145,8 @@ static void give_back(struct table_store *store, const struct chunk_run *run)
 		return; /* its chunk may not exist */
 	if (run->chunk == MAPPINGS)
 		extents_give(&store->mapping_entries, run->first, run->count);
+	else if (run->chunk == RULES)
+		rule_dictionary_reclaim(&store->dictionary, run->first);
 	else
 		chunks_give(&store->chunks, run);
 }
@@ -177,7 +183,7 @@ static uint64_t quarantined_table_bytes(const struct table_store *store)
 	uint64_t bytes = 0;
 
 	for (uint32_t i = 0; i < store->quarantine.count; i++)
-		if (store->quarantine.at[i].run.chunk != MAPPINGS)
+		if (store->quarantine.at[i].run.chunk < RULES)
 			bytes += store->quarantine.at[i].run.count * 4ULL;
 	return bytes;
 }
@@ -194,9 +200,55 @@ static void table_evict(struct table_store *store, uint32_t id, uint64_t now_ns)
 		       store->maps.rule_cache_count * sizeof(struct wire_rule_cache));
 	for (uint32_t i = 0; i < table->runs.count; i++)
 		quarantine(store, &table->runs.at[i], now_ns);
-	array_fini(&table->runs);
-	*table = (struct stored_table){};
+	for (uint32_t i = 0; i < table->rules.count; i++)
+		if (rule_dictionary_release(&store->dictionary, table->rules.at[i]))
+			quarantine(store, &(struct chunk_run){ RULES, table->rules.at[i], 1 },
+				   now_ns);
+	stored_table_fini(table);
 	store->evictions++;
+}
+
+static uint32_t quarantined_rules(const struct table_store *store)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < store->quarantine.count; i++)
+		count += store->quarantine.at[i].run.chunk == RULES;
+	return count;
+}
+
+/* How many of its rules no other table has. */
+static uint32_t sole_rules(const struct table_store *store, const struct stored_table *table)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < table->rules.count; i++)
+		count += table->rules.at[i] != 0 &&
+			 store->dictionary.users.at[table->rules.at[i]] == 1;
+	return count;
+}
+
+/*
+ * Evicts the table with the most rules of its own, if these are more than `need`: a file that was
+ * made to fill the dictionary gives way to others, never the other way round. False: there is none.
+ */
+static bool evict_greediest(struct table_store *store, uint32_t need, uint64_t now_ns)
+{
+	uint32_t greediest = 0, most = need;
+
+	for (uint32_t i = 1; i < store->tables.count; i++) {
+		const struct stored_table *table = &store->tables.at[i];
+		uint32_t sole = table->published ? sole_rules(store, table) : 0;
+
+		if (sole > most) {
+			greediest = i;
+			most = sole;
+		}
+	}
+	if (!greediest)
+		return false;
+	table_evict(store, greediest, now_ns);
+	return true;
 }
 
 /* Evicts the published table that was not used for the longest time. False: there is none. */
@@ -232,6 +284,62 @@ static uint32_t free_id(struct table_store *store)
 	return 0;
 }
 
+/*
+ * Makes room for the rules that are new. Returns 0, also when there is not enough to be had, or
+ * -EAGAIN: room is in quarantine.
+ */
+static int make_rule_room(struct table_store *store, const struct unwind_table *table,
+			  uint64_t now_ns)
+{
+	uint32_t need = 0, waiting;
+
+	for (uint32_t i = 1; i < table->rules.count; i++)
+		need += rule_dictionary_find(&store->dictionary, &table->rules.at[i]) == RULE_ABSENT;
+	if (need <= rule_dictionary_room(&store->dictionary))
+		return 0;
+	need -= rule_dictionary_room(&store->dictionary);
+	while ((waiting = quarantined_rules(store)) < need &&
+	       evict_greediest(store, need - waiting, now_ns))
+		;
+	return waiting ? -EAGAIN : 0;
+}
+
+/* Fills stored->rules; what finds no room becomes RULE_NONE. Returns 0 or -ENOMEM. */
+static int use_rules(struct table_store *store, struct stored_table *stored,
+		     const struct unwind_table *table)
+{
+	if (!array_reserve(&stored->rules, table->rules.count))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < table->rules.count; i++) {
+		uint32_t number = 0;
+		int r = rule_dictionary_add(&store->dictionary, &number, &table->rules.at[i]);
+
+		if (r == -ENOSPC) {
+			store->rules_refused++;
+			r = rule_dictionary_add(&store->dictionary, &number, &table->rules.at[0]);
+		}
+		if (r < 0)
+			return r;
+		/* No row names it before its table is published. */
+		if (store->rule_memory)
+			store->rule_memory[number] = store->dictionary.rules.at[number];
+		stored->rules.at[stored->rules.count++] = (uint16_t)number;
+	}
+	return 0;
+}
+
+/* Copies a page's block; its rows name the dictionary's rules from then on. */
+static void place_block(unsigned char *to, const unsigned char *block, uint32_t size,
+			const struct stored_table *stored)
+{
+	struct wire_row *rows = (void *)(to + WIRE_BLOCK_HEADER_BYTES);
+	uint32_t count = (size - WIRE_BLOCK_HEADER_BYTES) / sizeof(*rows);
+
+	memcpy(to, block, size);
+	for (uint32_t i = 0; i < count; i++)
+		rows[i].rule = stored->rules.at[rows[i].rule];
+}
+
 /* Places every block and the directory. On failure `stored` keeps what was taken. */
 static int place_table(struct table_store *store, struct stored_table *stored,
 		       const struct unwind_table *table)
@@ -258,11 +366,23 @@ static int place_table(struct table_store *store, struct stored_table *stored,
 		r = chunks_take(&store->chunks, run, table->block_size.at[i]);
 		if (r < 0)
 			return r;
-		memcpy(chunks_memory(&store->chunks, run), table->blocks.at + table->block_offset.at[i],
-		       table->block_size.at[i]);
+		place_block(chunks_memory(&store->chunks, run),
+			    table->blocks.at + table->block_offset.at[i], table->block_size.at[i],
+			    stored);
 		directory[i] = chunks_place(run);
 	}
 	return 0;
+}
+
+/* Gives back what an unfinished table took. Nobody has seen it: no quarantine needed. */
+static void abandon(struct table_store *store, struct stored_table *stored)
+{
+	for (uint32_t i = 0; i < stored->runs.count; i++)
+		give_back(store, &stored->runs.at[i]);
+	for (uint32_t i = 0; i < stored->rules.count; i++)
+		if (rule_dictionary_release(&store->dictionary, stored->rules.at[i]))
+			rule_dictionary_reclaim(&store->dictionary, stored->rules.at[i]);
+	stored_table_fini(stored);
 }
 
 int table_store_add(struct table_store *store, uint32_t *ret, const struct unwind_table *table,
@@ -275,15 +395,17 @@ int table_store_add(struct table_store *store, uint32_t *ret, const struct unwin
 
 	if (id == 0)
 		return -ENOSPC;
-	if (table->block_offset.count == 0)
+	if (table->block_offset.count == 0 || table->rules.count == 0)
 		return -EINVAL;
 	release_quarantine(store, now_ns);
-	r = place_table(store, &stored, table);
+	r = make_rule_room(store, table, now_ns);
+	if (r < 0)
+		return r;
+	r = use_rules(store, &stored, table);
+	if (r == 0)
+		r = place_table(store, &stored, table);
 	if (r < 0) {
-		/* Nobody has seen these: no quarantine needed. */
-		for (uint32_t i = 0; i < stored.runs.count; i++)
-			give_back(store, &stored.runs.at[i]);
-		array_fini(&stored.runs);
+		abandon(store, &stored);
 		if (r != -ENOSPC)
 			return r;
 		/* Colder tables make room, but only after their quarantine. */
@@ -301,14 +423,8 @@ int table_store_add(struct table_store *store, uint32_t *ret, const struct unwin
 
 int table_store_publish(struct table_store *store)
 {
-	uint32_t rules = store->dictionary.rules.count;
 	int r;
 
-	if (store->rule_memory && rules > store->rules_published)
-		memcpy(store->rule_memory + store->rules_published,
-		       store->dictionary.rules.at + store->rules_published,
-		       (rules - store->rules_published) * sizeof(struct wire_rule));
-	store->rules_published = rules;
 	r = chunks_publish(&store->chunks);
 	if (r < 0)
 		return r;
@@ -458,7 +574,9 @@ void table_store_figures(const struct table_store *store, struct table_store_fig
 {
 	*ret = (struct table_store_figures){ .evictions = store->evictions,
 					     .processes_refused = store->processes_refused,
-					     .rules = store->dictionary.rules.count };
+					     .rules_refused = store->rules_refused,
+					     .rules = store->dictionary.rules.count -
+						      store->dictionary.unused.count };
 	ret->chunk_bytes = (uint64_t)store->chunks.all.count * WIRE_CHUNK_BYTES;
 	for (uint32_t i = 1; i < store->tables.count; i++) {
 		const struct stored_table *table = &store->tables.at[i];

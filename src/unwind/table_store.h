@@ -34,11 +34,8 @@ int table_store_new(struct table_store **ret, const struct table_store_maps *map
 void table_store_free(struct table_store *store);
 DEFINE_CLEANUP(struct table_store, table_store_free);
 
-/* The dictionary for unwind_table_build. */
-struct rule_dictionary *table_store_dictionary(struct table_store *store);
-
 /*
- * Gives a table its place. It is seen by the walkers after the next table_store_publish.
+ * Gives a table its place. table: well-formed (unwind_table_check). It is seen by the walkers after the next table_store_publish.
  * *ret: its id, from 1. now_ns: CLOCK_MONOTONIC.
  * Returns 0, -ENOSPC (larger than the budget), -EAGAIN (room is in quarantine: try again later),
  * or another negative errno.
@@ -74,6 +71,7 @@ struct table_store_figures {
 	uint64_t used_bytes;  /* of it, bytes in use by tables */
 	uint32_t tables, rules, evictions;
 	uint32_t processes_refused;
+	uint32_t rules_refused; /* of tables added: for want of room in the dictionary */
 };
 
 void table_store_figures(const struct table_store *store, struct table_store_figures *ret);

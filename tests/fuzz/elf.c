@@ -37,7 +37,7 @@ static void walk_tables(const struct object *object)
 	for (uint32_t i = 1; i < rows.functions.count; i++)
 		FUZZ_CHECK(rows.functions.at[i - 1] < rows.functions.at[i]);
 	FUZZ_CHECK(table_store_new(&store, &no_kernel, 1 << 20) == 0);
-	if (unwind_table_build(&built, table_store_dictionary(store), &rows) == 0 &&
+	if (unwind_table_build(&built, &rows) == 0 &&
 	    table_store_add(store, &id, &built, 1) == 0)
 		for (uint32_t i = 0; i < rows.rows.count; i++) {
 			look_up(store, id, rows.rows.at[i].address - 1);

@@ -47,11 +47,11 @@ static void check_rows(const struct cfi_table *table, const struct object *objec
 		assert_true(table->functions.at[i - 1] < table->functions.at[i]);
 }
 
-static void check_table(const struct unwind_table *table, const struct rule_dictionary *dictionary)
+static void check_table(const struct unwind_table *table)
 {
 	uint32_t pages = table->block_offset.count;
 
-	assert_int_equal(table->block_size.count, pages);
+	assert_ok(unwind_table_check(table));
 	for (unsigned i = 0; i < LOOKUPS && pages; i++) {
 		uint32_t page = (uint32_t)random() % pages, found;
 
@@ -60,7 +60,7 @@ static void check_table(const struct unwind_table *table, const struct rule_dict
 		assert_true(table->block_size.at[page] <= WIRE_CHUNK_BYTES);
 		found = table_block_search(table->blocks.at, table->blocks.count,
 					   table->block_offset.at[page], (uint16_t)random());
-		assert_true(found >> 16 < dictionary->rules.count);
+		assert_true(found >> 16 < table->rules.count);
 	}
 }
 
@@ -68,7 +68,6 @@ static void check_table(const struct unwind_table *table, const struct rule_dict
 static uint32_t examine(int fd)
 {
 	cleanup(object_unref) struct object *object = NULL;
-	struct rule_dictionary dictionary;
 	struct unwind_table table = {};
 	struct cfi_table rows = {};
 	uint32_t count = 0;
@@ -77,11 +76,9 @@ static uint32_t examine(int fd)
 		return 0;
 	count = rows.rows.count;
 	check_rows(&rows, object);
-	assert_ok(rule_dictionary_init(&dictionary));
-	if (unwind_table_build(&table, &dictionary, &rows) == 0)
-		check_table(&table, &dictionary);
+	if (unwind_table_build(&table, &rows) == 0)
+		check_table(&table);
 	unwind_table_fini(&table);
-	rule_dictionary_fini(&dictionary);
 	cfi_table_fini(&rows);
 	return count;
 }

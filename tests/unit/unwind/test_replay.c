@@ -103,7 +103,7 @@ static uint32_t compile(const struct object *object)
 
 	assert_ok(cfi_read(&rows, object));
 	if (rows.rows.count) {
-		assert_ok(unwind_table_build(&built, table_store_dictionary(store), &rows));
+		assert_ok(unwind_table_build(&built, &rows));
 		assert_int_equal(built.dropped_rules, 0);
 		assert_ok(table_store_add(store, &id, &built, 1));
 	}

@@ -48,7 +48,7 @@ static int add(struct table_store *store, uint32_t *ret, uint64_t address, uint3
 	int r;
 
 	make_rows(&rows, address, count, first_offset);
-	assert_ok(unwind_table_build(&table, table_store_dictionary(store), &rows));
+	assert_ok(unwind_table_build(&table, &rows));
 	r = table_store_add(store, ret, &table, now_ns);
 	unwind_table_fini(&table);
 	cfi_table_fini(&rows);
@@ -145,12 +145,69 @@ static int add_sparse(struct table_store *store, uint32_t *ret, uint64_t now_ns)
 
 	for (uint32_t i = 0; i < ARRAY_SIZE(ends); i++)
 		*array_push(&rows.rows) = ends[i];
-	assert_ok(unwind_table_build(&table, table_store_dictionary(store), &rows));
+	assert_ok(unwind_table_build(&table, &rows));
 	assert_int_equal(table.block_offset.count, 200);
 	r = table_store_add(store, ret, &table, now_ns);
 	unwind_table_fini(&table);
 	cfi_table_fini(&rows);
 	return r;
+}
+
+/* A table whose rules, `count` of them from CFA offset `first` words on, nobody else has. */
+static int add_greedy(struct table_store *store, uint32_t *ret, uint32_t count, uint32_t first,
+		      uint64_t now_ns)
+{
+	struct unwind_table table;
+	struct cfi_table rows = {};
+	int r;
+
+	for (uint32_t i = 0; i < count; i++)
+		*array_push(&rows.rows) = (struct cfi_row){
+			0x10000 + 20ULL * i,
+			{ .cfa_words = (int32_t)(first + 2 * i), .kind_and_step = RULE_SP }
+		};
+	*array_push(&rows.rows) = (struct cfi_row){ 0x10000 + 20ULL * count, {} };
+	assert_ok(unwind_table_build(&table, &rows));
+	assert_int_equal(table.rules.count, count + 1);
+	r = table_store_add(store, ret, &table, now_ns);
+	unwind_table_fini(&table);
+	cfi_table_fini(&rows);
+	return r;
+}
+
+/* Files made to use up the rules give way to an honest one, and honest ones never to them. */
+static void the_dictionary_cannot_be_filled(void **state)
+{
+	cleanup(table_store_free) struct table_store *store = NULL;
+	struct table_store_figures figures;
+	uint32_t honest, greedy, late, count = RULES_PER_TABLE;
+	uint64_t now = 1;
+	int r;
+
+	(void)state;
+	assert_ok(table_store_new(&store, &no_kernel, 16 << 20));
+	assert_ok(add(store, &honest, 0x400000, 40, 8, now));
+	assert_ok(table_store_publish(store));
+	for (uint32_t i = 0; i < 20; i++) {
+		do {
+			r = add_greedy(store, &greedy, count, 1000 + i * 2 * count, now);
+			now += 300000000;
+		} while (r == -EAGAIN);
+		assert_ok(r);
+		assert_ok(table_store_publish(store));
+	}
+	table_store_figures(store, &figures);
+	assert_true(figures.rules > WIRE_MAX_RULES / 2 && figures.evictions > 0);
+	assert_int_equal(offset_at(store, honest, 0x400000), 8);
+	do {
+		r = add_greedy(store, &late, 60, 1 << 22, now);
+		now += 300000000;
+	} while (r == -EAGAIN);
+	assert_ok(r);
+	for (uint32_t i = 0; i < 60; i++)
+		assert_int_equal(offset_at(store, late, 0x10000 + 20 * i), 8 * ((1 << 22) + 2 * (int)i));
+	assert_true(table_store_has(store, honest));
+	assert_int_equal(offset_at(store, honest, 0x400000 + 16), 32);
 }
 
 /*
@@ -319,6 +376,7 @@ int main(void)
 		cmocka_unit_test(a_large_table_takes_the_place_of_several),
 		cmocka_unit_test(unpublished_tables_stay),
 		cmocka_unit_test(it_goes_on_for_ever),
+		cmocka_unit_test(the_dictionary_cannot_be_filled),
 		cmocka_unit_test(processes_need_a_kernel_half),
 	};
 

@@ -102,7 +102,7 @@ static int set_up(void **state)
 	rule.cfa_words = 4;
 	add_row(&rows, at + 4, rule);
 	add_row(&rows, TEXT + 256 * FUNCTIONS, (struct wire_rule){});
-	assert_ok(unwind_table_build(&built, table_store_dictionary(store), &rows));
+	assert_ok(unwind_table_build(&built, &rows));
 	assert_ok(table_store_add(store, &table, &built, 1));
 	assert_ok(table_store_publish(store));
 	unwind_table_fini(&built);
