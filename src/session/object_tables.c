@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <time.h>
 
-#include "base/log.h"
-#include "elf/cfi.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "elf/rows.h"
 #include "unwind/table.h"
 
 /* About the time after which evicted tables have made room; compiling in vain costs as much. */
@@ -19,7 +19,7 @@ static enum object_table_state compile(struct object_tables *tables, const struc
 	struct cfi_table cfi = {};
 	struct unwind_table table = {};
 	enum object_table_state state = OBJECT_TABLE_FAILED;
-	int r = cfi_read(&cfi, object);
+	int r = rows_read(&cfi, object);
 
 	if (r == 0 && cfi.rows.count == 0) {
 		state = OBJECT_TABLE_NO_CFI;
