@@ -6,9 +6,17 @@
 
 enum { MAX_CHANGES = 256 };
 
-void process_init(struct process *process, pid_t pid)
+/* Numbers that wrap around: which of two near ones is the later one? */
+static bool is_after(uint32_t a, uint32_t b)
 {
-	*process = (struct process){ .pid = pid };
+	return (int32_t)(a - b) > 0;
+}
+
+void process_init(struct process *process, pid_t pid, uint32_t generation)
+{
+	*process = (struct process){ .pid = pid,
+				     .generation = generation,
+				     .forgotten_generation = generation };
 }
 
 static void mappings_fini(struct process *process)
@@ -175,12 +183,12 @@ int process_map(struct process *process, const struct mapping *mapping)
 
 bool process_changed(const struct process *process, uint32_t generation, uint64_t address)
 {
-	if (generation < process->forgotten_generation)
+	if (is_after(process->forgotten_generation, generation))
 		return true;
 	for (uint32_t i = process->changes.count; i-- > 0;) {
 		const struct mapping_change *change = &process->changes.at[i];
 
-		if (change->generation <= generation)
+		if (!is_after(change->generation, generation))
 			break;
 		if (address >= change->start && address < change->end)
 			return true;

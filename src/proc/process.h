@@ -5,7 +5,8 @@
  *
  * Changes are numbered: `generation` is the number of the last state that was handed to the kernel
  * half; what changed since then carries generation + 1. So a stack that was walked with an older
- * state can be checked against just what changed after it.
+ * state can be checked against just what changed after it. Numbers are never given twice, not even
+ * to different processes: a state of the process that had the pid before is an older one, too.
  */
 #pragma once
 
@@ -59,7 +60,8 @@ struct process {
 	ARRAY_OF(struct wire_mapping) wire; /* what the walkers use; parallel to mappings */
 };
 
-void process_init(struct process *process, pid_t pid);
+/* generation: the last one that any process has had. */
+void process_init(struct process *process, pid_t pid, uint32_t generation);
 void process_fini(struct process *process);
 
 /* Forgets every mapping: exec. From now on they come from the stream of events. */

@@ -74,7 +74,7 @@ int process_table_get(struct process_table *table, struct process **ret, pid_t p
 			free(process);
 			return -ENOMEM;
 		}
-		process_init(process, pid);
+		process_init(process, pid, table->generation);
 		*slot = process;
 	}
 	*ret = process;
@@ -98,6 +98,13 @@ void process_table_remove(struct process_table *table, pid_t pid)
 		hash_index_remove(&table->index, moved, last);
 		(void)hash_index_add(&table->index, moved, at); /* a slot was just freed */
 	}
+}
+
+void process_table_number(struct process_table *table, struct process *process)
+{
+	if (++table->generation == 0) /* stands for "none" in samples */
+		table->generation++;
+	process->generation = table->generation;
 }
 
 /* ---- reading /proc ---- */

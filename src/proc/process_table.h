@@ -15,6 +15,7 @@ struct process_table {
 	struct object_cache *objects;
 	ARRAY_OF(struct process *) processes;
 	struct hash_index index;
+	uint32_t generation; /* the last one that a process was given */
 	struct hash_index known_files; /* what the kernel calls a file → position in files */
 	ARRAY_OF(struct known_file) files;
 };
@@ -33,6 +34,8 @@ struct process *process_table_find(const struct process_table *table, pid_t pid)
 /* The process, added (with nothing known) when it is not there. Returns 0 or -ENOMEM. */
 int process_table_get(struct process_table *table, struct process **ret, pid_t pid);
 void process_table_remove(struct process_table *table, pid_t pid);
+/* Numbers the state of the process that is handed to the kernel half now. */
+void process_table_number(struct process_table *table, struct process *process);
 
 /*
  * Reads executable mappings, name and start time from /proc. tid: a living thread of the process;

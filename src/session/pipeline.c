@@ -372,7 +372,7 @@ int pipeline_publish(struct pipeline *p)
 		    !(process->sampled || process->target))
 			continue;
 		process_wire_update(p, process, false);
-		process->generation++;
+		process_table_number(&p->processes, process);
 		process->dirty = false;
 		if (process->reused_ns && process->reused_ns + REUSE_NS > p->horizon_ns)
 			flags |= PROCESS_REUSES_ADDRESSES;

@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct process process;
 
-	process_init(&process, 1);
+	process_init(&process, 1, 0);
 	(void)maps_parse((const char *)data, size, add, &process);
 	for (uint32_t i = 0; i < process.mappings.count; i++) {
 		FUZZ_CHECK(process.mappings.at[i].start < process.mappings.at[i].end);

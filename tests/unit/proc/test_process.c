@@ -64,7 +64,7 @@ static void mappings_are_ascending(void **state)
 	struct process process;
 
 	(void)state;
-	process_init(&process, 1);
+	process_init(&process, 1, 0);
 	map(&process, 0x5000, 0x6000, 1, NULL);
 	map(&process, 0x1000, 0x2000, 2, NULL);
 	map(&process, 0x2000, 0x3000, 3, NULL);
@@ -87,7 +87,7 @@ static void a_new_mapping_cuts_the_end_of_an_older_one(void **state)
 	struct process process;
 
 	(void)state;
-	process_init(&process, 1);
+	process_init(&process, 1, 0);
 	map(&process, 0x1000, 0x4000, 1, NULL);
 	map(&process, 0x3000, 0x5000, 2, NULL);
 	ASSERT_MAPPINGS(&process, { { 0x1000, 0x3000, 0x1000, 1 }, { 0x3000, 0x5000, 0x3000, 2 } });
@@ -99,7 +99,7 @@ static void a_new_mapping_cuts_the_beginning_of_an_older_one(void **state)
 	struct process process;
 
 	(void)state;
-	process_init(&process, 1);
+	process_init(&process, 1, 0);
 	map(&process, 0x3000, 0x6000, 1, NULL);
 	map(&process, 0x2000, 0x4000, 2, NULL);
 	/* What is left begins later in its file, too. */
@@ -113,7 +113,7 @@ static void a_new_mapping_in_the_middle_leaves_two_pieces(void **state)
 	struct process process;
 
 	(void)state;
-	process_init(&process, 1);
+	process_init(&process, 1, 0);
 	map(&process, 0x1000, 0x9000, 1, object_ref(object));
 	map(&process, 0x4000, 0x5000, 2, NULL);
 	ASSERT_MAPPINGS(&process, { { 0x1000, 0x4000, 0x1000, 1 },
@@ -133,7 +133,7 @@ static void a_new_mapping_covers_several(void **state)
 	struct process process;
 
 	(void)state;
-	process_init(&process, 1);
+	process_init(&process, 1, 0);
 	map(&process, 0x1000, 0x3000, 1, NULL);
 	map(&process, 0x3000, 0x4000, 2, object_ref(object));
 	map(&process, 0x5000, 0x6000, 3, object_ref(object));
@@ -156,7 +156,7 @@ static void the_same_mapping_again_changes_nothing(void **state)
 	struct process process;
 
 	(void)state;
-	process_init(&process, 1);
+	process_init(&process, 1, 0);
 	map(&process, 0x1000, 0x4000, 1, object_ref(object));
 	process.dirty = false;
 	process.generation = 1;
@@ -182,7 +182,7 @@ static void an_inode_number_may_be_used_again(void **state)
 	struct process process;
 
 	(void)state;
-	process_init(&process, 1);
+	process_init(&process, 1, 0);
 	assert_ok(process_map(&process, &mapping)); /* as /proc tells it: without a generation */
 	process.dirty = false;
 	mapping.inode_generation = 10;
@@ -199,7 +199,7 @@ static void changes_are_numbered(void **state)
 	struct process process;
 
 	(void)state;
-	process_init(&process, 1);
+	process_init(&process, 1, 0);
 	map(&process, 0x1000, 0x2000, 1, NULL);
 	process.generation = 1; /* handed to the kernel half */
 	assert_true(process_changed(&process, 0, 0x1000));
@@ -226,7 +226,7 @@ static void more_changes_than_are_listed(void **state)
 	struct process process;
 
 	(void)state;
-	process_init(&process, 1);
+	process_init(&process, 1, 0);
 	for (uint32_t i = 0; i < 256; i++) {
 		process.generation = i;
 		map(&process, i * 0x1000, (i + 1) * 0x1000, 1, NULL);
@@ -253,8 +253,8 @@ static void a_child_has_what_its_parent_had(void **state)
 	struct process parent, child;
 
 	(void)state;
-	process_init(&parent, 1);
-	process_init(&child, 2);
+	process_init(&parent, 1, 0);
+	process_init(&child, 2, 0);
 	parent.mappings_known = true;
 	strcpy(parent.comm, "parent");
 	map(&parent, 0x1000, 0x2000, 1, object_ref(object));
@@ -272,7 +272,7 @@ static void a_child_has_what_its_parent_had(void **state)
 	process_fini(&parent);
 	assert_int_equal(object->references, 1);
 	/* Nothing is known of what nothing is known of. */
-	process_init(&parent, 1);
+	process_init(&parent, 1, 0);
 	assert_ok(process_inherit(&child, &parent));
 	assert_false(child.mappings_known);
 	process_fini(&parent);
@@ -292,7 +292,7 @@ static void any_order_of_mappings_is_right(void **state)
 		uint32_t model[PAGES] = {}; /* the path of each page, 0: nothing */
 		struct process process;
 
-		process_init(&process, 1);
+		process_init(&process, 1, 0);
 		for (uint32_t path = 1; path <= 30; path++) {
 			uint32_t first, count;
 

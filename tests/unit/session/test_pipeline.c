@@ -80,7 +80,7 @@ static void ends(uint64_t time_ns, pid_t pid, pid_t tid)
 		.type = LIFECYCLE_EXIT, .time_ns = time_ns, .pid = pid, .tid = tid });
 }
 
-/* A process that is known, with OLD_CODE mapped, to the kernel half as generation 1, too. */
+/* A process that is known, with OLD_CODE mapped, to the kernel half, too; the first is generation 1. */
 static struct process *known(pid_t pid)
 {
 	struct mapping mapping = { .start = OLD_CODE,
@@ -91,7 +91,7 @@ static struct process *known(pid_t pid)
 	assert_ok(process_table_get(&p.processes, &process, pid));
 	process->mappings_known = true;
 	assert_ok(process_map(process, &mapping));
-	process->generation = 1;
+	process_table_number(&p.processes, process);
 	process->dirty = false;
 	return process;
 }
@@ -456,6 +456,41 @@ static void frames_in_changed_code_are_not_believed(void **state)
 	assert_stack(700, PID, "@+50010 /nowhere/plugin.so+10020 @+50030");
 }
 
+/* The kernel half was told of a process that had ended by then, and whose pid is another's. */
+static void a_walk_with_the_state_of_the_former_process_is_not_believed(void **state)
+{
+	static const uint64_t user[] = { OLD_CODE + 0x10, OLD_CODE + 0x20 };
+	struct sample_builder builder = { .head = { .pid = PID,
+						    .tid = PID,
+						    .generation = 1,
+						    .user_count = 2,
+						    .outcome = WALK_COMPLETE },
+					  .user = user };
+
+	(void)state;
+	known(PID)->sampled = true;
+	ends(20, PID, PID);
+	forks(30, OTHER, PID);
+	execs(31, PID, "new");
+	maps(32, PID, OLD_CODE);
+	builder.head.time_ns = builder.head.weight_ns = 10;
+	send(&builder);
+	builder.head.time_ns = builder.head.weight_ns = 40;
+	send(&builder);
+	assert_ok(pipeline_advance(&p, 50));
+	assert_ok(pipeline_publish(&p));
+	assert_int_equal(process_table_find(&p.processes, PID)->generation, 2);
+	builder.head.time_ns = builder.head.weight_ns = 60;
+	send(&builder);
+	builder.head.time_ns = builder.head.weight_ns = 70;
+	builder.head.generation = 2;
+	send(&builder);
+	assert_ok(pipeline_advance(&p, 70));
+	assert_stack(10, PID, "@+10010 @+10020");
+	assert_stack(40 + 60, PID, "[truncated: code was mapped meanwhile]");
+	assert_stack(70, PID, "@+10010 @+10020");
+}
+
 static void changes_elsewhere_do_not_matter(void **state)
 {
 	struct process *process = known(PID);
@@ -635,6 +670,7 @@ int main(void)
 		TEST(the_dead_are_forgotten_in_time),
 		TEST(an_exec_by_another_thread_is_no_end),
 		TEST(frames_in_changed_code_are_not_believed),
+		TEST(a_walk_with_the_state_of_the_former_process_is_not_believed),
 		TEST(changes_elsewhere_do_not_matter),
 		TEST(a_walk_goes_on_behind_what_the_kernel_half_walked),
 		TEST(kernel_frames_lie_above),
