@@ -365,7 +365,7 @@ static __always_inline void keep_exit_stack(struct task_struct *task)
 	kept->bx = saved->bx;
 	keep_temporaries(kept->temporaries, saved);
 	kept->exact = (int64_t)saved->orig_ax < 0;
-	copy = (struct stack_copy){ kept->sp, kept->sp, 0, EXIT_STACK_BYTES };
+	copy = stack_copy_begin(kept->sp, EXIT_STACK_BYTES);
 	for (uint32_t i = 0; i <= EXIT_STACK_BYTES / 4096; i++)
 		if (copy_page(&copy, i, kept->stack, EXIT_STACK_BYTES, copy.copied))
 			break;

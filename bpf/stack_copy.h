@@ -4,7 +4,17 @@
 
 #include "maps.h"
 
-enum { COPY_SKIPS_PAGES = 4 };
+enum {
+	COPY_SKIPS_PAGES = 4,
+	/* Below the stack pointer, where a leaf may keep what it likes: System V ABI, 3.2.2. */
+	RED_ZONE_BYTES = 128,
+};
+
+/* A copy of so many bytes at most, for a walk that begins with this stack pointer. */
+static __always_inline struct stack_copy stack_copy_begin(uint64_t sp, uint32_t bytes)
+{
+	return (struct stack_copy){ sp - RED_ZONE_BYTES, sp - RED_ZONE_BYTES, 0, bytes };
+}
 
 /*
  * Copies up to the end of a page to `to` + `at`, `to` having `bytes` in all.
@@ -39,11 +49,11 @@ static int copy_payload_page(uint32_t index, void *context)
 			       s->copy_offset + s->copy.copied);
 }
 
-/* The user stack from s->sample.sp on, behind the addresses. Returns the number of bytes. */
+/* The user stack from below s->sample.sp on, behind the addresses. Returns the number of bytes. */
 static __always_inline uint32_t copy_stack(struct scratch *s, uint32_t payload_offset)
 {
 	/* Kept in a map: the verifier need not follow what it is on each turn of the loop. */
-	s->copy = (struct stack_copy){ s->sample.sp, s->sample.sp, 0, WIRE_STACK_COPY_BYTES };
+	s->copy = stack_copy_begin(s->sample.sp, WIRE_STACK_COPY_BYTES);
 	s->copy_offset = payload_offset;
 	bpf_loop(WIRE_STACK_COPY_BYTES / 4096 + COPY_SKIPS_PAGES, copy_payload_page, NULL, 0);
 	s->sample.stack_at = s->copy.begin;

@@ -233,7 +233,7 @@ struct wire_sample {
 	uint32_t generation; /* of the process entry that was used; 0: none */
 	uint64_t ip, sp, bp, bx;
 	uint64_t temporaries[WIRE_TEMPORARIES];
-	uint64_t stack_at; /* user address of the first byte of the stack copy, at or above sp */
+	uint64_t stack_at; /* user address of the first byte of the stack copy, around sp */
 	uint16_t kernel_count, user_count;
 	uint8_t outcome; /* enum walk_outcome */
 	uint8_t flags;
