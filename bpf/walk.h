@@ -163,7 +163,8 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 	} else {
 		return walk_step_frame_pointer(r, memory);
 	}
-	if (cfa <= r->sp)
+	/* A leaf may have taken its return address off the stack already (OCaml's caml_c_call). */
+	if (cfa < r->sp || (cfa == r->sp && !(r->first && kind == RULE_SP)))
 		return WALK_NO_PROGRESS;
 	/* The saved rbp lies below the return address. */
 	if (slot && walk_read(&bp, cfa - 8 * slot, memory) < 0)

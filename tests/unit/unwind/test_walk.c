@@ -32,6 +32,7 @@ enum function {
 	LOST,	   /* CFA = rsp + 16, rbx gone */
 	STORED,	   /* CFA = *(rsp + 24) + 16, rbp at CFA - 24, rbx at CFA - 16 */
 	LINK,	   /* CFA = rsp, return address in rdi */
+	POPPED,	   /* CFA = rsp */
 	BY_R9,	   /* CFA = r9 + 8, rbp at CFA - 16 */
 	PUSHES,	   /* CFA = rsp + 8, pushes at 1, 2, 4; rbp the second one */
 	FUNCTIONS
@@ -57,6 +58,7 @@ static const struct wire_rule rules[FUNCTIONS] = {
 		     .bp_slot = 3,
 		     .kind_and_step = RULE_STORED },
 	[LINK] = { .steps = TEMPORARY_DI, .kind_and_step = RULE_LINK },
+	[POPPED] = { .kind_and_step = RULE_SP },
 	[BY_R9] = { .cfa_words = 1,
 		    .steps = TEMPORARY_R9,
 		    .bp_slot = 2,
@@ -140,7 +142,8 @@ struct result {
 struct start {
 	uint64_t ip, bp, bx, di, r9;
 	uint32_t sp;	     /* word of the stack */
-	uint32_t bytes;	     /* of the stack that there are, from sp on; 0: all */
+	uint32_t below;	     /* how many words below it there are */
+	uint32_t bytes;	     /* of the stack that there are, from there on; 0: all */
 	uint32_t limit;	     /* 0: no other than the greatest */
 	bool none, unknown;  /* no stack at all; no table in the mapping */
 	bool return_address; /* ip is one */
@@ -152,7 +155,7 @@ static struct result walk(struct start start)
 		{ JIT, JIT + 0x1000, 0, 0, MAPPING_NO_CFI },
 		{ CODE, CODE + 256 * FUNCTIONS + 0x100, BIAS, start.unknown ? 0 : table, 0 },
 	};
-	uint32_t bytes = sizeof(stack) - 8 * start.sp;
+	uint32_t first = start.sp - start.below, bytes = sizeof(stack) - 8 * first;
 	const uint64_t temporaries[WIRE_TEMPORARIES] = {
 		[TEMPORARY_DI] = start.di, [TEMPORARY_R9] = start.r9
 	};
@@ -169,7 +172,7 @@ static struct result walk(struct start start)
 		.temporaries = temporaries,
 		.exact = !start.return_address,
 		.leaf = !start.return_address,
-		.stack_address = word(start.sp),
+		.stack_address = word(first),
 	};
 
 	if (start.bytes)
@@ -178,7 +181,7 @@ static struct result walk(struct start start)
 		bytes = 0;
 	/* Just as much as there is, so that the sanitizers see what is too much. */
 	copy = malloc(bytes ? bytes : 1);
-	memcpy(copy, stack + start.sp, bytes);
+	memcpy(copy, stack + first, bytes);
 	input.stack = copy;
 	input.stack_bytes = bytes;
 	result.outcome =
@@ -397,6 +400,21 @@ static void a_leaf_may_hold_its_return_address(void **state)
 	stack[0] = in(LINK);
 	result = walk((struct start){ .ip = in(LEAF), .di = in(LEAF), .sp = 0 });
 	ASSERT_WALK(result, WALK_NO_ROW, in(LEAF), in(LINK)-1);
+}
+
+static void a_leaf_may_have_popped_its_return_address(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[3] = in(LEAF);
+	stack[4] = in(END);
+	result = walk((struct start){ .ip = in(POPPED), .sp = 4, .below = 2 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(POPPED), in(LEAF)-1, in(END)-1);
+	/* What lies below a caller's frame is its callee's. */
+	stack[4] = in(POPPED);
+	result = walk((struct start){ .ip = in(LEAF), .sp = 4, .below = 2 });
+	ASSERT_WALK(result, WALK_NO_PROGRESS, in(LEAF), in(POPPED)-1);
 }
 
 static void a_frame_is_found_by_a_temporary(void **state)
@@ -665,6 +683,7 @@ int main(void)
 		cmocka_unit_test_setup(rbx_may_be_lost, clear),
 		cmocka_unit_test_setup(an_old_stack_pointer_lies_in_the_frame, clear),
 		cmocka_unit_test_setup(a_leaf_may_hold_its_return_address, clear),
+		cmocka_unit_test_setup(a_leaf_may_have_popped_its_return_address, clear),
 		cmocka_unit_test_setup(a_frame_is_found_by_a_temporary, clear),
 		cmocka_unit_test_setup(pushes_are_counted_byte_by_byte, clear),
 		cmocka_unit_test_setup(generated_code_is_walked_by_frame_pointers, clear),
