@@ -35,14 +35,28 @@ static __always_inline void keep_temporaries(uint64_t *t, const struct pt_regs__
 	t[TEMPORARY_R11] = saved->r11;
 }
 
+/*
+ * After a system call ip is behind the instruction, maybe past the function's end, and also in rcx,
+ * where the processor puts it; except where the kernel goes on elsewhere: exec at the entry, with
+ * all registers at zero (ELF_PLAT_INIT, arch/x86/include/asm/elf.h), a signal at its handler, with
+ * the ucontext right above the stack pointer as third argument (x64_setup_rt_frame,
+ * arch/x86/kernel/signal_64.c).
+ */
+static __always_inline int has_new_place(const struct walk_registers *at, const uint64_t *t)
+{
+	return t[TEMPORARY_CX] != at->ip &&
+	       (t[TEMPORARY_DX] == at->sp + 8 ||
+		!(t[TEMPORARY_CX] | t[TEMPORARY_R11] | t[TEMPORARY_DI] | t[TEMPORARY_SI] |
+		  t[TEMPORARY_DX] | at->bp | at->bx));
+}
+
 /* Fills in the user registers at which the walk begins. Returns 0 when there are none. */
 static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 					  struct task_struct *task, struct scratch *s)
 {
 	struct pt_regs___kernel *saved;
 	uint64_t cs = ctx->regs.cs, ip = ctx->regs.rip, sp = ctx->regs.rsp, bp = ctx->regs.rbp;
-	uint64_t bx = ctx->regs.rbx, *t = s->sample.temporaries;
-	uint64_t entered_by;
+	uint64_t bx = ctx->regs.rbx, *t = s->sample.temporaries, entered_by;
 
 	/* Read here: clang would else merge the reads of both branches, through a moved ctx. */
 	barrier_var(ip);
@@ -74,15 +88,8 @@ static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 		s->at.bp = saved->bp;
 		s->at.bx = saved->bx;
 		keep_temporaries(t, saved);
-		/*
-		 * After a system call ip is behind the instruction, maybe past the function's end;
-		 * except after exec, which has put it at the entry and all others at zero
-		 * (ELF_PLAT_INIT, arch/x86/include/asm/elf.h).
-		 */
 		entered_by = saved->orig_ax;
-		s->at.exact = (int64_t)entered_by < 0 ||
-			      !(t[TEMPORARY_CX] | t[TEMPORARY_R11] | t[TEMPORARY_DI] |
-				t[TEMPORARY_SI] | t[TEMPORARY_DX] | s->at.bp | s->at.bx);
+		s->at.exact = (int64_t)entered_by < 0 || has_new_place(&s->at, t);
 	}
 	if (cs == USER32_CS) { /* other registers, other tables */
 		s->outcome = WALK_COMPAT;
