@@ -2,6 +2,9 @@
 #include "base/fs.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <poll.h>
@@ -99,6 +102,34 @@ int fs_open_regular(const char *path)
 	snprintf(again, sizeof(again), "/proc/self/fd/%d", place);
 	fd = open(again, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return fd < 0 ? -errno : fs_spare(fd);
+}
+
+static void *close_it(void *fd)
+{
+	(void)close((int)(intptr_t)fd);
+	return NULL;
+}
+
+void fs_close_aside(int fd)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	sigset_t all, before;
+	int r;
+
+	if (fd < 0)
+		return;
+	/* Signals are for the thread that waits for them. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	(void)pthread_attr_setstacksize(&attributes, 65536);
+	r = pthread_create(&thread, &attributes, close_it, (void *)(intptr_t)fd);
+	pthread_attr_destroy(&attributes);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r != 0)
+		(void)close(fd);
 }
 
 int fs_write_all(int fd, const void *data, size_t size)

@@ -30,6 +30,11 @@ int fs_spare(int fd);
  * file, or another negative errno.
  */
 int fs_open_regular(const char *path);
+/*
+ * Closes a descriptor without waiting for it: a file system that asks somebody else (FUSE, NFS) may
+ * take for ever.
+ */
+void fs_close_aside(int fd);
 /* Writes everything. Returns 0 or a negative errno. */
 int fs_write_all(int fd, const void *data, size_t size);
 

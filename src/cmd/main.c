@@ -10,6 +10,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cmd/command.h"
+#include "reader/opener.h"
+#include "reader/reader.h"
 
 static const struct command *const commands[] = { &command_record, &command_doctor };
 
@@ -123,6 +125,9 @@ int main(int argc, char **argv)
 		puts("profd " PROFD_VERSION);
 		return options_finish_stdout();
 	}
+	/* What profd starts itself as; see worker/worker.h. */
+	if (argc == 3 && strcmp(argv[1], "_worker") == 0)
+		return strcmp(argv[2], "reader") == 0 ? reader_main() : opener_main();
 	if (argv[1][0] == '-') {
 		log_error("unknown option %.64s; see 'profd --help'", argv[1]);
 		return OPTIONS_USAGE;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The places are those that gdb looks in ("Debugging Information in Separate Files" in its manual).
  * A name proves nothing: whoever owns the target's root puts files there. What a file is decided by
  * its build ID or checksum, and a false one could do no more than give wrong names.
  */
@@ -16,7 +15,6 @@
 
 #include "base/fs.h"
 #include "elf/build_id.h"
-#include "elf/rooted.h"
 
 enum {
 	CHUNK_BYTES = 65536,
@@ -27,7 +25,6 @@ enum {
 	MAX_DECODER_BYTES = 80 << 20,
 };
 
-static const uint64_t MAX_DEBUG_FILE_BYTES = UINT64_C(8) << 30;
 /* Read whole for its checksum: a second or so. */
 static const uint64_t MAX_CHECKED_FILE_BYTES = UINT64_C(1) << 30;
 
@@ -73,95 +70,40 @@ static int has_checksum(int fd, uint32_t expected)
 	return sum == expected ? 0 : -ENOENT;
 }
 
-struct debug_link {
-	char name[MAX_LINK_BYTES + 1]; /* "" when there is no link */
-	uint32_t checksum;
-};
-
 /* .gnu_debuglink: a file name, its NUL, padding to 4 bytes, the checksum. */
-static int read_link(struct debug_link *ret, const struct object *object,
-		     const struct section_table *sections)
+int debug_link_read(struct object *object)
 {
-	const Elf64_Shdr *section = section_table_find(sections, SHT_PROGBITS, ".gnu_debuglink");
+	cleanup(section_table_fini) struct section_table sections = {};
+	char name[MAX_LINK_BYTES + 1];
+	const Elf64_Shdr *section;
 	size_t size, place;
-	int r;
-
-	ret->name[0] = '\0';
-	if (!section || section->sh_size > MAX_LINK_BYTES)
-		return 0;
-	size = section->sh_size;
-	r = fs_read_at(object->fd, ret->name, size, (off_t)section->sh_offset);
-	ret->name[r < 0 ? 0 : size] = '\0';
-	if (r < 0)
-		return r == -ENODATA ? 0 : r;
-	place = (strlen(ret->name) + 4) & ~(size_t)3;
-	/* The name is a name: it does not lead into other folders. */
-	if (place > size || size - place < sizeof(ret->checksum) || strchr(ret->name, '/'))
-		ret->name[0] = '\0';
-	else
-		memcpy(&ret->checksum, ret->name + place, sizeof(ret->checksum));
-	return 0;
-}
-
-/* A descriptor of `path` if it belongs to the object, else a negative errno. */
-static int try_file(const struct object *object, const struct debug_link *link, const char *root,
-		    const char *path)
-{
-	cleanup(close) int fd = rooted_open(root, path, true, MAX_DEBUG_FILE_BYTES);
-	int r;
-
-	if (fd < 0)
-		return fd;
-	r = object->build_id_size ? has_build_id_of(object, fd) : has_checksum(fd, link->checksum);
-	return r < 0 ? r : TAKE_FD(fd);
-}
-
-static int try_root(const struct object *object, const struct debug_link *link, const char *root)
-{
-	/* Before the object's folder, and between it and the name in the link. */
-	static const struct {
-		const char *before, *between;
-	} places[] = { { "", "" }, { "", ".debug/" }, { "/usr/lib/debug", "" } };
-	const char *slash = strrchr(object->path, '/');
-	int fd = -ENOENT;
-
-	if (object->build_id_size > 1) {
-		char hex[2 * OBJECT_BUILD_ID_MAX + 1], path[sizeof(hex) + 64];
-
-		object_build_id_hex(object, hex);
-		snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%.2s/%s.debug", hex,
-			 hex + 2);
-		fd = try_file(object, link, root, path);
-	}
-	for (unsigned i = 0; i < ARRAY_SIZE(places) && fd < 0 && fd != -ENOMEM; i++) {
-		cleanup(free) char *path = NULL;
-
-		if (link->name[0] == '\0' || object->path[0] != '/')
-			break;
-		if (asprintf(&path, "%s%.*s%s%s", places[i].before, (int)(slash + 1 - object->path),
-			     object->path, places[i].between, link->name) < 0) {
-			path = NULL;
-			return -ENOMEM;
-		}
-		fd = try_file(object, link, root, path);
-	}
-	return fd;
-}
-
-int debug_file_open(const struct object *object, const struct section_table *sections)
-{
-	struct debug_link link;
-	int r = read_link(&link, object, sections), fd = -ENOENT;
+	int r = section_table_read(&sections, object->fd);
 
 	if (r < 0)
 		return r;
-	if (object->build_id_size <= 1 && link.name[0] == '\0')
-		return -ENOENT;
-	if (object->root[0])
-		fd = try_root(object, &link, object->root);
-	if (fd < 0 && fd != -ENOMEM)
-		fd = try_root(object, &link, "");
-	return fd < 0 && fd != -ENOMEM ? -ENOENT : fd;
+	section = section_table_find(&sections, SHT_PROGBITS, ".gnu_debuglink");
+	if (!section || section->sh_size > MAX_LINK_BYTES)
+		return 0;
+	size = section->sh_size;
+	r = fs_read_at(object->fd, name, size, (off_t)section->sh_offset);
+	if (r < 0)
+		return r == -ENODATA ? 0 : r;
+	name[size] = '\0';
+	place = (strlen(name) + 4) & ~(size_t)3;
+	/* The name is a name: it does not lead into other folders. */
+	if (!name[0] || place > size || size - place < sizeof(object->debug_checksum) ||
+	    strchr(name, '/'))
+		return 0;
+	memcpy(&object->debug_checksum, name + place, sizeof(object->debug_checksum));
+	object->debug_link = strdup(name);
+	return object->debug_link ? 0 : -ENOMEM;
+}
+
+int debug_file_belongs(const struct object *object, int fd)
+{
+	if (object->build_id_size)
+		return has_build_id_of(object, fd);
+	return object->debug_link ? has_checksum(fd, object->debug_checksum) : -ENOENT;
 }
 
 struct unpacker {

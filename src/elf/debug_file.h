@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where the symbols of a stripped object are: in a separate debug file, or packed inside itself.
- *
- * Only files on this machine are looked at. Nothing is ever asked over the network.
+ * Where separate ones may lie is told by elf/debug_paths.h.
  */
 #pragma once
 
@@ -10,16 +9,20 @@
 #include "elf/sections.h"
 
 /*
- * The separate debug file of an object, below object->root while that is alive, then below our own
- * root: by build ID in /usr/lib/debug/.build-id, then by .gnu_debuglink beside the object, in
- * .debug/ and below /usr/lib/debug. It must carry the object's build ID; without one, the
- * checksum of .gnu_debuglink must be right.
- * sections: of the object. Returns a descriptor, -ENOENT, or another negative errno.
+ * Reads .gnu_debuglink into object->debug_link and debug_checksum; what makes no sense in it is left
+ * out. Returns 0 (also without one) or a negative errno.
  */
-int debug_file_open(const struct object *object, const struct section_table *sections);
+int debug_link_read(struct object *object);
+/*
+ * Whether the file open as `fd` is the object's debug file: it must carry the object's build ID;
+ * for an object without one, the checksum of .gnu_debuglink must be right.
+ * Returns 0, -ENOENT when it is not, or another negative errno.
+ */
+int debug_file_belongs(const struct object *object, int fd);
 /*
  * The small ELF file inside .gnu_debugdata ("MiniDebugInfo": xz-compressed, function symbols that
- * are not in .dynsym), unpacked into a memfd. Returns a descriptor, -ENOENT when there is none,
- * -EBADMSG when it cannot be unpacked, -EFBIG past the limit, or another negative errno.
+ * are not in .dynsym), unpacked into a memfd. sections: of the object. Returns a descriptor,
+ * -ENOENT when there is none, -EBADMSG when it cannot be unpacked, -EFBIG past the limit, or
+ * another negative errno.
  */
 int debug_file_unpack(const struct object *object, const struct section_table *sections);

@@ -2,8 +2,7 @@
 /*
  * An ELF file that processes map: its identity, its loadable segments and an open descriptor.
  *
- * Everything is read with pread from the descriptor, never through a mapping of the file: a file
- * that is truncated while it is read gives an error, not SIGBUS. All of a file is hostile input.
+ * The noun only: who reads files is elf/object_file.h and its neighbours, in the reader process.
  * The identity is what the opened file says of itself (fstat), never its build ID alone.
  */
 #pragma once
@@ -26,12 +25,16 @@ struct object_segment {
 	bool executable;
 };
 
+struct stat;
+struct object_identity object_identity_of(const struct stat *st);
+
 enum { OBJECT_BUILD_ID_MAX = 64 };
 
 struct object {
 	uint32_t references;
 	uint32_t id;   /* dense, 1..n in order of discovery, for the life of the process */
-	int fd;        /* kept open: late naming survives unlink */
+	int fd;        /* kept open while the object is in use: late naming survives unlink; or -1 */
+	bool may_block; /* its file system may not answer: close with fs_close_aside */
 	char *path;    /* as the target sees it, "[vdso]" for the vdso; for people */
 	char *root;    /* folder below which the target's paths lie ("" or "/proc/PID/root"), for
 			  finding separate debug files; may be dead by the time it is used */
@@ -41,28 +44,28 @@ struct object {
 	uint16_t machine;
 	uint8_t build_id[OBJECT_BUILD_ID_MAX];
 	uint32_t build_id_size; /* 0: none */
+	char *debug_link; /* .gnu_debuglink: the name of its debug file; NULL: none */
+	uint32_t debug_checksum;
 	ARRAY_OF(struct object_segment) segments;
+	/* Of those who ask the reader process about it: */
+	uint32_t known_by; /* the generation of the process that knows it; 0: none */
+	bool given_up;     /* it cannot be read; never to be asked about again */
+	uint64_t used_ns;  /* when a process had it mapped last */
 };
 
-/* Positive results of object_open. */
+/* What opening a file as an object comes to, other than success. */
 enum object_outcome {
 	OBJECT_NOT_ELF = 1,  /* not a 64-bit little-endian ELF program or library */
 	OBJECT_BROKEN,       /* ELF, but its headers contradict each other or the file's size */
 };
 
 /*
- * What the file open as `fd` is, by fstat. Returns 0, OBJECT_NOT_ELF when it is no regular file, or
- * a negative errno.
+ * An object of which nothing but its file is known so far. fd: owned from now on, closed on failure;
+ * path: copied, see struct object; root: copied, may be NULL. Returns NULL when out of memory.
  */
-int object_identify(struct object_identity *ret, int fd);
-/*
- * Reads the headers of the file open as `fd`, which the object then owns (closed on failure).
- * path: copied, see struct object; root: copied, may be NULL.
- * Returns 0, an object_outcome, or a negative errno.
- */
-int object_open(struct object **ret, int fd, const char *path, const char *root);
-/* The vdso of this very process as an object (memfd); the kernel maps the same into every one. */
-int object_open_vdso(struct object **ret);
+struct object *object_new(int fd, const char *path, const char *root);
+/* Closes the file, for now. */
+void object_close(struct object *object);
 struct object *object_ref(struct object *object);
 void object_unref(struct object *object);
 DEFINE_CLEANUP(struct object, object_unref);

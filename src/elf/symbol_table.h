@@ -27,8 +27,13 @@ struct symbol_extent {
 	uint32_t number; /* the same for all addresses that the same symbols cover */
 };
 
-/* Builds the table of an object. Returns 0 (also when it is empty) or a negative errno. */
-int symbol_table_new(struct symbol_table **ret, struct object *object);
+/*
+ * Builds the table of an object. debug_files: descriptors of what may be its debug file, the best
+ * first; the one that is used is taken (and becomes -1).
+ * Returns 0 (also when it is empty) or a negative errno.
+ */
+int symbol_table_new(struct symbol_table **ret, struct object *object, int *debug_files,
+		     unsigned debug_file_count);
 void symbol_table_free(struct symbol_table *table);
 DEFINE_CLEANUP(struct symbol_table, symbol_table_free);
 /* The smallest symbol that covers an ELF address. Returns 0 or -ENOENT. */

@@ -2,29 +2,25 @@
 #include "proc/process_table.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
-#include "base/fs.h"
 #include "proc/maps.h"
 #include "proc/stat.h"
 
-enum { MAPS_BYTES_MAX = 64 * 1024 * 1024 };
-
-int process_table_init(struct process_table *table)
+int process_table_init(struct process_table *table, struct workers *workers)
 {
 	int r;
 
-	*table = (struct process_table){};
+	*table = (struct process_table){ .workers = workers };
 	r = strtab_init(&table->paths);
 	if (r < 0)
 		return r;
-	table->objects = object_cache_new();
+	table->objects = object_cache_new(workers);
 	return table->objects ? 0 : -ENOMEM;
 }
 
@@ -141,7 +137,6 @@ int process_table_read(struct process_table *table, struct process *process, pid
 	cleanup(bytes_fini) struct bytes text = {};
 	struct reading reading = { table, process };
 	struct proc_stat stat;
-	char path[64];
 	int r;
 
 	r = proc_stat_read(&stat, process->pid);
@@ -149,10 +144,9 @@ int process_table_read(struct process_table *table, struct process *process, pid
 		return r;
 	process->start_time = stat.start_time;
 	memcpy(process->comm, stat.comm, sizeof(process->comm));
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)tid);
-	r = fs_read(&text, AT_FDCWD, path, MAPS_BYTES_MAX);
+	r = ask_maps(table->workers, &text, tid);
 	if (r < 0)
-		return r == -ENOENT ? -ESRCH : r;
+		return r;
 	process_clear(process);
 	r = maps_parse(text.at, text.size, add_line, &reading);
 	return r < 0 ? r : 0;
@@ -210,56 +204,12 @@ static void remember_file(struct process_table *table, const struct mapping *map
 				     mapping->path,         object_ref(mapping->object) };
 }
 
-/* inode: which file it must be; 0: any. */
-static int open_file(const char *path, uint64_t inode)
-{
-	cleanup(close) int fd = fs_open_regular(path);
-	struct stat st;
-
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	return inode && st.st_ino != inode ? -ENOENT : TAKE_FD(fd);
-}
-
-static bool links_to(const char *path, const char *name)
-{
-	char target[4096];
-	ssize_t size = readlink(path, target, sizeof(target));
-
-	return size > 0 && (size_t)size < sizeof(target) && strlen(name) == (size_t)size &&
-	       memcmp(target, name, (size_t)size) == 0;
-}
-
-/* The file of a live process's mapping, or a negative errno. */
-static int open_mapped(const struct process_table *table, const struct process *process,
-		       const struct mapping *mapping)
-{
-	char path[4096 + 64];
-	const char *name = strtab_get(&table->paths, mapping->path);
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)process->pid,
-		 (unsigned long long)mapping->start, (unsigned long long)mapping->end);
-	fd = open_file(path, mapping->inode);
-	/* Another inode: overlayfs, whose files have two of them, or other code is there by now. */
-	if (fd < 0 && links_to(path, name))
-		fd = open_file(path, 0);
-	if (fd >= 0 || name[0] != '/')
-		return fd;
-	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)process->pid, name);
-	fd = open_file(path, mapping->inode);
-	if (fd >= 0)
-		return fd;
-	return -ENOENT;
-}
-
 void process_table_resolve(struct process_table *table, const struct process *process,
 			   struct mapping *mapping)
 {
 	const char *name = strtab_get(&table->paths, mapping->path);
 	struct object *object = NULL;
+	struct opened opened;
 	char root[32];
 	int fd, r;
 
@@ -270,19 +220,25 @@ void process_table_resolve(struct process_table *table, const struct process *pr
 		if (object_cache_get_vdso(table->objects, &object) != 0)
 			return;
 	} else if (mapping->kind == MAPPING_FILE) {
+		const struct file_mapping file = {
+			.start = mapping->start,
+			.end = mapping->end,
+			.inode = mapping->inode,
+			.device = makedev(mapping->device_major, mapping->device_minor),
+			.path = name,
+		};
+
 		snprintf(root, sizeof(root), "/proc/%d/root", (int)process->pid);
-		fd = open_mapped(table, process, mapping);
+		fd = ask_mapping(table->workers, &opened, process->pid, &file);
 		if (fd < 0) {
 			uint32_t at = hash_index_find(&table->known_files, file_hash(mapping),
 						      file_equal, table, mapping);
 
 			if (at != HASH_ABSENT)
 				object = object_ref(table->files.at[at].object);
-			else if (name[0] == '/')
-				/* Gone, and nobody else had it: the same inode in our own view. */
-				fd = open_file(name, mapping->inode);
 		}
-		if (fd >= 0 && object_cache_get(table->objects, &object, fd, name, root) != 0)
+		if (fd >= 0 &&
+		    object_cache_get(table->objects, &object, fd, &opened, name, root) != 0)
 			return;
 	}
 	if (!object)

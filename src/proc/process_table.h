@@ -7,10 +7,11 @@
 
 #include "base/hash.h"
 #include "base/strtab.h"
-#include "elf/object_cache.h"
+#include "proc/object_cache.h"
 #include "proc/process.h"
 
 struct process_table {
+	struct workers *workers; /* borrowed */
 	struct strtab paths;
 	struct object_cache *objects;
 	ARRAY_OF(struct process *) processes;
@@ -27,7 +28,8 @@ struct known_file {
 	struct object *object; /* a reference */
 };
 
-int process_table_init(struct process_table *table);
+/* workers: borrowed. Returns 0 or -ENOMEM. */
+int process_table_init(struct process_table *table, struct workers *workers);
 void process_table_fini(struct process_table *table);
 
 struct process *process_table_find(const struct process_table *table, pid_t pid);

@@ -11,6 +11,7 @@
 #include "session/pipeline.h"
 #include "source/cpu.h"
 #include "unwind/outcome.h"
+#include "worker/workers.h"
 
 static const char *const counter_names[] = {
 #define COUNTER(name, text) [COUNT_##name] = #name,
@@ -20,7 +21,7 @@ static const char *const counter_names[] = {
 
 void health_clock_read(struct health_clock *ret, const struct pipeline *pipeline)
 {
-	ret->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	ret->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) + workers_cpu_ns(pipeline->workers);
 	ret->build_ns = pipeline->tables.cost_ns;
 	ret->naming_ns = symbolizer_cost_ns(pipeline->symbolizer);
 }
@@ -64,7 +65,7 @@ void health_gather(struct health *ret, const struct cpu_source *source,
 
 	cpu_source_counters(source, ret->counters);
 	ret->samples = pipeline->sample_count;
-	ret->lost_ring = ret->counters[COUNT_DROPPED];
+	ret->lost_ring = ret->counters[COUNT_DROPPED] + pipeline->samples_refused;
 	ret->lost_ticks = ret->counters[COUNT_MISSED];
 	ret->lost_lifecycle = pipeline->lifecycle_lost;
 	memcpy(ret->outcomes, pipeline->outcomes, sizeof(ret->outcomes));
@@ -77,6 +78,8 @@ void health_gather(struct health *ret, const struct cpu_source *source,
 	ret->naming_ns = symbolizer_cost_ns(pipeline->symbolizer);
 	if (getrusage(RUSAGE_SELF, &usage) == 0)
 		ret->rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+	ret->rss_bytes += workers_peak_bytes(pipeline->workers);
+	ret->workers = pipeline->workers;
 	table_store_figures(pipeline->store, &figures);
 	ret->kernel_bytes = cpu_source_kernel_bytes(source) + figures.chunk_bytes;
 	ret->table_bytes = figures.used_bytes;
@@ -129,6 +132,19 @@ static void add_reasons(const struct health *h, struct bytes *ret)
 	}
 }
 
+/* What the workers could not cope with; a few by name, all in the JSON. */
+static void add_casualties(const struct workers *workers, struct bytes *ret)
+{
+	enum { NAMED = 3 };
+
+	bytes_add_format(ret, "; gave up on %u file%s (", workers->given_up,
+			 workers->given_up == 1 ? "" : "s");
+	for (uint32_t i = 0; i < workers->casualties.count && i < NAMED; i++)
+		bytes_add_format(ret, "%s%s: %s", i ? ", " : "", workers->casualties.at[i].path,
+				 workers->casualties.at[i].why);
+	bytes_add_str(ret, workers->casualties.count > NAMED ? ", ...)" : ")");
+}
+
 void health_line(const struct health *h, struct bytes *ret)
 {
 	uint64_t cut = truncated(h);
@@ -154,6 +170,8 @@ void health_line(const struct health *h, struct bytes *ret)
 		bytes_add_format(ret, "; %" PRIu64 " process events lost", h->lost_lifecycle);
 	if (h->evictions)
 		bytes_add_format(ret, "; %u unwind tables evicted", h->evictions);
+	if (h->workers && h->workers->given_up)
+		add_casualties(h->workers, ret);
 	if (h->processes_refused)
 		bytes_add_format(ret, "; %u times no room for a process's mappings",
 				 h->processes_refused);
@@ -185,6 +203,15 @@ void health_json(const struct health *h, struct bytes *ret)
 	json_u64(&json, "frames", h->frames);
 	json_u64(&json, "frames_named", h->frames_named);
 	json_string(&json, "kernel_names", h->kernel_trouble ? h->kernel_trouble : "ok");
+	json_u64(&json, "files_given_up", h->workers ? h->workers->given_up : 0);
+	json_array(&json, "given_up");
+	for (uint32_t i = 0; h->workers && i < h->workers->casualties.count; i++) {
+		json_object(&json, NULL);
+		json_string(&json, "path", h->workers->casualties.at[i].path);
+		json_string(&json, "why", h->workers->casualties.at[i].why);
+		json_end(&json);
+	}
+	json_end(&json);
 	json_object(&json, "cost");
 	json_u64(&json, "bpf_ns", h->bpf_ns);
 	json_u64(&json, "user_ns", h->user_ns);

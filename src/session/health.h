@@ -12,6 +12,7 @@
 
 struct cpu_source;
 struct pipeline;
+struct workers;
 
 struct health {
 	uint64_t samples;
@@ -29,10 +30,11 @@ struct health {
 	uint64_t build_ns;       /* compiling unwind tables */
 	uint64_t naming_ns;      /* building name tables and naming */
 	uint64_t start_ns;       /* CPU time of profd before sampling began, without the same two */
-	uint64_t rss_bytes;      /* the most it was */
+	uint64_t rss_bytes;      /* the most it was, of all our processes */
 	uint64_t kernel_bytes;   /* BPF maps and programs */
 	uint64_t table_bytes;    /* of it, unwind tables in use */
 	uint32_t tables, evictions, processes_refused;
+	const struct workers *workers; /* borrowed; NULL: none */
 	const char *kernel_trouble; /* why kernel frames have no names; NULL: they have */
 };
 

@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 
+enum { BATCH = 4096 };
+
 int naming_add(struct naming *naming, uint32_t location, const struct naming_item *item)
 {
 	struct naming_item *slot = NULL;
@@ -37,41 +39,25 @@ int naming_fixed(struct naming *naming, uint32_t location, const char *name)
 	return r < 0 ? r : profile_location_name(profile, location, &line, 1, true);
 }
 
-static int ask(struct naming *naming, struct symbol *symbol, const struct naming_item *item)
-{
-	switch (item->source) {
-	case NAMING_OBJECT:
-		return symbolizer_object(naming->symbolizer, symbol, item->object, item->address);
-	case NAMING_KERNEL:
-		return symbolizer_kernel(naming->symbolizer, symbol, item->address);
-	case NAMING_JIT:
-		return symbolizer_jit(naming->symbolizer, symbol, item->pid, item->start_time,
-				      item->address);
-	case NAMING_FIXED:
-		break;
-	}
-	return -EINVAL;
-}
-
-static int name_one(struct naming *naming, uint32_t location)
+/* Puts the answer into the profile. */
+static int name_location(struct naming *naming, uint32_t location, const struct symbol *symbol)
 {
 	struct profile *profile = naming->profile;
+	struct naming_item *item = &naming->items.at[location];
 	struct profile_line lines[SYMBOL_MAX_LINES];
-	struct symbol symbol;
-	int r = ask(naming, &symbol, &naming->items.at[location]);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (!symbol.named && naming->items.at[location].fallback) {
-		struct profile_function function = { .name = naming->items.at[location].fallback,
-						     .system_name = naming->items.at[location].fallback };
+	item->named = true;
+	if (!symbol->named && item->fallback) {
+		struct profile_function function = { .name = item->fallback,
+						     .system_name = item->fallback };
 
 		lines[0].line = 0;
 		r = profile_function_add(profile, &lines[0].function, &function);
 		return r < 0 ? r : profile_location_name(profile, location, lines, 1, false);
 	}
-	for (uint32_t i = 0; i < symbol.line_count; i++) {
-		const struct symbol_line *from = &symbol.lines[i];
+	for (uint32_t i = 0; i < symbol->line_count; i++) {
+		const struct symbol_line *from = &symbol->lines[i];
 		struct profile_function function = {};
 
 		if ((r = profile_string(profile, &function.name, from->name)) < 0 ||
@@ -81,26 +67,117 @@ static int name_one(struct naming *naming, uint32_t location)
 			return r;
 		lines[i].line = from->line;
 	}
-	return profile_location_name(profile, location, lines, symbol.line_count, symbol.named);
+	return profile_location_name(profile, location, lines, symbol->line_count, symbol->named);
+}
+
+/* Locations of one object that are asked about at once. */
+struct batch {
+	struct naming *naming;
+	ARRAY_OF(uint64_t) addresses;
+	ARRAY_OF(uint32_t) locations; /* parallel to addresses */
+};
+
+static int take_symbol(void *context, uint32_t number, const struct symbol *symbol)
+{
+	struct batch *batch = context;
+
+	return name_location(batch->naming, batch->locations.at[number], symbol);
+}
+
+/* Names what is waiting of an object, from an item on. */
+static int name_object(struct naming *naming, struct object *object, uint32_t from)
+{
+	struct batch batch = { .naming = naming };
+	int r = 0;
+
+	for (uint32_t i = from; i < naming->items.count && batch.addresses.count < BATCH; i++) {
+		const struct naming_item *item = &naming->items.at[i];
+		uint64_t *address;
+		uint32_t *location;
+
+		if (item->named || item->source != NAMING_OBJECT || item->object != object)
+			continue;
+		address = array_push(&batch.addresses);
+		location = array_push(&batch.locations);
+		if (!address || !location) {
+			r = -ENOMEM;
+			break;
+		}
+		*address = item->address;
+		*location = i;
+	}
+	if (r == 0 && batch.addresses.count)
+		r = symbolizer_object(naming->symbolizer, object, batch.addresses.at,
+				      batch.addresses.count, take_symbol, &batch);
+	array_fini(&batch.addresses);
+	array_fini(&batch.locations);
+	return r;
+}
+
+static int name_one(struct naming *naming, uint32_t location)
+{
+	const struct naming_item *item = &naming->items.at[location];
+	struct symbol symbol;
+	int r;
+
+	if (item->source == NAMING_OBJECT)
+		return name_object(naming, item->object, location);
+	if (item->source == NAMING_KERNEL)
+		r = symbolizer_kernel(naming->symbolizer, &symbol, item->address);
+	else
+		r = symbolizer_jit(naming->symbolizer, &symbol, item->pid, item->start_time,
+				   item->address);
+	return r < 0 ? r : name_location(naming, location, &symbol);
 }
 
 int naming_advance(struct naming *naming, uint64_t budget_ns)
 {
-	uint64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t begin = clock_ns(CLOCK_MONOTONIC);
 
 	while (naming->next < naming->items.count) {
-		struct naming_item *item = &naming->items.at[naming->next];
+		const struct naming_item *item = &naming->items.at[naming->next];
 
-		if (item->source != NAMING_FIXED) {
+		if (item->source != NAMING_FIXED && !item->named) {
 			int r = name_one(naming, naming->next);
 
 			if (r < 0)
 				return r;
 		}
 		naming->next++;
-		if (clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin > budget_ns)
+		if (clock_ns(CLOCK_MONOTONIC) - begin > budget_ns)
 			break;
 	}
+	return 0;
+}
+
+int naming_finish_object(struct naming *naming, struct object *object)
+{
+	for (uint32_t i = naming->next; i < naming->items.count; i++) {
+		const struct naming_item *item = &naming->items.at[i];
+
+		if (item->source == NAMING_OBJECT && item->object == object && !item->named) {
+			int r = name_object(naming, object, i);
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+int naming_finish_process(struct naming *naming, pid_t pid, uint64_t start_time)
+{
+	for (uint32_t i = naming->next; i < naming->items.count; i++) {
+		const struct naming_item *item = &naming->items.at[i];
+
+		if (item->source == NAMING_JIT && item->pid == pid && !item->named) {
+			int r = name_one(naming, i);
+
+			if (r < 0)
+				return r;
+		}
+	}
+	symbolizer_forget_process(naming->symbolizer, pid, start_time);
 	return 0;
 }
 

@@ -24,6 +24,7 @@ struct naming_item {
 	pid_t pid;             /* NAMING_JIT */
 	uint64_t start_time;
 	uint32_t fallback;     /* string id of the name when nothing better is known; 0: none */
+	bool named;
 };
 
 struct naming {
@@ -37,6 +38,16 @@ struct naming {
 int naming_add(struct naming *naming, uint32_t location, const struct naming_item *item);
 /* A location that is not code, with a name that stands for itself. */
 int naming_fixed(struct naming *naming, uint32_t location, const char *name);
-/* Names locations for about budget_ns (at least one); UINT64_MAX: all. Returns 0 or -errno. */
+/*
+ * Names locations for about budget_ns (at least one, and all of its object that wait); UINT64_MAX:
+ * all. Returns 0 or a negative errno.
+ */
 int naming_advance(struct naming *naming, uint64_t budget_ns);
+/* Names what is waiting of an object whose file is about to be closed. Returns 0 or -errno. */
+int naming_finish_object(struct naming *naming, struct object *object);
+/*
+ * Names what is waiting of the generated code of a process that has ended, and forgets what its JIT
+ * told. Returns 0 or a negative errno.
+ */
+int naming_finish_process(struct naming *naming, pid_t pid, uint64_t start_time);
 void naming_fini(struct naming *naming);

@@ -2,50 +2,47 @@
 #include "session/object_tables.h"
 
 #include <errno.h>
-#include <time.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "elf/rows.h"
-#include "unwind/table.h"
 
 /* About the time after which evicted tables have made room; compiling in vain costs as much. */
 #define RETRY_NS 200000000ULL
 
 /* Compiles and places. Returns the new state. */
-static enum object_table_state compile(struct object_tables *tables, const struct object *object,
+static enum object_table_state compile(struct object_tables *tables, struct object *object,
 				       uint64_t now_ns, uint32_t *ret)
 {
-	struct cfi_table cfi = {};
+	struct table_figures figures = {};
 	struct unwind_table table = {};
-	enum object_table_state state = OBJECT_TABLE_FAILED;
-	int r = rows_read(&cfi, object);
+	int r = ask_table(tables->workers, &table, &figures, object);
 
-	if (r == 0 && cfi.rows.count == 0) {
-		state = OBJECT_TABLE_NO_CFI;
-		goto end;
-	}
-	tables->cfi_broken += cfi.broken;
-	tables->cfi_unsupported += cfi.unsupported;
-	if (r == 0)
-		r = unwind_table_build(&table, &cfi);
+	if (r == ANSWER_NO_ROWS)
+		return OBJECT_TABLE_NO_CFI;
+	tables->cfi_broken += figures.broken;
+	tables->cfi_unsupported += figures.unsupported;
 	if (r == 0) {
 		tables->rules_dropped += table.dropped_rules;
 		r = table_store_add(tables->store, ret, &table, now_ns);
 	}
-	if (r == 0)
-		state = OBJECT_TABLE_PLACED;
-	else if (r == -EAGAIN)
-		state = OBJECT_TABLE_UNTRIED;
-	else
-		log_debug("no unwind table for %s: %s", object->path, strerror(-r));
-end:
 	unwind_table_fini(&table);
-	cfi_table_fini(&cfi);
-	return state;
+	if (r == 0)
+		return OBJECT_TABLE_PLACED;
+	/* Room is being made; or its file is closed until somebody maps it again. */
+	if (r == -EAGAIN || r == -ESTALE)
+		return OBJECT_TABLE_UNTRIED;
+	log_debug("no unwind table for %s: %s", object->path, strerror(-r));
+	return OBJECT_TABLE_FAILED;
 }
 
-uint32_t object_tables_get(struct object_tables *tables, const struct object *object, bool build,
+static uint64_t cost_now(const struct object_tables *tables)
+{
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID) + workers_cpu_ns(tables->workers);
+}
+
+uint32_t object_tables_get(struct object_tables *tables, struct object *object, bool build,
 			   uint64_t now_ns, bool *no_cfi)
 {
 	struct object_table *entry;
@@ -58,13 +55,13 @@ uint32_t object_tables_get(struct object_tables *tables, const struct object *ob
 	if (entry->state == OBJECT_TABLE_PLACED && !table_store_has(tables->store, entry->table))
 		*entry = (struct object_table){}; /* evicted */
 	if (entry->state == OBJECT_TABLE_UNTRIED && build && now_ns >= entry->retry_ns) {
-		uint64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+		uint64_t begin = cost_now(tables);
 
 		entry->state = compile(tables, object, now_ns, &entry->table);
 		entry->retry_ns = now_ns + RETRY_NS;
 		tables->compiled += entry->state == OBJECT_TABLE_PLACED;
 		tables->failed += entry->state == OBJECT_TABLE_FAILED;
-		tables->cost_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
+		tables->cost_ns += cost_now(tables) - begin;
 	}
 	/* Without a table that could ever come, a frame pointer is better than nothing. */
 	*no_cfi = entry->state == OBJECT_TABLE_NO_CFI || entry->state == OBJECT_TABLE_FAILED;

@@ -2,13 +2,14 @@
 /* Which unwind table an object has: compiled once, when a walk needs it or ahead of sampling. */
 #pragma once
 
-#include "elf/object.h"
+#include "worker/ask_reader.h"
 #include "unwind/table_store.h"
 
 struct object_tables {
 	struct table_store *store; /* borrowed */
+	struct workers *workers;   /* borrowed */
 	ARRAY_OF(struct object_table) objects; /* by object id */
-	uint64_t cost_ns;          /* CPU time spent compiling */
+	uint64_t cost_ns;          /* CPU time spent compiling, here and in the reader */
 	uint32_t compiled, failed; /* objects */
 	uint32_t cfi_broken, cfi_unsupported, rules_dropped;
 };
@@ -28,7 +29,7 @@ struct object_table {
  * The table's id for wire_mapping.table, or 0; *no_cfi: there is none to be had, step by frame
  * pointer. build: compile it if that was not tried (or it was evicted); now_ns: CLOCK_MONOTONIC.
  */
-uint32_t object_tables_get(struct object_tables *tables, const struct object *object, bool build,
+uint32_t object_tables_get(struct object_tables *tables, struct object *object, bool build,
 			   uint64_t now_ns, bool *no_cfi);
 /* A sample went through the object's code: its table is kept rather than others. */
 void object_tables_touch(struct object_tables *tables, const struct object *object,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
+ * What is collected goes to `incoming` first: that may happen at any moment, also while a worker is
+ * waited for in the middle of pipeline_advance, which works on `waiting`.
+ *
  * The two streams are drained samples first, then events, so that every event that happened before
  * a drained sample is there too; a sample younger than the horizon waits for the next round.
  */
@@ -20,17 +23,24 @@
  * turns, and the kernel half would walk by the old tables: for this long its samples carry stack.
  */
 #define REUSE_NS 10000000000ULL
+/* Samples that may wait while a worker does not answer; then no more are taken. */
+#define INCOMING_BYTES_MAX (128UL << 20)
+
+/* A file that nobody maps any more is closed after UNUSED_NS to UNUSED_NS + SWEEP_NS. */
+#define SWEEP_NS 1000000000ULL
+#define UNUSED_NS 2000000000ULL
+
 /* Nothing is known of a process just met: it is taken for such a one until the first turns. */
 #define FIRST_REUSE_NS 500000000ULL
 
-int pipeline_init(struct pipeline *p, const struct table_store_maps *maps,
-		  uint64_t table_budget_bytes)
+int pipeline_init(struct pipeline *p, struct workers *workers,
+		  const struct table_store_maps *maps, uint64_t table_budget_bytes)
 {
 	struct symbolizer_options options = { .kernel_names = true };
 	int r;
 
-	*p = (struct pipeline){ .max_depth = WIRE_MAX_FRAMES };
-	r = process_table_init(&p->processes);
+	*p = (struct pipeline){ .workers = workers, .max_depth = WIRE_MAX_FRAMES };
+	r = process_table_init(&p->processes, workers);
 	if (r == 0)
 		r = table_store_new(&p->store, maps, table_budget_bytes);
 	if (r == 0)
@@ -40,15 +50,24 @@ int pipeline_init(struct pipeline *p, const struct table_store_maps *maps,
 	if (r == 0)
 		r = profile_type_add(p->profile, &p->cpu_type, "cpu", "nanoseconds");
 	if (r == 0)
-		r = symbolizer_new(&p->symbolizer, &options);
+		r = symbolizer_new(&p->symbolizer, &options, workers);
 	if (r < 0)
 		return r;
 	p->tables.store = p->store;
+	p->tables.workers = workers;
 	p->naming.profile = p->profile;
 	p->naming.symbolizer = p->symbolizer;
 	p->stack_addresses = calloc(SAMPLE_STACK_MAX, sizeof(*p->stack_addresses));
 	p->stack_locations = calloc(SAMPLE_STACK_MAX, sizeof(*p->stack_locations));
 	return p->stack_addresses && p->stack_locations ? 0 : -ENOMEM;
+}
+
+static void collected_fini(struct collected *collected)
+{
+	array_fini(&collected->events);
+	array_fini(&collected->samples);
+	bytes_fini(&collected->texts);
+	bytes_fini(&collected->bytes);
 }
 
 void pipeline_fini(struct pipeline *p)
@@ -59,20 +78,41 @@ void pipeline_fini(struct pipeline *p)
 	object_tables_fini(&p->tables);
 	table_store_free(p->store);
 	process_table_fini(&p->processes);
-	array_fini(&p->events);
-	array_fini(&p->pending);
-	bytes_fini(&p->texts);
-	bytes_fini(&p->samples);
+	collected_fini(&p->incoming);
+	collected_fini(&p->waiting);
 	free(p->stack_addresses);
 	free(p->stack_locations);
 }
 
 /* ---- collecting ---- */
 
+static int add_event(struct collected *to, const struct lifecycle_event *event)
+{
+	struct pending_event *pending = array_push(&to->events);
+
+	if (!pending)
+		return -ENOMEM;
+	*pending = (struct pending_event){ *event, to->texts.size };
+	bytes_add(&to->texts, event->text, strlen(event->text) + 1);
+	return to->texts.failed ? -ENOMEM : 0;
+}
+
+static int add_sample(struct collected *to, const struct wire_sample *sample, size_t size)
+{
+	static const char zeros[8];
+	struct pending_sample *pending = array_push(&to->samples);
+
+	if (!pending)
+		return -ENOMEM;
+	*pending = (struct pending_sample){ sample->time_ns, to->bytes.size, size };
+	bytes_add(&to->bytes, sample, size);
+	bytes_add(&to->bytes, zeros, -size & 7); /* the next one is aligned, too */
+	return to->bytes.failed ? -ENOMEM : 0;
+}
+
 int pipeline_event(void *context, const struct lifecycle_event *event)
 {
 	struct pipeline *p = context;
-	struct pending_event *pending;
 
 	if (event->type == LIFECYCLE_LOST) {
 		p->lifecycle_lost += event->lost;
@@ -82,26 +122,44 @@ int pipeline_event(void *context, const struct lifecycle_event *event)
 	if (event->type != LIFECYCLE_FORK && !p->everything && !p->children &&
 	    !process_table_find(&p->processes, event->pid))
 		return 0;
-	pending = array_push(&p->events);
-	if (!pending)
-		return -ENOMEM;
-	*pending = (struct pending_event){ *event, p->texts.size };
-	bytes_add(&p->texts, event->text, strlen(event->text) + 1);
-	return p->texts.failed ? -ENOMEM : 0;
+	return add_event(&p->incoming, event);
 }
 
 int pipeline_sample(void *context, const struct wire_sample *sample, size_t size)
 {
-	static const char zeros[8];
 	struct pipeline *p = context;
-	struct pending_sample *pending = array_push(&p->pending);
 
-	if (!pending)
-		return -ENOMEM;
-	*pending = (struct pending_sample){ sample->time_ns, p->samples.size, size };
-	bytes_add(&p->samples, sample, size);
-	bytes_add(&p->samples, zeros, -size & 7); /* the next one is aligned, too */
-	return p->samples.failed ? -ENOMEM : 0;
+	if (p->incoming.bytes.size > INCOMING_BYTES_MAX) {
+		p->samples_refused++;
+		return 0;
+	}
+	return add_sample(&p->incoming, sample, size);
+}
+
+/* Puts what came in to what waits. */
+static int take_incoming(struct pipeline *p)
+{
+	struct collected incoming = p->incoming;
+	int r = 0;
+
+	p->incoming = (struct collected){};
+	if (p->waiting.events.count == 0 && p->waiting.samples.count == 0) {
+		collected_fini(&p->waiting);
+		p->waiting = incoming;
+		return 0;
+	}
+	for (uint32_t i = 0; i < incoming.events.count && r == 0; i++) {
+		struct lifecycle_event event = incoming.events.at[i].event;
+
+		event.text = incoming.texts.at + incoming.events.at[i].text;
+		r = add_event(&p->waiting, &event);
+	}
+	for (uint32_t i = 0; i < incoming.samples.count && r == 0; i++)
+		r = add_sample(&p->waiting,
+			       (const void *)(incoming.bytes.at + incoming.samples.at[i].offset),
+			       incoming.samples.at[i].size);
+	collected_fini(&incoming);
+	return r;
 }
 
 /* ---- events ---- */
@@ -178,7 +236,7 @@ static int apply_map(struct pipeline *p, struct process *process,
 static int apply_event(struct pipeline *p, const struct pending_event *pending)
 {
 	const struct lifecycle_event *event = &pending->event;
-	const char *text = p->texts.at + pending->text;
+	const char *text = p->waiting.texts.at + pending->text;
 	struct process *process;
 
 	if (event->type == LIFECYCLE_FORK)
@@ -235,71 +293,92 @@ static int by_sample_time(const void *a, const void *b)
 	return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-/* Drops what was used, and keeps the bytes of the samples that wait. */
+/* Drops what was used, and keeps the bytes of what waits. */
 static int keep_rest(struct pipeline *p, uint32_t events_used, uint32_t samples_used)
 {
-	struct bytes texts = {}, samples = {};
-	uint32_t events = p->events.count - events_used, kept = p->pending.count - samples_used;
+	struct collected used = p->waiting;
+	int r = 0;
 
-	if (events)
-		memmove(p->events.at, p->events.at + events_used, events * sizeof(*p->events.at));
-	p->events.count = events;
-	for (uint32_t i = 0; i < events; i++) {
-		const char *text = p->texts.at + p->events.at[i].text;
+	p->waiting = (struct collected){};
+	for (uint32_t i = events_used; i < used.events.count && r == 0; i++) {
+		struct lifecycle_event event = used.events.at[i].event;
 
-		p->events.at[i].text = texts.size;
-		bytes_add(&texts, text, strlen(text) + 1);
+		event.text = used.texts.at + used.events.at[i].text;
+		r = add_event(&p->waiting, &event);
 	}
-	if (kept)
-		memmove(p->pending.at, p->pending.at + samples_used, kept * sizeof(*p->pending.at));
-	p->pending.count = kept;
-	for (uint32_t i = 0; i < kept; i++) {
-		const char *sample = p->samples.at + p->pending.at[i].offset;
-
-		p->pending.at[i].offset = samples.size;
-		bytes_add(&samples, sample, (p->pending.at[i].size + 7) & ~(size_t)7);
-	}
-	bytes_fini(&p->texts);
-	bytes_fini(&p->samples);
-	p->texts = texts;
-	p->samples = samples;
-	return texts.failed || samples.failed ? -ENOMEM : 0;
+	for (uint32_t i = samples_used; i < used.samples.count && r == 0; i++)
+		r = add_sample(&p->waiting,
+			       (const void *)(used.bytes.at + used.samples.at[i].offset),
+			       used.samples.at[i].size);
+	collected_fini(&used);
+	return r;
 }
 
-static void forget_dead(struct pipeline *p)
+static int forget_dead(struct pipeline *p)
 {
 	for (uint32_t i = p->processes.processes.count; i-- > 0;) {
 		struct process *process = p->processes.processes.at[i];
+		int r;
 
 		if (!process->dead || process->exit_ns + EXIT_GRACE_NS > p->horizon_ns)
 			continue;
+		r = naming_finish_process(&p->naming, process->pid, process->start_time);
+		if (r < 0)
+			return r;
 		table_store_drop_process(p->store, process->pid, p->horizon_ns);
 		process_table_remove(&p->processes, process->pid);
 	}
+	return 0;
+}
+
+static int finish_object(void *context, struct object *object)
+{
+	struct pipeline *p = context;
+
+	return naming_finish_object(&p->naming, object);
+}
+
+/* A file is held open only while somebody maps it: see object_cache_close_unused. */
+static int close_unused_files(struct pipeline *p)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	if (now - p->swept_ns < SWEEP_NS)
+		return 0;
+	p->swept_ns = now;
+	for (uint32_t i = 0; i < p->processes.processes.count; i++) {
+		const struct process *process = p->processes.processes.at[i];
+
+		for (uint32_t k = 0; k < process->mappings.count; k++)
+			if (process->mappings.at[k].object)
+				process->mappings.at[k].object->used_ns = now;
+	}
+	return object_cache_close_unused(p->processes.objects, now - UNUSED_NS, finish_object, p);
 }
 
 int pipeline_advance(struct pipeline *p, uint64_t horizon_ns)
 {
+	struct collected *w = &p->waiting;
 	uint32_t event = 0, sample = 0;
-	int r = 0;
+	int r = take_incoming(p);
 
-	if (p->events.count)
-		qsort(p->events.at, p->events.count, sizeof(*p->events.at), by_event_time);
-	if (p->pending.count)
-		qsort(p->pending.at, p->pending.count, sizeof(*p->pending.at), by_sample_time);
+	if (w->events.count)
+		qsort(w->events.at, w->events.count, sizeof(*w->events.at), by_event_time);
+	if (w->samples.count)
+		qsort(w->samples.at, w->samples.count, sizeof(*w->samples.at), by_sample_time);
 	while (r >= 0) {
-		bool have_event = event < p->events.count &&
-				  p->events.at[event].event.time_ns <= horizon_ns;
-		bool have_sample = sample < p->pending.count &&
-				   p->pending.at[sample].time_ns <= horizon_ns;
+		bool have_event = event < w->events.count &&
+				  w->events.at[event].event.time_ns <= horizon_ns;
+		bool have_sample = sample < w->samples.count &&
+				   w->samples.at[sample].time_ns <= horizon_ns;
 
-		if (have_event && (!have_sample || p->events.at[event].event.time_ns <=
-							   p->pending.at[sample].time_ns)) {
-			r = apply_event(p, &p->events.at[event++]);
+		if (have_event && (!have_sample || w->events.at[event].event.time_ns <=
+							   w->samples.at[sample].time_ns)) {
+			r = apply_event(p, &w->events.at[event++]);
 		} else if (have_sample) {
-			const struct pending_sample *at = &p->pending.at[sample++];
+			const struct pending_sample *at = &w->samples.at[sample++];
 
-			r = sample_stack_count(p, (const void *)(p->samples.at + at->offset));
+			r = sample_stack_count(p, (const void *)(w->bytes.at + at->offset));
 		} else {
 			break;
 		}
@@ -308,8 +387,9 @@ int pipeline_advance(struct pipeline *p, uint64_t horizon_ns)
 		return r;
 	p->horizon_ns = horizon_ns == UINT64_MAX ? clock_ns(CLOCK_MONOTONIC) : horizon_ns;
 	r = keep_rest(p, event, sample);
-	forget_dead(p);
-	return r;
+	if (r == 0)
+		r = forget_dead(p);
+	return r < 0 ? r : close_unused_files(p);
 }
 
 /* ---- telling the kernel half ---- */

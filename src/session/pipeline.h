@@ -20,17 +20,26 @@
 #include "unwind/table_store.h"
 
 struct pending_event {
-	struct lifecycle_event event; /* .text is an offset in pipeline.texts until it is used */
+	struct lifecycle_event event; /* .text is an offset in collected.texts until it is used */
 	size_t text;
 };
 
 struct pending_sample {
 	uint64_t time_ns;
-	size_t offset; /* in pipeline.samples */
+	size_t offset; /* in collected.bytes */
 	size_t size;
 };
 
+/* What the two streams have told. */
+struct collected {
+	ARRAY_OF(struct pending_event) events;
+	struct bytes texts;
+	ARRAY_OF(struct pending_sample) samples;
+	struct bytes bytes;
+};
+
 struct pipeline {
+	struct workers *workers; /* borrowed */
 	struct process_table processes;
 	struct table_store *store; /* owned */
 	struct object_tables tables;
@@ -42,10 +51,8 @@ struct pipeline {
 	bool threads;    /* threads are told apart */
 	uint32_t max_depth;
 
-	ARRAY_OF(struct pending_event) events;
-	struct bytes texts;
-	ARRAY_OF(struct pending_sample) pending;
-	struct bytes samples;
+	struct collected incoming, waiting;
+	uint64_t swept_ns; /* when unused files were closed last */
 	uint64_t horizon_ns; /* events and samples up to here have been used */
 	uint32_t evictions_seen;
 
@@ -54,15 +61,16 @@ struct pipeline {
 	uint64_t outcomes[WALK_OUTCOME_COUNT];
 	uint64_t finished; /* walks that were finished here */
 	uint64_t lifecycle_lost;
+	uint64_t samples_refused; /* too many were waiting */
 
 	uint64_t *stack_addresses; /* scratch */
 	uint32_t *stack_locations;
 	uint32_t samples_type, cpu_type;
 };
 
-/* maps: of the kernel half, or all -1. Returns 0 or a negative errno. */
-int pipeline_init(struct pipeline *pipeline, const struct table_store_maps *maps,
-		  uint64_t table_budget_bytes);
+/* workers: borrowed; maps: of the kernel half, or all -1. Returns 0 or a negative errno. */
+int pipeline_init(struct pipeline *pipeline, struct workers *workers,
+		  const struct table_store_maps *maps, uint64_t table_budget_bytes);
 void pipeline_fini(struct pipeline *pipeline);
 
 /*
@@ -71,7 +79,10 @@ void pipeline_fini(struct pipeline *pipeline);
  */
 int pipeline_add_target(struct pipeline *pipeline, pid_t pid);
 
-/* For lifecycle_drain and cpu_source_drain; context is the pipeline. */
+/*
+ * For lifecycle_drain and cpu_source_drain; context is the pipeline. May be called at any time, also
+ * from within the other functions, while a worker is waited for.
+ */
 int pipeline_event(void *context, const struct lifecycle_event *event);
 int pipeline_sample(void *context, const struct wire_sample *sample, size_t size);
 /* Uses everything up to the horizon, in the order of time. Returns 0 or a negative errno. */

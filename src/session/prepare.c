@@ -52,6 +52,7 @@ struct program {
 };
 
 struct search {
+	struct workers *workers;
 	struct object_cache *objects;
 	struct prepare_files *files;
 	char *const *environment;
@@ -130,6 +131,8 @@ static int add_file(struct prepare_files *files, struct object *object)
 static int get_object(struct search *search, struct object **ret, int fd)
 {
 	char self[32], path[PATH_MAX];
+	struct opened opened = {};
+	struct stat st;
 	ssize_t size;
 
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
@@ -140,7 +143,12 @@ static int get_object(struct search *search, struct object **ret, int fd)
 		return (int)size;
 	}
 	path[size] = '\0';
-	return object_cache_get(search->objects, ret, fd, path, NULL);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return OBJECT_NOT_ELF;
+	}
+	opened.identity = object_identity_of(&st);
+	return object_cache_get(search->objects, ret, fd, &opened, path, NULL);
 }
 
 static char *folder_of(const char *path)
@@ -175,7 +183,7 @@ static int load(struct search *search, struct object *object, const char *path, 
 	r = add_file(search->files, object);
 	if (r < 0)
 		return r;
-	r = needed_read(&loaded->needed, object);
+	r = ask_needed(search->workers, &loaded->needed, object);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0; /* cannot be read: it asks for nothing */
 	if (loaded->needed.runpath)
@@ -450,10 +458,11 @@ static int add_program_files(struct search *search, const struct program *progra
 	return r == 0 ? load_libraries(search) : r;
 }
 
-int prepare_find(struct prepare_files *ret, struct object_cache *objects, const char *program,
-		 char *const *environment, const char *conf)
+int prepare_find(struct prepare_files *ret, struct workers *workers, struct object_cache *objects,
+		 const char *program, char *const *environment, const char *conf)
 {
-	cleanup(search_fini) struct search search = { .objects = objects,
+	cleanup(search_fini) struct search search = { .workers = workers,
+						      .objects = objects,
 						      .files = ret,
 						      .environment = environment };
 	int r;
@@ -482,8 +491,8 @@ void prepare_command(struct pipeline *pipeline, const char *program, char *const
 	struct object *vdso;
 	bool no_cfi;
 
-	if (prepare_find(&files, pipeline->processes.objects, program, environment,
-			 "/etc/ld.so.conf") < 0)
+	if (prepare_find(&files, pipeline->workers, pipeline->processes.objects, program,
+			 environment, "/etc/ld.so.conf") < 0)
 		log_debug("not enough memory to find all libraries of %s", program);
 	if (object_cache_get_vdso(pipeline->processes.objects, &vdso) == 0) {
 		(void)object_tables_get(&pipeline->tables, vdso, true, clock_ns(CLOCK_MONOTONIC),

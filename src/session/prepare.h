@@ -9,7 +9,7 @@
 #pragma once
 
 #include "base/array.h"
-#include "elf/object_cache.h"
+#include "proc/object_cache.h"
 
 struct pipeline;
 
@@ -34,8 +34,8 @@ static inline void prepare_files_fini_cleanup(struct prepare_files *files)
  * LD_LIBRARY_PATH and LD_PRELOAD. conf: "/etc/ld.so.conf", which lists folders.
  * Returns 0, also when nothing is found, or -ENOMEM; *ret is good in any case.
  */
-int prepare_find(struct prepare_files *ret, struct object_cache *objects, const char *program,
-		 char *const *environment, const char *conf);
+int prepare_find(struct prepare_files *ret, struct workers *workers, struct object_cache *objects,
+		 const char *program, char *const *environment, const char *conf);
 /*
  * Finds them and compiles their tables, nearest first, until there is no room for more or it has
  * taken too long. The next pipeline_publish shows the tables to the kernel half.

@@ -170,7 +170,7 @@ static int open_source(struct recording *rec)
 					  options.mapping_capacity,
 					  fds.rule_cache_count };
 	rec->pipeline_ready = true;
-	r = pipeline_init(&rec->pipeline, &maps, TABLE_BUDGET_BYTES);
+	r = pipeline_init(&rec->pipeline, &rec->workers, &maps, TABLE_BUDGET_BYTES);
 	if (r < 0)
 		return complain(r, "cannot set up the tables");
 	rec->pipeline.everything = target->everything;
@@ -313,8 +313,12 @@ int recording_open(struct recording *rec, const struct config *config)
 				   .epoll_fd = -1,
 				   .signal_fd = -1,
 				   .launch = LAUNCH_NULL };
+	workers_init(&rec->workers);
 	file_limit_raise();
 	r = open_signals(rec);
+	/* They get ready while the rest is set up. */
+	if (r == 0)
+		r = workers_start(&rec->workers);
 	if (r == 0)
 		r = cpu_list_online(&rec->cpus);
 	if (r < 0)
@@ -338,6 +342,7 @@ void recording_fini(struct recording *rec)
 	launch_fini(&rec->launch);
 	if (rec->pipeline_ready)
 		pipeline_fini(&rec->pipeline);
+	workers_fini(&rec->workers);
 	cpu_source_close(rec->source);
 	lifecycle_close(rec->lifecycle);
 	for (uint32_t i = 0; i < rec->pid_fds.count; i++)
@@ -352,6 +357,15 @@ void recording_fini(struct recording *rec)
 }
 
 /* ---- running ---- */
+
+/* What comes while a worker is waited for must not be lost; it is used in the next turn. */
+static void collect(void *context)
+{
+	struct recording *rec = context;
+
+	if (cpu_source_drain(rec->source, pipeline_sample, &rec->pipeline) == 0)
+		(void)lifecycle_drain(rec->lifecycle, pipeline_event, &rec->pipeline);
+}
 
 /* One turn: everything the streams hold goes into the profile. */
 static int turn(struct recording *rec, bool last)
@@ -469,6 +483,9 @@ static int start(struct recording *rec)
 	 */
 	rec->raised = getpriority(PRIO_PROCESS, 0) == 0 &&
 		      setpriority(PRIO_PROCESS, 0, PRIORITY) == 0;
+	if (rec->raised)
+		workers_set_priority(&rec->workers, PRIORITY);
+	workers_set_meanwhile(&rec->workers, collect, rec);
 	health_clock_read(&rec->started, &rec->pipeline);
 	rec->began_wall_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 	rec->began_ns = clock_ns(CLOCK_MONOTONIC);
@@ -537,8 +554,11 @@ int recording_run(struct recording *rec)
 	if (progress && shown_ns)
 		fputs("\r\033[K", stderr);
 	cpu_source_stop(rec->source);
-	if (rec->raised) /* what is left to do can wait for others */
+	workers_set_meanwhile(&rec->workers, NULL, NULL);
+	if (rec->raised) { /* what is left to do can wait for others */
 		(void)setpriority(PRIO_PROCESS, 0, 0);
+		workers_set_priority(&rec->workers, 0);
+	}
 	rec->ended_ns = clock_ns(CLOCK_MONOTONIC);
 	return r;
 }

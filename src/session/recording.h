@@ -28,6 +28,7 @@ enum recording_end {
 struct recording {
 	const struct config *config;
 	struct cpu_list cpus;
+	struct workers workers;
 	struct lifecycle *lifecycle;
 	struct cpu_source *source;
 	struct pipeline pipeline;

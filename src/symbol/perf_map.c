@@ -7,36 +7,23 @@
 #include "symbol/perf_map.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/fs.h"
 #include "base/strtab.h"
-#include "elf/rooted.h"
 #include "elf/spans.h"
-#include "proc/stat.h"
 
 enum {
-	CHUNK_BYTES = 65536,
 	MAX_NAME_BYTES = 4096,
 	/* Together at most some 50 MB for one process; node's maps grow by 1 to 10 MB an hour. */
 	MAX_LINES = 1 << 20,
 	MAX_NAMES_BYTES = 24 << 20,
 	/* This many lines, or an eighth of the sorted ones, may wait unsorted. */
 	MIN_UNSORTED = 256,
-	PROC_FILE_BYTES = 65536,
 };
-
-static const uint64_t MAX_FILE_BYTES = UINT64_C(1) << 30;
-/* How often to look for a file that was not there: most processes never have one. */
-static const int64_t RETRY_NS = 100 * 1000 * 1000;
 
 struct line {
 	uint64_t start;
@@ -54,11 +41,6 @@ struct perf_map {
 	ARRAY_OF(struct map_range) ranges;
 	uint32_t sorted;
 	struct strtab names;
-	int fd;		  /* -1: not found so far */
-	uint64_t taken;	  /* bytes of the file */
-	int64_t retry_ns; /* CLOCK_MONOTONIC before which the file is not looked for again */
-	bool gone;	  /* the process is, and it had no file */
-	bool full;	  /* nothing more is read */
 };
 
 struct perf_map *perf_map_new(void)
@@ -67,7 +49,6 @@ struct perf_map *perf_map_new(void)
 
 	if (!map)
 		return NULL;
-	map->fd = -1;
 	if (strtab_init(&map->names) < 0) {
 		free(map);
 		return NULL;
@@ -79,8 +60,6 @@ void perf_map_free(struct perf_map *map)
 {
 	if (!map)
 		return;
-	if (map->fd >= 0)
-		(void)close(map->fd);
 	array_fini(&map->lines);
 	array_fini(&map->ranges);
 	strtab_fini(&map->names);
@@ -249,161 +228,4 @@ int perf_map_find(struct perf_map *map, uint64_t address, const char **ret)
 		return -ENOENT;
 	*ret = strtab_get(&map->names, lines[map->ranges.at[low - 1].line].name);
 	return 0;
-}
-
-/* What /proc/PID/status says of a process. */
-struct status {
-	pid_t inner_pid; /* in its own, innermost pid namespace */
-	uid_t effective_uid, filesystem_uid;
-};
-
-static int read_status(struct status *ret, int process)
-{
-	cleanup(bytes_fini) struct bytes text = {};
-	const char *pids, *uids;
-	int r = fs_read(&text, process, "status", PROC_FILE_BYTES);
-
-	if (r < 0)
-		return r;
-	if (!bytes_str(&text))
-		return -ENOMEM;
-	uids = strstr(text.at, "\nUid:");
-	pids = strstr(text.at, "\nNSpid:");
-	if (!uids ||
-	    sscanf(uids + 5, "%*u %u %*u %u", &ret->effective_uid, &ret->filesystem_uid) != 2)
-		return -EINVAL;
-	/* NSpid lists the pid in each namespace from ours inwards; the last one is its own. */
-	ret->inner_pid = 0;
-	if (pids) {
-		pids += strlen("\nNSpid:");
-		for (int pid, used; sscanf(pids, " %d%n", &pid, &used) == 1; pids += used) {
-			ret->inner_pid = pid;
-			if (pids[used] != '\t')
-				break;
-		}
-	}
-	return 0;
-}
-
-/* Whether the process whose /proc folder is open is the one that is meant. */
-static int check_start_time(int process, uint64_t start_time)
-{
-	cleanup(bytes_fini) struct bytes text = {};
-	struct proc_stat stat;
-	int r = fs_read(&text, process, "stat", PROC_FILE_BYTES);
-
-	if (r == 0)
-		r = proc_stat_parse(&stat, text.at, text.size);
-	if (r == 0 && start_time && stat.start_time != start_time)
-		r = -ESRCH;
-	return r;
-}
-
-static int open_owned(int root, pid_t pid, const struct status *status)
-{
-	cleanup(close) int fd = -1;
-	char path[64];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)pid);
-	fd = rooted_openat(root, path, false, MAX_FILE_BYTES);
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	/* /tmp is everybody's: another user's file could put any name on this process. */
-	if (st.st_uid != 0 && st.st_uid != status->effective_uid &&
-	    st.st_uid != status->filesystem_uid)
-		return -EPERM;
-	return TAKE_FD(fd);
-}
-
-/* Returns a descriptor, -ESRCH when the process is gone, or another negative errno. */
-static int open_file(pid_t pid, uint64_t start_time)
-{
-	cleanup(close) int process = -1, root = -1;
-	struct status status;
-	char path[32];
-	int r;
-
-	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-	process = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (process < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
-	r = check_start_time(process, start_time);
-	if (r == 0)
-		r = read_status(&status, process);
-	if (r < 0)
-		return r;
-	root = openat(process, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-		return -errno;
-	r = open_owned(root, status.inner_pid ? status.inner_pid : pid, &status);
-	/* Some runtimes in a container know the outer pid. */
-	if (r == -ENOENT && status.inner_pid && status.inner_pid != pid)
-		r = open_owned(root, pid, &status);
-	return r;
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec now = {};
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
-static int read_on(struct perf_map *map)
-{
-	cleanup(free) char *chunk = NULL;
-	struct stat st;
-	size_t taken;
-	int r = 0;
-
-	if (fstat(map->fd, &st) < 0)
-		return -errno;
-	if ((uint64_t)st.st_size < map->taken)
-		map->taken = 0; /* begun anew, by the next program in the same process */
-	if ((uint64_t)st.st_size == map->taken)
-		return 0;
-	chunk = malloc(CHUNK_BYTES);
-	if (!chunk)
-		return -ENOMEM;
-	while (r == 0) {
-		ssize_t size = pread(map->fd, chunk, CHUNK_BYTES, (off_t)map->taken);
-
-		if (size < 0 && errno == EINTR)
-			continue;
-		if (size < 0)
-			return -errno;
-		r = perf_map_add(map, chunk, (size_t)size, &taken);
-		/* A line as long as the chunk is none; a shorter rest is still being written. */
-		if (taken == 0 && size == CHUNK_BYTES)
-			taken = CHUNK_BYTES;
-		if (taken == 0)
-			break;
-		map->taken += taken;
-	}
-	map->full = r == -E2BIG;
-	return map->full ? 0 : r;
-}
-
-int perf_map_update(struct perf_map *map, pid_t pid, uint64_t start_time)
-{
-	if (map->gone || map->full)
-		return 0;
-	if (map->fd < 0) {
-		int64_t now = now_ns();
-		int fd;
-
-		if (now < map->retry_ns)
-			return 0;
-		map->retry_ns = now + RETRY_NS;
-		fd = open_file(pid, start_time);
-		map->gone = fd == -ESRCH;
-		if (fd < 0)
-			return fd == -ENOMEM ? fd : 0;
-		map->fd = fd;
-	}
-	return read_on(map);
 }

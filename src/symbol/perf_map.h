@@ -10,7 +10,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/cleanup.h"
 
@@ -26,14 +25,7 @@ DEFINE_CLEANUP(struct perf_map, perf_map_free);
  */
 int perf_map_add(struct perf_map *map, const char *text, size_t size, size_t *ret_taken);
 /*
- * Reads what was appended to the file of a process since the last call; finds and opens it first:
- * in the process's own root, by its pid there, owned by its user or root.
- * start_time: in clock ticks since boot, 0 when not known. A process or a file that is not there
- * (any more) is no error. Returns 0 or a negative errno.
- */
-int perf_map_update(struct perf_map *map, pid_t pid, uint64_t start_time);
-/*
- * The name of the code at an address, borrowed until the next add or update.
+ * The name of the code at an address, borrowed until the next add.
  * Returns 0, -ENOENT or -ENOMEM.
  */
 int perf_map_find(struct perf_map *map, uint64_t address, const char **ret);

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A function is named once: what was found for it is kept under (kind of code, number of the
- * object, what the resolver calls the function), and every later address inside of it costs a
- * search and a hash. Strings live in one pool until the symbolizer is freed.
- *
- * Resolvers for objects are rows of a table, asked in order. Each fills in as many lines as it
- * knows: the place of one that knows inlined functions is before the symbol table.
+ * Strings live in one pool until the symbolizer is freed. What has no name of its own is made up
+ * once and kept under (kind of name, object; number).
  */
 #include "symbol/symbolizer.h"
 
@@ -14,59 +10,48 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/hash.h"
-#include "elf/function_starts.h"
-#include "elf/symbol_table.h"
-#include "symbol/demangle.h"
+#include "symbol/jit_names.h"
 #include "symbol/kernel.h"
 #include "symbol/name_pool.h"
-#include "symbol/perf_map.h"
-
-/* Positive result of a resolver: ask the next one. */
-enum { RESOLVER_SILENT = 1 };
-
-/* An object whose tables are built. */
-struct known_object {
-	struct object *object;
-	struct symbol_table *symbols;
-	struct function_starts starts;
-	struct symbol_line module; /* "[libfoo.so]" */
-};
+#include "worker/ask_reader.h"
 
 struct known_process {
 	pid_t pid;
 	uint64_t start_time;
-	struct perf_map *map;
+	struct jit_names *names;
 };
 
 /* A function that has its name. */
 struct known_function {
-	uint64_t owner, number; /* see key_of_symbol and key_of_start */
+	uint64_t owner, number; /* see owner_of */
 	struct symbol_line line;
 };
 
 struct symbolizer {
 	struct symbolizer_options options;
+	struct workers *workers; /* borrowed */
 	struct name_pool names;
-	ARRAY_OF(struct known_object) objects;
 	ARRAY_OF(struct known_process) processes;
 	ARRAY_OF(struct known_function) functions;
-	struct hash_index object_index, process_index, function_index;
+	struct hash_index process_index, function_index;
 	struct kernel_symbols *kernel; /* NULL: not read so far */
 	const char *kernel_trouble;
 	uint64_t cost_ns;
 };
 
-int symbolizer_new(struct symbolizer **ret, const struct symbolizer_options *options)
+int symbolizer_new(struct symbolizer **ret, const struct symbolizer_options *options,
+		   struct workers *workers)
 {
 	struct symbolizer *symbolizer = calloc(1, sizeof(*symbolizer));
 
 	if (!symbolizer)
 		return -ENOMEM;
 	symbolizer->options = *options;
+	symbolizer->workers = workers;
 	*ret = symbolizer;
 	return 0;
 }
@@ -75,16 +60,10 @@ void symbolizer_free(struct symbolizer *symbolizer)
 {
 	if (!symbolizer)
 		return;
-	for (uint32_t i = 0; i < symbolizer->objects.count; i++) {
-		symbol_table_free(symbolizer->objects.at[i].symbols);
-		object_unref(symbolizer->objects.at[i].object);
-	}
 	for (uint32_t i = 0; i < symbolizer->processes.count; i++)
-		perf_map_free(symbolizer->processes.at[i].map);
-	array_fini(&symbolizer->objects);
+		jit_names_free(symbolizer->processes.at[i].names);
 	array_fini(&symbolizer->processes);
 	array_fini(&symbolizer->functions);
-	hash_index_fini(&symbolizer->object_index);
 	hash_index_fini(&symbolizer->process_index);
 	hash_index_fini(&symbolizer->function_index);
 	kernel_symbols_free(symbolizer->kernel);
@@ -92,12 +71,10 @@ void symbolizer_free(struct symbolizer *symbolizer)
 	free(symbolizer);
 }
 
-static uint64_t cpu_ns(void)
+/* CPU time of this thread and of those who work for it. */
+static uint64_t cost_now(const struct symbolizer *symbolizer)
 {
-	struct timespec now = {};
-
-	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID) + workers_cpu_ns(symbolizer->workers);
 }
 
 static void answer(struct symbol *ret, const struct symbol_line *line, bool named)
@@ -116,9 +93,9 @@ static int make_line(struct symbolizer *symbolizer, struct symbol_line *ret, con
 {
 	cleanup(bytes_fini) struct bytes text = {};
 	struct symbol_line line = { .file = "" };
-	int r = demangle(&text, name);
+	int r = ask_demangled(symbolizer->workers, &text, name);
 
-	if (r == DEMANGLE_NOT)
+	if (r == ASK_NOT_MANGLED)
 		bytes_add_str(&text, name);
 	if (*module)
 		bytes_add_format(&text, " [%s]", module);
@@ -141,17 +118,6 @@ static int make_plain_line(struct symbolizer *symbolizer, struct symbol_line *re
 		return -ENOMEM;
 	*ret = (struct symbol_line){ .name = kept, .system_name = kept, .file = "" };
 	return 0;
-}
-
-/* Owner and number of a function: the object's id, twice as large to make room for two kinds. */
-static uint64_t key_of_symbol(const struct object *object)
-{
-	return (uint64_t)object->id << 1;
-}
-
-static uint64_t key_of_start(const struct object *object)
-{
-	return (uint64_t)object->id << 1 | 1;
 }
 
 static bool function_equal(const void *context, uint32_t position, const void *key_)
@@ -188,52 +154,6 @@ static int keep_function(struct symbolizer *symbolizer, uint64_t owner, uint64_t
 	return r;
 }
 
-/*
- * A symbol without a size ends where its function does: not at the next symbol, when the exception
- * tables tell that another function lies between.
- */
-static bool reaches(const struct known_object *known, const struct symbol_extent *extent,
-		    uint64_t address)
-{
-	uint64_t start, size;
-
-	if (function_starts_find(&known->starts, address, &start, &size) == 0)
-		return start <= extent->start;
-	return function_starts_find(&known->starts, extent->start, &start, &size) != 0;
-}
-
-static int resolve_by_symbol(struct symbolizer *symbolizer, struct symbol *ret,
-			     const struct known_object *known, uint64_t address)
-{
-	cleanup(bytes_fini) struct bytes name = {};
-	const struct symbol_line *line;
-	struct symbol_extent extent;
-	struct symbol_line made;
-	uint64_t owner = key_of_symbol(known->object);
-	int r;
-
-	if (!known->symbols || symbol_table_find(known->symbols, address, &extent) < 0)
-		return RESOLVER_SILENT;
-	if (extent.size == 0 && !reaches(known, &extent, address))
-		return RESOLVER_SILENT;
-	line = find_function(symbolizer, owner, extent.number);
-	if (!line) {
-		r = symbol_table_name(known->symbols, extent.number, &name);
-		if (r < 0)
-			return r == -ENOMEM ? r : RESOLVER_SILENT;
-		if (!bytes_str(&name))
-			return -ENOMEM;
-		r = make_line(symbolizer, &made, bytes_str(&name), "");
-		if (r == 0)
-			r = keep_function(symbolizer, owner, extent.number, &made);
-		if (r < 0)
-			return r;
-		line = &made;
-	}
-	answer(ret, line, true);
-	return 0;
-}
-
 /* The last part of the path; the vdso's name is in brackets already. */
 static const char *base_name(const struct object *object)
 {
@@ -243,132 +163,71 @@ static const char *base_name(const struct object *object)
 	return *name ? name : "unknown";
 }
 
-/* The entry point of stripped programs and of the dynamic loader; crt1.o gives it 38 bytes. */
-enum { ENTRY_BYTES_MAX = 64 };
-
-/* Where every stack of a main thread ends deserves its usual name, symbol or not. */
-static int resolve_by_entry(struct symbolizer *symbolizer, struct symbol *ret,
-			    const struct known_object *known, uint64_t address)
+/* Owner and number of what is kept: the object's id, and room for several kinds. */
+static uint64_t owner_of(const struct object *object, enum wire_name_kind kind)
 {
-	uint64_t entry = known->object->entry, start, size;
-	struct symbol_line line;
-	int r;
-
-	if (entry == 0 || address < entry || address - entry >= ENTRY_BYTES_MAX)
-		return RESOLVER_SILENT;
-	if (function_starts_find(&known->starts, address, &start, &size) == 0 && start != entry)
-		return RESOLVER_SILENT;
-	r = make_plain_line(symbolizer, &line, "_start");
-	if (r == 0)
-		answer(ret, &line, true);
-	return r;
+	return (uint64_t)object->id << 3 | kind;
 }
 
-/* One name for the whole function, so that its addresses make one box in a picture. */
-static int resolve_by_start(struct symbolizer *symbolizer, struct symbol *ret,
-			    const struct known_object *known, uint64_t address)
+/* A function without a name of its own: one line for all of it. */
+static int make_nameless_line(struct symbolizer *symbolizer, struct symbol_line *ret,
+			      const struct object *object, const struct name_line *found)
 {
-	cleanup(bytes_fini) struct bytes name = {};
-	const struct symbol_line *line;
-	struct symbol_line made;
-	uint64_t start, size, owner = key_of_start(known->object);
-	int r;
-
-	if (function_starts_find(&known->starts, address, &start, &size) < 0)
-		return RESOLVER_SILENT;
-	line = find_function(symbolizer, owner, start);
-	if (!line) {
-		bytes_add_format(&name, "%s+0x%" PRIx64, base_name(known->object), start);
-		if (!bytes_str(&name))
-			return -ENOMEM;
-		r = make_plain_line(symbolizer, &made, bytes_str(&name));
-		if (r == 0)
-			r = keep_function(symbolizer, owner, start, &made);
-		if (r < 0)
-			return r;
-		line = &made;
-	}
-	answer(ret, line, false);
-	return 0;
-}
-
-static int resolve_by_module(struct symbolizer *symbolizer, struct symbol *ret,
-			     const struct known_object *known, uint64_t address)
-{
-	(void)symbolizer;
-	(void)address;
-	answer(ret, &known->module, false);
-	return 0;
-}
-
-/* The first one that is not silent wins; the last one never is. */
-static int (*const object_resolvers[])(struct symbolizer *symbolizer, struct symbol *ret,
-				       const struct known_object *known, uint64_t address) = {
-	resolve_by_symbol,
-	resolve_by_entry,
-	resolve_by_start,
-	resolve_by_module,
-};
-
-static int make_module_line(struct symbolizer *symbolizer, struct symbol_line *ret,
-			    const struct object *object)
-{
+	uint64_t owner = owner_of(object, found->kind);
+	const struct symbol_line *known = find_function(symbolizer, owner, found->start);
 	cleanup(bytes_fini) struct bytes name = {};
 	const char *base = base_name(object);
-
-	bytes_add_format(&name, *base == '[' ? "%s" : "[%s]", base);
-	if (!bytes_str(&name))
-		return -ENOMEM;
-	return make_plain_line(symbolizer, ret, bytes_str(&name));
-}
-
-static int know_object(struct symbolizer *symbolizer, const struct known_object **ret,
-		       struct object *object)
-{
-	uint64_t hash = hash_u64(object->id);
-	uint32_t position = hash_index_find(&symbolizer->object_index, hash, NULL, NULL, NULL);
-	cleanup(symbol_table_free) struct symbol_table *symbols = NULL;
-	struct known_object *known, made = { .object = object };
 	int r;
 
-	if (position != HASH_ABSENT) {
-		*ret = &symbolizer->objects.at[position];
+	if (known) {
+		*ret = *known;
 		return 0;
 	}
-	r = make_module_line(symbolizer, &made.module, object);
-	if (r < 0)
-		return r;
-	/* A file that cannot be read has no names, and that is all. */
-	if (symbol_table_new(&symbols, object) == -ENOMEM)
+	if (found->kind == WIRE_NAME_ENTRY)
+		bytes_add_str(&name, "_start");
+	else if (found->kind == WIRE_NAME_START)
+		bytes_add_format(&name, "%s+0x%" PRIx64, base, found->start);
+	else
+		bytes_add_format(&name, *base == '[' ? "%s" : "[%s]", base);
+	if (!bytes_str(&name))
 		return -ENOMEM;
-	(void)function_starts_init(&made.starts, object);
-	known = array_push(&symbolizer->objects);
-	if (!known)
-		return -ENOMEM;
-	r = hash_index_add(&symbolizer->object_index, hash, symbolizer->objects.count - 1);
-	if (r < 0) {
-		symbolizer->objects.count--;
-		return r;
-	}
-	made.symbols = TAKE_PTR(symbols);
-	object_ref(object);
-	*known = made;
-	*ret = known;
-	return 0;
+	r = make_plain_line(symbolizer, ret, bytes_str(&name));
+	return r < 0 ? r : keep_function(symbolizer, owner, found->start, ret);
 }
 
-static int name_object(struct symbolizer *symbolizer, struct symbol *ret, struct object *object,
-		       uint64_t address)
+static int keep_line(struct symbolizer *symbolizer, struct symbol_line *ret,
+		     const struct object *object, const struct name_line *found)
 {
-	const struct known_object *known;
-	int r = know_object(symbolizer, &known, object);
+	if (found->kind != WIRE_NAME_SYMBOL)
+		return make_nameless_line(symbolizer, ret, object, found);
+	*ret = (struct symbol_line){ name_pool_add(&symbolizer->names, found->name),
+				     name_pool_add(&symbolizer->names, found->system_name),
+				     *found->file ? name_pool_add(&symbolizer->names, found->file)
+						  : "",
+				     found->line };
+	return ret->name && ret->system_name && ret->file ? 0 : -ENOMEM;
+}
 
-	if (r < 0)
-		return r;
-	r = RESOLVER_SILENT;
-	for (unsigned i = 0; i < ARRAY_SIZE(object_resolvers) && r == RESOLVER_SILENT; i++)
-		r = object_resolvers[i](symbolizer, ret, known, address);
-	return r;
+struct naming_call {
+	struct symbolizer *symbolizer;
+	const struct object *object;
+	uint32_t first; /* number of the first address of this question */
+	symbol_fn tell;
+	void *context;
+};
+
+static int take_name(void *context, uint32_t number, const struct name_line *lines,
+		     uint32_t line_count)
+{
+	const struct naming_call *call = context;
+	struct symbol symbol;
+	int r = 0;
+
+	symbol.line_count = line_count < SYMBOL_MAX_LINES ? line_count : SYMBOL_MAX_LINES;
+	symbol.named = lines[0].kind == WIRE_NAME_SYMBOL || lines[0].kind == WIRE_NAME_ENTRY;
+	for (uint32_t i = 0; i < symbol.line_count && r == 0; i++)
+		r = keep_line(call->symbolizer, &symbol.lines[i], call->object, &lines[i]);
+	return r < 0 ? r : call->tell(call->context, call->first + number, &symbol);
 }
 
 static int read_kernel(struct symbolizer *symbolizer)
@@ -415,32 +274,40 @@ static bool process_equal(const void *context, uint32_t position, const void *ke
 	return a->pid == b->pid && a->start_time == b->start_time;
 }
 
-static int know_process(struct symbolizer *symbolizer, struct perf_map **ret, pid_t pid,
+static struct known_process *find_process(struct symbolizer *symbolizer, pid_t pid,
+					  uint64_t start_time)
+{
+	struct known_process key = { .pid = pid, .start_time = start_time };
+	uint32_t position = hash_index_find(&symbolizer->process_index,
+					    hash_pair((uint64_t)pid, start_time), process_equal,
+					    symbolizer, &key);
+
+	return position == HASH_ABSENT ? NULL : &symbolizer->processes.at[position];
+}
+
+static int know_process(struct symbolizer *symbolizer, struct jit_names **ret, pid_t pid,
 			uint64_t start_time)
 {
-	struct known_process *known, key = { .pid = pid, .start_time = start_time };
-	uint64_t hash = hash_pair((uint64_t)pid, start_time);
-	uint32_t position =
-		hash_index_find(&symbolizer->process_index, hash, process_equal, symbolizer, &key);
-	cleanup(perf_map_free) struct perf_map *map = NULL;
+	struct known_process *known = find_process(symbolizer, pid, start_time);
+	cleanup(jit_names_free) struct jit_names *names = NULL;
 	int r;
 
-	if (position != HASH_ABSENT) {
-		*ret = symbolizer->processes.at[position].map;
+	if (known) {
+		*ret = known->names;
 		return 0;
 	}
-	map = perf_map_new();
-	known = map ? array_push(&symbolizer->processes) : NULL;
+	names = jit_names_new(pid, start_time);
+	known = names ? array_push(&symbolizer->processes) : NULL;
 	if (!known)
 		return -ENOMEM;
-	r = hash_index_add(&symbolizer->process_index, hash, symbolizer->processes.count - 1);
+	r = hash_index_add(&symbolizer->process_index, hash_pair((uint64_t)pid, start_time),
+			   symbolizer->processes.count - 1);
 	if (r < 0) {
 		symbolizer->processes.count--;
 		return r;
 	}
-	*ret = map;
-	key.map = TAKE_PTR(map);
-	*known = key;
+	*known = (struct known_process){ pid, start_time, names };
+	*ret = TAKE_PTR(names);
 	return 0;
 }
 
@@ -448,17 +315,16 @@ static int name_jit(struct symbolizer *symbolizer, struct symbol *ret, pid_t pid
 		    uint64_t start_time, uint64_t address)
 {
 	struct symbol_line line;
-	struct perf_map *map;
+	struct jit_names *names;
 	const char *name;
-	int r = know_process(symbolizer, &map, pid, start_time);
+	int r = know_process(symbolizer, &names, pid, start_time);
 	bool named;
 
+	if (r == 0)
+		r = jit_names_update(names, symbolizer->workers);
 	if (r < 0)
 		return r;
-	/* What cannot be read adds no names; those that were read before stay. */
-	if (perf_map_update(map, pid, start_time) == -ENOMEM)
-		return -ENOMEM;
-	r = perf_map_find(map, address, &name);
+	r = jit_names_find(names, address, &name);
 	if (r == -ENOMEM)
 		return r;
 	named = r == 0;
@@ -469,32 +335,61 @@ static int name_jit(struct symbolizer *symbolizer, struct symbol *ret, pid_t pid
 	return r;
 }
 
-int symbolizer_object(struct symbolizer *symbolizer, struct symbol *ret, struct object *object,
-		      uint64_t address)
+void symbolizer_forget_process(struct symbolizer *symbolizer, pid_t pid, uint64_t start_time)
 {
-	uint64_t start = cpu_ns();
-	int r = name_object(symbolizer, ret, object, address);
+	uint64_t hash = hash_pair((uint64_t)pid, start_time), moved;
+	struct known_process *known = find_process(symbolizer, pid, start_time);
+	uint32_t at, last = symbolizer->processes.count - 1;
 
-	symbolizer->cost_ns += cpu_ns() - start;
+	if (!known)
+		return;
+	at = (uint32_t)(known - symbolizer->processes.at);
+	hash_index_remove(&symbolizer->process_index, hash, at);
+	jit_names_free(known->names);
+	if (at != last) {
+		*known = symbolizer->processes.at[last];
+		moved = hash_pair((uint64_t)known->pid, known->start_time);
+		hash_index_remove(&symbolizer->process_index, moved, last);
+		/* A slot was just freed. */
+		(void)hash_index_add(&symbolizer->process_index, moved, at);
+	}
+	symbolizer->processes.count--;
+}
+
+int symbolizer_object(struct symbolizer *symbolizer, struct object *object,
+		      const uint64_t *addresses, uint32_t count, symbol_fn tell, void *context)
+{
+	struct naming_call call = { symbolizer, object, 0, tell, context };
+	uint64_t start = cost_now(symbolizer);
+	int r = 0;
+
+	for (uint32_t done = 0; done < count && r == 0; done += ASK_MAX_ADDRESSES) {
+		uint32_t some = count - done < ASK_MAX_ADDRESSES ? count - done : ASK_MAX_ADDRESSES;
+
+		call.first = done;
+		r = ask_names(symbolizer->workers, object, addresses + done, some, take_name,
+			      &call);
+	}
+	symbolizer->cost_ns += cost_now(symbolizer) - start;
 	return r;
 }
 
 int symbolizer_kernel(struct symbolizer *symbolizer, struct symbol *ret, uint64_t address)
 {
-	uint64_t start = cpu_ns();
+	uint64_t start = cost_now(symbolizer);
 	int r = name_kernel(symbolizer, ret, address);
 
-	symbolizer->cost_ns += cpu_ns() - start;
+	symbolizer->cost_ns += cost_now(symbolizer) - start;
 	return r;
 }
 
 int symbolizer_jit(struct symbolizer *symbolizer, struct symbol *ret, pid_t pid,
 		   uint64_t start_time, uint64_t address)
 {
-	uint64_t start = cpu_ns();
+	uint64_t start = cost_now(symbolizer);
 	int r = name_jit(symbolizer, ret, pid, start_time, address);
 
-	symbolizer->cost_ns += cpu_ns() - start;
+	symbolizer->cost_ns += cost_now(symbolizer) - start;
 	return r;
 }
 

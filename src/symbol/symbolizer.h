@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names for frames: resolvers asked in order, the first answer wins, each distinct frame once.
+ * Names for frames, each distinct frame once.
  *
- * A user frame is (object, ELF address); JIT code is (process, runtime address); kernel frames are
- * addresses. Order for objects: separate debug file or own .symtab, .dynsym, .gnu_debugdata, start
- * of the FDE ("libfoo.so+0x1234"), then "[libfoo.so]". A symbol covers its size and no more.
+ * A user frame is (object, ELF address): the reader process is asked (symbol/object_names.h says in
+ * which order it looks), and what has no name is "libfoo.so+0x1234" by its function's start, or
+ * "[libfoo.so]". JIT code is (process, runtime address); kernel frames are addresses.
  */
 #pragma once
 
@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "elf/object.h"
+#include "worker/workers.h"
 
 /* One function of an answer; strings are borrowed from the symbolizer until it is freed. */
 struct symbol_line {
@@ -38,13 +39,22 @@ struct symbolizer_options {
 	bool kernel_names; /* read /proc/kallsyms when a kernel address comes */
 };
 
-int symbolizer_new(struct symbolizer **ret, const struct symbolizer_options *options);
+/* workers: borrowed. Returns 0 or -ENOMEM. */
+int symbolizer_new(struct symbolizer **ret, const struct symbolizer_options *options,
+		   struct workers *workers);
 void symbolizer_free(struct symbolizer *symbolizer);
 DEFINE_CLEANUP(struct symbolizer, symbolizer_free);
 
-/* Each puts an answer into *ret, always one that can be shown. Return 0 or -ENOMEM. */
-int symbolizer_object(struct symbolizer *symbolizer, struct symbol *ret, struct object *object,
-		      uint64_t address);
+/* The answer for addresses[number]; borrowed. Returns 0 or a negative errno, which ends it. */
+typedef int (*symbol_fn)(void *context, uint32_t number, const struct symbol *symbol);
+
+/*
+ * Names addresses of one object: `tell` is called for each in their order.
+ * Returns 0, what `tell` returned below 0, or -ENOMEM.
+ */
+int symbolizer_object(struct symbolizer *symbolizer, struct object *object,
+		      const uint64_t *addresses, uint32_t count, symbol_fn tell, void *context);
+/* The others put an answer into *ret, always one that can be shown. Return 0 or -ENOMEM. */
 /* Functions of modules have theirs behind them, "nft_do_chain [nf_tables]", BPF programs "[bpf]". */
 int symbolizer_kernel(struct symbolizer *symbolizer, struct symbol *ret, uint64_t address);
 /*
@@ -54,10 +64,12 @@ int symbolizer_kernel(struct symbolizer *symbolizer, struct symbol *ret, uint64_
  */
 int symbolizer_jit(struct symbolizer *symbolizer, struct symbol *ret, pid_t pid,
 		   uint64_t start_time, uint64_t address);
+/* The process has ended and all its code has its names. */
+void symbolizer_forget_process(struct symbolizer *symbolizer, pid_t pid, uint64_t start_time);
 /*
  * Why kernel names are missing (kptr_restrict), or NULL when they are not, or when no kernel address
  * was asked for yet.
  */
 const char *symbolizer_kernel_trouble(const struct symbolizer *symbolizer);
-/* CPU time spent building name tables and naming so far. */
+/* CPU time spent building name tables and naming so far, here and in the workers. */
 uint64_t symbolizer_cost_ns(const struct symbolizer *symbolizer);

@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 #include "elf/cfi.h"
-#include "elf/object.h"
+#include "elf/object_file.h"
 #include "elf/symbol_table.h"
 #include "unwind/table_store.h"
 
@@ -52,7 +52,7 @@ static void name_symbols(struct object *object)
 {
 	struct symbol_table *table;
 
-	if (symbol_table_new(&table, object) < 0)
+	if (symbol_table_new(&table, object, NULL, 0) < 0)
 		return;
 	for (uint32_t i = 0; i < object->segments.count; i++) {
 		const struct object_segment *segment = &object->segments.at[i];

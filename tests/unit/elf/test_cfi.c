@@ -9,6 +9,7 @@
 
 #include "elf/cfi.h"
 #include "elf/cfi_image.h"
+#include "elf/object_file.h"
 
 static struct cfi_list eh, debug;
 static struct cfi_table table;

@@ -13,6 +13,7 @@
 #include "bpf/table.h"
 #include "elf/cfi.h"
 #include "elf/cfi_image.h"
+#include "elf/object_file.h"
 #include "elf/sections.h"
 #include "unwind/table.h"
 

@@ -7,6 +7,7 @@
 
 #include "elf/elf_image.h"
 #include "elf/function_starts.h"
+#include "elf/object_file.h"
 
 static int own_bias(struct dl_phdr_info *info, size_t size, void *bias)
 {

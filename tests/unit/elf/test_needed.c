@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "elf/dynamic_image.h"
 #include "elf/needed.h"
+#include "elf/object_file.h"
 
 enum { ROUNDS = 3000 };
 

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "elf/cfi_image.h"
+#include "elf/object_file.h"
 #include "elf/rows.h"
 
 static struct cfi_table first, second;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Processes by pid, and this very process read from /proc. */
 #include "test.h"
+#include "direct.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,7 +18,7 @@ static int set_up(void **state)
 	struct process_table *table = malloc(sizeof(*table));
 
 	*state = table;
-	return process_table_init(table);
+	return process_table_init(table, direct_workers());
 }
 
 static int tear_down(void **state)

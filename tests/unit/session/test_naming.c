@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Locations of a made-up profile get their names, in pieces and once each. */
 #include "test.h"
+#include "direct.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "elf/object.h"
+#include "elf/object_file.h"
 #include "session/naming.h"
 
 static struct profile *profile;
@@ -20,7 +21,7 @@ static int set_up(void **state)
 
 	(void)state;
 	assert_ok(profile_new(&profile));
-	assert_ok(symbolizer_new(&symbolizer, &options));
+	assert_ok(symbolizer_new(&symbolizer, &options, direct_workers()));
 	naming = (struct naming){ .profile = profile, .symbolizer = symbolizer };
 	return 0;
 }

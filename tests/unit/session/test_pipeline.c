@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "base/cleanup.h"
+#include "direct.h"
 #include "sample_builder.h"
 #include "session/pipeline.h"
 #include "session/sample_stack.h"
@@ -29,7 +30,7 @@ static int set_up(void **state)
 	static const struct table_store_maps no_kernel = { -1, -1, -1, -1, -1, -1, 0, 0 };
 
 	(void)state;
-	assert_ok(pipeline_init(&p, &no_kernel, 8 << 20));
+	assert_ok(pipeline_init(&p, direct_workers(), &no_kernel, 8 << 20));
 	p.everything = true;
 	return 0;
 }
@@ -234,15 +235,15 @@ static void what_is_younger_than_the_horizon_waits(void **state)
 	assert_int_equal(p.sample_count, 1);
 	assert_ok(pipeline_advance(&p, 30));
 	assert_int_equal(p.sample_count, 2);
-	assert_int_equal(p.pending.count, 1);
-	assert_int_equal(p.events.count, 2);
+	assert_int_equal(p.waiting.samples.count, 1);
+	assert_int_equal(p.waiting.events.count, 2);
 	assert_ok(pipeline_advance(&p, UINT64_MAX));
 	assert_int_equal(p.sample_count, 3);
 	assert_stack(300, PID, "@+10018 @+10020");
 	assert_stack(400, PID, "@+50010 @+10020");
 	assert_string_equal(process_table_find(&p.processes, PID)->comm, "renamed");
-	assert_int_equal(p.pending.count + p.events.count, 0);
-	assert_int_equal(p.samples.size + p.texts.size, 0);
+	assert_int_equal(p.waiting.samples.count + p.waiting.events.count, 0);
+	assert_int_equal(p.waiting.bytes.size + p.waiting.texts.size, 0);
 }
 
 static void samples_of_any_length_are_kept_whole(void **state)
@@ -627,7 +628,7 @@ static void lost_events_are_counted(void **state)
 	event((struct lifecycle_event){ .type = LIFECYCLE_LOST, .lost = 3 });
 	event((struct lifecycle_event){ .type = LIFECYCLE_LOST, .lost = 4 });
 	assert_int_equal(p.lifecycle_lost, 7);
-	assert_int_equal(p.events.count, 0);
+	assert_int_equal(p.incoming.events.count, 0);
 }
 
 static void nonsense_mappings_are_refused(void **state)

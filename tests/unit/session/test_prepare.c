@@ -4,6 +4,7 @@
  * made-up trees whose files name each other in every way.
  */
 #include "test.h"
+#include "direct.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -62,14 +63,14 @@ static void real_programs_load_what_ldd_says(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(programs); i++) {
-		cleanup(object_cache_free) struct object_cache *objects = object_cache_new();
+		cleanup(object_cache_free) struct object_cache *objects = object_cache_new(direct_workers());
 		cleanup(prepare_files_fini) struct prepare_files files = {};
 		char real[PATH_MAX];
 		unsigned libraries;
 
 		if (!realpath(programs[i], real))
 			continue; /* not on this machine */
-		assert_ok(prepare_find(&files, objects, programs[i], environ, "/etc/ld.so.conf"));
+		assert_ok(prepare_find(&files, direct_workers(), objects, programs[i], environ, "/etc/ld.so.conf"));
 		assert_true(is_found(&files, real));
 		libraries = check_with_ldd(&files, programs[i]);
 		/* The program and what ldd lists, and nothing else. */
@@ -103,7 +104,7 @@ static int set_up(void **state)
 		snprintf(path, sizeof(path), "%s/%s", tree->root, folders[i]);
 		assert_ok(mkdir(path, 0755));
 	}
-	tree->objects = object_cache_new();
+	tree->objects = object_cache_new(direct_workers());
 	*state = tree;
 	return 0;
 }
@@ -192,7 +193,7 @@ static void assert_finds(const struct tree *tree, const char *program, char *con
 	char conf[256];
 
 	place(tree, conf, "conf/ld.so.conf");
-	assert_ok(prepare_find(&files, tree->objects, program, environment, conf));
+	assert_ok(prepare_find(&files, direct_workers(), tree->objects, program, environment, conf));
 	for (uint32_t i = 0; i < files.objects.count; i++) {
 		const char *path = files.objects.at[i]->path;
 
@@ -464,7 +465,7 @@ static void a_text_without_interpreter_is_the_shells(void **state)
 	assert_non_null(realpath("/bin/sh", shell));
 	put_text(tree, "bin/prog", "echo hello\n", 0755);
 	place(tree, path, "bin/prog");
-	assert_ok(prepare_find(&files, tree->objects, path, NULL, "/etc/ld.so.conf"));
+	assert_ok(prepare_find(&files, direct_workers(), tree->objects, path, NULL, "/etc/ld.so.conf"));
 	assert_true(is_found(&files, shell));
 }
 
@@ -476,7 +477,7 @@ static uint32_t count_found(const struct tree *tree)
 	char path[256];
 
 	place(tree, path, "bin/prog");
-	assert_ok(prepare_find(&files, tree->objects, path, NULL, "/nowhere"));
+	assert_ok(prepare_find(&files, direct_workers(), tree->objects, path, NULL, "/nowhere"));
 	return files.objects.count;
 }
 
@@ -582,7 +583,7 @@ static void mutated_trees_are_searched_in_peace(void **state)
 	for (unsigned round = 0; round < 400; round++) {
 		/* A fresh cache: it remembers files by their times, which are coarse. */
 		object_cache_free(tree->objects);
-		tree->objects = object_cache_new();
+		tree->objects = object_cache_new(direct_workers());
 		for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
 			unsigned char *bytes = (unsigned char *)&tree->image;
 

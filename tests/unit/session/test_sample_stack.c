@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "direct.h"
 #include "sample_builder.h"
 #include "session/pipeline.h"
 
@@ -56,7 +57,7 @@ static void count_one(struct pipeline *p, uint32_t bytes)
 					     .tid = (uint32_t)getpid(),
 					     .outcome = WALK_NO_PROCESS,
 					     .flags = SAMPLE_NEXT_IS_EXACT };
-	assert_ok(pipeline_init(p, &no_kernel, 64 << 20));
+	assert_ok(pipeline_init(p, direct_workers(), &no_kernel, 64 << 20));
 	assert_true(the_function_that_was_sampled(bytes));
 	builder.stack = stack;
 	sample = sample_build(&builder, &size);
@@ -149,7 +150,7 @@ static void no_room_for_tables_is_no_crash(void **state)
 	/* One chunk is less than what is mapped needs. */
 	count_one(&p, sizeof(stack));
 	pipeline_fini(&p);
-	assert_ok(pipeline_init(&p, &no_kernel, WIRE_CHUNK_BYTES));
+	assert_ok(pipeline_init(&p, direct_workers(), &no_kernel, WIRE_CHUNK_BYTES));
 	p.everything = true;
 	for (uint64_t i = 0; i < 200; i++) {
 		builder.head.time_ns = i;

@@ -127,79 +127,11 @@ static void test_random_bytes(void **state)
 	}
 }
 
-static void append(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
-}
-
-/* A child that waits, its map, its end. */
-static void test_process(void **state)
-{
-	cleanup(perf_map_free) struct perf_map *map = perf_map_new();
-	cleanup(perf_map_free) struct perf_map *other = perf_map_new();
-	struct proc_stat stat;
-	char path[64];
-	pid_t pid = fork();
-
-	(void)state;
-	if (pid == 0) {
-		for (;;)
-			pause();
-	}
-	assert_true(pid > 0);
-	assert_ok(proc_stat_read(&stat, pid));
-	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)pid);
-	(void)unlink(path);
-	append(path, "1000 10 first\n2000 10 half a li");
-	assert_ok(perf_map_update(map, pid, stat.start_time));
-	check(map, 0x1000, "first");
-	check(map, 0x2000, NULL);
-	append(path, "ne\n");
-	assert_ok(perf_map_update(map, pid, stat.start_time));
-	check(map, 0x2000, "half a line");
-	/* Another process with the same pid. */
-	assert_ok(perf_map_update(other, pid, stat.start_time + 1));
-	check(other, 0x1000, NULL);
-
-	append(path, "3000 10 last words\n");
-	kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_ok(unlink(path));
-	assert_ok(perf_map_update(map, pid, stat.start_time));
-	check(map, 0x1000, "first");
-	check(map, 0x3000, "last words");
-}
-
-/* A link in /tmp may lead to a file of the right owner that is no map. */
-static void test_link_is_not_followed(void **state)
-{
-	cleanup(perf_map_free) struct perf_map *map = perf_map_new();
-	char path[64], elsewhere[] = "/tmp/profd-test-XXXXXX";
-	int fd = mkstemp(elsewhere);
-
-	(void)state;
-	assert_true(fd >= 0);
-	close(fd);
-	append(elsewhere, "1000 10 elsewhere\n");
-	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
-	(void)unlink(path);
-	assert_ok(symlink(elsewhere, path));
-	assert_ok(perf_map_update(map, getpid(), 0));
-	check(map, 0x1000, NULL);
-	assert_ok(unlink(path));
-	assert_ok(unlink(elsewhere));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),	cmocka_unit_test(test_later_lines_win),
 		cmocka_unit_test(test_many),	cmocka_unit_test(test_random_bytes),
-		cmocka_unit_test(test_process), cmocka_unit_test(test_link_is_not_followed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

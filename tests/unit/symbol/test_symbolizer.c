@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "test.h"
+#include "direct.h"
 
 #include <fcntl.h>
 #include <link.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "elf/elf_image.h"
+#include "elf/object_file.h"
 #include "symbol/symbolizer.h"
 
 /* Twice 2 KiB would be much on a stack. */
@@ -18,8 +20,21 @@ static struct symbolizer *new_symbolizer(bool kernel_names)
 	const struct symbolizer_options options = { .kernel_names = kernel_names };
 	struct symbolizer *symbolizer = NULL;
 
-	assert_ok(symbolizer_new(&symbolizer, &options));
+	assert_ok(symbolizer_new(&symbolizer, &options, direct_workers()));
 	return symbolizer;
+}
+
+static int take(void *context, uint32_t number, const struct symbol *found)
+{
+	assert_int_equal(number, 0);
+	*(struct symbol *)context = *found;
+	return 0;
+}
+
+static int name_one(struct symbolizer *symbolizer, struct symbol *ret, struct object *object,
+		    uint64_t address)
+{
+	return symbolizer_object(symbolizer, object, &address, 1, take, ret);
 }
 
 static void check(const char *name, const char *system_name, bool named)
@@ -46,15 +61,15 @@ static void test_object(void **state)
 	(void)state;
 	image_make(&image, symbols, 2);
 	assert_ok(object_open(&object, image_open(&image), "/opt/libfoo.so", NULL));
-	assert_ok(symbolizer_object(symbolizer, &symbol, object, IMAGE_TEXT));
+	assert_ok(name_one(symbolizer, &symbol, object, IMAGE_TEXT));
 	check("ns::f::g", "_ZN2ns1f1gEv", true);
 	first = symbol.lines[0].name;
-	assert_ok(symbolizer_object(symbolizer, &symbol, object, IMAGE_TEXT + 16));
+	assert_ok(name_one(symbolizer, &symbol, object, IMAGE_TEXT + 16));
 	check("plain", "plain", true);
-	assert_ok(symbolizer_object(symbolizer, &symbol, object, IMAGE_TEXT + 15));
+	assert_ok(name_one(symbolizer, &symbol, object, IMAGE_TEXT + 15));
 	check("ns::f::g", "_ZN2ns1f1gEv", true);
 	assert_ptr_equal(symbol.lines[0].name, first);
-	assert_ok(symbolizer_object(symbolizer, &symbol, object, IMAGE_TEXT + 32));
+	assert_ok(name_one(symbolizer, &symbol, object, IMAGE_TEXT + 32));
 	check("[libfoo.so]", "[libfoo.so]", false);
 	assert_true(symbolizer_cost_ns(symbolizer) > 0);
 
@@ -62,9 +77,9 @@ static void test_object(void **state)
 	image_make(&image, symbols + 1, 1);
 	image.symbols[1].st_value = IMAGE_TEXT;
 	assert_ok(object_open(&other, image_open(&image), "/", NULL));
-	assert_ok(symbolizer_object(symbolizer, &symbol, other, IMAGE_TEXT));
+	assert_ok(name_one(symbolizer, &symbol, other, IMAGE_TEXT));
 	check("plain", "plain", true);
-	assert_ok(symbolizer_object(symbolizer, &symbol, other, 0));
+	assert_ok(name_one(symbolizer, &symbol, other, 0));
 	check("[unknown]", "[unknown]", false);
 }
 
@@ -98,9 +113,9 @@ static void test_function_start(void **state)
 	dl_iterate_phdr(own_bias, &bias);
 	address = (uintptr_t)test_function_start - bias;
 	snprintf(expected, sizeof(expected), "test program+0x%lx", (unsigned long)address);
-	assert_ok(symbolizer_object(symbolizer, &symbol, object, address + 20));
+	assert_ok(name_one(symbolizer, &symbol, object, address + 20));
 	check(expected, expected, false);
-	assert_ok(symbolizer_object(symbolizer, &again, object, address));
+	assert_ok(name_one(symbolizer, &again, object, address));
 	assert_ptr_equal(symbol.lines[0].name, again.lines[0].name);
 }
 
@@ -111,7 +126,7 @@ static void test_vdso(void **state)
 
 	(void)state;
 	assert_ok(object_open_vdso(&object));
-	assert_ok(symbolizer_object(symbolizer, &symbol, object, UINT64_MAX));
+	assert_ok(name_one(symbolizer, &symbol, object, UINT64_MAX));
 	check("[vdso]", "[vdso]", false);
 }
 

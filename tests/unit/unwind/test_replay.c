@@ -5,6 +5,7 @@
  * libunwind, walking at the same moment, is the oracle: every frame must be the same one.
  */
 #include "test.h"
+#include "direct.h"
 
 #define UNW_LOCAL_ONLY
 #include <alloca.h>
@@ -135,7 +136,7 @@ static int set_up(void **state)
 	captured.copy =
 		mmap(NULL, COPY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_true(captured.copy != MAP_FAILED);
-	assert_ok(process_table_init(&table));
+	assert_ok(process_table_init(&table, direct_workers()));
 	assert_ok(table_store_new(&store, &no_kernel, 64 << 20));
 	assert_ok(process_table_get(&table, &self, getpid()));
 	assert_ok(process_table_read(&table, self, getpid()));

@@ -24,6 +24,7 @@
 
 #include "bpf/table.h"
 #include "elf/cfi.h"
+#include "elf/object_file.h"
 #include "unwind/table.h"
 
 enum { SP = 7, BP = 6, BX = 3, RA = 16, MAX_PRINTED = 40, QUICK_STRIDE = 60 };

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The cache holds one reference to each of its objects until it is freed: what was learnt of a file
+ * is good for the next process that maps it. Entries are never removed, so a position in `entries`
+ * is good for the life of the cache.
+ */
+#include "proc/object_cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/hash.h"
+
+struct entry {
+	struct object_identity identity;
+	struct object *object; /* NULL: opening failed, with `result` */
+	int result;
+};
+
+struct object_cache {
+	struct workers *workers;
+	ARRAY_OF(struct entry) entries;
+	struct hash_index index;
+	struct object *vdso; /* has no identity before it is made */
+};
+
+struct object_cache *object_cache_new(struct workers *workers)
+{
+	struct object_cache *cache = calloc(1, sizeof(*cache));
+
+	if (cache)
+		cache->workers = workers;
+	return cache;
+}
+
+void object_cache_free(struct object_cache *cache)
+{
+	if (!cache)
+		return;
+	for (uint32_t i = 0; i < cache->entries.count; i++)
+		object_unref(cache->entries.at[i].object);
+	object_unref(cache->vdso);
+	array_fini(&cache->entries);
+	hash_index_fini(&cache->index);
+	free(cache);
+}
+
+static uint64_t hash_identity(const struct object_identity *identity)
+{
+	uint64_t file = hash_pair(identity->device, identity->inode);
+	uint64_t times = hash_pair((uint64_t)identity->mtime_ns, (uint64_t)identity->ctime_ns);
+
+	return hash_pair(hash_pair(file, times), identity->size);
+}
+
+static bool equal(const void *context, uint32_t position, const void *key)
+{
+	const struct object_cache *cache = context;
+	const struct object_identity *a = &cache->entries.at[position].identity, *b = key;
+
+	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	       a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
+}
+
+/* fd: of the file, in case the one there was is closed already. */
+static int hand_out(struct object **ret, const struct entry *entry, int fd, const char *root)
+{
+	struct object *object = entry->object;
+
+	if (object && object->fd < 0 && !object->given_up) {
+		char *copy = strdup(root ? root : "");
+
+		if (!copy)
+			return -ENOMEM;
+		free(object->root);
+		object->root = copy;
+		object->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	}
+	if (object) {
+		object->used_ns = clock_ns(CLOCK_MONOTONIC);
+		*ret = object_ref(object);
+	}
+	return entry->result;
+}
+
+static void close_opened(int fd, const struct opened *opened)
+{
+	if (opened->may_block)
+		fs_close_aside(fd);
+	else
+		close(fd);
+}
+
+int object_cache_get(struct object_cache *cache, struct object **ret, int fd,
+		     const struct opened *opened, const char *path, const char *root)
+{
+	cleanup(object_unref) struct object *object = NULL;
+	uint64_t hash = hash_identity(&opened->identity);
+	uint32_t position =
+		hash_index_find(&cache->index, hash, equal, cache, &opened->identity);
+	struct entry *entry;
+	int r, result;
+
+	if (position != HASH_ABSENT) {
+		r = hand_out(ret, &cache->entries.at[position], fd, root);
+		close_opened(fd, opened);
+		return r;
+	}
+	result = ask_object(cache->workers, &object, fd, opened, path, root);
+	if (result == -ENOMEM)
+		return result; /* not the file's fault: it may work the next time */
+	entry = array_push(&cache->entries);
+	if (!entry)
+		return -ENOMEM;
+	*entry = (struct entry){ .identity = opened->identity, .result = result };
+	r = hash_index_add(&cache->index, hash, cache->entries.count - 1);
+	if (r < 0) {
+		cache->entries.count--;
+		return r;
+	}
+	entry->object = TAKE_PTR(object);
+	return hand_out(ret, entry, -1, root);
+}
+
+int object_cache_get_vdso(struct object_cache *cache, struct object **ret)
+{
+	int r = cache->vdso ? 0 : ask_vdso(cache->workers, &cache->vdso);
+
+	if (r == 0)
+		*ret = object_ref(cache->vdso);
+	return r;
+}
+
+int object_cache_close_unused(struct object_cache *cache, uint64_t since_ns,
+			      int (*finish)(void *context, struct object *object), void *context)
+{
+	for (uint32_t i = 0; i < cache->entries.count; i++) {
+		struct object *object = cache->entries.at[i].object;
+		int r;
+
+		if (!object || object->fd < 0 || object->used_ns >= since_ns)
+			continue;
+		r = finish(context, object);
+		if (r < 0)
+			return r;
+		ask_forget(cache->workers, object);
+	}
+	return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One struct object per file identity, shared by all processes that map it. */
+#pragma once
+
+#include "worker/ask_reader.h"
+
+struct object_cache;
+
+/* workers: borrowed. NULL when out of memory. */
+struct object_cache *object_cache_new(struct workers *workers);
+void object_cache_free(struct object_cache *cache);
+DEFINE_CLEANUP(struct object_cache, object_cache_free);
+/*
+ * The object behind `fd` (consumed): an already known one with the same identity, which gets its
+ * file back if that was closed, or a new one. *ret holds a reference of the caller.
+ * Returns as ask_object; a file that failed once is remembered by its identity and fails again
+ * without being read.
+ */
+int object_cache_get(struct object_cache *cache, struct object **ret, int fd,
+		     const struct opened *opened, const char *path, const char *root);
+int object_cache_get_vdso(struct object_cache *cache, struct object **ret);
+/*
+ * Closes the files of objects that nobody has used since a moment (CLOCK_MONOTONIC, see
+ * object.used_ns): an open file pins a deleted file's space and the file system it is on.
+ * finish: is called before, for what still needs the file; returns 0 or a negative errno, which
+ * ends it. Returns 0 or that.
+ */
+int object_cache_close_unused(struct object_cache *cache, uint64_t since_ns,
+			      int (*finish)(void *context, struct object *object), void *context);

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reader/opener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fs.h"
+#include "elf/object.h"
+#include "elf/rooted.h"
+#include "proc/perf_map_file.h"
+#include "reader/serve.h"
+
+enum { MAPS_BYTES_MAX = 64 << 20 };
+
+/* Of debug files; libLLVM's has 1.5 GB. */
+#define DEBUG_FILE_BYTES_MAX (8ULL << 30)
+
+#ifndef FUSE_SUPER_MAGIC
+#define FUSE_SUPER_MAGIC 0x65735546 /* linux/magic.h, since 5.7 */
+#endif
+
+/* File systems that ask somebody else, and may wait for the answer when a file is closed. */
+static bool may_block(int fd)
+{
+	static const uint32_t kinds[] = { FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,
+					  SMB2_SUPER_MAGIC, CIFS_SUPER_MAGIC, V9FS_MAGIC,
+					  CEPH_SUPER_MAGIC, CODA_SUPER_MAGIC, AFS_SUPER_MAGIC,
+					  OVERLAYFS_SUPER_MAGIC };
+	struct statfs st;
+
+	if (fstatfs(fd, &st) < 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if ((uint32_t)st.f_type == kinds[i])
+			return true;
+	return false;
+}
+
+/* inode: which file it must be; 0: any. */
+static int open_file(const char *path, uint64_t inode)
+{
+	cleanup(close) int fd = fs_open_regular(path);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return inode && st.st_ino != inode ? -ENOENT : TAKE_FD(fd);
+}
+
+static bool links_to(const char *path, const char *name)
+{
+	char target[PATH_MAX];
+	ssize_t size = readlink(path, target, sizeof(target));
+
+	return size > 0 && (size_t)size < sizeof(target) && strlen(name) == (size_t)size &&
+	       memcmp(target, name, (size_t)size) == 0;
+}
+
+/*
+ * The file of a mapping: of a live process through /proc/PID/map_files (right even when it was
+ * deleted or replaced) or /proc/PID/root, else the same inode in our own view.
+ */
+static int open_mapping(const struct wire_open_mapping *m, const char *name)
+{
+	char path[PATH_MAX + 64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)m->pid,
+		 (unsigned long long)m->start, (unsigned long long)m->end);
+	fd = open_file(path, m->inode);
+	/* Another inode: overlayfs, whose files have two of them, or other code is there by now. */
+	if (fd < 0 && links_to(path, name))
+		fd = open_file(path, 0);
+	if (fd >= 0 || name[0] != '/' || strlen(name) >= PATH_MAX)
+		return fd;
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)m->pid, name);
+	fd = open_file(path, m->inode);
+	/* The process is gone. */
+	if (fd < 0 && m->inode)
+		fd = open_file(name, m->inode);
+	return fd < 0 ? -ENOENT : fd;
+}
+
+static int describe(struct reply *reply, int fd)
+{
+	struct object_identity identity;
+	struct wire_opened opened;
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	reply->fds[reply->fd_count++] = fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	identity = object_identity_of(&st);
+	opened = (struct wire_opened){ identity.device,	  identity.inode,    identity.size,
+				       identity.mtime_ns, identity.ctime_ns, may_block(fd) };
+	bytes_add(&reply->bytes, &opened, sizeof(opened));
+	return 0;
+}
+
+/* texts: a root, then paths, each with its NUL. */
+static int open_files(struct reply *reply, const char *texts, size_t size)
+{
+	const char *root = texts, *end = texts + size;
+
+	for (const char *path = root + strlen(root) + 1;
+	     path < end && reply->fd_count < MESSAGE_MAX_FDS - 2; path += strlen(path) + 1) {
+		int fd = rooted_open(root, path, true, DEBUG_FILE_BYTES_MAX);
+
+		/* Only to help: what might block is left out. */
+		if (fd >= 0 && may_block(fd))
+			close(fd);
+		else if (fd >= 0)
+			reply->fds[reply->fd_count++] = fd;
+	}
+	return 0;
+}
+
+static int read_maps(struct reply *reply, const struct wire_named_process *process)
+{
+	char path[32];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)process->tid);
+	r = fs_read(&reply->bytes, AT_FDCWD, path, MAPS_BYTES_MAX);
+	return r == -ENOENT ? -ESRCH : r;
+}
+
+static int read_on(struct reply *reply, int fd, const struct wire_read *range)
+{
+	char chunk[65536];
+	uint64_t done = 0;
+
+	while (done < range->limit) {
+		size_t want = range->limit - done < sizeof(chunk) ? range->limit - done
+								  : sizeof(chunk);
+		ssize_t size = pread(fd, chunk, want, (off_t)(range->offset + done));
+
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size < 0)
+			return -errno;
+		if (size == 0)
+			break;
+		bytes_add(&reply->bytes, chunk, (size_t)size);
+		done += (uint64_t)size;
+	}
+	return 0;
+}
+
+int opener_answer(void *state, const struct question *question, const void *payload, size_t size,
+		  int *fds, unsigned fd_count, struct reply *reply)
+{
+	const struct wire_open_mapping *mapping = payload;
+	const struct wire_named_process *process = payload;
+	const char *texts = payload;
+
+	(void)state;
+	switch (question->what) {
+	case OPENER_MAPPING:
+		if (size <= sizeof(*mapping) || texts[size - 1])
+			break;
+		return describe(reply, open_mapping(mapping, (const char *)(mapping + 1)));
+	case OPENER_FILES:
+		if (size == 0 || texts[size - 1])
+			break;
+		return open_files(reply, texts, size);
+	case OPENER_MAPS:
+		return size == sizeof(*process) ? read_maps(reply, process) : -EBADMSG;
+	case OPENER_PERF_MAP:
+		if (size != sizeof(*process))
+			break;
+		return describe(reply, perf_map_file_open(process->pid, process->start_time));
+	case OPENER_READ:
+		if (size != sizeof(struct wire_read) || fd_count != 1)
+			break;
+		return read_on(reply, fds[0], payload);
+	}
+	return -EBADMSG;
+}
+
+int opener_main(void)
+{
+	return serve(opener_answer, NULL);
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "reader/serve.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/sealed.h"
+
+union control {
+	char buffer[CMSG_SPACE(MESSAGE_MAX_FDS * sizeof(int))];
+	struct cmsghdr align;
+};
+
+/* The next message. Returns its size, 0 at the end, or a negative errno. */
+static ssize_t receive(void *data, size_t size, int *fds, unsigned *fd_count)
+{
+	union control control;
+	struct iovec part = { data, size };
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = control.buffer,
+				  .msg_controllen = sizeof(control.buffer) };
+	ssize_t got;
+
+	*fd_count = 0;
+	do
+		got = recvmsg(WORKER_SOCKET, &message, MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	for (struct cmsghdr *at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at)) {
+		if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS)
+			continue;
+		*fd_count = (unsigned)((at->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(fds, CMSG_DATA(at), *fd_count * sizeof(int));
+	}
+	return got;
+}
+
+static int send_answer(const struct answer_head *head, const int *fds, unsigned fd_count)
+{
+	union control control = {};
+	struct iovec part = { (void *)(uintptr_t)head, sizeof(*head) };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (fd_count) {
+		struct cmsghdr *first;
+
+		message.msg_control = control.buffer;
+		message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
+		first = CMSG_FIRSTHDR(&message);
+		first->cmsg_level = SOL_SOCKET;
+		first->cmsg_type = SCM_RIGHTS;
+		first->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
+		memcpy(CMSG_DATA(first), fds, fd_count * sizeof(int));
+	}
+	while (sendmsg(WORKER_SOCKET, &message, MSG_NOSIGNAL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+static int reply_to(const struct question *question, int result, struct reply *reply)
+{
+	struct answer_head head = { .sequence = question->sequence, .result = result };
+	int fds[MESSAGE_MAX_FDS], r;
+	unsigned count = 0;
+
+	if (reply->bytes.failed)
+		head.result = -ENOMEM;
+	if (reply->bytes.size && head.result >= 0) {
+		fds[0] = sealed_make(reply->bytes.at, reply->bytes.size);
+		if (fds[0] < 0)
+			head.result = fds[0];
+		else
+			count = 1;
+	}
+	if (head.result >= 0) {
+		head.size = reply->bytes.size;
+		head.fd_count = reply->fd_count;
+		memcpy(fds + count, reply->fds, reply->fd_count * sizeof(int));
+	}
+	head.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	r = send_answer(&head, fds, count + head.fd_count);
+	if (count)
+		close(fds[0]);
+	return r;
+}
+
+int serve(answer_fn answer, void *state)
+{
+	static _Alignas(8) unsigned char message[QUESTION_BYTES_MAX];
+	int fds[MESSAGE_MAX_FDS], r = 0;
+	unsigned fd_count;
+	ssize_t size;
+
+	while (r == 0 && (size = receive(message, sizeof(message), fds, &fd_count)) > 0) {
+		const struct question *question = (const void *)message;
+		struct reply reply = {};
+
+		r = -EBADMSG;
+		if ((size_t)size >= sizeof(*question))
+			r = answer(state, question, message + sizeof(*question),
+				   (size_t)size - sizeof(*question), fds, fd_count, &reply);
+		r = reply_to(question, r, &reply);
+		for (unsigned i = 0; i < fd_count; i++)
+			if (fds[i] >= 0)
+				close(fds[i]);
+		for (unsigned i = 0; i < reply.fd_count; i++)
+			if (reply.fds[i] >= 0)
+				close(reply.fds[i]);
+		bytes_fini(&reply.bytes);
+	}
+	return r < 0;
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "symbol/jit_names.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "symbol/perf_map.h"
+#include "worker/ask_opener.h"
+
+enum { PIECE_BYTES = 1 << 20 };
+
+/* How often to look for a file that was not there: most processes never have one. */
+#define RETRY_NS 100000000ULL
+
+struct jit_names {
+	pid_t pid;
+	uint64_t start_time;
+	struct perf_map *map;
+	int fd; /* -1: not found so far */
+	bool may_block;
+	bool gone; /* the process is, and it had no file; or the file is closed */
+	bool full;
+	uint64_t taken;	   /* bytes of the file */
+	uint64_t retry_ns; /* CLOCK_MONOTONIC before which the file is not looked for again */
+};
+
+struct jit_names *jit_names_new(pid_t pid, uint64_t start_time)
+{
+	struct jit_names *names = calloc(1, sizeof(*names));
+
+	if (!names)
+		return NULL;
+	*names = (struct jit_names){ .pid = pid, .start_time = start_time, .fd = -1 };
+	names->map = perf_map_new();
+	if (!names->map) {
+		free(names);
+		return NULL;
+	}
+	return names;
+}
+
+static void close_file(struct jit_names *names)
+{
+	if (names->fd >= 0 && names->may_block)
+		fs_close_aside(names->fd);
+	else if (names->fd >= 0)
+		close(names->fd);
+	names->fd = -1;
+}
+
+void jit_names_free(struct jit_names *names)
+{
+	if (!names)
+		return;
+	close_file(names);
+	perf_map_free(names->map);
+	free(names);
+}
+
+static int read_on(struct jit_names *names, struct workers *workers)
+{
+	struct stat st;
+
+	if (!names->may_block && fstat(names->fd, &st) == 0) {
+		if ((uint64_t)st.st_size < names->taken)
+			names->taken = 0; /* begun anew, by the next program in the same process */
+		if ((uint64_t)st.st_size == names->taken)
+			return 0;
+	}
+	for (;;) {
+		cleanup(bytes_fini) struct bytes piece = {};
+		size_t taken;
+		int r = ask_bytes(workers, &piece, names->fd, names->taken, PIECE_BYTES);
+
+		if (r == 0)
+			r = perf_map_add(names->map, piece.at, piece.size, &taken);
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0) { /* it is full, or it cannot be read */
+			names->full = true;
+			return 0;
+		}
+		/* A line as long as the piece is none; a shorter rest is still being written. */
+		if (taken == 0 && piece.size == PIECE_BYTES)
+			taken = PIECE_BYTES;
+		names->taken += taken;
+		if (piece.size < PIECE_BYTES)
+			return 0;
+	}
+}
+
+int jit_names_update(struct jit_names *names, struct workers *workers)
+{
+	struct opened opened;
+
+	if (names->gone || names->full)
+		return 0;
+	if (names->fd < 0) {
+		uint64_t now = clock_ns(CLOCK_MONOTONIC);
+		int fd;
+
+		if (now < names->retry_ns)
+			return 0;
+		names->retry_ns = now + RETRY_NS;
+		fd = ask_perf_map(workers, &opened, names->pid, names->start_time);
+		names->gone = fd == -ESRCH || fd == -EIO;
+		if (fd < 0)
+			return fd == -ENOMEM ? fd : 0;
+		names->fd = fd;
+		names->may_block = opened.may_block;
+	}
+	return read_on(names, workers);
+}
+
+int jit_names_close(struct jit_names *names, struct workers *workers)
+{
+	int r = names->fd >= 0 ? jit_names_update(names, workers) : 0;
+
+	close_file(names);
+	names->gone = true;
+	return r;
+}
+
+int jit_names_find(struct jit_names *names, uint64_t address, const char **ret)
+{
+	return perf_map_find(names->map, address, ret);
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "symbol/object_names.h"
+
+#include <errno.h>
+#include <stdbool.h>
+
+#include "elf/function_starts.h"
+#include "elf/symbol_table.h"
+
+/* Positive result of a resolver: ask the next one. */
+enum { RESOLVER_SILENT = 1 };
+
+/* The entry point of stripped programs and of the dynamic loader; crt1.o gives it 38 bytes. */
+enum { ENTRY_BYTES_MAX = 64 };
+
+struct object_names {
+	struct object *object; /* a reference */
+	struct symbol_table *symbols; /* NULL: cannot be read */
+	struct function_starts starts;
+};
+
+int object_names_new(struct object_names **ret, struct object *object, int *debug_files,
+		     unsigned debug_file_count)
+{
+	cleanup(object_names_free) struct object_names *names = calloc(1, sizeof(*names));
+
+	if (!names)
+		return -ENOMEM;
+	names->object = object_ref(object);
+	if (symbol_table_new(&names->symbols, object, debug_files, debug_file_count) == -ENOMEM)
+		return -ENOMEM;
+	(void)function_starts_init(&names->starts, object);
+	*ret = TAKE_PTR(names);
+	return 0;
+}
+
+void object_names_free(struct object_names *names)
+{
+	if (!names)
+		return;
+	symbol_table_free(names->symbols);
+	object_unref(names->object);
+	free(names);
+}
+
+/*
+ * A symbol without a size ends where its function does: not at the next symbol, when the exception
+ * tables tell that another function lies between.
+ */
+static bool reaches(const struct object_names *names, const struct symbol_extent *extent,
+		    uint64_t address)
+{
+	uint64_t start, size;
+
+	if (function_starts_find(&names->starts, address, &start, &size) == 0)
+		return start <= extent->start;
+	return function_starts_find(&names->starts, extent->start, &start, &size) != 0;
+}
+
+static int find_symbol(struct object_names *names, uint64_t address, struct found_function *ret)
+{
+	struct symbol_extent extent;
+
+	if (!names->symbols || symbol_table_find(names->symbols, address, &extent) < 0)
+		return RESOLVER_SILENT;
+	if (extent.size == 0 && !reaches(names, &extent, address))
+		return RESOLVER_SILENT;
+	*ret = (struct found_function){ .kind = FOUND_SYMBOL, .start = extent.number };
+	return 0;
+}
+
+static int name_symbol(struct object_names *names, uint64_t number, struct bytes *ret)
+{
+	return symbol_table_name(names->symbols, (uint32_t)number, ret);
+}
+
+/* Where every stack of a main thread ends deserves its usual name, symbol or not. */
+static int find_entry(struct object_names *names, uint64_t address, struct found_function *ret)
+{
+	uint64_t entry = names->object->entry, start, size;
+
+	if (entry == 0 || address < entry || address - entry >= ENTRY_BYTES_MAX)
+		return RESOLVER_SILENT;
+	if (function_starts_find(&names->starts, address, &start, &size) == 0 && start != entry)
+		return RESOLVER_SILENT;
+	*ret = (struct found_function){ .kind = FOUND_ENTRY, .start = entry };
+	return 0;
+}
+
+/* One name for the whole function, so that its addresses make one box in a picture. */
+static int find_start(struct object_names *names, uint64_t address, struct found_function *ret)
+{
+	uint64_t start, size;
+
+	if (function_starts_find(&names->starts, address, &start, &size) < 0)
+		return RESOLVER_SILENT;
+	*ret = (struct found_function){ .kind = FOUND_START, .start = start };
+	return 0;
+}
+
+/* name: of what `find` gave as FOUND_SYMBOL, by its `start`. */
+static const struct {
+	int (*find)(struct object_names *names, uint64_t address, struct found_function *ret);
+	int (*name)(struct object_names *names, uint64_t start, struct bytes *ret);
+} resolvers[] = {
+	{ find_symbol, name_symbol },
+	{ find_entry, NULL },
+	{ find_start, NULL },
+};
+
+int object_names_find(struct object_names *names, uint64_t address, struct found_function *ret)
+{
+	for (uint32_t i = 0; i < ARRAY_SIZE(resolvers); i++) {
+		int r = resolvers[i].find(names, address, ret);
+
+		if (r == RESOLVER_SILENT)
+			continue;
+		ret->resolver = i;
+		return r;
+	}
+	*ret = (struct found_function){ .kind = FOUND_NOTHING };
+	return 0;
+}
+
+int object_names_text(struct object_names *names, const struct found_function *found,
+		      struct bytes *ret)
+{
+	if (found->kind != FOUND_SYMBOL)
+		return -ENOENT;
+	return resolvers[found->resolver].name(names, found->start, ret);
+}

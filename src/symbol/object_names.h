@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an object's files call its code: resolvers asked in order, the first answer wins.
+ *
+ * Order: separate debug file or own .symtab, .dynsym, .gnu_debugdata; the entry point; the start of
+ * the function as the exception tables tell. A symbol covers its size and no more.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/cleanup.h"
+#include "elf/object.h"
+
+struct object_names;
+
+enum found_kind {
+	FOUND_NOTHING,
+	FOUND_START,  /* the function begins at `start`, and has no name */
+	FOUND_ENTRY,  /* the entry point, without a name */
+	FOUND_SYMBOL, /* it has a name */
+};
+
+/* Two addresses of one function have the same answer. */
+struct found_function {
+	enum found_kind kind;
+	uint32_t resolver; /* which one knows its name */
+	uint64_t start;    /* FOUND_SYMBOL: whatever tells it apart from others of that resolver */
+};
+
+/*
+ * debug_files: see symbol_table_new. What cannot be read has no names, and that is all.
+ * Returns 0 or -ENOMEM.
+ */
+int object_names_new(struct object_names **ret, struct object *object, int *debug_files,
+		     unsigned debug_file_count);
+void object_names_free(struct object_names *names);
+DEFINE_CLEANUP(struct object_names, object_names_free);
+/* The function that holds an ELF address. Returns 0 or -ENOMEM. */
+int object_names_find(struct object_names *names, uint64_t address, struct found_function *ret);
+/*
+ * Appends the name of a FOUND_SYMBOL as it is in the file. Returns 0, -ENOENT when it cannot be
+ * read, or another negative errno.
+ */
+int object_names_text(struct object_names *names, const struct found_function *found,
+		      struct bytes *ret);

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/answers.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+enum {
+	/* As object_file.c makes them. */
+	MAX_SEGMENTS = 128,
+	MAX_LINK_BYTES = 4096,
+	/* Of one address: inlined functions. */
+	MAX_LINES = 64,
+};
+
+/* Takes the next `count` elements into an empty array. Gives 0, -EBADMSG or -ENOMEM. */
+#define TAKE_ARRAY(array, reader, wanted)                                                          \
+	({                                                                                         \
+		uint32_t wanted_ = (wanted);                                                       \
+		const unsigned char *from_ =                                                       \
+			reader_take((reader), wanted_ * sizeof(*(array)->at));                     \
+		int r_ = !from_ ? -EBADMSG : array_reserve((array), wanted_) ? 0 : -ENOMEM;        \
+                                                                                                   \
+		if (r_ == 0 && wanted_)                                                            \
+			memcpy((array)->at, from_, wanted_ * sizeof(*(array)->at));                \
+		if (r_ == 0)                                                                       \
+			(array)->count = wanted_;                                                  \
+		r_;                                                                                \
+	})
+
+/* ---- objects ---- */
+
+static int take_segments(struct object *object, const struct wire_segment *wire, uint32_t count)
+{
+	if (!array_reserve(&object->segments, count))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t size = object->identity.size;
+
+		/* What users of `segments` rely on, see object_file.c. */
+		if (wire[i].file_size > wire[i].memory_size || wire[i].address >> 63 ||
+		    wire[i].memory_size >> 62 || wire[i].file_offset > size ||
+		    wire[i].file_size > size - wire[i].file_offset)
+			return -EBADMSG;
+		object->segments.at[object->segments.count++] = (struct object_segment){
+			.address = wire[i].address,
+			.file_offset = wire[i].file_offset,
+			.file_size = wire[i].file_size,
+			.memory_size = wire[i].memory_size,
+			.executable = wire[i].executable,
+		};
+	}
+	return 0;
+}
+
+int answer_object(struct object *object, const unsigned char *data, size_t size)
+{
+	struct reader reader = reader_of(data, size);
+	const struct wire_object *wire = (const void *)reader_take(&reader, sizeof(*wire));
+	const struct wire_segment *segments;
+	const char *link;
+
+	if (!wire || wire->segment_count == 0 || wire->segment_count > MAX_SEGMENTS ||
+	    wire->build_id_size > OBJECT_BUILD_ID_MAX || wire->debug_link_size > MAX_LINK_BYTES)
+		return -EBADMSG;
+	segments = (const void *)reader_take(&reader, wire->segment_count * sizeof(*segments));
+	link = (const char *)reader_take(&reader, wire->debug_link_size);
+	if (reader.overrun || reader_left(&reader))
+		return -EBADMSG;
+	if (wire->debug_link_size) {
+		if (strnlen(link, wire->debug_link_size) + 1 != wire->debug_link_size ||
+		    strchr(link, '/'))
+			return -EBADMSG;
+		object->debug_link = strdup(link);
+		if (!object->debug_link)
+			return -ENOMEM;
+	}
+	object->entry = wire->entry;
+	object->type = wire->type;
+	object->machine = wire->machine;
+	object->debug_checksum = wire->debug_checksum;
+	object->build_id_size = wire->build_id_size;
+	memcpy(object->build_id, wire->build_id, wire->build_id_size);
+	return take_segments(object, segments, wire->segment_count);
+}
+
+/* ---- tables ---- */
+
+int answer_table(struct unwind_table *ret, struct table_figures *figures,
+		 const unsigned char *data, size_t size)
+{
+	struct reader reader = reader_of(data, size);
+	const struct wire_table_head *head = (const void *)reader_take(&reader, sizeof(*head));
+	struct unwind_table table = {};
+	int r;
+
+	if (!head)
+		return -EBADMSG;
+	*figures = (struct table_figures){ head->unsupported, head->broken };
+	if (head->no_rows)
+		return ANSWER_NO_ROWS;
+	table.first_page = head->first_page;
+	table.row_count = head->row_count;
+	table.dropped_rules = head->dropped_rules;
+	r = TAKE_ARRAY(&table.rules, &reader, head->rule_count);
+	if (r == 0)
+		r = TAKE_ARRAY(&table.block_offset, &reader, head->page_count);
+	if (r == 0)
+		r = TAKE_ARRAY(&table.block_size, &reader, head->page_count);
+	if (r == 0)
+		r = TAKE_ARRAY(&table.blocks, &reader, head->block_bytes);
+	if (r == 0 && reader_left(&reader))
+		r = -EBADMSG;
+	if (r == 0)
+		r = unwind_table_check(&table);
+	if (r < 0) {
+		unwind_table_fini(&table);
+		return r;
+	}
+	*ret = table;
+	return 0;
+}
+
+/* ---- names ---- */
+
+/* The text at an offset. texts: its last byte is a NUL. */
+static bool find_text(const char **ret, const char *texts, uint32_t size, uint32_t offset)
+{
+	if (offset >= size)
+		return false;
+	*ret = texts + offset;
+	return true;
+}
+
+static bool take_line(struct name_line *ret, const struct wire_name *wire, const char *texts,
+		      uint32_t size)
+{
+	*ret = (struct name_line){ .kind = (enum wire_name_kind)wire->kind,
+				   .start = wire->start,
+				   .name = "",
+				   .system_name = "",
+				   .file = "",
+				   .line = wire->line };
+	if (wire->kind >= WIRE_NAME_KINDS)
+		return false;
+	if (wire->kind != WIRE_NAME_SYMBOL)
+		return true;
+	return find_text(&ret->name, texts, size, wire->name) && ret->name[0] &&
+	       find_text(&ret->system_name, texts, size, wire->system_name) &&
+	       ret->system_name[0] && find_text(&ret->file, texts, size, wire->file);
+}
+
+int answer_names(const unsigned char *data, size_t size, uint32_t address_count, name_fn name,
+		 void *context)
+{
+	struct reader reader = reader_of(data, size);
+	const struct wire_names_head *head = (const void *)reader_take(&reader, sizeof(*head));
+	const struct wire_names *names;
+	struct name_line found[MAX_LINES];
+	const struct wire_name *lines;
+	const char *texts;
+	int r = 0;
+
+	if (!head || head->address_count != address_count)
+		return -EBADMSG;
+	names = (const void *)reader_take(&reader, head->address_count * sizeof(*names));
+	lines = (const void *)reader_take(&reader, head->name_count * sizeof(*lines));
+	texts = (const char *)reader_take(&reader, head->text_bytes);
+	if (reader.overrun || reader_left(&reader) ||
+	    (head->text_bytes && texts[head->text_bytes - 1]))
+		return -EBADMSG;
+	for (uint32_t i = 0; i < head->name_count; i++)
+		if (!take_line(&found[0], &lines[i], texts, head->text_bytes))
+			return -EBADMSG;
+	for (uint32_t i = 0; i < address_count; i++)
+		if (names[i].count == 0 || names[i].count > MAX_LINES ||
+		    names[i].first > head->name_count ||
+		    names[i].count > head->name_count - names[i].first)
+			return -EBADMSG;
+	for (uint32_t i = 0; i < address_count && r >= 0; i++) {
+		for (uint32_t k = 0; k < names[i].count; k++)
+			(void)take_line(&found[k], &lines[names[i].first + k], texts,
+					head->text_bytes);
+		r = name(context, i, found, names[i].count);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* ---- what ld.so is asked for ---- */
+
+int answer_needed(struct needed *ret, const unsigned char *data, size_t size)
+{
+	struct reader reader = reader_of(data, size);
+	const struct wire_needed *wire = (const void *)reader_take(&reader, sizeof(*wire));
+	cleanup(needed_fini) struct needed needed = {};
+	const char *texts;
+	bool good;
+	int r;
+
+	if (!wire || wire->name_count > NEEDED_MAX_NAMES)
+		return -EBADMSG;
+	r = TAKE_ARRAY(&needed.names, &reader, wire->name_count);
+	if (r < 0)
+		return r;
+	texts = (const char *)reader_take(&reader, wire->text_bytes);
+	/* The first text is "", which an absent one refers to. */
+	good = texts && reader_left(&reader) == 0 &&
+	       (wire->text_bytes == 0 || (!texts[0] && !texts[wire->text_bytes - 1]));
+	needed.soname = wire->soname;
+	needed.rpath = wire->rpath;
+	needed.runpath = wire->runpath;
+	needed.interpreter = wire->interpreter;
+	for (uint32_t i = 0; i < needed.names.count; i++)
+		good = good && needed.names.at[i] < wire->text_bytes;
+	good = good && (!needed.soname || needed.soname < wire->text_bytes) &&
+	       (!needed.rpath || needed.rpath < wire->text_bytes) &&
+	       (!needed.runpath || needed.runpath < wire->text_bytes) &&
+	       (!needed.interpreter || needed.interpreter < wire->text_bytes);
+	if (!good)
+		return -EBADMSG;
+	bytes_add(&needed.texts, texts, wire->text_bytes);
+	if (needed.texts.failed)
+		return -ENOMEM;
+	*ret = needed;
+	needed = (struct needed){};
+	return 0;
+}

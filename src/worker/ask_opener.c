@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/ask_opener.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+/* Asks once more after an accident: it may have been somebody else's. 0 or a negative errno. */
+static int ask(struct workers *workers, struct answer *ret, uint32_t what, const void *payload,
+	       size_t size, const int *fds, unsigned fd_count, const char *about)
+{
+	int r = worker_ask(&workers->opener, ret, (struct question){ .what = what }, payload,
+			   size, fds, fd_count);
+
+	if (r > 0 && r != WORKER_STUCK)
+		r = worker_ask(&workers->opener, ret, (struct question){ .what = what }, payload,
+			   size, fds, fd_count);
+	if (r > 0) {
+		workers_give_up(workers, about, worker_outcome_text(r));
+		return -EIO;
+	}
+	if (r == 0 && ret->result < 0) {
+		r = ret->result;
+		answer_fini(ret);
+	}
+	return r;
+}
+
+static int take_opened(struct opened *ret, struct answer *answer)
+{
+	const struct wire_opened *opened = (const void *)answer->at;
+
+	if (answer->size != sizeof(*opened) || answer->fd_count != 1)
+		return -EBADMSG;
+	*ret = (struct opened){ { opened->device, opened->inode, opened->size, opened->mtime_ns,
+				  opened->ctime_ns },
+				opened->may_block };
+	return TAKE_FD(answer->fds[0]);
+}
+
+int ask_mapping(struct workers *workers, struct opened *ret, pid_t pid,
+		const struct file_mapping *mapping)
+{
+	const struct wire_open_mapping head = { mapping->start, mapping->end, mapping->inode, pid,
+						0 };
+	cleanup(bytes_fini) struct bytes payload = {};
+	cleanup(answer_fini) struct answer answer = {};
+	int r;
+
+	if (strlen(mapping->path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	if (workers_is_stuck(workers, mapping->device))
+		return -EIO;
+	bytes_add(&payload, &head, sizeof(head));
+	bytes_add(&payload, mapping->path, strlen(mapping->path) + 1);
+	if (payload.failed)
+		return -ENOMEM;
+	r = ask(workers, &answer, OPENER_MAPPING, payload.at, payload.size, NULL, 0,
+		mapping->path);
+	if (r == -EIO)
+		workers_note_stuck(workers, mapping->device);
+	return r < 0 ? r : take_opened(ret, &answer);
+}
+
+int ask_files(struct workers *workers, int *ret, const char *texts, size_t size)
+{
+	cleanup(answer_fini) struct answer answer = {};
+	int r = ask(workers, &answer, OPENER_FILES, texts, size, NULL, 0,
+		    texts + strlen(texts) + 1);
+
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < answer.fd_count; i++)
+		ret[i] = TAKE_FD(answer.fds[i]);
+	return (int)answer.fd_count;
+}
+
+int ask_maps(struct workers *workers, struct bytes *ret, pid_t tid)
+{
+	const struct wire_named_process process = { tid, tid, 0 };
+	cleanup(answer_fini) struct answer answer = {};
+	char about[32];
+	int r;
+
+	snprintf(about, sizeof(about), "/proc/%d/maps", (int)tid);
+	r = ask(workers, &answer, OPENER_MAPS, &process, sizeof(process), NULL, 0, about);
+	if (r == 0)
+		bytes_add(ret, answer.at, answer.size);
+	return r < 0 ? r : ret->failed ? -ENOMEM : 0;
+}
+
+int ask_perf_map(struct workers *workers, struct opened *ret, pid_t pid, uint64_t start_time)
+{
+	const struct wire_named_process process = { pid, pid, start_time };
+	cleanup(answer_fini) struct answer answer = {};
+	char about[32];
+	int r;
+
+	snprintf(about, sizeof(about), "/tmp/perf-%d.map", (int)pid);
+	r = ask(workers, &answer, OPENER_PERF_MAP, &process, sizeof(process), NULL, 0, about);
+	return r < 0 ? r : take_opened(ret, &answer);
+}
+
+int ask_bytes(struct workers *workers, struct bytes *ret, int fd, uint64_t offset, uint64_t limit)
+{
+	const struct wire_read range = { offset, limit };
+	cleanup(answer_fini) struct answer answer = {};
+	int r = ask(workers, &answer, OPENER_READ, &range, sizeof(range), &fd, 1, "a perf map");
+
+	if (r == 0)
+		bytes_add(ret, answer.at, answer.size < limit ? answer.size : limit);
+	return r < 0 ? r : ret->failed ? -ENOMEM : 0;
+}

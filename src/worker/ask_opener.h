@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files of targets, opened by a process that may hang in our place; see reader/opener.h. */
+#pragma once
+
+#include "worker/workers.h"
+
+/* A file that was opened. */
+struct opened {
+	struct object_identity identity;
+	bool may_block; /* close it with fs_close_aside */
+};
+
+/* A mapping of a file, as /proc/PID/maps and mapping events tell it. */
+struct file_mapping {
+	uint64_t start, end, inode, device; /* device: makedev(3) of what they say */
+	const char *path;
+};
+
+/*
+ * The file behind a mapping of a process. Returns a descriptor or a negative errno (-EIO: its file
+ * system does not answer, which is noted).
+ */
+int ask_mapping(struct workers *workers, struct opened *ret, pid_t pid,
+		const struct file_mapping *mapping);
+/*
+ * Opens what is there of several paths below a root ("" is our own), in their order. texts: the root
+ * and the paths, each with its NUL. ret: room for MESSAGE_MAX_FDS. Returns how many, or -errno.
+ */
+int ask_files(struct workers *workers, int *ret, const char *texts, size_t size);
+/* The text of /proc/TID/maps, appended. Returns 0 or a negative errno (-ESRCH: gone). */
+int ask_maps(struct workers *workers, struct bytes *ret, pid_t tid);
+/*
+ * The file in which a process's JIT names its code (proc/perf_map_file.h). start_time: in clock
+ * ticks since boot; 0: not known. Returns a descriptor or a negative errno (-ESRCH: gone).
+ */
+int ask_perf_map(struct workers *workers, struct opened *ret, pid_t pid, uint64_t start_time);
+/*
+ * Appends what the file holds from an offset on, at most `limit` bytes, which may be fewer than
+ * there are. Returns 0 or a negative errno.
+ */
+int ask_bytes(struct workers *workers, struct bytes *ret, int fd, uint64_t offset, uint64_t limit);

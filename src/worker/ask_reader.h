@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an object's file holds, as the reader process tells it (reader/reader.h).
+ *
+ * Results: 0, a named outcome, or a negative errno; -EIO: the object is given up, which is noted.
+ * An object whose descriptor was closed (fd -1) gives -ESTALE.
+ */
+#pragma once
+
+#include "worker/answers.h"
+#include "worker/ask_opener.h"
+
+/*
+ * The object of an open file (consumed). path, root: see struct object. Returns as said, or an
+ * object_outcome when it is no ELF file that could be mapped.
+ */
+int ask_object(struct workers *workers, struct object **ret, int fd, const struct opened *opened,
+	       const char *path, const char *root);
+/* The same of the vdso of this very process; the kernel maps the same into every one. */
+int ask_vdso(struct workers *workers, struct object **ret);
+/* Its unwind table. Returns as said, or ANSWER_NO_ROWS. Free with unwind_table_fini. */
+int ask_table(struct workers *workers, struct unwind_table *ret, struct table_figures *figures,
+	      struct object *object);
+
+enum { ASK_MAX_ADDRESSES = 4096 };
+
+/*
+ * Names for addresses of one object, at most ASK_MAX_ADDRESSES: `name` is called for each in their
+ * order with its lines, innermost first, at least one. What could not be found out has one line of
+ * WIRE_NAME_NONE; so it is for all of them when the object is given up.
+ * Returns 0, what `name` returned below 0, or -ENOMEM.
+ */
+int ask_names(struct workers *workers, struct object *object, const uint64_t *addresses,
+	      uint32_t count, name_fn name, void *context);
+/* Free with needed_fini. */
+int ask_needed(struct workers *workers, struct needed *ret, struct object *object);
+enum { ASK_NOT_MANGLED = 1 };
+
+/*
+ * The readable form of a mangled name, appended. Returns 0, ASK_NOT_MANGLED (also when it cannot be
+ * had), or -ENOMEM.
+ */
+int ask_demangled(struct workers *workers, struct bytes *ret, const char *name);
+/* The object is needed no more, for now: its file is closed here and there. */
+void ask_forget(struct workers *workers, struct object *object);

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What profd and its worker processes say to each other, over a socket that keeps messages apart
+ * (SOCK_SEQPACKET, unix(7)).
+ *
+ * A question is a struct question with its payload behind it, and descriptors beside it. An answer
+ * is a struct answer_head; its bytes lie in sealed memory (base/sealed.h), the first descriptor
+ * beside it when there are any, and further descriptors follow. One question at a time.
+ * Both ends are the same program, so the layout is that of the machine. Nothing that a worker says
+ * is believed: every count and offset is checked by who asked.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+enum {
+	QUESTION_BYTES_MAX = 64 * 1024, /* with its payload */
+	MESSAGE_MAX_FDS = 16,
+	WORKER_SOCKET = 3, /* in a worker process */
+};
+
+/* Beside a worker's socket and the standard descriptors nothing is open when it begins. */
+
+struct question {
+	uint64_t sequence; /* the answer repeats it */
+	uint32_t what;     /* enum reader_question, enum opener_question */
+	uint32_t object;   /* object.id that it is about; 0: none */
+	uint32_t has_object; /* the first descriptor is that object's file */
+	uint32_t reserved;
+};
+
+struct answer_head {
+	uint64_t sequence;
+	uint64_t cpu_ns; /* CPU time that the worker has used so far, all in all */
+	int32_t result;  /* what the function would have returned: 0, below 0, or a named outcome */
+	uint32_t fd_count; /* descriptors behind the sealed memory */
+	uint64_t size;     /* of the sealed memory; 0: there is none */
+};
+
+/* What an answer is put together in. */
+struct reply {
+	struct bytes bytes;
+	int fds[MESSAGE_MAX_FDS]; /* owned */
+	uint32_t fd_count;
+};
+
+/*
+ * Answers one question. payload: `size` bytes, 8-aligned; fds: owned by the caller, a descriptor
+ * that is kept is replaced by -1. Returns answer_head.result.
+ */
+typedef int (*answer_fn)(void *state, const struct question *question, const void *payload,
+			 size_t size, int *fds, unsigned fd_count, struct reply *reply);
+
+/* ---- the reader: parses what targets' files hold, without any privilege ---- */
+
+/*
+ * Questions about an object carry its file when the reader may not know it: -ENOENT asks for that.
+ */
+enum reader_question {
+	READER_OBJECT,   /* → struct wire_object, its segments, the name of its debug link */
+	READER_TABLE,    /* → struct wire_table_head and what it counts */
+	READER_NAMES,    /* struct wire_names_question, addresses → struct wire_names_head, ... */
+	READER_NEEDED,   /* → struct wire_needed, ids of names, texts */
+	READER_DEMANGLE, /* names, each with its NUL → readable ones in their order, "" for "is not" */
+	READER_FORGET,   /* the object is not needed any more */
+};
+
+struct wire_object {
+	uint64_t entry;
+	uint16_t type, machine;
+	uint32_t segment_count, build_id_size;
+	uint32_t debug_checksum, debug_link_size; /* with its NUL; 0: no link */
+	uint8_t build_id[64];
+};
+
+struct wire_segment {
+	uint64_t address, file_offset, file_size, memory_size;
+	uint32_t executable, reserved;
+};
+
+/* Behind it: rules, block offsets, block sizes, blocks (unwind/table.h). */
+struct wire_table_head {
+	uint64_t first_page;
+	uint32_t page_count, rule_count, block_bytes, row_count;
+	uint32_t dropped_rules, unsupported, broken;
+	uint32_t no_rows; /* there is no unwind information at all */
+};
+
+struct wire_names_question {
+	uint32_t address_count; /* uint64_t each, behind this */
+	/* All other descriptors are what may be its debug file, the best first; -ESTALE asks for it. */
+	uint32_t has_debug_files;
+};
+
+/* Behind it: for each address the number of its first name and their count, names, texts. */
+struct wire_names_head {
+	uint32_t address_count, name_count, text_bytes, reserved;
+};
+
+struct wire_names {
+	uint32_t first, count;
+};
+
+enum wire_name_kind {
+	WIRE_NAME_NONE,   /* nothing is known */
+	WIRE_NAME_START,  /* the function begins at `start` and has no name */
+	WIRE_NAME_ENTRY,  /* the entry point, without a name */
+	WIRE_NAME_SYMBOL, /* it has a name */
+	WIRE_NAME_KINDS
+};
+
+struct wire_name {
+	uint64_t start;
+	uint32_t kind;
+	uint32_t name, system_name, file; /* offsets of texts with their NUL; WIRE_NAME_SYMBOL only */
+	uint32_t line, reserved;
+};
+
+struct wire_needed {
+	uint32_t name_count, text_bytes;
+	uint32_t soname, rpath, runpath, interpreter;
+};
+
+/* ---- the opener: opens files that may never answer ---- */
+
+enum opener_question {
+	OPENER_MAPPING,  /* struct wire_open_mapping, path → struct wire_opened and a descriptor */
+	OPENER_FILES,    /* root, paths, each with its NUL → a descriptor for each that is there */
+	OPENER_MAPS,     /* struct wire_named_process → the text of /proc/TID/maps */
+	OPENER_PERF_MAP, /* struct wire_named_process → struct wire_opened and a descriptor */
+	OPENER_READ,     /* struct wire_read and a descriptor → its bytes from there on */
+};
+
+struct wire_named_process {
+	int32_t pid, tid;
+	uint64_t start_time; /* clock ticks since boot; 0: not known */
+};
+
+struct wire_open_mapping {
+	uint64_t start, end, inode;
+	int32_t pid, reserved;
+};
+
+struct wire_opened {
+	uint64_t device, inode, size;
+	int64_t mtime_ns, ctime_ns;
+	uint32_t may_block; /* its file system asks somebody else: closing may take for ever, too */
+	uint32_t reserved;
+};
+
+struct wire_read {
+	uint64_t offset, limit;
+};

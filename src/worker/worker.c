@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Whether a worker is stuck is told by what it does, not by a clock alone: on a machine under load
+ * it may wait long for its turn. A worker that waits in a system call and has not used any CPU time
+ * for a while is stuck; one that has used seconds of it for one question has run away.
+ */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/sealed.h"
+
+#define STUCK_NS 3000000000ULL
+/* The largest unwind tables and symbol tables of common files take 0.2 s. */
+#define OVERTIME_NS 20000000000ULL
+
+enum {
+	MEANWHILE_MS = 10,
+	ANSWER_BYTES_MAX = 512 << 20,
+	STAT_BYTES = 4096,
+};
+
+static const char *program = "/proc/self/exe";
+
+void worker_set_program(const char *path)
+{
+	program = path ? path : "/proc/self/exe";
+}
+
+void worker_init(struct worker *worker, const char *role)
+{
+	*worker = (struct worker){ .role = role, .socket = -1 };
+}
+
+/* ---- the process ---- */
+
+/* Only what is safe between fork and exec. */
+static void become_worker(int socket, pid_t parent, const char *role)
+{
+	char *const arguments[] = { (char *)"profd", (char *)"_worker", (char *)(uintptr_t)role,
+				    NULL };
+	char *const environment[] = { NULL };
+	int null;
+
+	/* Ctrl-C is for profd: it ends its workers when it is done. */
+	(void)setsid();
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(126);
+	null = open("/dev/null", O_RDWR);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+		_exit(126);
+	if (socket == WORKER_SOCKET) {
+		if (fcntl(socket, F_SETFD, 0) < 0)
+			_exit(126);
+	} else if (dup2(socket, WORKER_SOCKET) < 0) {
+		_exit(126);
+	}
+	(void)syscall(SYS_close_range, WORKER_SOCKET + 1, ~0U, 0);
+	execve(program, arguments, environment);
+	_exit(127);
+}
+
+int worker_start(struct worker *worker)
+{
+	cleanup(close) int ours = -1;
+	cleanup(close) int theirs = -1;
+	int pair[2];
+	pid_t parent = getpid(), pid;
+
+	if (worker->direct || worker->pid)
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	ours = pair[0];
+	theirs = pair[1];
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		become_worker(theirs, parent, worker->role);
+	worker->pid = pid;
+	worker->socket = TAKE_FD(ours);
+	worker->generation++;
+	worker->current_cpu_ns = 0;
+	worker->asked = 0;
+	if (worker->nice)
+		(void)setpriority(PRIO_PROCESS, (id_t)pid, worker->nice);
+	return 0;
+}
+
+/* Ends the process and takes account of it. */
+static void end(struct worker *worker)
+{
+	struct rusage usage = {};
+	int status;
+
+	if (!worker->pid)
+		return;
+	close(worker->socket);
+	worker->socket = -1;
+	(void)kill(worker->pid, SIGKILL);
+	/* Killed in the middle of a system call that cannot be: it goes when that returns. */
+	for (unsigned i = 0; i < 200; i++) {
+		pid_t done = wait4(worker->pid, &status, WNOHANG, &usage);
+
+		if (done != 0 && !(done < 0 && errno == EINTR))
+			break;
+		usleep(1000);
+	}
+	worker->cpu_ns += worker->current_cpu_ns;
+	worker->current_cpu_ns = 0;
+	if ((uint64_t)usage.ru_maxrss * 1024 > worker->peak_bytes)
+		worker->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
+	worker->pid = 0;
+}
+
+void worker_fini(struct worker *worker)
+{
+	end(worker);
+}
+
+void worker_restart(struct worker *worker)
+{
+	end(worker);
+}
+
+void worker_set_priority(struct worker *worker, int nice)
+{
+	worker->nice = nice;
+	if (worker->pid)
+		(void)setpriority(PRIO_PROCESS, (id_t)worker->pid, nice);
+}
+
+uint64_t worker_cpu_ns(const struct worker *worker)
+{
+	return worker->cpu_ns + worker->current_cpu_ns;
+}
+
+uint64_t worker_peak_bytes(const struct worker *worker)
+{
+	cleanup(bytes_fini) struct bytes text = {};
+	uint64_t bytes = worker->peak_bytes, kib;
+	char path[32];
+	const char *line;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)worker->pid);
+	if (!worker->pid || fs_read(&text, AT_FDCWD, path, STAT_BYTES) < 0 || !bytes_str(&text))
+		return bytes;
+	line = strstr(text.at, "\nVmHWM:");
+	if (line && sscanf(line, "\nVmHWM: %lu", &kib) == 1 && kib * 1024 > bytes)
+		bytes = kib * 1024;
+	return bytes;
+}
+
+const char *worker_outcome_text(int outcome)
+{
+	static const char *const texts[WORKER_OUTCOMES] = {
+		[WORKER_DIED] = "crashed the reader",
+		[WORKER_STUCK] = "its file system did not answer",
+		[WORKER_OVERTIME] = "reading it took too long",
+		[WORKER_NONSENSE] = "made the reader answer nonsense",
+	};
+
+	return outcome > 0 && outcome < WORKER_OUTCOMES ? texts[outcome] : "cannot be read";
+}
+
+/* ---- asking ---- */
+
+/* CPU time of a process, also of another user's: its clock (clock_getcpuclockid(3)). */
+static uint64_t process_cpu_ns(pid_t pid)
+{
+	clockid_t clock;
+
+	return clock_getcpuclockid(pid, &clock) == 0 ? clock_ns(clock) : 0;
+}
+
+/* Does the process wait for something, other than for its turn? */
+static bool is_waiting(pid_t pid)
+{
+	cleanup(bytes_fini) struct bytes text = {};
+	char path[32];
+	const char *end;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (fs_read(&text, AT_FDCWD, path, STAT_BYTES) < 0 || !bytes_str(&text))
+		return false;
+	end = strrchr(text.at, ')');
+	return end && end[1] == ' ' && end[2] != 'R';
+}
+
+/* Waits until there is something to receive. Returns 0 or a worker_outcome. */
+static int await(struct worker *worker)
+{
+	uint64_t begin_cpu = process_cpu_ns(worker->pid), last_cpu = begin_cpu;
+	uint64_t last_progress = clock_ns(CLOCK_MONOTONIC);
+
+	for (;;) {
+		struct pollfd poll_fd = { .fd = worker->socket, .events = POLLIN };
+		int ready = poll(&poll_fd, 1, MEANWHILE_MS);
+		uint64_t now, cpu;
+
+		if (ready > 0)
+			return 0;
+		if (ready < 0 && errno != EINTR)
+			return WORKER_DIED;
+		if (worker->meanwhile)
+			worker->meanwhile(worker->context);
+		now = clock_ns(CLOCK_MONOTONIC);
+		cpu = process_cpu_ns(worker->pid);
+		if (cpu - last_cpu > 1000000 || !is_waiting(worker->pid)) {
+			last_cpu = cpu;
+			last_progress = now;
+		}
+		if (now - last_progress > STUCK_NS)
+			return WORKER_STUCK;
+		if (cpu - begin_cpu > OVERTIME_NS)
+			return WORKER_OVERTIME;
+	}
+}
+
+static int send_question(struct worker *worker, const struct question *question,
+			 const void *payload, size_t size, const int *fds, unsigned fd_count)
+{
+	union {
+		char buffer[CMSG_SPACE(MESSAGE_MAX_FDS * sizeof(int))];
+		struct cmsghdr align;
+	} control = {};
+	struct iovec parts[] = { { (void *)(uintptr_t)question, sizeof(*question) },
+				 { (void *)(uintptr_t)payload, size } };
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = size ? 2 : 1 };
+	ssize_t sent;
+
+	if (fd_count) {
+		struct cmsghdr *head;
+
+		message.msg_control = control.buffer;
+		message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
+		head = CMSG_FIRSTHDR(&message);
+		head->cmsg_level = SOL_SOCKET;
+		head->cmsg_type = SCM_RIGHTS;
+		head->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
+		memcpy(CMSG_DATA(head), fds, fd_count * sizeof(int));
+	}
+	do
+		sent = sendmsg(worker->socket, &message, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : 0;
+}
+
+static int receive(struct worker *worker, struct answer_head *head, int *fds, unsigned *fd_count)
+{
+	union {
+		char buffer[CMSG_SPACE(MESSAGE_MAX_FDS * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec part = { head, sizeof(*head) };
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = control.buffer,
+				  .msg_controllen = sizeof(control.buffer) };
+	ssize_t size;
+
+	*fd_count = 0;
+	do
+		size = recvmsg(worker->socket, &message, MSG_CMSG_CLOEXEC);
+	while (size < 0 && errno == EINTR);
+	if (size <= 0)
+		return WORKER_DIED;
+	for (struct cmsghdr *at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at)) {
+		if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS)
+			continue;
+		*fd_count = (unsigned)((at->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(fds, CMSG_DATA(at), *fd_count * sizeof(int));
+	}
+	return size == sizeof(*head) && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+		       ? 0
+		       : WORKER_NONSENSE;
+}
+
+/* Takes the answer out of the message. fds: all that came, -1 once taken. */
+static int unpack(struct worker *worker, struct answer *ret, const struct answer_head *head,
+		  uint64_t sequence, int *fds, unsigned fd_count)
+{
+	unsigned first = head->size ? 1 : 0;
+
+	if (head->sequence != sequence || fd_count != first + (uint64_t)head->fd_count)
+		return WORKER_NONSENSE;
+	if (head->size) {
+		if (sealed_map(&ret->at, &ret->size, fds[0], ANSWER_BYTES_MAX) < 0 ||
+		    ret->size != head->size)
+			return WORKER_NONSENSE;
+		ret->mapped = true;
+	}
+	for (unsigned i = first; i < fd_count; i++)
+		ret->fds[ret->fd_count++] = TAKE_FD(fds[i]);
+	ret->result = head->result;
+	/* No more than it really had: what is wrong here is only a figure. */
+	if (head->cpu_ns > worker->current_cpu_ns)
+		worker->current_cpu_ns = head->cpu_ns;
+	return 0;
+}
+
+static int ask_process(struct worker *worker, struct answer *ret, const struct question *question,
+		       const void *payload, size_t size, const int *fds, unsigned fd_count)
+{
+	struct answer_head head = {};
+	int received[MESSAGE_MAX_FDS];
+	unsigned count = 0;
+	int r = worker_start(worker);
+
+	if (r < 0)
+		return r;
+	r = send_question(worker, question, payload, size, fds, fd_count);
+	/* Gone while nobody asked. */
+	if (r == -EPIPE || r == -ECONNRESET) {
+		end(worker);
+		r = worker_start(worker);
+		if (r == 0)
+			r = send_question(worker, question, payload, size, fds, fd_count);
+	}
+	if (r < 0)
+		return r == -EPIPE || r == -ECONNRESET ? WORKER_DIED : r;
+	worker->asked++;
+	r = await(worker);
+	if (r == 0)
+		r = receive(worker, &head, received, &count);
+	if (r == 0)
+		r = unpack(worker, ret, &head, question->sequence, received, count);
+	for (unsigned i = 0; i < count; i++)
+		if (received[i] >= 0)
+			close(received[i]);
+	return r;
+}
+
+static int ask_direct(struct worker *worker, struct answer *ret, const struct question *question,
+		      const void *payload, size_t size, const int *fds, unsigned fd_count)
+{
+	struct reply reply = {};
+	int copies[MESSAGE_MAX_FDS];
+
+	for (unsigned i = 0; i < fd_count; i++)
+		copies[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+	worker->generation = 1;
+	ret->result = worker->direct(worker->direct_state, question, payload, size, copies,
+				     fd_count, &reply);
+	for (unsigned i = 0; i < fd_count; i++)
+		if (copies[i] >= 0)
+			close(copies[i]);
+	ret->at = (unsigned char *)reply.bytes.at;
+	ret->size = reply.bytes.size;
+	memcpy(ret->fds, reply.fds, sizeof(reply.fds));
+	ret->fd_count = reply.fd_count;
+	return reply.bytes.failed ? -ENOMEM : 0;
+}
+
+int worker_ask(struct worker *worker, struct answer *ret, struct question question,
+	       const void *payload, size_t size, const int *fds, unsigned fd_count)
+{
+	int r;
+
+	question.sequence = ++worker->sequence;
+	*ret = (struct answer){};
+	if (size > QUESTION_BYTES_MAX - sizeof(question) || fd_count > MESSAGE_MAX_FDS)
+		return -E2BIG;
+	if (worker->direct) {
+		r = ask_direct(worker, ret, &question, payload, size, fds, fd_count);
+	} else {
+		r = ask_process(worker, ret, &question, payload, size, fds, fd_count);
+		if (r > 0) {
+			worker->lost++;
+			end(worker);
+		}
+	}
+	if (r != 0)
+		answer_fini(ret);
+	return r;
+}
+
+void answer_fini(struct answer *answer)
+{
+	if (answer->mapped)
+		sealed_unmap(answer->at, answer->size);
+	else
+		free((void *)(uintptr_t)answer->at);
+	for (uint32_t i = 0; i < answer->fd_count; i++)
+		if (answer->fds[i] >= 0)
+			close(answer->fds[i]);
+	*answer = (struct answer){};
+}

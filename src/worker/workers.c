@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/workers.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+#define STUCK_PAUSE_NS 60000000000ULL
+
+void workers_init(struct workers *workers)
+{
+	*workers = (struct workers){};
+	worker_init(&workers->reader, "reader");
+	worker_init(&workers->opener, "opener");
+}
+
+void workers_fini(struct workers *workers)
+{
+	worker_fini(&workers->reader);
+	worker_fini(&workers->opener);
+	for (uint32_t i = 0; i < workers->casualties.count; i++)
+		free(workers->casualties.at[i].path);
+	array_fini(&workers->casualties);
+	array_fini(&workers->stuck);
+}
+
+int workers_start(struct workers *workers)
+{
+	int r = worker_start(&workers->reader);
+
+	return r < 0 ? r : worker_start(&workers->opener);
+}
+
+void workers_set_meanwhile(struct workers *workers, void (*meanwhile)(void *context), void *context)
+{
+	workers->reader.meanwhile = workers->opener.meanwhile = meanwhile;
+	workers->reader.context = workers->opener.context = context;
+}
+
+void workers_set_priority(struct workers *workers, int nice)
+{
+	worker_set_priority(&workers->reader, nice);
+	worker_set_priority(&workers->opener, nice);
+}
+
+uint64_t workers_cpu_ns(const struct workers *workers)
+{
+	return worker_cpu_ns(&workers->reader) + worker_cpu_ns(&workers->opener);
+}
+
+uint64_t workers_peak_bytes(const struct workers *workers)
+{
+	return worker_peak_bytes(&workers->reader) + worker_peak_bytes(&workers->opener);
+}
+
+void workers_note_stuck(struct workers *workers, uint64_t device)
+{
+	uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + STUCK_PAUSE_NS;
+	struct stuck_device *stuck;
+
+	for (uint32_t i = 0; i < workers->stuck.count; i++)
+		if (workers->stuck.at[i].device == device) {
+			workers->stuck.at[i].until_ns = until_ns;
+			return;
+		}
+	stuck = array_push(&workers->stuck);
+	if (stuck)
+		*stuck = (struct stuck_device){ device, until_ns };
+}
+
+bool workers_is_stuck(const struct workers *workers, uint64_t device)
+{
+	for (uint32_t i = 0; i < workers->stuck.count; i++)
+		if (workers->stuck.at[i].device == device)
+			return clock_ns(CLOCK_MONOTONIC) < workers->stuck.at[i].until_ns;
+	return false;
+}
+
+void workers_give_up(struct workers *workers, const char *path, const char *why)
+{
+	struct casualty *casualty;
+
+	workers->given_up++;
+	for (uint32_t i = 0; i < workers->casualties.count; i++)
+		if (strcmp(workers->casualties.at[i].path, path) == 0)
+			return;
+	if (workers->casualties.count >= MAX_CASUALTIES)
+		return;
+	casualty = array_push(&workers->casualties);
+	if (!casualty)
+		return;
+	*casualty = (struct casualty){ strdup(path), why };
+	if (!casualty->path)
+		workers->casualties.count--;
+}

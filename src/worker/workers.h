@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker processes that a session has, and what they could not cope with.
+ *
+ * A file that ends the reader twice in a row, the second time as the first thing that a new process
+ * looked at, is to blame for it: it is given up, named at the end, and never asked about again.
+ */
+#pragma once
+
+#include "base/array.h"
+#include "elf/object.h"
+#include "worker/worker.h"
+
+struct casualty {
+	char *path;
+	const char *why; /* a text that lives for ever */
+};
+
+/* A file system that did not answer is left alone for a while: each try costs seconds. */
+struct stuck_device {
+	uint64_t device; /* as in struct object_identity */
+	uint64_t until_ns; /* CLOCK_MONOTONIC */
+};
+
+enum { MAX_CASUALTIES = 64 }; /* that are named; all are counted */
+
+struct workers {
+	struct worker reader; /* unprivileged: parses */
+	struct worker opener; /* privileged: opens, and may hang */
+	ARRAY_OF(struct casualty) casualties;
+	uint32_t given_up;
+	ARRAY_OF(struct stuck_device) stuck;
+};
+
+void workers_init(struct workers *workers);
+void workers_fini(struct workers *workers);
+/* Both processes, ahead of the first question. Returns 0 or a negative errno. */
+int workers_start(struct workers *workers);
+/* See struct worker. */
+void workers_set_meanwhile(struct workers *workers, void (*meanwhile)(void *context),
+			   void *context);
+void workers_set_priority(struct workers *workers, int nice);
+uint64_t workers_cpu_ns(const struct workers *workers);
+uint64_t workers_peak_bytes(const struct workers *workers);
+void workers_note_stuck(struct workers *workers, uint64_t device);
+bool workers_is_stuck(const struct workers *workers, uint64_t device);
+/* why: a text that lives for ever. */
+void workers_give_up(struct workers *workers, const char *path, const char *why);
