@@ -2,9 +2,16 @@
 /* Capabilities (capabilities(7)), namespaces and limits of this process. */
 #include "cmd/probes.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/fs.h"
+#include "worker/worker.h"
 
 /* CAP_SYS_ADMIN stands in for those that were split off it later. */
 static void capability(struct probe_result *ret, unsigned number, bool admin_is_enough,
@@ -53,6 +60,32 @@ static void cap_dac_read_search(struct probe_result *ret)
 		   "to read programs that only their owners may read");
 }
 
+/* The process that parses files (reader/reader.h), started as a recording does. */
+static void reader_process(struct probe_result *ret)
+{
+	cleanup(bytes_fini) struct bytes status = {};
+	struct worker reader;
+	char path[32];
+
+	worker_init(&reader, "reader");
+	if (worker_check(&reader) < 0) {
+		probe_say(ret, PROBE_MISSING,
+			  "the process that reads programs' files does not start (is /proc mounted, "
+			  "and the kernel built with seccomp?)");
+	} else {
+		snprintf(path, sizeof(path), "/proc/%d/status", (int)reader.pid);
+		if (fs_read(&status, AT_FDCWD, path, 65536) == 0 && bytes_str(&status) &&
+		    strstr(status.at, "\nCapEff:\t0000000000000000\n") &&
+		    strstr(status.at, "\nSeccomp:\t2\n"))
+			probe_say(ret, PROBE_OK,
+				  "programs' files are read without capabilities, behind seccomp");
+		else
+			probe_say(ret, PROBE_DEGRADED,
+				  "the process that reads programs' files keeps privileges");
+	}
+	worker_fini(&reader);
+}
+
 static void pid_namespace(struct probe_result *ret)
 {
 	struct stat st;
@@ -93,6 +126,7 @@ const struct probe probes_privileges[] = {
 	{ "CAP_SYSLOG", false, cap_syslog },
 	{ "CAP_CHECKPOINT_RESTORE", false, cap_checkpoint_restore },
 	{ "CAP_DAC_READ_SEARCH", false, cap_dac_read_search },
+	{ "reader", true, reader_process },
 	{ "pid-namespace", false, pid_namespace },
 	{ "memlock", false, memlock },
 	{},

@@ -112,7 +112,7 @@ int object_cache_get(struct object_cache *cache, struct object **ret, int fd,
 		return r;
 	}
 	result = ask_object(cache->workers, &object, fd, opened, path, root);
-	if (result == -ENOMEM)
+	if (result < 0 && result != -EIO)
 		return result; /* not the file's fault: it may work the next time */
 	entry = array_push(&cache->entries);
 	if (!entry)

@@ -102,7 +102,9 @@ int serve(answer_fn answer, void *state)
 		struct reply reply = {};
 
 		r = -EBADMSG;
-		if ((size_t)size >= sizeof(*question))
+		if ((size_t)size >= sizeof(*question) && question->what == WORKER_PING)
+			r = 0;
+		else if ((size_t)size >= sizeof(*question))
 			r = answer(state, question, message + sizeof(*question),
 				   (size_t)size - sizeof(*question), fds, fd_count, &reply);
 		r = reply_to(question, r, &reply);

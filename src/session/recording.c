@@ -334,7 +334,14 @@ int recording_open(struct recording *rec, const struct config *config)
 	if (r < 0)
 		return r;
 	r = watch_fd(rec, cpu_source_fd(rec->source), WAKE_STREAM);
-	return r < 0 ? complain(r, "cannot set up") : add_targets(rec);
+	if (r < 0)
+		return complain(r, "cannot set up");
+	if (workers_check(&rec->workers) < 0) {
+		log_error("cannot record: the processes that read programs' files do not start; "
+			  "see 'profd doctor'");
+		return -ECHILD;
+	}
+	return add_targets(rec);
 }
 
 void recording_fini(struct recording *rec)

@@ -53,6 +53,8 @@ struct reply {
 typedef int (*answer_fn)(void *state, const struct question *question, const void *payload,
 			 size_t size, int *fds, unsigned fd_count, struct reply *reply);
 
+enum { WORKER_PING = UINT32_MAX }; /* any worker: it is there, and has what it needs */
+
 /* ---- the reader: parses what targets' files hold, without any privilege ---- */
 
 /*

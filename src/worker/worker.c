@@ -391,6 +391,17 @@ int worker_ask(struct worker *worker, struct answer *ret, struct question questi
 	return r;
 }
 
+int worker_check(struct worker *worker)
+{
+	struct answer answer;
+	int r = worker->direct ? 0 : worker_ask(worker, &answer, (struct question){ .what = WORKER_PING },
+						NULL, 0, NULL, 0);
+
+	if (r == 0 && !worker->direct)
+		answer_fini(&answer);
+	return r > 0 ? -ECHILD : r;
+}
+
 void answer_fini(struct answer *answer)
 {
 	if (answer->mapped)

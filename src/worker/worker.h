@@ -62,6 +62,8 @@ void worker_fini(struct worker *worker);
 void worker_restart(struct worker *worker);
 /* Starts a process ahead of the first question. Returns 0 or a negative errno. */
 int worker_start(struct worker *worker);
+/* Whether the process is there and ready. Returns 0 or a negative errno. */
+int worker_check(struct worker *worker);
 /*
  * Asks and waits. question.sequence is filled in. payload: at most QUESTION_BYTES_MAX less the head; fds: stay the caller's.
  * Returns 0 with *ret to be freed by answer_fini, a worker_outcome (the process is gone then), or a

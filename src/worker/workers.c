@@ -31,6 +31,13 @@ int workers_start(struct workers *workers)
 	return r < 0 ? r : worker_start(&workers->opener);
 }
 
+int workers_check(struct workers *workers)
+{
+	int r = worker_check(&workers->reader);
+
+	return r < 0 ? r : worker_check(&workers->opener);
+}
+
 void workers_set_meanwhile(struct workers *workers, void (*meanwhile)(void *context), void *context)
 {
 	workers->reader.meanwhile = workers->opener.meanwhile = meanwhile;

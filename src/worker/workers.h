@@ -36,6 +36,8 @@ void workers_init(struct workers *workers);
 void workers_fini(struct workers *workers);
 /* Both processes, ahead of the first question. Returns 0 or a negative errno. */
 int workers_start(struct workers *workers);
+/* Whether both are there and ready. Returns 0 or a negative errno. */
+int workers_check(struct workers *workers);
 /* See struct worker. */
 void workers_set_meanwhile(struct workers *workers, void (*meanwhile)(void *context),
 			   void *context);
