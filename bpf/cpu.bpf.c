@@ -16,6 +16,7 @@
 
 #include "kernel.h"
 #include "maps.h"
+#include "pids.h"
 #include "stack_copy.h"
 #include "walk_host.h"
 #include "watched.h"
@@ -164,7 +165,7 @@ static __always_inline uint64_t wakeup_flags(int urgent, uint64_t now)
 }
 
 static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct task_struct *task,
-					uint32_t tgid, uint32_t tid, uint64_t now)
+					struct task_ids ids, uint64_t now)
 {
 	uint32_t cpu = bpf_get_smp_processor_id(), kernel_count = 0, addresses, size, exact = 0;
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &cpu);
@@ -174,8 +175,8 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	__builtin_memset(&s->sample, 0, sizeof(s->sample));
 	s->sample.time_ns = now;
 	s->sample.weight_ns = config.period_ns;
-	s->sample.pid = tgid;
-	s->sample.tid = tid;
+	s->sample.pid = ids.tgid;
+	s->sample.tid = ids.tid;
 	s->sample.cpu = cpu;
 	bpf_get_current_comm(s->sample.comm, sizeof(s->sample.comm));
 	s->outcome = WALK_NO_USER_STACK;
@@ -196,7 +197,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		s->sample.bp = s->at.bp;
 		s->sample.bx = s->at.bx;
 		exact = s->at.exact;
-		walk_user(task, s, tgid);
+		walk_user(task, s, ids.tgid);
 		count_add(COUNT_WALKS, 1);
 		count_add(COUNT_FRAMES, s->count - kernel_count);
 	}
@@ -226,7 +227,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		size += s->sample.stack_bytes;
 		count_add(COUNT_COPIES, 1);
 	} else if (!task->mm && !(task->flags & PF_KTHREAD) && config.user_stacks) {
-		s->sample.stack_bytes = copy_exit_stack(s, size, tid, &exact);
+		s->sample.stack_bytes = copy_exit_stack(s, size, task->pid, &exact);
 		size += s->sample.stack_bytes;
 	}
 	if (exact)
@@ -286,27 +287,30 @@ static __always_inline uint64_t missed_ticks(struct task_struct *task, uint64_t 
 SEC("perf_event")
 int cpu_tick(struct bpf_perf_event_data *ctx)
 {
-	uint64_t begin = bpf_ktime_get_ns(), spent, id = bpf_get_current_pid_tgid();
+	uint64_t begin = bpf_ktime_get_ns(), spent;
 	struct task_struct *task = bpf_get_current_task_btf();
-	uint32_t tgid = id >> 32, tid = (uint32_t)id;
-	uint64_t missed = missed_ticks(task, begin, tid != 0);
+	int idle = task->pid == 0, outside;
+	struct task_ids ids = ids_of(task);
+	uint64_t missed = missed_ticks(task, begin, !idle);
 
 	count_add(COUNT_TICKS, 1);
-	if (tid == 0) {
+	if (idle) {
 		count_add(COUNT_IDLE, 1);
 		if (!config.include_idle) {
 			count_add(COUNT_RUN_NS, bpf_ktime_get_ns() - begin);
 			return 0;
 		}
 	}
-	if (!is_watched(task, tgid, tid)) {
+	outside = config.translate_pids && !idle && ids.tgid == 0;
+	if (outside || !is_watched(task, ids)) {
 		count_add(COUNT_FILTERED, 1);
+		count_add(COUNT_OUTSIDE, outside);
 		count_add(COUNT_RUN_NS, bpf_ktime_get_ns() - begin);
 		return 0;
 	}
 	if (missed)
 		count_add(COUNT_MISSED, missed);
-	take_sample(ctx, task, tgid, tid, begin);
+	take_sample(ctx, task, ids, begin);
 	spent = bpf_ktime_get_ns() - begin;
 	count_add(COUNT_RUN_NS, spent);
 	count_add(COUNT_SAMPLE_NS, spent);
@@ -318,14 +322,15 @@ int cpu_tick(struct bpf_perf_event_data *ctx)
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	uint32_t parent_tgid = parent->tgid, child_tgid = child->tgid, *flags, inherited;
+	uint32_t parent_tgid = ids_of(parent).tgid, child_tgid, *flags, inherited;
 
-	if (parent_tgid == child_tgid)
+	if (parent->tgid == child->tgid)
 		return 0; /* a thread: its process is watched already */
 	flags = bpf_map_lookup_elem(&targets, &parent_tgid);
 	if (!flags || !(*flags & TARGET_INHERIT) || !(*flags & TARGET_WATCHED))
 		return 0;
 	inherited = *flags;
+	child_tgid = ids_of(child).tgid;
 	bpf_map_update_elem(&targets, &child_tgid, &inherited, BPF_ANY);
 	return 0;
 }
@@ -333,7 +338,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
-	uint32_t tgid = task->tgid, *flags;
+	uint32_t tgid = ids_of(task).tgid, *flags;
 
 	bpf_map_delete_elem(&processes, &tgid);
 	flags = bpf_map_lookup_elem(&targets, &tgid);
@@ -347,7 +352,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 }
 
 /* Where the kernel tells of an exit after the memory is gone (before 6.16), nothing is kept. */
-static __always_inline void keep_exit_stack(struct task_struct *task)
+static __always_inline void keep_exit_stack(struct task_struct *task, struct task_ids ids)
 {
 	uint32_t tid = task->pid, zero = 0;
 	struct pt_regs___kernel *saved;
@@ -355,7 +360,7 @@ static __always_inline void keep_exit_stack(struct task_struct *task)
 	struct stack_copy copy;
 	void *empty;
 
-	if (!task->mm || task->flags & PF_KTHREAD || !is_watched(task, task->tgid, tid))
+	if (!task->mm || task->flags & PF_KTHREAD || !is_watched(task, ids))
 		return;
 	empty = bpf_map_lookup_elem(&empty_exit_stack, &zero);
 	saved = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
@@ -380,14 +385,27 @@ static __always_inline void keep_exit_stack(struct task_struct *task)
 	kept->stack_bytes = copy.copied;
 }
 
+/* For on_free, to which no namespace tells the pids any more. */
+static __always_inline void keep_target_key(struct task_struct *task, struct task_ids ids)
+{
+	uint32_t pid = task->pid, key = config.by_tid ? ids.tid : ids.tgid;
+
+	if (!config.by_tid && task->pid != task->tgid)
+		return;
+	if (bpf_map_lookup_elem(&targets, &key))
+		bpf_map_update_elem(&exited_targets, &pid, &key, BPF_ANY);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-	uint32_t tgid = task->tgid;
+	struct task_ids ids = ids_of(task);
 
-	keep_exit_stack(task);
+	keep_exit_stack(task, ids);
+	if (config.translate_pids)
+		keep_target_key(task, ids);
 	if (task->signal->live.counter == 0)
-		bpf_map_delete_elem(&processes, &tgid);
+		bpf_map_delete_elem(&processes, &ids.tgid);
 	return 0;
 }
 
@@ -395,11 +413,26 @@ int BPF_PROG(on_exit, struct task_struct *task)
 SEC("tp_btf/sched_process_free")
 int BPF_PROG(on_free, struct task_struct *task)
 {
-	uint32_t key = config.by_tid ? task->pid : task->tgid;
+	uint32_t pid = task->pid, *key;
 
-	if (config.by_tid || task->pid == task->tgid)
-		bpf_map_delete_elem(&targets, &key);
-	key = task->pid;
-	bpf_map_delete_elem(&exiting, &key);
+	bpf_map_delete_elem(&exiting, &pid);
+	if (config.translate_pids) {
+		key = bpf_map_lookup_elem(&exited_targets, &pid);
+		if (key) {
+			bpf_map_delete_elem(&targets, key);
+			bpf_map_delete_elem(&exited_targets, &pid);
+		}
+	} else if (config.by_tid || task->pid == task->tgid) {
+		bpf_map_delete_elem(&targets, &pid);
+	}
+	return 0;
+}
+
+/* ---- set-up ---- */
+
+SEC("syscall")
+int learn_namespace(void *ctx)
+{
+	learn_own_namespace();
 	return 0;
 }

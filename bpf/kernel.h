@@ -18,8 +18,24 @@ typedef struct {
 	int counter;
 } atomic_t___profd;
 
+struct pid_namespace;
+
+/* A pid's number in one namespace, include/linux/pid.h. */
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+} KERNEL_STRUCT;
+
+struct pid {
+	unsigned int level;	/* how many namespaces its own lies below the initial one */
+	struct upid numbers[1]; /* level + 1 of them, the initial namespace's first */
+} KERNEL_STRUCT;
+
+enum { PIDTYPE_TGID = 1, PIDTYPE_MAX = 4 }; /* enum pid_type, include/linux/pid_types.h */
+
 struct signal_struct {
 	atomic_t___profd live; /* threads that have not begun to exit, include/linux/sched/signal.h */
+	struct pid *pids[PIDTYPE_MAX];
 } KERNEL_STRUCT;
 
 struct rq {
@@ -38,7 +54,8 @@ struct task_struct {
 	struct sched_entity se;
 	unsigned long nvcsw, nivcsw; /* how often the task has left the CPU */
 	unsigned int flags;
-	int pid, tgid;
+	int pid, tgid; /* in the initial pid namespace */
+	struct pid *thread_pid;
 	struct mm_struct *mm;
 	struct task_struct *group_leader;
 	struct signal_struct *signal;

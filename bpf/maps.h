@@ -183,6 +183,26 @@ struct {
 	__type(value, struct last_tick);
 } last_ticks SEC(".maps");
 
+/*
+ * When profd is not in the initial pid namespace: exited tasks that have an entry in `targets`, as
+ * the kernel's own pid → their key there. By the time they are freed, no namespace knows them.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, uint32_t);
+	__type(value, uint32_t);
+} exited_targets SEC(".maps");
+
+/* The control group of --cgroup, at index 0. */
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, uint32_t);
+} cgroup_filter SEC(".maps");
+
 static __always_inline void count_add(uint32_t counter, uint64_t amount)
 {
 	uint64_t *value = bpf_map_lookup_elem(&counters, &counter);

@@ -32,8 +32,9 @@ enum walk_outcome {
 #define WIRE_COUNTERS(COUNTER)                                                                     \
 	COUNTER(TICKS, "timer ticks that reached the program")                                     \
 	COUNTER(IDLE, "ticks of an idle CPU")                                                      \
-	COUNTER(FILTERED, "ticks of tasks that are not watched")                                    \
-	COUNTER(MISSED, "ticks that should have been between two busy ones, of watched tasks")                                   \
+	COUNTER(FILTERED, "ticks of tasks that are not watched")                                   \
+	COUNTER(OUTSIDE, "those of them that are outside of profd's pid namespace")                \
+	COUNTER(MISSED, "ticks that should have been between two busy ones, of watched tasks")     \
 	COUNTER(WALKS, "user stacks walked")                                                       \
 	COUNTER(FRAMES, "user frames walked")                                                      \
 	COUNTER(SENT, "samples handed over")                                                       \

@@ -5,22 +5,22 @@
 #include "glob.h"
 #include "kernel.h"
 #include "maps.h"
+#include "pids.h"
 
-static __always_inline int is_watched(struct task_struct *task, uint32_t tgid, uint32_t tid)
+static __always_inline int is_watched(struct task_struct *task, struct task_ids ids)
 {
 	if (!config.everything) {
-		uint32_t key = config.by_tid ? tid : tgid;
+		uint32_t key = config.by_tid ? ids.tid : ids.tgid;
 		uint32_t *flags = bpf_map_lookup_elem(&targets, &key);
 
 		if (!flags || !(*flags & TARGET_WATCHED))
 			return 0;
-	} else if (tgid == config.own_tgid) {
+	} else if (ids.tgid == config.own_tgid) {
 		return 0;
 	}
 	if (config.filter_uid && (uint32_t)bpf_get_current_uid_gid() != config.uid)
 		return 0;
-	if (config.filter_cgroup &&
-	    bpf_get_current_ancestor_cgroup_id(config.cgroup_level) != config.cgroup_id)
+	if (config.filter_cgroup && bpf_current_task_under_cgroup(&cgroup_filter, 0) != 1)
 		return 0;
 	if (config.filter_comm) {
 		struct task_struct *leader = task->group_leader;

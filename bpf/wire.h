@@ -197,13 +197,12 @@ struct wire_config {
 	uint32_t everything;  /* no target set: the whole machine */
 	uint32_t filter_comm, filter_cgroup, filter_uid;
 	uint32_t uid;
-	uint32_t cgroup_level; /* depth of the cgroup below the root of the hierarchy */
 	uint32_t kernel_stacks;
 	uint32_t user_stacks;
 	uint32_t include_idle;
 	uint32_t max_frames;   /* user frames, 1..WIRE_MAX_FRAMES */
 	uint32_t own_tgid;     /* profd itself is left out with `everything` */
-	uint64_t cgroup_id;
+	uint32_t translate_pids; /* profd is not in the initial pid namespace, see bpf/pids.h */
 };
 
 enum wire_sample_flags {

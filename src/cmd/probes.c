@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "proc/view.h"
 
 void probe_say(struct probe_result *ret, enum probe_status status, const char *format, ...)
 {
@@ -28,6 +29,14 @@ void probe_fix(struct probe_result *ret, const char *format, ...)
 	va_start(list, format);
 	vsnprintf(ret->fix, sizeof(ret->fix), format, list);
 	va_end(list);
+}
+
+void probe_fix_as_root(struct probe_result *ret)
+{
+	if (proc_view_in_user_namespace())
+		probe_fix(ret, "sudo profd ..., outside of this user namespace");
+	else
+		probe_fix(ret, "sudo profd ...");
 }
 
 int probe_read_line(char *ret, size_t size, const char *path)
@@ -62,6 +71,9 @@ bool probe_has_capability(unsigned capability)
 	cleanup(bytes_fini) struct bytes text = {};
 	const char *line;
 
+	/* Those of a user namespace are good for what belongs to it, not for the kernel. */
+	if (proc_view_in_user_namespace())
+		return false;
 	/* "CapEff:\t000001ffffffffff", proc(5). */
 	if (fs_read(&text, -1, "/proc/self/status", 65536) < 0 || !bytes_str(&text))
 		return false;

@@ -35,10 +35,15 @@ void probe_say(struct probe_result *ret, enum probe_status status, const char *f
 	__attribute__((format(printf, 3, 4)));
 void probe_fix(struct probe_result *ret, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* What helps against "not permitted". */
+void probe_fix_as_root(struct probe_result *ret);
 
 /* The first line of a small file into ret. Returns 0 or a negative errno. */
 int probe_read_line(char *ret, size_t size, const char *path);
 /* A number in /proc/sys/kernel. Returns 0 or a negative errno. */
 int probe_read_sysctl(long long *ret, const char *name);
-/* Whether the process has the capability (its number) in effect; false when it cannot be read. */
+/*
+ * Whether the process has the capability (its number) in effect, for more than a user namespace;
+ * false when it cannot be read.
+ */
 bool probe_has_capability(unsigned capability);

@@ -34,7 +34,7 @@ static void say_refused(struct probe_result *ret, const char *what, int r)
 {
 	probe_say(ret, PROBE_MISSING, "%s: %s", what, strerror(-r));
 	if (r == -EACCES || r == -EPERM)
-		probe_fix(ret, "sudo profd ...");
+		probe_fix_as_root(ret);
 }
 
 #define INSN(opcode, destination, source, offset, immediate)                                       \

@@ -29,7 +29,7 @@ static void say_refused(struct probe_result *ret, enum probe_status status, cons
 {
 	probe_say(ret, status, "%s: %s", what, strerror(-r));
 	if (r == -EACCES || r == -EPERM)
-		probe_fix(ret, "sudo profd ...");
+		probe_fix_as_root(ret);
 }
 
 /* A sampling timer, stopped, as recording opens it. */

@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "proc/cgroup.h"
 
 static void closedir_cleanup(DIR **folder)
 {
@@ -69,7 +70,7 @@ static void paranoid(struct probe_result *ret)
 			  "kernel.perf_event_paranoid is %lld; privileges override it", value);
 	else {
 		probe_say(ret, PROBE_MISSING, "kernel.perf_event_paranoid is %lld", value);
-		probe_fix(ret, "sudo profd ...");
+		probe_fix_as_root(ret);
 	}
 }
 
@@ -130,7 +131,7 @@ static void kernel_symbols(struct probe_result *ret)
 		probe_say(
 			ret, PROBE_DEGRADED,
 			"/proc/kallsyms hides addresses from this user: kernel frames have no names");
-		probe_fix(ret, "sudo profd ...");
+		probe_fix_as_root(ret);
 	} else {
 		probe_say(ret, PROBE_DEGRADED,
 			  "kptr_restrict is %lld and hides addresses: kernel frames have no names",
@@ -172,7 +173,7 @@ static void unprivileged_bpf(struct probe_result *ret)
 			ret, PROBE_MISSING,
 			"kernel.unprivileged_bpf_disabled is %lld: this user may not load programs",
 			value);
-		probe_fix(ret, "sudo profd ...");
+		probe_fix_as_root(ret);
 	}
 }
 
@@ -197,10 +198,14 @@ static void tracefs(struct probe_result *ret)
 
 static void cgroup2(struct probe_result *ret)
 {
+	cleanup(close) int fd = -1;
+
 	if (mounted("/sys/fs/cgroup", CGROUP2_SUPER_MAGIC))
 		probe_say(ret, PROBE_OK, "mounted at /sys/fs/cgroup");
 	else if (mounted("/sys/fs/cgroup/unified", CGROUP2_SUPER_MAGIC))
 		probe_say(ret, PROBE_OK, "mounted at /sys/fs/cgroup/unified");
+	else if (cgroup_open(&fd, "/") == 0)
+		probe_say(ret, PROBE_OK, "not mounted in its usual place, but can be opened");
 	else {
 		probe_say(ret, PROBE_MISSING, "not mounted in its usual place: --cgroup needs it");
 		probe_fix(ret, "mount -t cgroup2 cgroup2 DIRECTORY");

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "proc/view.h"
 #include "worker/worker.h"
 
 /* CAP_SYS_ADMIN stands in for those that were split off it later. */
@@ -21,9 +21,13 @@ static void capability(struct probe_result *ret, unsigned number, bool admin_is_
 		probe_say(ret, PROBE_OK, "%s", use);
 	} else if (admin_is_enough && probe_has_capability(CAP_SYS_ADMIN)) {
 		probe_say(ret, PROBE_OK, "%s (by CAP_SYS_ADMIN)", use);
+	} else if (proc_view_in_user_namespace()) {
+		probe_say(ret, without, "%s: not permitted in a user namespace, even to its root",
+			  use);
+		probe_fix_as_root(ret);
 	} else {
 		probe_say(ret, without, "%s: not permitted", use);
-		probe_fix(ret, "sudo profd ...");
+		probe_fix_as_root(ret);
 	}
 }
 
@@ -88,17 +92,23 @@ static void reader_process(struct probe_result *ret)
 
 static void pid_namespace(struct probe_result *ret)
 {
-	struct stat st;
+	bool pids_differ = false;
+	int r = proc_view_check(&pids_differ);
 
-	if (stat("/proc/self/ns/pid", &st) < 0)
-		probe_say(ret, PROBE_UNKNOWN, "/proc/self/ns/pid cannot be read");
-	else if (st.st_ino == 0xeffffffcU) /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
+	if (r < 0) {
+		probe_say(ret, PROBE_UNKNOWN, "/proc cannot be read: %s", strerror(-r));
+	} else if (r == PROC_VIEW_NOT_MOUNTED) {
+		probe_say(ret, PROBE_MISSING, "/proc, which shows its pids, is not mounted");
+		probe_fix(ret, "mount -t proc proc /proc");
+	} else if (r == PROC_VIEW_FOREIGN) {
+		probe_say(ret, PROBE_MISSING, "/proc shows the pids of another one");
+		probe_fix(ret, "nsenter -m -p ..., unshare --mount-proc ...");
+	} else if (pids_differ) {
+		probe_say(ret, PROBE_DEGRADED,
+			  "not the initial one: processes outside of it are not recorded");
+	} else {
 		probe_say(ret, PROBE_OK, "the initial one: pids are the kernel's");
-	else
-		probe_say(
-			ret, PROBE_DEGRADED,
-			"not the initial one: the kernel counts processes by other pids; run profd on "
-			"the host");
+	}
 }
 
 static void memlock(struct probe_result *ret)
@@ -127,7 +137,7 @@ const struct probe probes_privileges[] = {
 	{ "CAP_CHECKPOINT_RESTORE", false, cap_checkpoint_restore },
 	{ "CAP_DAC_READ_SEARCH", false, cap_dac_read_search },
 	{ "reader", true, reader_process },
-	{ "pid-namespace", false, pid_namespace },
+	{ "pid-namespace", true, pid_namespace },
 	{ "memlock", false, memlock },
 	{},
 };

@@ -68,6 +68,7 @@ void health_gather(struct health *ret, const struct cpu_source *source,
 	ret->lost_ring = ret->counters[COUNT_DROPPED] + pipeline->samples_refused;
 	ret->lost_ticks = ret->counters[COUNT_MISSED];
 	ret->lost_lifecycle = pipeline->lifecycle_lost;
+	ret->outside = pipeline->everything ? ret->counters[COUNT_OUTSIDE] : 0;
 	memcpy(ret->outcomes, pipeline->outcomes, sizeof(ret->outcomes));
 	count_frames(ret, pipeline->profile, pipeline->samples_type);
 	ret->finished = pipeline->finished;
@@ -166,6 +167,11 @@ void health_line(const struct health *h, struct bytes *ret)
 	}
 	bytes_add_format(ret, "; cost %.2f%% of one CPU, %" PRIu64 " MiB",
 			 health_cost_percent(h), (h->rss_bytes + (1 << 19)) >> 20);
+	if (h->outside)
+		bytes_add_format(ret,
+				 "; left out: %" PRIu64
+				 " samples of what is outside of this pid namespace",
+				 h->outside);
 	if (h->lost_lifecycle)
 		bytes_add_format(ret, "; %" PRIu64 " process events lost", h->lost_lifecycle);
 	if (h->evictions)

@@ -118,6 +118,9 @@ int pipeline_event(void *context, const struct lifecycle_event *event)
 		p->lifecycle_lost += event->lost;
 		return 0;
 	}
+	/* Outside of our pid namespace: the kernel tells no pid that would mean anything here. */
+	if (event->pid <= 0)
+		return 0;
 	/* Most of a machine's events are about processes that nobody asked for. */
 	if (event->type != LIFECYCLE_FORK && !p->everything && !p->children &&
 	    !process_table_find(&p->processes, event->pid))

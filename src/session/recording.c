@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "proc/cgroup.h"
 #include "proc/stat.h"
+#include "proc/view.h"
 #include "session/file_limit.h"
 #include "session/prepare.h"
 #include "source/comm_glob.h"
@@ -43,16 +44,20 @@ enum {
 #define WAKE_SIGNAL UINT64_MAX
 #define WAKE_STREAM (UINT64_MAX - 1)
 
+static const char *advice(int r)
+{
+	if (r != -EPERM && r != -EACCES)
+		return "";
+	if (proc_view_in_user_namespace())
+		return "; run it as root outside of this user namespace, whose root may not";
+	if (geteuid() == 0)
+		return "; see 'profd doctor' for what root lacks here";
+	return "; run it as root, and see 'profd doctor' for what is missing";
+}
+
 static int complain(int r, const char *what)
 {
-	const char *advice = "";
-
-	if (r == -EPERM || r == -EACCES)
-		advice = geteuid() == 0
-				 ? "; see 'profd doctor' for what root lacks here"
-				 : "; run it as root, and see 'profd doctor' for what is missing";
-
-	log_error("cannot record: %s: %s%s", what, strerror(-r), advice);
+	log_error("cannot record: %s: %s%s", what, strerror(-r), advice(r));
 	return r;
 }
 
@@ -99,11 +104,26 @@ static uint32_t ring_bytes(const struct recording *rec)
 	return bytes;
 }
 
+static const char *cgroup_text(int r)
+{
+	switch (r) {
+	case CGROUP_OF_VERSION_1:
+		return "it is a group of version 1; only version 2 is known";
+	case CGROUP_OUTSIDE:
+		return "it is outside of this cgroup namespace; run profd on the host";
+	case -ENOENT:
+		return "there is no such control group (version 2)";
+	case -ENODEV:
+		return "no cgroup2 file system is mounted";
+	default:
+		return strerror(-r);
+	}
+}
+
 /* Filters that the kernel half applies. Logs. */
-static int fill_filters(struct wire_config *wire, struct wire_glob *glob,
+static int fill_filters(struct wire_config *wire, struct wire_glob *glob, int *cgroup_fd,
 			const struct target *target)
 {
-	struct cgroup cgroup;
 	int r;
 
 	if (target->comm) {
@@ -113,16 +133,12 @@ static int fill_filters(struct wire_config *wire, struct wire_glob *glob,
 		wire->filter_comm = 1;
 	}
 	if (target->cgroup) {
-		r = cgroup_find(&cgroup, target->cgroup);
-		if (r < 0) {
-			log_error("cannot use --cgroup '%s': %s", target->cgroup,
-				  r == -ENODEV ? "no cgroup2 file system is mounted"
-					       : strerror(-r));
-			return r;
+		r = cgroup_open(cgroup_fd, target->cgroup);
+		if (r != 0) {
+			log_error("cannot use --cgroup '%s': %s", target->cgroup, cgroup_text(r));
+			return r < 0 ? r : -EINVAL;
 		}
 		wire->filter_cgroup = 1;
-		wire->cgroup_id = cgroup.id;
-		wire->cgroup_level = cgroup.level;
 	}
 	wire->filter_uid = target->has_uid;
 	wire->uid = target->uid;
@@ -134,6 +150,7 @@ static int open_source(struct recording *rec)
 	const struct config *config = rec->config;
 	const struct target *target = &config->target;
 	struct wire_glob glob = {};
+	cleanup(close) int cgroup_fd = -1;
 	struct cpu_source_options options = {
 		.config = { .by_tid = target->tids.count > 0,
 			    .everything = target->everything,
@@ -141,7 +158,8 @@ static int open_source(struct recording *rec)
 			    .user_stacks = 1,
 			    .include_idle = config->idle,
 			    .max_frames = config->max_depth,
-			    .own_tgid = (uint32_t)getpid() },
+			    .own_tgid = (uint32_t)getpid(),
+			    .translate_pids = rec->pids_differ },
 		.frequency_hz = config->frequency_hz,
 		.period_ns = config->period_ns,
 		.comm = &glob,
@@ -153,10 +171,11 @@ static int open_source(struct recording *rec)
 	struct source_failure failure;
 	struct cpu_source_maps fds;
 	struct table_store_maps maps;
-	int r = fill_filters(&options.config, &glob, target);
+	int r = fill_filters(&options.config, &glob, &cgroup_fd, target);
 
 	if (r < 0)
 		return r;
+	options.cgroup_fd = cgroup_fd;
 	r = cpu_source_open(&rec->source, &options, &failure);
 	if (r < 0)
 		return complain(r, failure.what);
@@ -186,13 +205,21 @@ static int refuse(pid_t pid, const char *kind, const char *why)
 	return -ESRCH;
 }
 
+/* Of what /proc does not show. */
+static int refuse_unseen(pid_t pid, const char *kind, const char *why)
+{
+	if (proc_view_hides(pid))
+		why = "/proc is mounted with hidepid, which hides it from all without CAP_SYS_PTRACE";
+	return refuse(pid, kind, why);
+}
+
 static int add_pid(struct recording *rec, pid_t pid)
 {
 	struct proc_stat stat;
 	int *slot, fd, r = proc_stat_read(&stat, pid);
 
 	if (r == -ESRCH)
-		return refuse(pid, "pid", "no such process");
+		return refuse_unseen(pid, "pid", "no such process");
 	if (r == 0 && stat.state == 'Z' && stat.threads <= 1)
 		return refuse(pid, "pid", "it has ended (a zombie waits for its parent)");
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -232,7 +259,7 @@ static int add_tid(struct recording *rec, pid_t tid)
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
 	file = fopen(path, "re");
 	if (!file)
-		return refuse(tid, "thread", "no such thread");
+		return refuse_unseen(tid, "thread", "no such thread");
 	while (fgets(path, sizeof(path), file))
 		if (sscanf(path, "Tgid: %d", &pid) == 1)
 			break;
@@ -305,6 +332,22 @@ static int add_targets(struct recording *rec)
 	return r;
 }
 
+/* Without the right /proc nothing can be told of any process. Logs. */
+static int check_view(struct recording *rec)
+{
+	int r = proc_view_check(&rec->pids_differ);
+
+	if (r < 0)
+		return complain(r, "cannot read /proc");
+	if (r == PROC_VIEW_NOT_MOUNTED)
+		log_error("cannot record: /proc is not mounted; try: mount -t proc proc /proc");
+	else if (r == PROC_VIEW_FOREIGN)
+		log_error(
+			"cannot record: /proc shows another pid namespace than profd's own; enter "
+			"both with nsenter -m -p, or mount its own with unshare --mount-proc");
+	return r == 0 ? 0 : -ENXIO;
+}
+
 int recording_open(struct recording *rec, const struct config *config)
 {
 	int r;
@@ -315,6 +358,9 @@ int recording_open(struct recording *rec, const struct config *config)
 				   .launch = LAUNCH_NULL };
 	workers_init(&rec->workers);
 	file_limit_raise();
+	r = check_view(rec);
+	if (r < 0)
+		return r;
 	r = open_signals(rec);
 	/* They get ready while the rest is set up. */
 	if (r == 0)

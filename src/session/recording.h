@@ -40,6 +40,7 @@ struct recording {
 	uint64_t began_ns, ended_ns; /* of sampling, CLOCK_MONOTONIC */
 	int64_t began_wall_ns;       /* CLOCK_REALTIME */
 	struct health_clock started, stopped;
+	bool pids_differ; /* from the kernel's: profd is in a pid namespace */
 	bool raised; /* our own priority, while sampling */
 	enum recording_end end;
 	int end_signal;          /* RECORDING_SIGNAL: which */

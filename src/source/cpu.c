@@ -76,11 +76,37 @@ static int fail(struct source_failure *failure, int r, const char *what)
 	return r;
 }
 
+static int set_filters(struct cpu_bpf *bpf, const struct cpu_source_options *options,
+		       struct source_failure *failure)
+{
+	uint32_t zero = 0;
+
+	if (options->config.filter_comm && bpf_map_update_elem(bpf_map__fd(bpf->maps.comm_filter),
+							       &zero, options->comm, BPF_ANY) < 0)
+		return fail(failure, -errno, "cannot set the name filter");
+	if (options->config.filter_cgroup &&
+	    bpf_map_update_elem(bpf_map__fd(bpf->maps.cgroup_filter), &zero, &options->cgroup_fd,
+				BPF_ANY) < 0)
+		return fail(failure, -errno, "cannot set the control group filter");
+	return 0;
+}
+
+/* Has the kernel half look which pid namespace is ours. */
+static int learn_namespace(struct cpu_bpf *bpf, struct source_failure *failure)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options);
+	int r = bpf_prog_test_run_opts(bpf_program__fd(bpf->progs.learn_namespace), &options);
+
+	if (r == 0 && !bpf->bss->own_pid_namespace)
+		r = -ENOENT;
+	return r < 0 ? fail(failure, r, "cannot find out about this pid namespace") : 0;
+}
+
 static int load(struct cpu_source *source, const struct cpu_source_options *options,
 		struct source_failure *failure)
 {
 	struct cpu_bpf *bpf = source->bpf;
-	uint32_t zero = 0;
+	bool translate = options->config.translate_pids;
 	int r;
 
 	memcpy((void *)&bpf->rodata->config, &options->config, sizeof(options->config));
@@ -88,20 +114,20 @@ static int load(struct cpu_source *source, const struct cpu_source_options *opti
 	if ((r = bpf_map__set_max_entries(bpf->maps.samples, options->ring_bytes)) < 0 ||
 	    (r = bpf_map__set_max_entries(bpf->maps.mappings, options->mapping_capacity)) < 0 ||
 	    (r = bpf_map__set_max_entries(bpf->maps.scratches, source->possible_cpus)) < 0 ||
-	    (r = bpf_map__set_max_entries(bpf->maps.rule_caches, source->possible_cpus)) < 0)
-		return fail(failure, r, "cannot size the BPF maps");
+	    (r = bpf_map__set_max_entries(bpf->maps.rule_caches, source->possible_cpus)) < 0 ||
+	    (r = bpf_program__set_autoload(bpf->progs.learn_namespace, translate)) < 0)
+		return fail(failure, r, "cannot set up the BPF programs");
 	r = cpu_bpf__load(bpf);
 	if (r == -EPERM)
 		return fail(failure, r, "the kernel does not allow to load BPF programs");
 	if (r < 0) /* also -EACCES, which is the verifier's word for "unsafe" */
 		return fail(failure, r == -EACCES ? -EINVAL : r,
 			    "the kernel did not accept the BPF programs (-v shows its reasons)");
-	if (options->config.filter_comm) {
-		r = bpf_map_update_elem(bpf_map__fd(bpf->maps.comm_filter), &zero, options->comm,
-					BPF_ANY);
-		if (r < 0)
-			return fail(failure, r, "cannot set the name filter");
-	}
+	r = set_filters(bpf, options, failure);
+	if (r == 0 && translate)
+		r = learn_namespace(bpf, failure);
+	if (r < 0)
+		return r;
 	r = cpu_bpf__attach(bpf);
 	if (r < 0)
 		return fail(failure, r, "cannot attach to process events");

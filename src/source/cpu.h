@@ -22,6 +22,7 @@ struct cpu_source_options {
 	uint32_t frequency_hz;     /* 0: use period_ns */
 	uint64_t period_ns;        /* of CPU time between two samples */
 	const struct wire_glob *comm; /* when config.filter_comm */
+	int cgroup_fd;		      /* when config.filter_cgroup: its folder, borrowed */
 	uint32_t ring_bytes;       /* a power of two, at least 64 KiB */
 	uint32_t mapping_capacity; /* mappings of all processes together */
 	const struct cpu_list *cpus;

@@ -27,7 +27,7 @@ enum lifecycle_type {
 struct lifecycle_event {
 	enum lifecycle_type type;
 	uint64_t time_ns;
-	pid_t pid, tid;
+	pid_t pid, tid;	  /* in our pid namespace; 0, or -1 when it has ended: outside of it */
 	pid_t parent_pid; /* FORK */
 	/* MAP */
 	uint64_t start, size, file_offset;

@@ -229,12 +229,12 @@ def with_defaults(arguments):
 
 
 class Recorder:
-    """A `profd record` under way, for tests that act meanwhile."""
+    """A `profd record` under way, for tests that act meanwhile. prefix: words before profd's."""
 
     def __init__(self, *arguments, outputs=('out.folded',), command=None, path=None,
-                 stdout=None, **options):
+                 stdout=None, prefix=(), **options):
         self.folder = path or folder()
-        self.argv = [PROFD, 'record'] + with_defaults(arguments)
+        self.argv = [*prefix, PROFD, 'record'] + with_defaults(arguments)
         for name in outputs:
             self.argv += ['-o', name if name == '-' else os.path.join(self.folder, name)]
         self.argv += ['--summary', os.path.join(self.folder, 'summary.json')]
@@ -299,9 +299,9 @@ def record(*arguments, seconds=2, hz=997, good=True, **options):
     return recording
 
 
-def profd(*arguments, **options):
-    """Any profd command to its end: (status, stdout, stderr)."""
-    process = start([PROFD] + [str(argument) for argument in arguments],
+def profd(*arguments, prefix=(), **options):
+    """Any profd command to its end: (status, stdout, stderr). prefix: words before profd's."""
+    process = start([*prefix, PROFD] + [str(argument) for argument in arguments],
                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                     **options)
     try:

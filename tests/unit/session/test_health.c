@@ -109,12 +109,15 @@ static void losses_are_named(void **state)
 	health.lost_ticks = 4;
 	health.lost_lifecycle = 5;
 	health.evictions = 6;
+	health.outside = 8;
 	health.processes_refused = 7;
 	assert_int_equal(health_lost(&health), 7);
 	health_line(&health, &line);
 	assert_non_null(strstr(bytes_str(&line), ", 7 lost;"));
 	assert_non_null(strstr(bytes_str(&line), "; 5 process events lost"));
 	assert_non_null(strstr(bytes_str(&line), "; 6 unwind tables evicted"));
+	assert_non_null(strstr(bytes_str(&line),
+			       "; left out: 8 samples of what is outside of this pid namespace"));
 	assert_non_null(strstr(bytes_str(&line), "; 7 times no room for a process's mappings"));
 }
 

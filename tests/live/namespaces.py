@@ -1,0 +1,227 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Targets and profd itself in namespaces of their own, made with unshare(1): no container runtime.
+
+Names come from the files that the target sees, pids are those that the user sees, and what cannot
+be done gets one clear line. All mounts are made in private mount namespaces, so the kernel takes
+them away with the last process in there.
+"""
+import os
+import re
+import signal
+import subprocess
+import time
+
+from harness import (HANG_S, TARGETS, Failed, Target, check, check_complete, check_equal, end,
+                     folder, has, one_line, pprof, profd, record, run, start)
+
+NOBODY = 65534
+
+
+def program(name):
+    return os.path.join(TARGETS, name)
+
+
+def child_of(pid):
+    """The only child of a process, as we see it."""
+    for _ in range(HANG_S * 20):
+        with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as file:
+            children = file.read().split()
+        if children:
+            return int(children[0])
+        time.sleep(0.05)
+    raise Failed(f'process {pid} has no child')
+
+
+class Namespace:
+    """A pid namespace with its /proc; `enter` are the words that start a program inside."""
+
+    def __init__(self, setup=''):
+        self.process = start(['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c',
+                              f'{setup}\n echo ready; exec sleep infinity'],
+                             stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        check_equal(self.process.stdout.readline(), b'ready\n', 'a namespace\'s first word')
+        self.enter = ['nsenter', '-t', str(child_of(self.process.pid)), '-m', '-p', '--']
+
+    def record(self, *arguments, **options):
+        return record(*arguments, prefix=self.enter, **options)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        end(self.process)
+
+
+class Inside(Target):
+    """A target that is started through other words. pid: its own idea of it; outer: ours."""
+
+    def __init__(self, enter, name, *arguments, **options):
+        self.process = start([*enter, 'sh', '-c', 'echo $$; exec "$@"', 'sh', program(name),
+                              *map(str, arguments)], stdout=subprocess.PIPE, bufsize=0, **options)
+        self.pid = int(self.read_line())
+        self.read_until('ready')
+
+    @property
+    def outer(self):
+        pid = self.process.pid
+        while os.path.basename(os.readlink(f'/proc/{pid}/exe')) in ('unshare', 'nsenter'):
+            pid = child_of(pid)
+        return pid
+
+
+def names(recording):
+    return {frames[0] for frames, _ in recording.stacks}
+
+
+def pids(recording):
+    """The pids that the samples of out.pb.gz are labelled with."""
+    return {int(pid) for pid in re.findall(r'\bpid:\[?(\d+)', pprof(recording, '-raw'))}
+
+
+BOTH = ('out.folded', 'out.pb.gz')
+
+
+# ---- profd inside of a pid namespace ----
+
+def test_profd_in_a_pid_namespace():
+    """By the pids of the namespace: -p, -t and --tid, and nothing of what is outside."""
+    with Target('split'), Namespace() as space, Inside(space.enter, 'recurse', 20) as target:
+        check(target.pid < 100 and target.pid != target.outer, f'{target.pid} is {target.outer}')
+        recording = space.record('-p', target.pid, seconds=1, outputs=BOTH)
+        check_complete(recording)
+        check_equal(names(recording), {'recurse'}, 'processes')
+        check_equal(pids(recording), {target.pid}, 'pids')
+        check(recording.summary['counters']['outside'] > 100, 'nothing was outside')
+
+
+def test_everything_in_a_pid_namespace():
+    """-a is what is inside; how much is not is said."""
+    with Target('split'), Namespace() as space, Inside(space.enter, 'recurse', 20) as target:
+        recording = space.record('-a', seconds=1, outputs=BOTH)
+        check('recurse' in names(recording) and 'split' not in names(recording), f'{names(recording)}')
+        check(target.pid in pids(recording) and target.outer not in pids(recording),
+              f'{target.pid} is not in {pids(recording)}')
+        check('outside of this pid namespace' in recording.stderr, recording.stderr)
+        check_complete(recording)
+
+
+def test_child_namespaces_of_profds_own():
+    """A container in the container: still by profd's pids."""
+    with Namespace() as space:
+        with Inside(space.enter + ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'],
+                    'recurse', 20) as target:
+            check_equal(target.pid, 1, 'its own pid')
+            with open(f'/proc/{target.outer}/status', encoding='ascii') as file:
+                seen = int(re.search(r'NSpid:\s+\d+\s+(\d+)\s+1\n', file.read()).group(1))
+            recording = space.record('-p', seen, seconds=1, outputs=BOTH)
+            check_complete(recording)
+            check_equal(pids(recording), {seen}, 'pids')
+
+
+def test_threads_in_a_pid_namespace():
+    with Namespace() as space, Inside(space.enter, 'threads', 4) as target:
+        with open(f'/proc/{target.outer}/task/{target.outer}/children', encoding='ascii') as file:
+            check_equal(file.read(), '', 'children')
+        inner = sorted(int(line.split()[-1]) for tid in os.listdir(f'/proc/{target.outer}/task')
+                       for line in open(f'/proc/{target.outer}/task/{tid}/status', encoding='ascii')
+                       if line.startswith('NSpid'))
+        recording = space.record('--tid', inner[2], '-t', seconds=2)
+        frames = {stack[1] for stack, _ in recording.stacks}
+        check(len(frames) == 1 and f'{inner[2]}' in frames.pop(), f'{inner[2]}: {frames}')
+        check(recording.samples > 20, f'{recording.samples} samples')
+
+
+def test_children_in_a_pid_namespace():
+    """-s: children are learnt by the kernel half alone; the recording ends with the last of them."""
+    with Namespace() as space, Inside(space.enter, 'children', 12, 80, 2, 'exec') as target:
+        recording = space.record('-p', target.pid, '-s', seconds=None)
+        check_complete(recording)
+        check(recording.share(lambda frames: 'burn' in frames or 'child_leaf' in frames) > 0.8,
+              f'{recording.stacks}')
+
+
+def test_command_in_a_pid_namespace():
+    with Namespace() as space:
+        recording = space.record(seconds=None, outputs=BOTH,
+                                 command=[program('children'), 6, 100, 2, 'exec'])
+        check_complete(recording)
+        check(max(pids(recording)) < 1000 and len(pids(recording)) >= 6, f'{pids(recording)}')
+
+
+def test_commands_status_in_a_pid_namespace():
+    with Namespace() as space:
+        recording = space.record(seconds=None, good=False, command=['sh', '-c', 'exit 7'])
+        check_equal(recording.status, 7, 'status')
+
+
+# ---- targets in a pid namespace, profd outside ----
+
+def test_target_in_a_pid_namespace():
+    """By the pid that profd's user sees, and labelled with it."""
+    with Inside(['unshare', '--pid', '--fork', '--kill-child'], 'recurse', 20) as target:
+        check_equal(target.pid, 1, 'its own pid')
+        recording = record('-p', target.outer, seconds=1, outputs=BOTH)
+        check_complete(recording)
+        check_equal(pids(recording), {target.outer}, 'pids')
+
+
+def test_command_that_makes_a_pid_namespace():
+    recording = record(seconds=None, outputs=BOTH,
+                       command=['unshare', '--pid', '--fork', '--mount-proc', program('children'), 4,
+                                100, 2, 'exec'])
+    check_complete(recording)
+    check(recording.share(lambda frames: 'burn' in frames) > 0.7, f'{recording.stacks}')
+    check(min(pids(recording)) > 100, f'pids of the inner namespace: {pids(recording)}')
+
+
+# ---- /proc ----
+
+def refused(*arguments, prefix, says, **options):
+    status, output, errors = profd('record', *arguments, '-d', 1, prefix=prefix, cwd=folder(),
+                                   **options)
+    check_equal(status, 1, f'status of {arguments} ({errors!r})')
+    check_equal(output, '', 'stdout')
+    check(says in one_line(errors), f'{errors!r} does not say {says!r}')
+
+
+def test_proc_of_another_namespace():
+    """Pids would mean two things. /proc of the namespace around ours, and of one inside of ours."""
+    around = ['unshare', '--pid', '--fork', '--kill-child']
+    refused('-a', prefix=around, says='another pid namespace')
+    refused('-p', os.getpid(), prefix=around, says='another pid namespace')
+    with Namespace() as space:
+        refused('-a', prefix=space.enter[:3] + ['-m', '--'], says='another pid namespace')
+    status, output, _ = profd('doctor', prefix=around)
+    check_equal(status, 1, 'status of doctor')
+    check('missing   pid-namespace ' in output, output)
+
+
+def test_no_proc():
+    refused('-a', prefix=['unshare', '--mount', 'sh', '-c', 'umount -l /proc; exec "$@"', 'sh'],
+            says='/proc is not mounted')
+
+
+def test_hidepid():
+    """Root sees everything all the same; who does not is told why, not that there is no process."""
+    hide = ['unshare', '--mount', 'sh', '-c',
+            'mount -t proc -o hidepid=invisible proc /proc; exec "$@"', 'sh']
+    with Target('recurse', 20) as target:
+        recording = record('-p', target.pid, seconds=1, prefix=hide)
+        check_complete(recording)
+        capable = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups',
+                   '--inh-caps=-all,+bpf,+perfmon', '--ambient-caps=-all,+bpf,+perfmon']
+        refused('-p', target.pid, '-o', '/dev/null', '-f', 'text', prefix=hide + capable,
+                says='hidepid')
+
+
+def test_doctor_in_a_pid_namespace():
+    with Namespace() as space:
+        status, output, _ = profd('doctor', prefix=space.enter)
+    check_equal(status, 0, f'status: {output}')
+    line = [line for line in output.splitlines() if ' pid-namespace ' in line][0]
+    check(line.startswith('degraded') and 'outside of it are not recorded' in line, line)
+
+
+if __name__ == '__main__':
+    run(globals())
