@@ -40,6 +40,16 @@ struct object *object_new(int fd, const char *path, const char *root)
 	return TAKE_PTR(object);
 }
 
+bool object_is_unchanged(const struct object *object)
+{
+	struct stat st;
+
+	/* Its ctime changes when it is renamed or removed, too. */
+	return object->fd < 0 || object->may_block || fstat(object->fd, &st) < 0 ||
+	       ((uint64_t)st.st_size == object->identity.size &&
+		object_identity_of(&st).mtime_ns == object->identity.mtime_ns);
+}
+
 void object_close(struct object *object)
 {
 	if (object->fd >= 0 && object->may_block)

@@ -51,6 +51,9 @@ struct object {
 	uint32_t known_by; /* the generation of the process that knows it; 0: none */
 	bool given_up;     /* it cannot be read; never to be asked about again */
 	uint64_t used_ns;  /* when a process had it mapped last */
+	/* Of process_table_check: the last round in which it was looked at, and what was seen. */
+	uint32_t checked;
+	bool changed;
 };
 
 /* What opening a file as an object comes to, other than success. */
@@ -64,6 +67,11 @@ enum object_outcome {
  * path: copied, see struct object; root: copied, may be NULL. Returns NULL when out of memory.
  */
 struct object *object_new(int fd, const char *path, const char *root);
+/*
+ * Has the file not been written to since it was opened? Also true when that cannot be found out:
+ * it is closed, or its file system might never answer.
+ */
+bool object_is_unchanged(const struct object *object);
 /* Closes the file, for now. */
 void object_close(struct object *object);
 struct object *object_ref(struct object *object);

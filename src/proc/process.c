@@ -118,11 +118,14 @@ static bool same_inode(const struct mapping *a, const struct mapping *b)
 		!b->inode_generation);
 }
 
+/* A file may also have been written over since and be mapped anew, or nothing is known of it. */
 static bool same_backing(const struct mapping *a, const struct mapping *b)
 {
 	return a->kind == b->kind && a->path == b->path && same_inode(a, b) &&
 	       a->device_major == b->device_major && a->device_minor == b->device_minor &&
-	       a->file_offset == b->file_offset && a->start == b->start && a->end == b->end;
+	       a->file_offset == b->file_offset && a->start == b->start && a->end == b->end &&
+	       (a->object ? object_is_unchanged(a->object)
+			  : !a->resolved || a->kind != MAPPING_FILE);
 }
 
 int process_map(struct process *process, const struct mapping *mapping)
@@ -179,6 +182,30 @@ int process_map(struct process *process, const struct mapping *mapping)
 	process->mappings.count -= last - at;
 	note_change(process, mapping->start, mapping->end);
 	return insert_at(process, at, mapping);
+}
+
+void process_write_over(struct process *process, struct mapping *mapping)
+{
+	object_unref(mapping->object);
+	mapping->object = NULL;
+	mapping->resolved = true;
+	mapping->written_over = process->written_over = true;
+	process->reuses_addresses = true;
+	note_change(process, mapping->start, mapping->end);
+}
+
+void process_take_contents(struct process *process)
+{
+	if (!process->written_over)
+		return;
+	process->written_over = false;
+	process->dirty = true;
+	for (uint32_t i = 0; i < process->mappings.count; i++) {
+		struct mapping *mapping = &process->mappings.at[i];
+
+		if (mapping->written_over)
+			mapping->written_over = mapping->resolved = false;
+	}
 }
 
 bool process_changed(const struct process *process, uint32_t generation, uint64_t address)

@@ -27,10 +27,12 @@ enum mapping_kind {
 struct mapping {
 	uint64_t start, end, file_offset;
 	uint64_t inode, inode_generation; /* as the kernel says; generation 0: not known */
+	uint64_t mapped_ns; /* when; 0: not known */
 	uint32_t device_major, device_minor;
 	uint32_t path; /* id in process_table.paths */
 	enum mapping_kind kind;
 	bool resolved;         /* the file was looked for; object NULL: without success */
+	bool written_over;     /* its file was, while it was mapped */
 	struct object *object; /* a reference */
 	uint64_t bias;         /* runtime address - ELF address, when object is set */
 };
@@ -51,6 +53,8 @@ struct process {
 	bool sampled;        /* at least one sample: the kernel half should know it */
 	uint64_t exit_ns;
 	uint64_t read_ns;    /* when it was looked at, in /proc; older events say nothing new */
+	uint32_t checked;    /* see process_table_check */
+	bool written_over;   /* one of the mappings is */
 	uint32_t generation;
 	bool reuses_addresses; /* code was mapped where other code had been, since the last look */
 	uint64_t reused_ns;    /* when that was seen last; 0: never */
@@ -70,6 +74,12 @@ void process_clear(struct process *process);
 int process_inherit(struct process *process, const struct process *parent);
 /* Adds a mapping (object reference taken over), cutting away what lies below it. 0 or -ENOMEM. */
 int process_map(struct process *process, const struct mapping *mapping);
+/*
+ * The mapping's code is other code by now, though it was not mapped anew: it has no object until
+ * process_take_contents says that what the file holds now is what runs.
+ */
+void process_write_over(struct process *process, struct mapping *mapping);
+void process_take_contents(struct process *process);
 struct mapping *process_mapping(const struct process *process, uint64_t address);
 /* Did the mapping at this address change after the state `generation`? */
 bool process_changed(const struct process *process, uint32_t generation, uint64_t address);

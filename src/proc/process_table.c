@@ -204,43 +204,80 @@ static void remember_file(struct process_table *table, const struct mapping *map
 				     mapping->path,         object_ref(mapping->object) };
 }
 
-void process_table_resolve(struct process_table *table, const struct process *process,
-			   struct mapping *mapping)
+/* What was mapped under this name, unless it was written to since. NULL: nothing is known. */
+static struct object *known_object(const struct process_table *table, const struct mapping *mapping)
 {
-	const char *name = strtab_get(&table->paths, mapping->path);
-	struct object *object = NULL;
+	uint32_t at = hash_index_find(&table->known_files, file_hash(mapping), file_equal, table,
+				      mapping);
+	struct object *object = at == HASH_ABSENT ? NULL : table->files.at[at].object;
+
+	return object && object_is_unchanged(object) ? object_ref(object) : NULL;
+}
+
+void process_table_check(struct process *process, uint32_t round)
+{
+	if (process->checked == round)
+		return;
+	process->checked = round;
+	for (uint32_t i = 0; i < process->mappings.count; i++) {
+		struct object *object = process->mappings.at[i].object;
+
+		if (!object)
+			continue;
+		if (object->checked != round) {
+			object->checked = round;
+			object->changed = !object_is_unchanged(object);
+		}
+		if (object->changed)
+			process_write_over(process, &process->mappings.at[i]);
+	}
+}
+
+static struct object *find_object(struct process_table *table, const struct process *process,
+				  const struct mapping *mapping, bool still_there)
+{
+	const struct file_mapping file = {
+		.start = mapping->start,
+		.end = mapping->end,
+		.inode = mapping->inode,
+		.device = makedev(mapping->device_major, mapping->device_minor),
+		.inode_generation = mapping->inode_generation,
+		.mapped_ns = mapping->mapped_ns,
+		.still_there = still_there,
+		.path = strtab_get(&table->paths, mapping->path),
+	};
+	struct object *object = known_object(table, mapping);
 	struct opened opened;
 	char root[32];
-	int fd, r;
+	int fd;
+
+	/* Without the generation it might be the inode of another file by now. */
+	if (object && object->fd >= 0 && mapping->inode_generation)
+		return object;
+	fd = ask_mapping(table->workers, &opened, process->pid, &file);
+	if (fd < 0)
+		return object;
+	object_unref(object);
+	object = NULL;
+	snprintf(root, sizeof(root), "/proc/%d/root", (int)process->pid);
+	return object_cache_get(table->objects, &object, fd, &opened, file.path, root) == 0
+		       ? object
+		       : NULL;
+}
+
+void process_table_resolve(struct process_table *table, const struct process *process,
+			   struct mapping *mapping, bool still_there)
+{
+	struct object *object = NULL;
+	int r;
 
 	if (mapping->resolved)
 		return;
 	mapping->resolved = true;
-	if (mapping->kind == MAPPING_VDSO) {
-		if (object_cache_get_vdso(table->objects, &object) != 0)
-			return;
-	} else if (mapping->kind == MAPPING_FILE) {
-		const struct file_mapping file = {
-			.start = mapping->start,
-			.end = mapping->end,
-			.inode = mapping->inode,
-			.device = makedev(mapping->device_major, mapping->device_minor),
-			.path = name,
-		};
-
-		snprintf(root, sizeof(root), "/proc/%d/root", (int)process->pid);
-		fd = ask_mapping(table->workers, &opened, process->pid, &file);
-		if (fd < 0) {
-			uint32_t at = hash_index_find(&table->known_files, file_hash(mapping),
-						      file_equal, table, mapping);
-
-			if (at != HASH_ABSENT)
-				object = object_ref(table->files.at[at].object);
-		}
-		if (fd >= 0 &&
-		    object_cache_get(table->objects, &object, fd, &opened, name, root) != 0)
-			return;
-	}
+	if (mapping->kind == MAPPING_VDSO && object_cache_get_vdso(table->objects, &object) != 0)
+		return;
+	if (mapping->kind == MAPPING_FILE)
+		object = find_object(table, process, mapping, still_there);
 	if (!object)
 		return;
 	r = object_bias(object, &mapping->bias, mapping->start, mapping->file_offset);

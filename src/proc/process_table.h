@@ -50,9 +50,14 @@ int process_table_read(struct process_table *table, struct process *process, pid
 bool process_table_knows(const struct process_table *table, const struct mapping *mapping);
 
 /*
- * Finds the file behind a mapping: through /proc/PID/map_files (right even when it was deleted or
- * replaced), /proc/PID/root, or an object that another process had mapped before.
+ * Looks once in every round (a number that is not 0) whether files that the process has mapped were
+ * written to, and takes the objects of those away (process_write_over).
+ */
+void process_table_check(struct process *process, uint32_t round);
+/*
+ * Finds the file behind a mapping: one that this or another process had mapped before, or see
+ * ask_mapping, also for still_there.
  * Sets mapping->resolved, and object and bias if there is one.
  */
 void process_table_resolve(struct process_table *table, const struct process *process,
-			   struct mapping *mapping);
+			   struct mapping *mapping, bool still_there);

@@ -3,12 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -16,6 +13,8 @@
 #include "elf/object.h"
 #include "elf/rooted.h"
 #include "proc/perf_map_file.h"
+#include "reader/file_system.h"
+#include "reader/mapped_file.h"
 #include "reader/serve.h"
 
 enum { MAPS_BYTES_MAX = 64 << 20 };
@@ -23,72 +22,10 @@ enum { MAPS_BYTES_MAX = 64 << 20 };
 /* Of debug files; libLLVM's has 1.5 GB. */
 #define DEBUG_FILE_BYTES_MAX (8ULL << 30)
 
-#ifndef FUSE_SUPER_MAGIC
-#define FUSE_SUPER_MAGIC 0x65735546 /* linux/magic.h, since 5.7 */
-#endif
-
-/* File systems that ask somebody else, and may wait for the answer when a file is closed. */
+/* Who closes a file there may have to wait for ever. */
 static bool may_block(int fd)
 {
-	static const uint32_t kinds[] = { FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,
-					  SMB2_SUPER_MAGIC, CIFS_SUPER_MAGIC, V9FS_MAGIC,
-					  CEPH_SUPER_MAGIC, CODA_SUPER_MAGIC, AFS_SUPER_MAGIC,
-					  OVERLAYFS_SUPER_MAGIC };
-	struct statfs st;
-
-	if (fstatfs(fd, &st) < 0)
-		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if ((uint32_t)st.f_type == kinds[i])
-			return true;
-	return false;
-}
-
-/* inode: which file it must be; 0: any. */
-static int open_file(const char *path, uint64_t inode)
-{
-	cleanup(close) int fd = fs_open_regular(path);
-	struct stat st;
-
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	return inode && st.st_ino != inode ? -ENOENT : TAKE_FD(fd);
-}
-
-static bool links_to(const char *path, const char *name)
-{
-	char target[PATH_MAX];
-	ssize_t size = readlink(path, target, sizeof(target));
-
-	return size > 0 && (size_t)size < sizeof(target) && strlen(name) == (size_t)size &&
-	       memcmp(target, name, (size_t)size) == 0;
-}
-
-/*
- * The file of a mapping: of a live process through /proc/PID/map_files (right even when it was
- * deleted or replaced) or /proc/PID/root, else the same inode in our own view.
- */
-static int open_mapping(const struct wire_open_mapping *m, const char *name)
-{
-	char path[PATH_MAX + 64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)m->pid,
-		 (unsigned long long)m->start, (unsigned long long)m->end);
-	fd = open_file(path, m->inode);
-	/* Another inode: overlayfs, whose files have two of them, or other code is there by now. */
-	if (fd < 0 && links_to(path, name))
-		fd = open_file(path, 0);
-	if (fd >= 0 || name[0] != '/' || strlen(name) >= PATH_MAX)
-		return fd;
-	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)m->pid, name);
-	fd = open_file(path, m->inode);
-	/* The process is gone. */
-	if (fd < 0 && m->inode)
-		fd = open_file(name, m->inode);
-	return fd < 0 ? -ENOENT : fd;
+	return file_system_is_remote(fd) || file_system_is_overlay(fd);
 }
 
 static int describe(struct reply *reply, int fd)
@@ -171,7 +108,7 @@ int opener_answer(void *state, const struct question *question, const void *payl
 	case OPENER_MAPPING:
 		if (size <= sizeof(*mapping) || texts[size - 1])
 			break;
-		return describe(reply, open_mapping(mapping, (const char *)(mapping + 1)));
+		return describe(reply, mapped_file_open(mapping, (const char *)(mapping + 1)));
 	case OPENER_FILES:
 		if (size == 0 || texts[size - 1])
 			break;

@@ -19,6 +19,9 @@ static enum object_table_state compile(struct object_tables *tables, struct obje
 	struct unwind_table table = {};
 	int r = ask_table(tables->workers, &table, &figures, object);
 
+	/* What was read may belong to two versions of it, neither of them the one that runs. */
+	if (r >= 0 && !object_is_unchanged(object))
+		r = -ETXTBSY;
 	if (r == ANSWER_NO_ROWS)
 		return OBJECT_TABLE_NO_CFI;
 	tables->cfi_broken += figures.broken;

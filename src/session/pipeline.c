@@ -210,6 +210,14 @@ static enum mapping_kind kind_of(const struct lifecycle_event *event, const char
 	return path[0] == '/' && path[1] != '/' && event->inode ? MAPPING_FILE : MAPPING_ANONYMOUS;
 }
 
+void pipeline_note_reuse(struct process *process, uint64_t time_ns)
+{
+	if (!process->reuses_addresses)
+		return;
+	process->reuses_addresses = false;
+	process->reused_ns = time_ns;
+}
+
 static int apply_map(struct pipeline *p, struct process *process,
 		     const struct lifecycle_event *event, const char *path)
 {
@@ -218,6 +226,7 @@ static int apply_map(struct pipeline *p, struct process *process,
 				   .file_offset = event->file_offset,
 				   .inode = event->inode,
 				   .inode_generation = event->inode_generation,
+				   .mapped_ns = event->time_ns,
 				   .device_major = event->device_major,
 				   .device_minor = event->device_minor,
 				   .kind = kind_of(event, path) };
@@ -229,10 +238,7 @@ static int apply_map(struct pipeline *p, struct process *process,
 	r = strtab_add_str(&p->processes.paths, &mapping.path, path);
 	if (r == 0)
 		r = process_map(process, &mapping);
-	if (process->reuses_addresses) {
-		process->reuses_addresses = false;
-		process->reused_ns = event->time_ns;
-	}
+	pipeline_note_reuse(process, event->time_ns);
 	return r;
 }
 
@@ -303,6 +309,7 @@ static int keep_rest(struct pipeline *p, uint32_t events_used, uint32_t samples_
 	int r = 0;
 
 	p->waiting = (struct collected){};
+	p->next_event = 0;
 	for (uint32_t i = events_used; i < used.events.count && r == 0; i++) {
 		struct lifecycle_event event = used.events.at[i].event;
 
@@ -365,6 +372,8 @@ int pipeline_advance(struct pipeline *p, uint64_t horizon_ns)
 	uint32_t event = 0, sample = 0;
 	int r = take_incoming(p);
 
+	if (++p->round == 0)
+		p->round++;
 	if (w->events.count)
 		qsort(w->events.at, w->events.count, sizeof(*w->events.at), by_event_time);
 	if (w->samples.count)
@@ -378,6 +387,7 @@ int pipeline_advance(struct pipeline *p, uint64_t horizon_ns)
 		if (have_event && (!have_sample || w->events.at[event].event.time_ns <=
 							   w->samples.at[sample].time_ns)) {
 			r = apply_event(p, &w->events.at[event++]);
+			p->next_event = event;
 		} else if (have_sample) {
 			const struct pending_sample *at = &w->samples.at[sample++];
 
@@ -393,6 +403,44 @@ int pipeline_advance(struct pipeline *p, uint64_t horizon_ns)
 	if (r == 0)
 		r = forget_dead(p);
 	return r < 0 ? r : close_unused_files(p);
+}
+
+static bool ends_mapping(const struct lifecycle_event *event, const struct process *process,
+			 const struct mapping *mapping)
+{
+	if (event->pid != process->pid || event->time_ns < process->read_ns ||
+	    event->time_ns <= mapping->mapped_ns)
+		return false;
+	switch (event->type) {
+	case LIFECYCLE_EXEC:
+		return true;
+	case LIFECYCLE_FORK: /* not of a thread */
+		return event->parent_pid != event->pid;
+	case LIFECYCLE_MAP:
+		return event->start < mapping->end && event->start + event->size > mapping->start;
+	default:
+		return false;
+	}
+}
+
+/* Or was something mapped over it, later than up to where events were used? */
+static bool still_mapped(const struct pipeline *p, const struct process *process,
+			 const struct mapping *mapping)
+{
+	for (uint32_t i = p->next_event; i < p->waiting.events.count; i++)
+		if (ends_mapping(&p->waiting.events.at[i].event, process, mapping))
+			return false;
+	for (uint32_t i = 0; i < p->incoming.events.count; i++)
+		if (ends_mapping(&p->incoming.events.at[i].event, process, mapping))
+			return false;
+	return true;
+}
+
+void pipeline_resolve(struct pipeline *p, struct process *process, struct mapping *mapping)
+{
+	if (!mapping->resolved)
+		process_table_resolve(&p->processes, process, mapping,
+				      still_mapped(p, process, mapping));
 }
 
 /* ---- telling the kernel half ---- */
@@ -422,7 +470,7 @@ static void learn_new_files(struct pipeline *p, struct process *process)
 		if (mapping->resolved || mapping->kind != MAPPING_FILE ||
 		    process_table_knows(&p->processes, mapping))
 			continue;
-		process_table_resolve(&p->processes, process, mapping);
+		pipeline_resolve(p, process, mapping);
 		if (mapping->object)
 			(void)object_tables_get(&p->tables, mapping->object, true, p->horizon_ns,
 						&no_cfi);
@@ -436,6 +484,8 @@ int pipeline_publish(struct pipeline *p)
 	for (uint32_t i = 0; i < p->processes.processes.count; i++) {
 		struct process *process = p->processes.processes.at[i];
 
+		/* The samples from before have been used. */
+		process_take_contents(process);
 		if (!process->dirty || process->dead)
 			continue;
 		if (process->target)

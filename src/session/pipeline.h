@@ -52,6 +52,8 @@ struct pipeline {
 	uint32_t max_depth;
 
 	struct collected incoming, waiting;
+	uint32_t next_event; /* of those that wait; those before have been used */
+	uint32_t round;      /* of pipeline_advance, from 1 */
 	uint64_t swept_ns; /* when unused files were closed last */
 	uint64_t horizon_ns; /* events and samples up to here have been used */
 	uint32_t evictions_seen;
@@ -88,3 +90,7 @@ int pipeline_sample(void *context, const struct wire_sample *sample, size_t size
 /* Uses everything up to the horizon, in the order of time. Returns 0 or a negative errno. */
 int pipeline_advance(struct pipeline *pipeline, uint64_t horizon_ns);
 int pipeline_publish(struct pipeline *pipeline);
+/* Remembers for a while that the process puts code where other code had been. */
+void pipeline_note_reuse(struct process *process, uint64_t time_ns);
+/* Looks for the file behind a mapping, if that was not done. See process_table_resolve. */
+void pipeline_resolve(struct pipeline *pipeline, struct process *process, struct mapping *mapping);

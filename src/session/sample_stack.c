@@ -21,7 +21,7 @@ void process_wire_update(struct pipeline *p, struct process *process, bool build
 
 		/* Looking for the file costs system calls: only where something was sampled. */
 		if (process->sampled || process->target)
-			process_table_resolve(&p->processes, process, mapping);
+			pipeline_resolve(p, process, mapping);
 		*wire = (struct wire_mapping){ mapping->start, mapping->end, mapping->bias, 0, 0 };
 		if (mapping->object)
 			wire->table = object_tables_get(&p->tables, mapping->object, build,
@@ -147,6 +147,8 @@ static void complete_walk(struct pipeline *p, struct process *process,
 	if (process->dead && sample->time_ns > process->exit_ns)
 		process->exit_ns = sample->time_ns;
 	learn_mappings(p, process, (pid_t)sample->tid);
+	process_table_check(process, p->round);
+	pipeline_note_reuse(process, sample->time_ns);
 	/* Told anew, the kernel half stops to wonder about code that was only unmapped. */
 	if (!process->sampled || stale)
 		process->dirty = true;

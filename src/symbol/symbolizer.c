@@ -214,14 +214,24 @@ struct naming_call {
 	uint32_t first; /* number of the first address of this question */
 	symbol_fn tell;
 	void *context;
+	bool is_stale; /* the answer is of a file that was written over */
 };
 
 static int take_name(void *context, uint32_t number, const struct name_line *lines,
 		     uint32_t line_count)
 {
-	const struct naming_call *call = context;
+	static const struct name_line nothing = { .kind = WIRE_NAME_NONE };
+	struct naming_call *call = context;
 	struct symbol symbol;
 	int r = 0;
+
+	/* All of the answer is there: was it read from what ran? */
+	if (number == 0)
+		call->is_stale = !object_is_unchanged(call->object);
+	if (call->is_stale) {
+		lines = &nothing;
+		line_count = 1;
+	}
 
 	symbol.line_count = line_count < SYMBOL_MAX_LINES ? line_count : SYMBOL_MAX_LINES;
 	symbol.named = lines[0].kind == WIRE_NAME_SYMBOL || lines[0].kind == WIRE_NAME_ENTRY;
@@ -359,7 +369,7 @@ void symbolizer_forget_process(struct symbolizer *symbolizer, pid_t pid, uint64_
 int symbolizer_object(struct symbolizer *symbolizer, struct object *object,
 		      const uint64_t *addresses, uint32_t count, symbol_fn tell, void *context)
 {
-	struct naming_call call = { symbolizer, object, 0, tell, context };
+	struct naming_call call = { symbolizer, object, 0, tell, context, false };
 	uint64_t start = cost_now(symbolizer);
 	int r = 0;
 

@@ -41,11 +41,18 @@ static int take_opened(struct opened *ret, struct answer *answer)
 	return TAKE_FD(answer->fds[0]);
 }
 
-int ask_mapping(struct workers *workers, struct opened *ret, pid_t pid,
+int ask_mapping(struct workers *workers, struct opened *ret, pid_t thread,
 		const struct file_mapping *mapping)
 {
-	const struct wire_open_mapping head = { mapping->start, mapping->end, mapping->inode, pid,
-						0 };
+	const struct wire_open_mapping head = {
+		.start = mapping->start,
+		.end = mapping->end,
+		.inode = mapping->inode,
+		.inode_generation = mapping->inode_generation,
+		.mapped_ns = mapping->mapped_ns,
+		.thread = thread,
+		.still_there = mapping->still_there,
+	};
 	cleanup(bytes_fini) struct bytes payload = {};
 	cleanup(answer_fini) struct answer answer = {};
 	int r;

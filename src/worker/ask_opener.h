@@ -13,14 +13,18 @@ struct opened {
 /* A mapping of a file, as /proc/PID/maps and mapping events tell it. */
 struct file_mapping {
 	uint64_t start, end, inode, device; /* device: makedev(3) of what they say */
+	uint64_t inode_generation; /* 0: not known */
+	uint64_t mapped_ns;        /* CLOCK_MONOTONIC; 0: not known */
+	bool still_there;          /* nothing was mapped over it so far */
 	const char *path;
 };
 
 /*
- * The file behind a mapping of a process. Returns a descriptor or a negative errno (-EIO: its file
- * system does not answer, which is noted).
+ * The file behind a mapping of a process. thread: a living one of it. Returns a descriptor or a
+ * negative errno (-EIO: its file system does not answer, which is noted; -ENOENT: the file, or what
+ * it held when it was mapped, is not to be had any more).
  */
-int ask_mapping(struct workers *workers, struct opened *ret, pid_t pid,
+int ask_mapping(struct workers *workers, struct opened *ret, pid_t thread,
 		const struct file_mapping *mapping);
 /*
  * Opens what is there of several paths below a root ("" is our own), in their order. texts: the root

@@ -141,8 +141,10 @@ struct wire_named_process {
 };
 
 struct wire_open_mapping {
-	uint64_t start, end, inode;
-	int32_t pid, reserved;
+	uint64_t start, end, inode, inode_generation; /* as the kernel says; generation 0: not known */
+	uint64_t mapped_ns; /* CLOCK_MONOTONIC; 0: not known */
+	int32_t thread;     /* a living one of the process, by whose id to look in /proc */
+	uint32_t still_there; /* 0: by now something else is mapped there */
 };
 
 struct wire_opened {

@@ -4,9 +4,12 @@
 #include "direct.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -106,7 +109,7 @@ static void we_are_read_from_proc(void **state)
 	assert_non_null(code);
 	assert_int_equal(code->kind, MAPPING_FILE);
 	assert_false(process_table_knows(table, code));
-	process_table_resolve(table, process, code);
+	process_table_resolve(table, process, code, true);
 	assert_non_null(code->object);
 	assert_true(process_table_knows(table, code));
 	assert_string_equal(code->object->path, strtab_get(&table->paths, code->path));
@@ -116,16 +119,16 @@ static void we_are_read_from_proc(void **state)
 	vdso = process_mapping(process, getauxval(AT_SYSINFO_EHDR));
 	if (vdso) {
 		assert_int_equal(vdso->kind, MAPPING_VDSO);
-		process_table_resolve(table, process, vdso);
+		process_table_resolve(table, process, vdso, true);
 		assert_non_null(vdso->object);
 		assert_int_equal(vdso->bias, vdso->start);
 	}
 	/* Reading again finds the same files and objects. */
-	process_table_resolve(table, process, code);
+	process_table_resolve(table, process, code, true);
 	assert_ok(process_table_read(table, process, getpid()));
 	code = process_mapping(process, here);
 	assert_null(code->object);
-	process_table_resolve(table, process, code);
+	process_table_resolve(table, process, code, true);
 	assert_non_null(code->object);
 }
 
@@ -147,10 +150,76 @@ static void the_files_of_the_dead_are_remembered(void **state)
 	assert_ok(process_inherit(dead, us));
 	ours = process_mapping(us, here);
 	theirs = process_mapping(dead, here);
-	process_table_resolve(table, us, ours);
-	process_table_resolve(table, dead, theirs);
+	process_table_resolve(table, us, ours, true);
+	process_table_resolve(table, dead, theirs, true);
 	assert_ptr_equal(theirs->object, ours->object);
 	assert_int_equal(theirs->bias, ours->bias);
+}
+
+static void copy_file(const char *from, int to)
+{
+	cleanup(close) int fd = open(from, O_RDONLY | O_CLOEXEC);
+	char buffer[65536];
+	ssize_t size;
+
+	assert_true(fd >= 0 && to >= 0);
+	while ((size = read(fd, buffer, sizeof(buffer))) > 0)
+		assert_int_equal(write(to, buffer, (size_t)size), size);
+}
+
+/* Written over in place, while it is mapped: other code, though nobody tells of a mapping. */
+static void a_file_that_is_written_over_is_another_object(void **state)
+{
+	struct process_table *table = *state;
+	struct process *process = get(table, getpid());
+	cleanup(close) int fd = memfd_create("library", MFD_CLOEXEC);
+	struct mapping mapping = { .kind = MAPPING_FILE }, *ours;
+	struct object *before;
+	struct stat st;
+	void *memory;
+
+	copy_file("/proc/self/exe", fd);
+	assert_ok(fstat(fd, &st));
+	memory = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	assert_true(memory != MAP_FAILED);
+	mapping.start = (uint64_t)(uintptr_t)memory;
+	mapping.end = mapping.start + 4096;
+	mapping.inode = st.st_ino;
+	assert_ok(strtab_add_str(&table->paths, &mapping.path, "/memfd:library (deleted)"));
+	assert_ok(process_map(process, &mapping));
+	ours = process_mapping(process, mapping.start);
+	process_table_resolve(table, process, ours, true);
+	if (!ours->object) {
+		munmap(memory, 4096);
+		skip(); /* map_files is for root */
+	}
+	before = object_ref(ours->object);
+	process_table_check(process, 1);
+	assert_ptr_equal(ours->object, before);
+	process->generation = 5;
+	assert_int_equal(pwrite(fd, "more", 4, st.st_size), 4);
+	process_table_check(process, 1); /* once in a round */
+	assert_ptr_equal(ours->object, before);
+	process_table_check(process, 2);
+	assert_null(ours->object);
+	assert_true(process_changed(process, 5, mapping.start));
+	process_table_resolve(table, process, ours, true); /* not yet */
+	assert_null(ours->object);
+	process_take_contents(process);
+	process_table_resolve(table, process, ours, true);
+	assert_non_null(ours->object);
+	assert_ptr_not_equal(ours->object, before);
+	process_table_check(process, 3);
+	assert_non_null(ours->object);
+	/* And when it is mapped anew at the same place, that is news. */
+	process->reuses_addresses = false;
+	assert_int_equal(pwrite(fd, "more", 4, st.st_size + 4), 4);
+	assert_ok(process_map(process, &mapping));
+	assert_null(process_mapping(process, mapping.start)->object);
+	assert_false(process_mapping(process, mapping.start)->resolved);
+	assert_true(process->reuses_addresses);
+	object_unref(before);
+	munmap(memory, 4096);
 }
 
 static void anonymous_code_has_no_object(void **state)
@@ -160,7 +229,7 @@ static void anonymous_code_has_no_object(void **state)
 	struct mapping mapping = { .start = 0x1000, .end = 0x2000, .kind = MAPPING_ANONYMOUS };
 
 	assert_ok(process_map(process, &mapping));
-	process_table_resolve(table, process, &process->mappings.at[0]);
+	process_table_resolve(table, process, &process->mappings.at[0], true);
 	assert_true(process->mappings.at[0].resolved);
 	assert_null(process->mappings.at[0].object);
 }
@@ -175,6 +244,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(we_are_read_from_proc, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_files_of_the_dead_are_remembered, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(a_file_that_is_written_over_is_another_object,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(anonymous_code_has_no_object, set_up, tear_down),
 	};
 

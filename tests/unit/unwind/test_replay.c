@@ -144,7 +144,7 @@ static int set_up(void **state)
 		struct mapping *mapping = &self->mappings.at[i];
 		struct wire_mapping *wire = array_push(&self->wire);
 
-		process_table_resolve(&table, self, mapping);
+		process_table_resolve(&table, self, mapping, true);
 		*wire = (struct wire_mapping){ mapping->start, mapping->end, mapping->bias, 0, 0 };
 		if (mapping->object)
 			wire->table = compile(mapping->object);
