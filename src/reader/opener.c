@@ -17,7 +17,7 @@
 #include "reader/mapped_file.h"
 #include "reader/serve.h"
 
-enum { MAPS_BYTES_MAX = 64 << 20 };
+enum { MAPS_BYTES_MAX = 64 << 20, CMDLINE_BYTES_MAX = 4096 };
 
 /* Of debug files; libLLVM's has 1.5 GB. */
 #define DEBUG_FILE_BYTES_MAX (8ULL << 30)
@@ -64,13 +64,15 @@ static int open_files(struct reply *reply, const char *texts, size_t size)
 	return 0;
 }
 
-static int read_maps(struct reply *reply, const struct wire_named_process *process)
+/* Both wait for the memory of the process, which may be waiting for a page of a file. */
+static int read_proc(struct reply *reply, const struct wire_named_process *process,
+		     const char *name, size_t limit)
 {
-	char path[32];
+	char path[64];
 	int r;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)process->tid);
-	r = fs_read(&reply->bytes, AT_FDCWD, path, MAPS_BYTES_MAX);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)process->tid, name);
+	r = fs_read(&reply->bytes, AT_FDCWD, path, limit);
 	return r == -ENOENT ? -ESRCH : r;
 }
 
@@ -102,6 +104,7 @@ int opener_answer(void *state, const struct question *question, const void *payl
 	const struct wire_open_mapping *mapping = payload;
 	const struct wire_named_process *process = payload;
 	const char *texts = payload;
+	int r;
 
 	(void)state;
 	switch (question->what) {
@@ -114,7 +117,14 @@ int opener_answer(void *state, const struct question *question, const void *payl
 			break;
 		return open_files(reply, texts, size);
 	case OPENER_MAPS:
-		return size == sizeof(*process) ? read_maps(reply, process) : -EBADMSG;
+		if (size != sizeof(*process))
+			break;
+		return read_proc(reply, process, "maps", MAPS_BYTES_MAX);
+	case OPENER_CMDLINE:
+		if (size != sizeof(*process))
+			break;
+		r = read_proc(reply, process, "cmdline", CMDLINE_BYTES_MAX);
+		return r == -EFBIG ? 0 : r;
 	case OPENER_PERF_MAP:
 		if (size != sizeof(*process))
 			break;

@@ -2,24 +2,20 @@
 #include "session/describe.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
 #include <time.h>
 
-#include "base/fs.h"
-
-enum { CMDLINE_BYTES = 4096 };
+#include "base/cleanup.h"
+#include "worker/ask_opener.h"
 
 /* The command line of a process, blanks for NULs; nothing when it is gone. */
-static void add_cmdline(struct bytes *ret, pid_t pid)
+static void add_cmdline(struct bytes *ret, struct workers *workers, pid_t pid)
 {
 	cleanup(bytes_fini) struct bytes text = {};
-	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	if (fs_read(&text, AT_FDCWD, path, CMDLINE_BYTES) < 0 && text.size == 0)
+	if (ask_cmdline(workers, &text, pid) < 0)
 		return;
 	while (text.size && text.at[text.size - 1] == '\0')
 		text.size--;
@@ -100,7 +96,7 @@ int describe(const struct recording *rec, const struct health *health, struct pr
 	if (target->command)
 		add_argv(&subtitle, target->command);
 	else if (target->pids.count == 1)
-		add_cmdline(&subtitle, target->pids.at[0]);
+		add_cmdline(&subtitle, rec->pipeline.workers, target->pids.at[0]);
 	if (subtitle.size)
 		bytes_add_str(&subtitle, " · ");
 	bytes_add_format(&subtitle, "%s · ", host.nodename);

@@ -85,18 +85,29 @@ int ask_files(struct workers *workers, int *ret, const char *texts, size_t size)
 	return (int)answer.fd_count;
 }
 
-int ask_maps(struct workers *workers, struct bytes *ret, pid_t tid)
+static int ask_proc(struct workers *workers, struct bytes *ret, uint32_t what, const char *name,
+		    pid_t tid)
 {
 	const struct wire_named_process process = { tid, tid, 0 };
 	cleanup(answer_fini) struct answer answer = {};
-	char about[32];
+	char about[64];
 	int r;
 
-	snprintf(about, sizeof(about), "/proc/%d/maps", (int)tid);
-	r = ask(workers, &answer, OPENER_MAPS, &process, sizeof(process), NULL, 0, about);
+	snprintf(about, sizeof(about), "/proc/%d/%s", (int)tid, name);
+	r = ask(workers, &answer, what, &process, sizeof(process), NULL, 0, about);
 	if (r == 0)
 		bytes_add(ret, answer.at, answer.size);
 	return r < 0 ? r : ret->failed ? -ENOMEM : 0;
+}
+
+int ask_maps(struct workers *workers, struct bytes *ret, pid_t tid)
+{
+	return ask_proc(workers, ret, OPENER_MAPS, "maps", tid);
+}
+
+int ask_cmdline(struct workers *workers, struct bytes *ret, pid_t pid)
+{
+	return ask_proc(workers, ret, OPENER_CMDLINE, "cmdline", pid);
 }
 
 int ask_perf_map(struct workers *workers, struct opened *ret, pid_t pid, uint64_t start_time)

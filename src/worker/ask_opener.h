@@ -33,6 +33,8 @@ int ask_mapping(struct workers *workers, struct opened *ret, pid_t thread,
 int ask_files(struct workers *workers, int *ret, const char *texts, size_t size);
 /* The text of /proc/TID/maps, appended. Returns 0 or a negative errno (-ESRCH: gone). */
 int ask_maps(struct workers *workers, struct bytes *ret, pid_t tid);
+/* The beginning of a command line, arguments with their NULs, appended. 0 or a negative errno. */
+int ask_cmdline(struct workers *workers, struct bytes *ret, pid_t pid);
 /*
  * The file in which a process's JIT names its code (proc/perf_map_file.h). start_time: in clock
  * ticks since boot; 0: not known. Returns a descriptor or a negative errno (-ESRCH: gone).

@@ -131,6 +131,7 @@ enum opener_question {
 	OPENER_MAPPING,  /* struct wire_open_mapping, path → struct wire_opened and a descriptor */
 	OPENER_FILES,    /* root, paths, each with its NUL → a descriptor for each that is there */
 	OPENER_MAPS,     /* struct wire_named_process → the text of /proc/TID/maps */
+	OPENER_CMDLINE,  /* the same → the beginning of /proc/TID/cmdline */
 	OPENER_PERF_MAP, /* struct wire_named_process → struct wire_opened and a descriptor */
 	OPENER_READ,     /* struct wire_read and a descriptor → its bytes from there on */
 };
