@@ -12,6 +12,7 @@ int reader_answer_object(struct known_object *known, struct reply *reply)
 {
 	const struct object *object = known->object;
 	struct wire_object wire = {
+		.file_size = object->identity.size,
 		.entry = object->entry,
 		.type = object->type,
 		.machine = object->machine,

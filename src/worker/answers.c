@@ -64,6 +64,9 @@ int answer_object(struct object *object, const unsigned char *data, size_t size)
 	if (!wire || wire->segment_count == 0 || wire->segment_count > MAX_SEGMENTS ||
 	    wire->build_id_size > OBJECT_BUILD_ID_MAX || wire->debug_link_size > MAX_LINK_BYTES)
 		return -EBADMSG;
+	/* It has changed since it was opened. */
+	if (wire->file_size != object->identity.size)
+		return -ESTALE;
 	segments = (const void *)reader_take(&reader, wire->segment_count * sizeof(*segments));
 	link = (const char *)reader_take(&reader, wire->debug_link_size);
 	if (reader.overrun || reader_left(&reader))

@@ -12,7 +12,10 @@
 #include "unwind/table.h"
 #include "worker/protocol.h"
 
-/* Fills in what is in the file; object->identity.size is known. */
+/*
+ * Fills in what is in the file; object->identity.size is known. Returns also -ESTALE: the file has
+ * another size by now.
+ */
 int answer_object(struct object *object, const unsigned char *data, size_t size);
 
 struct table_figures {

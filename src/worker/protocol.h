@@ -70,6 +70,7 @@ enum reader_question {
 };
 
 struct wire_object {
+	uint64_t file_size; /* when it was read */
 	uint64_t entry;
 	uint16_t type, machine;
 	uint32_t segment_count, build_id_size;
