@@ -73,15 +73,16 @@ static inline uint64_t walk_lookup_address(const struct walk_registers *r)
 
 /*
  * One step without a table: the frame begins with "push rbp; mov rbp, rsp" and is past it.
+ * unknown: code of which nothing is known, so that it may well have no frame pointer.
  * Returns WALK_OUTCOME_COUNT to go on, else why the walk ends.
  */
-static inline int walk_step_frame_pointer(struct walk_registers *r, void *memory)
+static inline int walk_step_frame_pointer(struct walk_registers *r, int unknown, void *memory)
 {
 	uint64_t bp = r->bp, next_bp = 0, next_ip = 0;
 
 	/* The ABI marks the outermost frame by a zero rbp; in a leaf it may be any value. */
 	if (bp == 0)
-		return r->first ? WALK_BAD_FRAME_POINTER : WALK_COMPLETE;
+		return r->first || unknown ? WALK_BAD_FRAME_POINTER : WALK_COMPLETE;
 	if (bp < r->sp || bp - r->sp >= WALK_FRAME_POINTER_REACH || bp & 7)
 		return WALK_BAD_FRAME_POINTER;
 	if (walk_read(&next_bp, bp, memory) < 0 || walk_read(&next_ip, bp + 8, memory) < 0)
@@ -161,7 +162,7 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 			return WALK_NOT_PRESENT;
 		slot = 0;
 	} else {
-		return walk_step_frame_pointer(r, memory);
+		return walk_step_frame_pointer(r, 0, memory);
 	}
 	/* A leaf may have taken its return address off the stack already (OCaml's caml_c_call). */
 	if (cfa < r->sp || (cfa == r->sp && !(r->first && kind == RULE_SP)))
@@ -196,13 +197,13 @@ static inline int walk_step(struct walk_registers *r, const struct wire_mapping 
 	uint64_t rule;
 
 	if (mapping->flags & MAPPING_NO_CFI)
-		return walk_step_frame_pointer(r, memory);
+		return walk_step_frame_pointer(r, mapping->flags & MAPPING_UNKNOWN, memory);
 	if (!mapping->table)
 		return WALK_NO_TABLE;
 	rule = walk_find(mapping->table, walk_lookup_address(r) - mapping->bias, memory);
 	if (rule == WALK_FIND_NO_TABLE)
 		return WALK_NO_TABLE;
 	if (rule == WALK_FIND_NO_ROW)
-		return walk_step_frame_pointer(r, memory);
+		return walk_step_frame_pointer(r, 0, memory);
 	return walk_step_rule(r, rule, memory);
 }

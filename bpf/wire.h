@@ -149,7 +149,8 @@ struct wire_mapping {
 };
 
 enum {
-	MAPPING_NO_CFI = 1, /* anonymous or JIT code, or an object without CFI: frame pointers only */
+	MAPPING_NO_CFI = 1,  /* anonymous or JIT code, or an object without CFI: frame pointers only */
+	MAPPING_UNKNOWN = 2, /* with MAPPING_NO_CFI: there is no object */
 };
 
 enum {

@@ -26,6 +26,8 @@ void process_wire_update(struct pipeline *p, struct process *process, bool build
 		if (mapping->object)
 			wire->table = object_tables_get(&p->tables, mapping->object, build,
 							p->horizon_ns, &no_cfi);
+		else
+			wire->flags |= MAPPING_UNKNOWN;
 		if (no_cfi)
 			wire->flags |= MAPPING_NO_CFI;
 	}

@@ -146,13 +146,15 @@ struct start {
 	uint32_t bytes;	     /* of the stack that there are, from there on; 0: all */
 	uint32_t limit;	     /* 0: no other than the greatest */
 	bool none, unknown;  /* no stack at all; no table in the mapping */
+	bool no_object;      /* generated code is all there is known of it */
 	bool return_address; /* ip is one */
 };
 
 static struct result walk(struct start start)
 {
 	struct wire_mapping mappings[] = {
-		{ JIT, JIT + 0x1000, 0, 0, MAPPING_NO_CFI },
+		{ JIT, JIT + 0x1000, 0, 0,
+		  MAPPING_NO_CFI | (start.no_object ? MAPPING_UNKNOWN : 0) },
 		{ CODE, CODE + 256 * FUNCTIONS + 0x100, BIAS, start.unknown ? 0 : table, 0 },
 	};
 	uint32_t first = start.sp - start.below, bytes = sizeof(stack) - 8 * first;
@@ -507,6 +509,12 @@ static void a_zero_frame_pointer_is_the_root_but_not_in_a_leaf(void **state)
 	stack[11] = JIT + 0x200;
 	result = walk((struct start){ .ip = JIT + 0x100, .bp = word(10), .sp = 2 });
 	ASSERT_WALK(result, WALK_COMPLETE, JIT + 0x100, JIT + 0x1ff);
+	/* Unless it may be code that has no frame pointer. */
+	result = walk((struct start){ .ip = JIT + 0x100, .bp = word(10), .sp = 2, .no_object = true });
+	ASSERT_WALK(result, WALK_BAD_FRAME_POINTER, JIT + 0x100, JIT + 0x1ff);
+	stack[9] = JIT + 0x100;
+	result = walk((struct start){ .ip = in(LEAF), .bp = 0, .sp = 9, .no_object = true });
+	ASSERT_WALK(result, WALK_BAD_FRAME_POINTER, in(LEAF), JIT + 0xff);
 	/* A return address of zero is the root, too. */
 	stack[10] = word(20);
 	stack[11] = 0;
