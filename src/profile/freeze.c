@@ -244,6 +244,7 @@ static int compare_mappings(const void *a_, const void *b_, void *context)
 	COMPARE(a->start, b->start);
 	COMPARE(a->limit, b->limit);
 	COMPARE(a->file_offset, b->file_offset);
+	COMPARE(a->identity, b->identity);
 	return 0;
 }
 

@@ -102,13 +102,15 @@ static bool mapping_equal(const void *context, uint32_t position, const void *ke
 	const struct profile_mapping *a = &profile->mappings.at[position], *b = key;
 
 	return a->start == b->start && a->limit == b->limit && a->file_offset == b->file_offset &&
-	       a->file == b->file && a->build_id == b->build_id;
+	       a->file == b->file && a->build_id == b->build_id &&
+	       a->identity == b->identity;
 }
 
 int profile_mapping_add(struct profile *profile, uint32_t *ret, const struct profile_mapping *m)
 {
 	uint64_t hash = hash_pair(hash_pair(m->start, m->limit),
-				  hash_pair(m->file_offset, (uint64_t)m->file << 32 | m->build_id));
+				  hash_pair(m->file_offset ^ (uint64_t)m->identity << 32,
+					    (uint64_t)m->file << 32 | m->build_id));
 	struct profile_mapping *added;
 	uint32_t id;
 

@@ -35,6 +35,7 @@ struct profile_mapping {
 	uint64_t start, limit, file_offset;
 	uint32_t file;     /* path; "[kernel.kallsyms]", "[vdso]", "[jit]" */
 	uint32_t build_id; /* hex */
+	uint32_t identity; /* tells files of one name apart, such as those of containers; 0: nothing */
 	bool has_functions, has_files, has_lines, has_inlines;
 };
 
@@ -119,7 +120,7 @@ DEFINE_CLEANUP(struct profile, profile_free);
  */
 int profile_string(struct profile *profile, uint32_t *ret, const char *text);
 int profile_type_add(struct profile *profile, uint32_t *ret, const char *name, const char *unit);
-/* Equal: same start, limit, file_offset, file and build_id. */
+/* Equal: same start, limit, file_offset, file, build_id and identity. */
 int profile_mapping_add(struct profile *profile, uint32_t *ret, const struct profile_mapping *m);
 int profile_function_add(struct profile *profile, uint32_t *ret, const struct profile_function *f);
 /* Equal: same mapping and address. Its lines come later, once (profile_location_name). */

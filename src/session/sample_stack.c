@@ -194,7 +194,7 @@ static int object_mapping(struct pipeline *p, const struct object *object, uint6
 {
 	const struct object_segment *segment = object_segment_of(object, address);
 	char build_id[2 * OBJECT_BUILD_ID_MAX + 1];
-	struct profile_mapping mapping = {};
+	struct profile_mapping mapping = { .identity = object->id };
 	int r;
 
 	if (segment) {

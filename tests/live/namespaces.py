@@ -175,6 +175,53 @@ def test_command_that_makes_a_pid_namespace():
     check(min(pids(recording)) > 100, f'pids of the inner namespace: {pids(recording)}')
 
 
+# ---- files ----
+
+# A root of its own: a program with its libraries, nothing else. Arguments: ROOT PROGRAM PATH.
+ROOT = '''
+set -e
+root=$1 program=$2 path=$3
+mkdir -p "$root"
+mount -t tmpfs tmpfs "$root"
+mkdir -p "$root/tmp" "$root/${path%/*}"
+cp "$program" "$root/$path"
+for file in $(ldd "$program" | grep -o '/[^ ]*'); do
+    mkdir -p "$root/${file%/*}"
+    cp -L "$file" "$root/$file"
+done
+'''
+
+
+class Rooted(Inside):
+    """A target in a root on a tmpfs of its own. setup: more shell commands; there, $root is it.
+
+    chroot: only that; else it is mounted as the root of its mount namespace, as in a container.
+    """
+
+    def __init__(self, name, *arguments, path='/app/server', chroot=False, setup=''):
+        how = 'cd "$root"; ' + ('' if chroot else 'mount --move . /; ') + 'exec chroot . "$path"'
+        self.root = folder()
+        self.process = start(
+            ['unshare', '--mount', 'sh', '-c', ROOT + setup + '\n' + how +
+             ' ' + ' '.join(map(str, arguments)), 'sh', self.root, program(name), path],
+            stdout=subprocess.PIPE, bufsize=0)
+        self.pid = self.process.pid
+        self.read_until('ready')
+
+
+def test_same_path_other_file():
+    """Two roots with one path, the same code and no build ID, under other names: never mixed."""
+    with Rooted('twin_left') as left, Rooted('twin_right') as right:
+        recording = record('-p', f'{left.pid},{right.pid}', seconds=1)
+    check_complete(recording)
+    sides = {side: recording.share(has('main', side, side + '_leaf')) for side in ('left', 'right')}
+    print(f'    {sides}')
+    check(min(sides.values()) > 0.2, f'{recording.stacks}')
+    mixed = recording.share(lambda frames: any('left' in frame for frame in frames) and
+                            any('right' in frame for frame in frames))
+    check_equal(mixed, 0.0, 'share of stacks with both')
+
+
 # ---- /proc ----
 
 def refused(*arguments, prefix, says, **options):

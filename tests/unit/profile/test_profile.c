@@ -24,6 +24,41 @@ static void equal_things_have_equal_ids(void **state)
 	assert_int_not_equal(first, second);
 }
 
+/* Two containers' programs: one path, one size, no build ID, other code. */
+static void files_of_one_name_stay_apart(void **state)
+{
+	static const char *const names[] = { "left", "right" };
+	cleanup(profile_free) struct profile *profile = build_profile();
+	struct profile_mapping mapping = { .start = 0x1000, .limit = 0x2000 };
+	int64_t values[2] = { 1, BUILDER_PERIOD };
+
+	(void)state;
+	mapping.file = build_string(profile, "/app/server");
+	for (uint32_t i = 0; i < 2; i++) {
+		struct profile_line line = { .function = build_function(profile, names[i]) };
+		uint32_t in, location, stack;
+
+		mapping.identity = i + 1;
+		assert_ok(profile_mapping_add(profile, &in, &mapping));
+		assert_ok(profile_location_add(profile, &location, in, 0x1234, LOCATION_USER));
+		assert_ok(profile_location_name(profile, location, &line, 1, true));
+		assert_ok(profile_stack_add(profile, &stack, &location, 1));
+		assert_ok(profile_sample_add(profile, stack, 0, values));
+	}
+	assert_ok(profile_freeze(profile));
+	assert_int_equal(profile->mappings.count, 2);
+	assert_int_equal(profile->locations.count, 2);
+	assert_int_equal(profile->samples.count, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct profile_location *location = &profile->locations.at[i];
+		uint32_t function = profile->lines.at[location->first_line].function;
+
+		assert_int_equal(profile->mappings.at[location->mapping].identity, i + 1);
+		assert_string_equal(
+			profile_text(profile, profile->functions.at[function].name), names[i]);
+	}
+}
+
 static void samples_add_up(void **state)
 {
 	cleanup(profile_free) struct profile *profile = build_profile();
@@ -192,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equal_things_have_equal_ids),
+		cmocka_unit_test(files_of_one_name_stay_apart),
 		cmocka_unit_test(samples_add_up),
 		cmocka_unit_test(sums_stay_in_range),
 		cmocka_unit_test(wrong_ids_are_refused),
