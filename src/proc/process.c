@@ -15,6 +15,7 @@ static bool is_after(uint32_t a, uint32_t b)
 void process_init(struct process *process, pid_t pid, uint32_t generation)
 {
 	*process = (struct process){ .pid = pid,
+				     .thread = pid,
 				     .generation = generation,
 				     .forgotten_generation = generation };
 }

@@ -48,7 +48,9 @@ struct process {
 	char comm[16];       /* of the first thread; "" when not known */
 	bool mappings_known; /* else read them from /proc when they are first needed */
 	bool dirty;          /* mappings differ from what the kernel half was told */
-	bool dead;
+	bool dead;    /* its first thread has ended */
+	bool goes_on; /* though dead: other threads live */
+	pid_t thread; /* a living one, as far as is known: by its id /proc tells of the process */
 	bool target;         /* named by the user: its tables are built ahead */
 	bool sampled;        /* at least one sample: the kernel half should know it */
 	uint64_t exit_ns;

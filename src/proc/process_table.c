@@ -132,19 +132,25 @@ static int add_line(void *context, const struct maps_line *line)
 	return r < 0 ? r : process_map(reading->process, &mapping);
 }
 
-int process_table_read(struct process_table *table, struct process *process, pid_t tid)
+int process_table_read(struct process_table *table, struct process *process)
 {
 	cleanup(bytes_fini) struct bytes text = {};
 	struct reading reading = { table, process };
 	struct proc_stat stat;
+	pid_t thread = process->thread;
 	int r;
 
 	r = proc_stat_read(&stat, process->pid);
+	if (r == 0 && thread == process->pid && stat.state == 'Z') {
+		thread = proc_living_thread(process->pid);
+		r = thread < 0 ? thread : 0;
+	}
 	if (r < 0)
 		return r;
+	process->thread = thread;
 	process->start_time = stat.start_time;
 	memcpy(process->comm, stat.comm, sizeof(process->comm));
-	r = ask_maps(table->workers, &text, tid);
+	r = ask_maps(table->workers, &text, thread);
 	if (r < 0)
 		return r;
 	process_clear(process);
@@ -254,12 +260,12 @@ static struct object *find_object(struct process_table *table, const struct proc
 	/* Without the generation it might be the inode of another file by now. */
 	if (object && object->fd >= 0 && mapping->inode_generation)
 		return object;
-	fd = ask_mapping(table->workers, &opened, process->pid, &file);
+	fd = ask_mapping(table->workers, &opened, process->thread, &file);
 	if (fd < 0)
 		return object;
 	object_unref(object);
 	object = NULL;
-	snprintf(root, sizeof(root), "/proc/%d/root", (int)process->pid);
+	snprintf(root, sizeof(root), "/proc/%d/root", (int)process->thread);
 	return object_cache_get(table->objects, &object, fd, &opened, file.path, root) == 0
 		       ? object
 		       : NULL;

@@ -40,11 +40,11 @@ void process_table_remove(struct process_table *table, pid_t pid);
 void process_table_number(struct process_table *table, struct process *process);
 
 /*
- * Reads executable mappings, name and start time from /proc. tid: a living thread of the process;
- * when the first thread has ended before the others, only they still show the mappings.
+ * Reads executable mappings, name and start time from /proc, by way of process->thread, which is
+ * another one afterwards if that has ended.
  * Returns 0 or a negative errno (-ESRCH: the process is gone; -EACCES: not allowed).
  */
-int process_table_read(struct process_table *table, struct process *process, pid_t tid);
+int process_table_read(struct process_table *table, struct process *process);
 
 /* Was the file that the mapping names found before, for whatever process? */
 bool process_table_knows(const struct process_table *table, const struct mapping *mapping);

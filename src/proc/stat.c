@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proc/stat.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -54,4 +55,34 @@ int proc_stat_read(struct proc_stat *ret, pid_t pid)
 	if (r < 0)
 		return r == -ENOENT ? -ESRCH : r;
 	return proc_stat_parse(ret, text.at, text.size);
+}
+
+static bool has_ended(const struct proc_stat *stat)
+{
+	return stat->state == 'Z' || stat->state == 'X';
+}
+
+pid_t proc_living_thread(pid_t pid)
+{
+	struct proc_stat stat;
+	struct dirent *entry;
+	char path[64];
+	pid_t found = -ESRCH;
+	DIR *tasks;
+	int tid, r = proc_stat_read(&stat, pid);
+
+	if (r < 0 || !has_ended(&stat))
+		return r < 0 ? r : pid;
+	if (stat.threads <= 1)
+		return -ESRCH;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	if (!tasks)
+		return -ESRCH;
+	while (found < 0 && (entry = readdir(tasks)))
+		if (sscanf(entry->d_name, "%d", &tid) == 1 && tid != pid &&
+		    proc_stat_read(&stat, tid) == 0 && !has_ended(&stat))
+			found = tid;
+	closedir(tasks);
+	return found;
 }

@@ -19,3 +19,9 @@ struct proc_stat {
 int proc_stat_parse(struct proc_stat *ret, const char *text, size_t size);
 /* Returns 0 or a negative errno (-ESRCH: no such process). */
 int proc_stat_read(struct proc_stat *ret, pid_t pid);
+/*
+ * A process goes on when its first thread ends before others, but /proc/PID shows a zombie then,
+ * without mappings, files and root: those are to be asked for by another thread.
+ * Returns the pid, or the id of a living thread where that is needed; -ESRCH: all have ended.
+ */
+pid_t proc_living_thread(pid_t pid);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "proc/stat.h"
 #include "session/sample_stack.h"
 
 /* A process that ended is kept this long for samples of its last moments (exit_mm). */
@@ -261,7 +262,8 @@ static int apply_event(struct pipeline *p, const struct pending_event *pending)
 		if (event->time_ns >= process->read_ns)
 			process_clear(process);
 		/* Another thread than the first one may call it; the first one has ended by then. */
-		process->dead = false;
+		process->dead = process->goes_on = false;
+		process->thread = process->pid;
 		set_comm(process, text);
 		break;
 	case LIFECYCLE_COMM:
@@ -271,6 +273,7 @@ static int apply_event(struct pipeline *p, const struct pending_event *pending)
 	case LIFECYCLE_EXIT:
 		if (event->tid == event->pid) {
 			process->dead = true;
+			process->goes_on = false;
 			process->exit_ns = event->time_ns;
 		}
 		break;
@@ -324,13 +327,27 @@ static int keep_rest(struct pipeline *p, uint32_t events_used, uint32_t samples_
 	return r;
 }
 
+/* Asleep, its other threads may be, until long after the first one has ended. */
+static bool still_goes_on(struct pipeline *p, struct process *process)
+{
+	pid_t thread = proc_living_thread(process->pid);
+
+	if (thread < 0)
+		return false;
+	process->goes_on = true;
+	process->thread = thread;
+	process->exit_ns = p->horizon_ns; /* to be looked at again */
+	return true;
+}
+
 static int forget_dead(struct pipeline *p)
 {
 	for (uint32_t i = p->processes.processes.count; i-- > 0;) {
 		struct process *process = p->processes.processes.at[i];
 		int r;
 
-		if (!process->dead || process->exit_ns + EXIT_GRACE_NS > p->horizon_ns)
+		if (!process->dead || process->exit_ns + EXIT_GRACE_NS > p->horizon_ns ||
+		    still_goes_on(p, process))
 			continue;
 		r = naming_finish_process(&p->naming, process->pid, process->start_time);
 		if (r < 0)
@@ -486,7 +503,7 @@ int pipeline_publish(struct pipeline *p)
 
 		/* The samples from before have been used. */
 		process_take_contents(process);
-		if (!process->dirty || process->dead)
+		if (!process->dirty || (process->dead && !process->goes_on))
 			continue;
 		if (process->target)
 			process_wire_update(p, process, true);
@@ -501,7 +518,8 @@ int pipeline_publish(struct pipeline *p)
 		struct process *process = p->processes.processes.at[i];
 		uint32_t flags = 0;
 
-		if (!process->dirty || process->dead || !process->mappings_known ||
+		if (!process->dirty || (process->dead && !process->goes_on) ||
+		    !process->mappings_known ||
 		    !(process->sampled || process->target))
 			continue;
 		process_wire_update(p, process, false);
@@ -530,5 +548,5 @@ int pipeline_add_target(struct pipeline *p, pid_t pid)
 		return 0;
 	process->read_ns = clock_ns(CLOCK_MONOTONIC);
 	process->reused_ns = process->read_ns + FIRST_REUSE_NS - REUSE_NS;
-	return process_table_read(&p->processes, process, pid);
+	return process_table_read(&p->processes, process);
 }

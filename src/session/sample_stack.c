@@ -101,7 +101,8 @@ static void learn_mappings(struct pipeline *p, struct process *process, pid_t ti
 		return;
 	process->read_ns = clock_ns(CLOCK_MONOTONIC);
 	/* Gone already: its stacks stay unfinished and are counted as such. */
-	if (process_table_read(&p->processes, process, tid) < 0)
+	process->thread = tid;
+	if (process_table_read(&p->processes, process) < 0)
 		process->read_ns = 0; /* then nothing is newer than the events */
 	process->mappings_known = true;
 }
@@ -146,8 +147,11 @@ static void complete_walk(struct pipeline *p, struct process *process,
 	if (walked->outcome == WALK_NO_USER_STACK || walked->outcome == WALK_COMPAT)
 		return;
 	/* The first thread may end long before the others. */
-	if (process->dead && sample->time_ns > process->exit_ns)
+	if (process->dead && sample->time_ns > process->exit_ns) {
 		process->exit_ns = sample->time_ns;
+		process->goes_on = sample->tid != sample->pid;
+		process->thread = (pid_t)sample->tid;
+	}
 	learn_mappings(p, process, (pid_t)sample->tid);
 	process_table_check(process, p->round);
 	pipeline_note_reuse(process, sample->time_ns);

@@ -5,16 +5,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "proc/process_table.h"
+#include "proc/stat.h"
 
 static int set_up(void **state)
 {
@@ -97,7 +101,7 @@ static void we_are_read_from_proc(void **state)
 	uint64_t here = (uint64_t)(uintptr_t)we_are_read_from_proc;
 
 	prctl(PR_SET_NAME, "a (b) c");
-	assert_ok(process_table_read(table, process, getpid()));
+	assert_ok(process_table_read(table, process));
 	assert_string_equal(process->comm, "a (b) c");
 	assert_true(process->start_time > 0);
 	assert_true(process->mappings_known);
@@ -125,11 +129,48 @@ static void we_are_read_from_proc(void **state)
 	}
 	/* Reading again finds the same files and objects. */
 	process_table_resolve(table, process, code, true);
-	assert_ok(process_table_read(table, process, getpid()));
+	assert_ok(process_table_read(table, process));
 	code = process_mapping(process, here);
 	assert_null(code->object);
 	process_table_resolve(table, process, code, true);
 	assert_non_null(code->object);
+}
+
+static void *wait_for_the_end(void *argument)
+{
+	for (;;)
+		pause();
+	return argument;
+}
+
+/* To /proc/PID it is a zombie then, which has no mappings. */
+static void a_process_is_read_by_a_thread_that_lives(void **state)
+{
+	struct process_table *table = *state;
+	uint64_t here = (uint64_t)(uintptr_t)a_process_is_read_by_a_thread_that_lives;
+	struct process *process;
+	struct proc_stat stat;
+	pthread_t thread;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (pthread_create(&thread, NULL, wait_for_the_end, NULL) != 0)
+			_exit(1);
+		syscall(SYS_exit, 0); /* only this thread */
+	}
+	do
+		assert_ok(proc_stat_read(&stat, pid));
+	while (stat.state != 'Z');
+	assert_true(proc_living_thread(pid) > 0 && proc_living_thread(pid) != pid);
+	process = get(table, pid);
+	assert_ok(process_table_read(table, process));
+	assert_int_equal(process->thread, proc_living_thread(pid));
+	assert_non_null(process_mapping(process, here));
+	assert_ok(kill(pid, SIGKILL));
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_errno(proc_living_thread(pid), ESRCH);
+	assert_int_equal(proc_living_thread(getpid()), getpid());
 }
 
 /* A process that is gone has its files from another one that had them. */
@@ -144,9 +185,9 @@ static void the_files_of_the_dead_are_remembered(void **state)
 	if (pid == 0)
 		_exit(0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_ok(process_table_read(table, us, getpid()));
+	assert_ok(process_table_read(table, us));
 	dead = get(table, pid);
-	assert_errno(process_table_read(table, dead, pid), ESRCH);
+	assert_errno(process_table_read(table, dead), ESRCH);
 	assert_ok(process_inherit(dead, us));
 	ours = process_mapping(us, here);
 	theirs = process_mapping(dead, here);
@@ -242,6 +283,8 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(many_come_and_go, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(we_are_read_from_proc, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_process_is_read_by_a_thread_that_lives, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(the_files_of_the_dead_are_remembered, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_file_that_is_written_over_is_another_object,

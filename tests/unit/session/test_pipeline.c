@@ -110,17 +110,18 @@ static void send(const struct sample_builder *builder)
 }
 
 /*
- * A sample that the kernel half could not walk: at `ip`, called from `caller`, which is the root.
- * The weight tells samples apart.
+ * A sample of a thread that the kernel half could not walk: at `ip`, called from `caller`, which is
+ * the root. The weight tells samples apart.
  */
-static void unwalked(uint64_t time_ns, pid_t pid, uint64_t ip, uint64_t caller, uint64_t weight_ns)
+static void unwalked_thread(uint64_t time_ns, pid_t pid, pid_t tid, uint64_t ip, uint64_t caller,
+			    uint64_t weight_ns)
 {
 	const uint64_t stack[] = { STACK + 16, caller, 0, 0 };
 
 	send(&(struct sample_builder){ .head = { .time_ns = time_ns,
 						 .weight_ns = weight_ns,
 						 .pid = (uint32_t)pid,
-						 .tid = (uint32_t)pid,
+						 .tid = (uint32_t)tid,
 						 .ip = ip,
 						 .sp = STACK,
 						 .bp = STACK,
@@ -129,6 +130,11 @@ static void unwalked(uint64_t time_ns, pid_t pid, uint64_t ip, uint64_t caller, 
 						 .stack_bytes = sizeof(stack),
 						 .comm = "thread" },
 				       .stack = stack });
+}
+
+static void unwalked(uint64_t time_ns, pid_t pid, uint64_t ip, uint64_t caller, uint64_t weight_ns)
+{
+	unwalked_thread(time_ns, pid, pid, ip, caller, weight_ns);
 }
 
 /* The sample's stack, as the profile has it: leaf first, "file+address" or the note's text. */
@@ -377,6 +383,30 @@ static void the_dead_are_forgotten_in_time(void **state)
 	assert_ok(pipeline_advance(&p, 13 * SECOND));
 	assert_stack(100, PID, "@+10010 @+10020");
 	assert_ok(pipeline_advance(&p, 14 * SECOND));
+	assert_null(process_table_find(&p.processes, PID));
+}
+
+static void a_process_goes_on_without_its_first_thread(void **state)
+{
+	struct process *process = known(PID);
+
+	(void)state;
+	ends(10 * SECOND, PID, PID);
+	maps(11 * SECOND, PID, NEW_CODE);
+	unwalked_thread(11 * SECOND + 1, PID, PID + 7, NEW_CODE + 0x10, OLD_CODE + 0x21, 100);
+	assert_ok(pipeline_advance(&p, 11 * SECOND + 2));
+	assert_stack(100, PID, "@+50010 @+10020");
+	assert_true(process->goes_on);
+	assert_int_equal(process->thread, PID + 7);
+	/* The kernel half has to know of what it maps. */
+	assert_ok(pipeline_publish(&p));
+	assert_false(process->dirty);
+	assert_int_equal(process->generation, 2);
+	unwalked_thread(13 * SECOND, PID, PID + 7, NEW_CODE + 0x10, OLD_CODE + 0x21, 200);
+	assert_ok(pipeline_advance(&p, 14 * SECOND));
+	assert_ptr_equal(process_table_find(&p.processes, PID), process);
+	/* /proc has nothing of it any more. */
+	assert_ok(pipeline_advance(&p, 16 * SECOND));
 	assert_null(process_table_find(&p.processes, PID));
 }
 
@@ -669,6 +699,7 @@ int main(void)
 		TEST(a_pid_that_is_used_again_is_another_process),
 		TEST(a_fork_before_the_process_was_looked_at_is_its_own),
 		TEST(the_dead_are_forgotten_in_time),
+		TEST(a_process_goes_on_without_its_first_thread),
 		TEST(an_exec_by_another_thread_is_no_end),
 		TEST(frames_in_changed_code_are_not_believed),
 		TEST(a_walk_with_the_state_of_the_former_process_is_not_believed),

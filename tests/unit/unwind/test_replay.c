@@ -139,7 +139,7 @@ static int set_up(void **state)
 	assert_ok(process_table_init(&table, direct_workers()));
 	assert_ok(table_store_new(&store, &no_kernel, 64 << 20));
 	assert_ok(process_table_get(&table, &self, getpid()));
-	assert_ok(process_table_read(&table, self, getpid()));
+	assert_ok(process_table_read(&table, self));
 	for (uint32_t i = 0; i < self->mappings.count; i++) {
 		struct mapping *mapping = &self->mappings.at[i];
 		struct wire_mapping *wire = array_push(&self->wire);
