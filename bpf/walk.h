@@ -153,9 +153,19 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 	} else if (kind == RULE_PLT) {
 		cfa = r->sp + offset + ((r->ip & 15) >= steps ? 8 : 0);
 	} else if (kind == RULE_STORED) {
-		if (walk_read(&cfa, r->sp + offset, memory) < 0)
+		uint64_t at = (steps & RULE_STORED_FROM_BP ? r->bp : r->sp) + offset;
+
+		if (steps & RULE_STORED_INDEX) {
+			if (!r->first)
+				return WALK_NO_ROW;
+			steps -= 1 << RULE_STORED_INDEX_SHIFT;
+			at += 8 * walk_temporary(
+					  (steps & RULE_STORED_INDEX) >> RULE_STORED_INDEX_SHIFT,
+					  memory);
+		}
+		if (walk_read(&cfa, at, memory) < 0)
 			return WALK_NOT_PRESENT;
-		cfa += 8 * steps;
+		cfa += 8 * (steps & RULE_STORED_ADDED);
 	} else if (kind == RULE_DRAP) {
 		if (walk_read(&cfa, r->bp + offset, memory) < 0 ||
 		    walk_read(&bp, r->bp, memory) < 0)

@@ -70,7 +70,7 @@ enum wire_rule_kind { /* offset: 8 * cfa_words */
 	RULE_PLT,    /* CFA = rsp + offset + (low 4 bits of pc >= steps ? 8 : 0) */
 	RULE_SIGNAL, /* rsp points to struct ucontext: registers from uc_mcontext */
 	RULE_DRAP,   /* CFA = *(rbp + offset), caller's rbp = *rbp, its rbx by bx_slot from rbp */
-	RULE_STORED, /* CFA = *(rsp + offset) + 8 * steps */
+	RULE_STORED, /* CFA = *(rsp + offset) + 8 * n, or more: RULE_STORED_* */
 	RULE_TEMPORARY, /* CFA = temporaries[steps] + offset */
 	RULE_LINK,   /* CFA = rsp + offset, return address = temporaries[steps]; in the leaf only */
 	RULE_END,    /* undefined return address: the outermost frame */
@@ -109,13 +109,20 @@ enum wire_temporary {
 struct wire_rule {
 	int32_t cfa_words : 24;
 	uint32_t bx_slot : 8;
-	uint16_t steps; /* RULE_PLT: the threshold; RULE_STORED: what is added, in words;
-			   RULE_TEMPORARY, RULE_LINK: enum wire_temporary */
+	uint16_t steps; /* RULE_PLT: the threshold; RULE_STORED: RULE_STORED_*; RULE_TEMPORARY,
+			   RULE_LINK: enum wire_temporary */
 	uint8_t bp_slot;
 	uint8_t kind_and_step; /* low 4 bits kind; bit 4: steps push; bit 5: steps pop */
 };
 
 enum { RULE_KIND_MASK = 0x0f, RULE_STEPS_PUSH = 0x10, RULE_STEPS_POP = 0x20 };
+/* What `steps` says for RULE_STORED, which assembly code needs that keeps its CFA in its frame. */
+enum {
+	RULE_STORED_ADDED = 0xff,     /* n */
+	RULE_STORED_INDEX_SHIFT = 8,  /* 1 + enum wire_temporary, 0: none: 8 times that register */
+	RULE_STORED_INDEX = 0xf00,    /* is added to the address; in the leaf only */
+	RULE_STORED_FROM_BP = 0x8000, /* the address counts from rbp */
+};
 enum { RULE_BX_LOST = 255, RULE_MAX_CFA_WORDS = (1 << 23) - 1 };
 
 /* tables[id]. page_count 0: no table (yet). */

@@ -37,7 +37,7 @@ const struct cfi_machine *cfi_machine_of(uint16_t elf_machine)
 enum expression_kind {
 	EXPRESSION_OTHER,
 	EXPRESSION_ADDRESS, /* number + offset */
-	EXPRESSION_VALUE,   /* what is stored at number + offset, plus `added` */
+	EXPRESSION_VALUE,   /* what is stored at number + offset (+ 8 * index), plus `added` */
 	EXPRESSION_PLT,	    /* number + offset + ((return_address & 15) >= threshold ? 8 : 0) */
 };
 
@@ -47,6 +47,8 @@ struct expression {
 	int64_t offset;
 	uint64_t added;
 	uint8_t threshold;
+	bool indexed; /* by this register: */
+	uint8_t index;
 };
 
 /*
@@ -69,6 +71,21 @@ static bool is_plt(struct reader *reader, const struct cfi_machine *machine, uin
 	return !reader->overrun && reader_left(reader) == 0;
 }
 
+/* Reads on when 8 times a register is added here. operation: the first one, read already. */
+static bool read_index(struct expression *e, struct reader *reader, uint8_t operation)
+{
+	struct reader ahead = *reader;
+
+	if (operation < DW_OP_breg0 || operation > DW_OP_breg31 || reader_sleb(&ahead) != 0 ||
+	    reader_u8(&ahead) != DW_OP_lit8 || reader_u8(&ahead) != DW_OP_mul ||
+	    reader_u8(&ahead) != DW_OP_plus)
+		return false;
+	e->indexed = true;
+	e->index = operation - DW_OP_breg0;
+	*reader = ahead;
+	return true;
+}
+
 static struct expression expression_of(const struct cfi_machine *machine,
 				       const struct cfi_expression *bytes)
 {
@@ -85,7 +102,10 @@ static struct expression expression_of(const struct cfi_machine *machine,
 		return other;
 	if (reader_left(&reader) == 0)
 		return e;
-	if (reader_u8(&reader) == DW_OP_deref) {
+	operation = reader_u8(&reader);
+	if (read_index(&e, &reader, operation))
+		operation = reader_u8(&reader);
+	if (operation == DW_OP_deref) {
 		e.kind = EXPRESSION_VALUE;
 		if (reader_left(&reader) == 0)
 			return e;
@@ -94,6 +114,8 @@ static struct expression expression_of(const struct cfi_machine *machine,
 		e.added = reader_uleb(&reader);
 		return reader.overrun || reader_left(&reader) > 0 ? other : e;
 	}
+	if (e.indexed)
+		return other;
 	reader = reader_of(bytes->at, bytes->size);
 	reader_u8(&reader);
 	reader_sleb(&reader);
@@ -221,22 +243,37 @@ static enum wire_rule_kind kind_of(const struct cfi_machine *machine, const stru
 	case EXPRESSION_PLT:
 		return cfa->number == machine->stack_pointer ? RULE_PLT : RULE_NONE;
 	case EXPRESSION_VALUE:
-		/* Assembly code that aligns its stack keeps the old stack pointer in its frame. */
-		if (cfa->number == machine->stack_pointer)
-			return RULE_STORED;
+		if (cfa->indexed && temporary_of(machine, cfa->index) == WIRE_TEMPORARIES)
+			return RULE_NONE;
 		/*
 		 * A function that aligns its stack and still has to reach its arguments (gcc's
 		 * "dynamic realign argument pointer"): the CFA was stored in the frame, rbp is the
 		 * frame's base.
 		 */
-		return cfa->number == machine->frame_pointer && cfa->added == 0 &&
-				       is_saved_at(machine, &state->columns[COLUMN_FRAME_POINTER],
-						   machine->frame_pointer, 0)
-			       ? RULE_DRAP
+		if (cfa->number == machine->frame_pointer && cfa->added == 0 && !cfa->indexed &&
+		    is_saved_at(machine, &state->columns[COLUMN_FRAME_POINTER],
+				machine->frame_pointer, 0))
+			return RULE_DRAP;
+		/* Assembly code that aligns its stack keeps the old stack pointer in its frame. */
+		return cfa->number == machine->stack_pointer ||
+				       cfa->number == machine->frame_pointer
+			       ? RULE_STORED
 			       : RULE_NONE;
 	default:
 		return RULE_NONE;
 	}
+}
+
+/* What `steps` of RULE_STORED says of such a CFA. */
+static uint16_t stored_steps(const struct cfi_machine *machine, const struct expression *cfa)
+{
+	uint32_t steps = (uint32_t)(cfa->added / 8);
+
+	if (cfa->indexed)
+		steps |= (1 + temporary_of(machine, cfa->index)) << RULE_STORED_INDEX_SHIFT;
+	if (cfa->number == machine->frame_pointer)
+		steps |= RULE_STORED_FROM_BP;
+	return (uint16_t)steps;
 }
 
 /* Is the return address in a register, by itself off the stack? */
@@ -274,7 +311,7 @@ struct wire_rule cfi_rule_of(const struct cfi_machine *machine, const struct cfi
 	/* No frame is so large; negating and multiplying slots then stay in range. */
 	if (cfa.offset % 8 != 0 || cfa.offset / 8 > RULE_MAX_CFA_WORDS ||
 	    cfa.offset / 8 < -RULE_MAX_CFA_WORDS || cfa.added % 8 != 0 ||
-	    cfa.added / 8 > UINT16_MAX)
+	    cfa.added / 8 > RULE_STORED_ADDED)
 		return none;
 	kind = kind_of(machine, state, &cfa);
 	slot = kind == RULE_DRAP ? 0
@@ -287,7 +324,7 @@ struct wire_rule cfi_rule_of(const struct cfi_machine *machine, const struct cfi
 	if (kind == RULE_PLT)
 		rule.steps = cfa.threshold;
 	if (kind == RULE_STORED)
-		rule.steps = (uint16_t)(cfa.added / 8);
+		rule.steps = stored_steps(machine, &cfa);
 	if (kind == RULE_TEMPORARY)
 		rule.steps = temporary_of(machine, cfa.number);
 	if (is_linked(machine, state)) {

@@ -325,6 +325,25 @@ static void test_stored_stack_pointer(void **state)
 	assert_row(2, T + 8, RULE_NONE, CFI_UNKNOWN, 0);
 }
 
+/* The same, found from rbp, or in an array of as many words as a register says. */
+static void test_stored_stack_pointer_elsewhere(void **state)
+{
+	size_t cie = cfi_cie(&eh, "zR");
+
+	(void)state;
+	CFI_FDE(&eh, cie, T, 64, DW_CFA_offset | 6, 3, DW_CFA_def_cfa_expression, 6, DW_OP_breg6,
+		0x98, 1, DW_OP_deref, DW_OP_plus_uconst, 8, ADVANCE(4), DW_CFA_def_cfa_expression,
+		10, DW_OP_breg7, 8, DW_OP_breg9, 0, DW_OP_lit8, DW_OP_mul, DW_OP_plus, DW_OP_deref,
+		DW_OP_plus_uconst, 8);
+	read_lists();
+	assert_row(0, T, RULE_STORED, 0x98, 3);
+	assert_int_equal(table.rows.at[0].rule.steps, RULE_STORED_FROM_BP | 1);
+	assert_row(1, T + 4, RULE_STORED, 8, 3);
+	assert_int_equal(table.rows.at[1].rule.steps,
+			 (1 + TEMPORARY_R9) << RULE_STORED_INDEX_SHIFT | 1);
+	assert_int_equal(table.unsupported, 0);
+}
+
 /* Every one of these would invent a caller if it were rounded to a rule. */
 static void test_what_no_rule_can_say(void **state)
 {
@@ -621,6 +640,7 @@ int main(void)
 		CFI_TEST(test_frame_by_the_base_register),
 		CFI_TEST(test_return_address_in_a_register),
 		CFI_TEST(test_stored_stack_pointer),
+		CFI_TEST(test_stored_stack_pointer_elsewhere),
 		CFI_TEST(test_signal_frame),
 		CFI_TEST(test_what_no_rule_can_say),
 		CFI_TEST(test_broken_programs),

@@ -154,6 +154,33 @@ static int oracle_slot(const struct location *saved, unsigned base, int64_t offs
 /* DWARF's number of each enum wire_temporary. */
 static const unsigned temporaries[WIRE_TEMPORARIES] = { 0, 1, 2, 4, 5, 8, 9, 10, 11 };
 
+/*
+ * The `steps` of RULE_STORED, or below 0: what follows the first operation of the CFA is no
+ * "(plus 8 times a register) deref (plus a constant)".
+ */
+static int stored_steps(const Dwarf_Op *cfa, size_t count, bool from_bp)
+{
+	int steps = from_bp ? RULE_STORED_FROM_BP : 0;
+	size_t at = 1;
+
+	for (int i = 0; at == 1 && count >= 5 && i < WIRE_TEMPORARIES; i++) {
+		if (cfa[1].atom == DW_OP_breg0 + temporaries[i] && cfa[1].number == 0 &&
+		    cfa[2].atom == DW_OP_lit8 && cfa[3].atom == DW_OP_mul &&
+		    cfa[4].atom == DW_OP_plus) {
+			steps |= (i + 1) << RULE_STORED_INDEX_SHIFT;
+			at = 5;
+		}
+	}
+	if (at >= count || cfa[at++].atom != DW_OP_deref)
+		return -1;
+	if (at == count)
+		return steps;
+	if (cfa[at].atom != DW_OP_plus_uconst || cfa[at].number % 8 ||
+	    cfa[at].number > 8 * RULE_STORED_ADDED || at + 1 != count)
+		return -1;
+	return steps | (int)(cfa[at].number / 8);
+}
+
 /* How the CFA is found; nothing of the registers yet. *base: what it counts from. */
 static struct meaning oracle_cfa(const Dwarf_Op *cfa, size_t count, unsigned *base, int64_t *offset)
 {
@@ -166,18 +193,18 @@ static struct meaning oracle_cfa(const Dwarf_Op *cfa, size_t count, unsigned *ba
 		} else if (is_plt(cfa, count)) {
 			m.kind = RULE_PLT;
 			m.steps = (uint16_t)(cfa[4].atom - DW_OP_lit0);
-		} else if (count <= 3 && cfa[1].atom == DW_OP_deref &&
-			   (count == 2 || (cfa[2].atom == DW_OP_plus_uconst &&
-					   cfa[2].number % 8 == 0 && cfa[2].number < 8 << 16))) {
+		} else if (stored_steps(cfa, count, false) >= 0) {
 			m.kind = RULE_STORED;
-			m.steps = count == 2 ? 0 : (uint16_t)(cfa[2].number / 8);
+			m.steps = (uint16_t)stored_steps(cfa, count, false);
 		}
 	} else if (is_register(cfa, count, BP, offset)) {
 		*base = BP;
 		if (count == 1)
 			m.kind = RULE_BP;
-		else if (count == 2 && cfa[1].atom == DW_OP_deref)
-			m.kind = RULE_DRAP;
+		else if (stored_steps(cfa, count, true) >= 0) {
+			m.kind = RULE_STORED;
+			m.steps = (uint16_t)stored_steps(cfa, count, true);
+		}
 	} else if (is_register(cfa, count, BX, offset) && count == 1) {
 		*base = BX;
 		m.kind = RULE_BX;
@@ -222,12 +249,16 @@ static struct meaning oracle_meaning(struct oracle *o)
 		return m;
 	}
 	m = oracle_cfa(cfa, count, &base, &offset);
+	if (m.kind == RULE_STORED && m.steps == RULE_STORED_FROM_BP && is_stored_at(&bp, BP, 0)) {
+		m.kind = RULE_DRAP;
+		m.steps = 0;
+	}
 	exact = m.kind == RULE_SP || m.kind == RULE_BP || m.kind == RULE_BX ||
 		m.kind == RULE_TEMPORARY;
 	m.slot = oracle_slot(&bp, base, offset, exact);
 	m.bx_slot = oracle_slot(&bx, base, offset, exact);
 	if (m.kind == RULE_DRAP) {
-		m.slot = is_stored_at(&bp, BP, 0) ? 0 : -1;
+		m.slot = 0;
 		m.bx_slot = bx.at_cfa ? -1 : oracle_slot(&bx, BP, 0, true);
 	}
 	/* libdw gives a register as the place of a value that is held in one. */

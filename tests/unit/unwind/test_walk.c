@@ -31,6 +31,8 @@ enum function {
 	SP_BX,	   /* CFA = rsp + 32, rbx at CFA - 16 */
 	LOST,	   /* CFA = rsp + 16, rbx gone */
 	STORED,	   /* CFA = *(rsp + 24) + 16, rbp at CFA - 24, rbx at CFA - 16 */
+	STORED_BP, /* CFA = *(rbp + 24) + 16 */
+	STORED_R9, /* CFA = *(rsp + 8 + 8 * r9) + 8 */
 	LINK,	   /* CFA = rsp, return address in rdi */
 	POPPED,	   /* CFA = rsp */
 	BY_R9,	   /* CFA = r9 + 8, rbp at CFA - 16 */
@@ -57,6 +59,12 @@ static const struct wire_rule rules[FUNCTIONS] = {
 		     .steps = 2,
 		     .bp_slot = 3,
 		     .kind_and_step = RULE_STORED },
+	[STORED_BP] = { .cfa_words = 3,
+			.steps = RULE_STORED_FROM_BP | 2,
+			.kind_and_step = RULE_STORED },
+	[STORED_R9] = { .cfa_words = 1,
+			.steps = (1 + TEMPORARY_R9) << RULE_STORED_INDEX_SHIFT | 1,
+			.kind_and_step = RULE_STORED },
 	[LINK] = { .steps = TEMPORARY_DI, .kind_and_step = RULE_LINK },
 	[POPPED] = { .kind_and_step = RULE_SP },
 	[BY_R9] = { .cfa_words = 1,
@@ -390,6 +398,26 @@ static void an_old_stack_pointer_lies_in_the_frame(void **state)
 	ASSERT_WALK(result, WALK_COPY_SHORT, in(STORED));
 }
 
+static void an_old_stack_pointer_lies_elsewhere(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[13] = word(18); /* at rbp + 24, or rsp + 8 + 8 * 8 */
+	stack[18] = in(END);
+	stack[19] = in(END);
+	result = walk((struct start){ .ip = in(STORED_BP), .bp = word(10), .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(STORED_BP), in(END)-1);
+	result = walk((struct start){ .ip = in(STORED_R9), .r9 = 8, .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(STORED_R9), in(END)-1);
+	result = walk((struct start){ .ip = in(STORED_R9), .r9 = 1ULL << 60, .sp = 4 });
+	ASSERT_WALK(result, WALK_COPY_SHORT, in(STORED_R9));
+	/* A caller's register is gone. */
+	stack[4] = in(STORED_R9);
+	result = walk((struct start){ .ip = in(LEAF), .r9 = 7, .sp = 4 });
+	ASSERT_WALK(result, WALK_NO_ROW, in(LEAF), in(STORED_R9)-1);
+}
+
 static void a_leaf_may_hold_its_return_address(void **state)
 {
 	struct result result;
@@ -690,6 +718,7 @@ int main(void)
 		cmocka_unit_test_setup(rbx_is_read_where_it_was_saved_last, clear),
 		cmocka_unit_test_setup(rbx_may_be_lost, clear),
 		cmocka_unit_test_setup(an_old_stack_pointer_lies_in_the_frame, clear),
+		cmocka_unit_test_setup(an_old_stack_pointer_lies_elsewhere, clear),
 		cmocka_unit_test_setup(a_leaf_may_hold_its_return_address, clear),
 		cmocka_unit_test_setup(a_leaf_may_have_popped_its_return_address, clear),
 		cmocka_unit_test_setup(a_frame_is_found_by_a_temporary, clear),
