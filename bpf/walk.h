@@ -10,6 +10,9 @@
  *                                    the rule there, see walk_rule_pack, or WALK_FIND_*
  *     uint64_t walk_temporary(uint64_t number, void *memory)
  *                                    the leaf's register (enum wire_temporary); 0: not known
+ *     uint64_t walk_search(uint64_t from, uint32_t words, uint64_t value, void *memory)
+ *                                    address of the first of so many words that is the value; 0:
+ *                                    none is, or they cannot be read
  *
  * Reads go upwards where possible: a host may fetch more than it was asked for.
  * Nothing here holds state beyond struct walk_registers and the leaf's temporaries, so a walk that
@@ -23,17 +26,21 @@
 /*
  * A rule as it is at one address, in 64 bits: bits 0-23 CFA offset in words (signed), 24-31 the
  * slot of the saved rbx, 32-47 `steps` where they are no steps but a number (RULE_PLT, ...), 48-55
- * the slot of the saved rbp, 56-63 enum wire_rule_kind.
+ * the slot of the saved rbp, 56-59 enum wire_rule_kind, and two flags.
  * distance: bytes from the row's address to the one that was looked up.
  */
+#define WALK_TO_LANDING_PAD (1ULL << 62) /* RULE_TO_LANDING_PAD */
+#define WALK_FIRST_BYTE (1ULL << 63)	 /* the address is the row's first */
+
 static inline uint64_t walk_rule_pack(const struct wire_rule *rule, uint32_t distance)
 {
 	int32_t words = rule_cfa_words(rule, distance);
-	uint64_t kind = rule->kind_and_step & RULE_KIND_MASK;
+	uint64_t kind = rule->kind_and_step & (RULE_KIND_MASK | RULE_TO_LANDING_PAD);
 	uint64_t steps = rule->kind_and_step & (RULE_STEPS_PUSH | RULE_STEPS_POP) ? 0 : rule->steps;
 
 	return ((uint64_t)words & 0xffffff) | (uint64_t)rule_bx_slot(rule, words) << 24 |
-	       steps << 32 | (uint64_t)rule_bp_slot(rule, words) << 48 | kind << 56;
+	       steps << 32 | (uint64_t)rule_bp_slot(rule, words) << 48 | kind << 56 |
+	       (distance == 0 ? WALK_FIRST_BYTE : 0);
 }
 
 struct walk_registers {
@@ -46,6 +53,16 @@ struct walk_registers {
 	uint32_t exact; /* ip is the address of the frame itself, not of the instruction after a call */
 	uint32_t first; /* no frame has been walked yet */
 	uint32_t interrupted; /* a signal frame has been walked: the temporaries were other code's */
+	/*
+	 * 1: the frame walked last was not called, its return address was put there: it begins at
+	 * that address, a byte behind the one that was looked up. Else 0.
+	 */
+	uint32_t planted;
+	/*
+	 * Not 0: rbp is no longer that of this frame but of the one with a landing pad to which it
+	 * is about to be left, of which the unwinder's struct _Unwind_Context there tells more.
+	 */
+	uint64_t landing;
 };
 
 /* A frame pointer is believed within this distance of the stack pointer. */
@@ -88,11 +105,88 @@ static inline int walk_step_frame_pointer(struct walk_registers *r, int unknown,
 	if (walk_read(&next_bp, bp, memory) < 0 || walk_read(&next_ip, bp + 8, memory) < 0)
 		return WALK_NOT_PRESENT;
 	if (next_ip == 0)
-		return WALK_COMPLETE;
+		return r->first ? WALK_BAD_FRAME_POINTER : WALK_COMPLETE;
 	r->ip = next_ip;
 	r->sp = bp + 16;
 	r->bp = next_bp;
 	r->exact = 0;
+	return WALK_OUTCOME_COUNT;
+}
+
+/* How large a frame of the unwinder and its distance from the landing pad's may be, in words. */
+#define WALK_UNWINDER_WORDS 512
+#define WALK_UNWOUND_WORDS 8192
+
+/* Offsets in struct _Unwind_Context on x86-64, and its size: libgcc/unwind-dw2.c. */
+#define CONTEXT_RBP 48  /* address of the rbp that was saved */
+#define CONTEXT_CFA 144 /* the stack pointer in the frame that it describes */
+#define CONTEXT_RA 152  /* where that frame goes on */
+#define CONTEXT_BYTES 240
+
+/*
+ * Before libgcc's unwinder jumps to a landing pad (__builtin_eh_return), it puts that function's
+ * registers in place of those that its own frame has saved, in the order of their DWARF numbers: at
+ * last a return address into that function. Its frame begins right above the place where the same
+ * return address was found, until the landing pad's address is written there: to rcx, or rcx bytes
+ * further than the other one.
+ *
+ * That all this has begun is told by two struct _Unwind_Context in the unwinder's frame. The first
+ * describes that frame itself, with the return address that it had; the second the frame of the
+ * landing pad.
+ *
+ * cfa, *ip, bp: as they were found for the unwinder's caller. Returns the caller's stack pointer,
+ * and changes *ip, *exact and r->landing if need be.
+ */
+static inline uint64_t walk_unwinder(struct walk_registers *r, uint64_t cfa, uint64_t *ip,
+				     uint64_t bp, uint32_t *exact, void *memory)
+{
+	uint64_t words = (cfa - r->sp) / 8, place, before = 0, landing_pad = 0, slot = 0;
+
+	if (words > WALK_UNWINDER_WORDS)
+		return cfa;
+	place = walk_search(r->sp, words, cfa, memory);
+	if (!place || walk_read(&before, place + 8, memory) < 0 || !before)
+		return cfa;
+	if (before == *ip) {
+		/* Maybe rbp has been exchanged already, and the return address has not. */
+		place += CONTEXT_BYTES - CONTEXT_CFA;
+		if (walk_read(&slot, place + CONTEXT_RBP, memory) == 0 && slot > cfa &&
+		    walk_read(&before, slot, memory) == 0 && before == bp)
+			r->landing = place;
+		return cfa;
+	}
+	if (r->first) {
+		place = walk_temporary(TEMPORARY_CX, memory);
+		if (place < WALK_FRAME_POINTER_REACH)
+			place += cfa - 8;
+		if (place - cfa < WALK_FRAME_POINTER_REACH &&
+		    walk_read(&landing_pad, place, memory) == 0 && landing_pad &&
+		    walk_search(r->sp, words, landing_pad, memory)) {
+			*ip = landing_pad;
+			*exact = 1;
+			return place + 8;
+		}
+	}
+	place = walk_search(cfa, WALK_UNWOUND_WORDS, *ip, memory);
+	if (place)
+		return place + 8;
+	*ip = before;
+	return cfa;
+}
+
+/* From a frame whose rbp is that of the one with the landing pad to that one. */
+static inline int walk_to_landing_pad(struct walk_registers *r, uint64_t context, void *memory)
+{
+	uint64_t ip = 0, sp = 0;
+
+	if (walk_read(&sp, context + CONTEXT_CFA, memory) < 0 ||
+	    walk_read(&ip, context + CONTEXT_RA, memory) < 0)
+		return WALK_NOT_PRESENT;
+	if (sp <= r->sp)
+		return WALK_NO_PROGRESS;
+	r->ip = ip;
+	r->sp = sp;
+	r->exact = 1;
 	return WALK_OUTCOME_COUNT;
 }
 
@@ -110,13 +204,18 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 {
 	int64_t offset = ((int64_t)(rule << 40) >> 40) * 8;
 	uint64_t bx_slot = rule >> 24 & 0xff, steps = rule >> 32 & 0xffff;
-	uint64_t slot = rule >> 48 & 0xff, kind = rule >> 56;
+	uint64_t slot = rule >> 48 & 0xff, kind = rule >> 56 & RULE_KIND_MASK;
 	uint64_t cfa, ip = 0, bp = r->bp;
+	uint64_t landing = r->landing;
+	uint32_t exact = (rule & WALK_TO_LANDING_PAD) != 0;
 
+	r->landing = 0;
 	/* Nearly all of them are these two. */
 	if (kind == RULE_SP) {
 		cfa = r->sp + offset;
 	} else if (kind == RULE_BP) {
+		if (landing)
+			return walk_to_landing_pad(r, landing, memory);
 		cfa = r->bp + offset;
 	} else if (kind == RULE_END) {
 		return WALK_COMPLETE;
@@ -137,7 +236,7 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 			return WALK_NO_ROW;
 		r->ip = walk_temporary(steps, memory);
 		r->sp += offset; /* may stay: the return address is off the stack */
-		r->exact = 0;
+		r->exact = exact;
 		return WALK_OUTCOME_COUNT;
 	} else if (kind == RULE_BX) {
 		if (walk_fetch_bx(r, memory) < 0)
@@ -150,6 +249,8 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 		/* Without a promise that it was kept: to be believed like a frame pointer. */
 		if (r->interrupted || cfa - r->sp >= WALK_FRAME_POINTER_REACH || cfa & 7)
 			return WALK_NO_ROW;
+	} else if (kind == RULE_UNWINDER) {
+		cfa = r->bp + offset;
 	} else if (kind == RULE_PLT) {
 		cfa = r->sp + offset + ((r->ip & 15) >= steps ? 8 : 0);
 	} else if (kind == RULE_STORED) {
@@ -159,9 +260,7 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 			if (!r->first)
 				return WALK_NO_ROW;
 			steps -= 1 << RULE_STORED_INDEX_SHIFT;
-			at += 8 * walk_temporary(
-					  (steps & RULE_STORED_INDEX) >> RULE_STORED_INDEX_SHIFT,
-					  memory);
+			at += 8 * walk_temporary(steps >> RULE_STORED_INDEX_SHIFT & 0xf, memory);
 		}
 		if (walk_read(&cfa, at, memory) < 0)
 			return WALK_NOT_PRESENT;
@@ -184,6 +283,8 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 		return WALK_NOT_PRESENT;
 	if (ip == 0) /* a root that is entered without a return address */
 		return WALK_COMPLETE;
+	if (kind == RULE_UNWINDER)
+		cfa = walk_unwinder(r, cfa, &ip, bp, &exact, memory);
 	if (bx_slot == RULE_BX_LOST)
 		r->bx = r->bx_at = 0;
 	else if (bx_slot)
@@ -191,7 +292,7 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 	r->ip = ip;
 	r->sp = cfa;
 	r->bp = bp;
-	r->exact = 0;
+	r->exact = exact;
 	return WALK_OUTCOME_COUNT;
 }
 
@@ -206,6 +307,13 @@ static inline int walk_step(struct walk_registers *r, const struct wire_mapping 
 {
 	uint64_t rule;
 
+	r->planted = 0;
+	/*
+	 * Boost.Context's make_fcontext (PHP's fibers, too) has put there both the address to which
+	 * the context's function returns and, as its rbp, the same address: such a stack begins here.
+	 */
+	if (r->bp == r->ip && !r->exact)
+		return WALK_COMPLETE;
 	if (mapping->flags & MAPPING_NO_CFI)
 		return walk_step_frame_pointer(r, mapping->flags & MAPPING_UNKNOWN, memory);
 	if (!mapping->table)
@@ -215,5 +323,10 @@ static inline int walk_step(struct walk_registers *r, const struct wire_mapping 
 		return WALK_NO_TABLE;
 	if (rule == WALK_FIND_NO_ROW)
 		return walk_step_frame_pointer(r, 0, memory);
+	if (!r->exact && rule & WALK_FIRST_BYTE) {
+		uint64_t kind = rule >> 56 & RULE_KIND_MASK;
+
+		r->planted = kind == RULE_SIGNAL || kind == RULE_END;
+	}
 	return walk_step_rule(r, rule, memory);
 }

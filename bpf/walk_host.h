@@ -35,6 +35,39 @@ static __always_inline uint64_t walk_temporary(uint64_t number, void *memory)
 	return number < WIRE_TEMPORARIES ? s->sample.temporaries[number] : 0;
 }
 
+struct word_search {
+	uint64_t at, value;
+	uint64_t found;
+};
+
+static int search_word(uint32_t index, void *context)
+{
+	struct word_search *search = context;
+	uint32_t cpu = bpf_get_smp_processor_id();
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &cpu);
+	uint64_t word;
+
+	(void)index;
+	if (!s || walk_read(&word, search->at, s) < 0)
+		return 1;
+	if (word == search->value) {
+		search->found = search->at;
+		return 1;
+	}
+	search->at += 8;
+	return 0;
+}
+
+static __always_inline uint64_t walk_search(uint64_t from, uint32_t words, uint64_t value,
+					    void *memory)
+{
+	struct word_search search = { from, value, 0 };
+
+	(void)memory;
+	bpf_loop(words, search_word, &search, 0);
+	return search.found;
+}
+
 static __always_inline const unsigned char *chunk_at(uint32_t place)
 {
 	uint32_t number = table_place_chunk(place), zero = 0;
@@ -161,7 +194,7 @@ static int walk_frame(uint32_t index, void *context)
 		s->outcome = outcome;
 		return 1;
 	}
-	s->payload[at] = address;
+	s->payload[at] = address + s->at.planted;
 	s->count = at + 1;
 	if (outcome == WALK_COMPLETE) {
 		s->outcome = WALK_COMPLETE;

@@ -74,6 +74,7 @@ enum wire_rule_kind { /* offset: 8 * cfa_words */
 	RULE_TEMPORARY, /* CFA = temporaries[steps] + offset */
 	RULE_LINK,   /* CFA = rsp + offset, return address = temporaries[steps]; in the leaf only */
 	RULE_END,    /* undefined return address: the outermost frame */
+	RULE_UNWINDER, /* as RULE_BP; may be about to jump to a landing pad: see walk_unwinder */
 	RULE_KIND_COUNT
 };
 
@@ -112,10 +113,15 @@ struct wire_rule {
 	uint16_t steps; /* RULE_PLT: the threshold; RULE_STORED: RULE_STORED_*; RULE_TEMPORARY,
 			   RULE_LINK: enum wire_temporary */
 	uint8_t bp_slot;
-	uint8_t kind_and_step; /* low 4 bits kind; bit 4: steps push; bit 5: steps pop */
+	uint8_t kind_and_step; /* low 4 bits kind, the others flags: RULE_* below */
 };
 
-enum { RULE_KIND_MASK = 0x0f, RULE_STEPS_PUSH = 0x10, RULE_STEPS_POP = 0x20 };
+enum {
+	RULE_KIND_MASK = 0x0f,
+	RULE_STEPS_PUSH = 0x10,
+	RULE_STEPS_POP = 0x20,
+	RULE_TO_LANDING_PAD = 0x40, /* no call goes before where the caller goes on */
+};
 /* What `steps` says for RULE_STORED, which assembly code needs that keeps its CFA in its frame. */
 enum {
 	RULE_STORED_ADDED = 0xff,     /* n */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "elf/row_marks.h"
 
 enum { MAX_ROWS = 16 << 20 }; /* as cfi_read */
 
@@ -145,5 +146,14 @@ int cfi_table_fill(struct cfi_table *table, const struct cfi_table *more)
 
 int rows_read(struct cfi_table *ret, const struct object *object)
 {
-	return cfi_read(ret, object);
+	cleanup(cfi_table_fini) struct cfi_table table = {};
+	int r = cfi_read(&table, object);
+
+	if (r == 0)
+		r = row_marks_add(&table, object);
+	if (r < 0)
+		return r;
+	*ret = table;
+	table = (struct cfi_table){};
+	return 0;
 }

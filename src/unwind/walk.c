@@ -24,6 +24,14 @@ static uint64_t walk_temporary(uint64_t number, void *memory)
 	return number < WIRE_TEMPORARIES ? input->temporaries[number] : 0;
 }
 
+static uint64_t walk_search(uint64_t from, uint32_t words, uint64_t value, void *memory)
+{
+	for (uint64_t word; words > 0 && walk_read(&word, from, memory) == 0; words--, from += 8)
+		if (word == value)
+			return from;
+	return 0;
+}
+
 static uint64_t walk_find(uint32_t table, uint64_t address, void *memory);
 
 #include "bpf/walk.h"
@@ -82,6 +90,7 @@ enum walk_outcome walk_run(const struct walk_input *input, uint64_t *addresses, 
 			return WALK_NO_MAPPING;
 		outcome = walk_step(&r, mapping, (void *)(uintptr_t)input);
 		r.first = 0;
+		addresses[*count - 1] += r.planted;
 		if (outcome == WALK_OUTCOME_COUNT)
 			continue;
 		if (outcome == WALK_NO_TABLE && missing)

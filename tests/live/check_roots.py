@@ -24,6 +24,9 @@ class Classify(unittest.TestCase):
         self.assertTrue(self.good('__clone3', 'start_thread', 'work'))
         self.assertTrue(self.good('ret_from_fork_asm_[k]', 'kthread_[k]'))
         self.assertTrue(self.good('runtime.goexit.abi0', 'main.main'))
+        self.assertTrue(self.good('__start_context', 'work'))
+        self.assertFalse(self.good('fiber', 'work'))
+        self.assertTrue(Roots((), ('fiber',)).classify(['fiber', 'work'])[0])
 
     def test_a_root_higher_up_does_not_count(self):
         self.assertFalse(self.good('main', '_start'))
@@ -66,13 +69,23 @@ class Classify(unittest.TestCase):
 
 
 class LibC(unittest.TestCase):
-    def test_thread_starts(self):
-        """The two places found by what they do are the ones that have the names."""
+    """Places found by what they do are the ones that have the names."""
+
+    def setUp(self):
         with open('/proc/self/maps', encoding='utf-8') as file:
             paths = {line.split()[-1] for line in file if line.rstrip().endswith('/libc.so.6')}
         if not paths:
             self.skipTest('python3 runs without a glibc')
-        elf = Elf(paths.pop())
+        self.elf = Elf(paths.pop())
+
+    def test_coroutine_start(self):
+        starts = self.elf.coroutine_starts()
+        self.assertEqual(len(starts), 1)
+        named = {value for value, _, name in self.elf.symbols if name == '__start_context'}
+        self.assertTrue(named <= starts, f'{named} {starts}')  # named where a debug file is there
+
+    def test_thread_starts(self):
+        elf = self.elf
         starts = elf.thread_starts()
         self.assertIn(len(starts), (1, 2))
         clone = [value for value, _, name in elf.symbols if name == 'clone']

@@ -113,13 +113,26 @@ class Elf:
         child rbp is cleared ("outermost frame", System V ABI 3.4.1) and the thread's function is
         called through a register. sysdeps/unix/sysv/linux/x86_64/clone.S and clone3.S.
         """
-        starts = set()
-        patterns = (
+        return self.functions_with(
             # mov $435,%eax; syscall … xor %ebp,%ebp … call *%rdx
             rb'\xb8\xb3\x01\x00\x00\x0f\x05.{1,16}?\x31\xed.{1,16}?\xff\xd2',
             # mov $56,%eax; syscall … xor %ebp,%ebp; pop %rax; pop %rdi; call *%rax
-            rb'\xb8\x38\x00\x00\x00\x0f\x05.{1,16}?\x31\xed\x58\x5f\xff\xd0',
-        )
+            rb'\xb8\x38\x00\x00\x00\x0f\x05.{1,16}?\x31\xed\x58\x5f\xff\xd0')
+
+    def coroutine_starts(self):
+        """Start of __start_context, which the function given to makecontext returns to.
+
+        By what it does: takes the next context from where rbx points, and goes on with it or ends
+        the program. sysdeps/unix/sysv/linux/x86_64/__start_context.S.
+        """
+        return self.functions_with(
+            # mov %rbx,%rsp; mov (%rsp),%rdi; test %rdi,%rdi; je … call … mov %rax,%rdi; call …; hlt
+            rb'\x48\x89\xdc\x48\x8b\x3c\x24\x48\x85\xff\x74.{1,80}?'
+            rb'\x48\x89\xc7\xe8.{4}\xf4')
+
+    def functions_with(self, *patterns):
+        """Starts of the functions (FDEs) whose code has one of these byte patterns."""
+        starts = set()
         for kind, flags, offset, address, _, size, _, _ in self.segments:
             if kind != PT_LOAD or not flags & PF_X:
                 continue

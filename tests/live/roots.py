@@ -25,6 +25,8 @@ from elf import Elf  # noqa: E402  (after the path is known)
 # Where a stack begins, by name.
 PROGRAM = {'_start', '_dl_start_user'}
 THREAD = {'clone', '__clone', 'clone3', '__clone3'}
+# What functions return to that makecontext or Boost.Context has given a stack.
+COROUTINE = {'__start_context', 'make_fcontext'}
 GO = {'runtime.goexit', 'runtime.goexit.abi0', 'runtime.mstart', 'runtime.mstart.abi0',
       'runtime.mstart0', 'runtime.rt0_go', 'runtime.rt0_go.abi0', '_rt0_amd64',
       '_rt0_amd64_linux', 'runtime.mcall', 'runtime.morestack'}
@@ -56,12 +58,14 @@ def parse(path):
 
 
 class Roots:
-    def __init__(self, folders=()):
+    def __init__(self, folders=(), more=()):
+        """more: names of functions in which stacks of a certain program begin, too."""
         self.folders = tuple(folders) + SYSTEM
+        self.more = frozenset(more)
 
     @lru_cache(maxsize=None)
     def module(self, name):
-        """(entry, thread starts) of each file with that name."""
+        """(entry, thread starts, coroutine starts) of each file with that name."""
         found = []
         for folder in self.folders:
             path = os.path.join(folder, name)
@@ -71,7 +75,7 @@ class Roots:
                 elf = Elf(path)
             except (OSError, ValueError):
                 continue
-            found.append((elf.entry, elf.thread_starts()))
+            found.append((elf.entry, elf.thread_starts(), elf.coroutine_starts()))
         return found
 
     def classify(self, frames):
@@ -97,14 +101,20 @@ class Roots:
             return True, 'thread start'
         if first in GO:
             return True, 'Go'
+        if first in COROUTINE:
+            return True, 'coroutine start'
+        if first in self.more:
+            return True, 'as the program says'
         match = OFFSET.match(first)
         if match:
             offset = int(match[2], 16)
-            for entry, starts in self.module(match[1]):
+            for entry, threads, coroutines in self.module(match[1]):
                 if offset == entry:
                     return True, 'program start (stripped, by entry point)'
-                if offset in starts:
+                if offset in threads:
                     return True, 'thread start (stripped, by what it does)'
+                if offset in coroutines:
+                    return True, 'coroutine start (stripped, by what it does)'
         return False, f'begins in {first}'
 
     def count(self, stacks, threads=False):

@@ -64,8 +64,9 @@ static void ask_libunwind(unw_context_t *context)
 		unw_word_t ip;
 
 		assert_ok(unw_get_reg(&cursor, UNW_REG_IP, &ip));
-		captured.expected[captured.count++] = exact ? ip : ip - 1;
-		exact = is_trampoline(ip); /* then the next one was interrupted there */
+		/* A trampoline was not called, and what it goes back to was interrupted. */
+		captured.expected[captured.count++] = exact || is_trampoline(ip) ? ip : ip - 1;
+		exact = is_trampoline(ip);
 	}
 }
 

@@ -36,6 +36,9 @@ enum function {
 	LINK,	   /* CFA = rsp, return address in rdi */
 	POPPED,	   /* CFA = rsp */
 	BY_R9,	   /* CFA = r9 + 8, rbp at CFA - 16 */
+	UNWINDER,  /* CFA = rbp + 16, rbp at CFA - 16 */
+	TO_PAD,	   /* CFA = rsp + 8, to a landing pad */
+	LINK_PAD,  /* CFA = rsp, landing pad in rcx */
 	PUSHES,	   /* CFA = rsp + 8, pushes at 1, 2, 4; rbp the second one */
 	FUNCTIONS
 };
@@ -66,6 +69,10 @@ static const struct wire_rule rules[FUNCTIONS] = {
 			.steps = (1 + TEMPORARY_R9) << RULE_STORED_INDEX_SHIFT | 1,
 			.kind_and_step = RULE_STORED },
 	[LINK] = { .steps = TEMPORARY_DI, .kind_and_step = RULE_LINK },
+	[UNWINDER] = { .cfa_words = 2, .bp_slot = 2, .kind_and_step = RULE_UNWINDER },
+	[TO_PAD] = { .cfa_words = 1, .kind_and_step = RULE_SP | RULE_TO_LANDING_PAD },
+	[LINK_PAD] = { .steps = TEMPORARY_CX,
+		       .kind_and_step = RULE_LINK | RULE_TO_LANDING_PAD },
 	[POPPED] = { .kind_and_step = RULE_SP },
 	[BY_R9] = { .cfa_words = 1,
 		    .steps = TEMPORARY_R9,
@@ -148,7 +155,7 @@ struct result {
 };
 
 struct start {
-	uint64_t ip, bp, bx, di, r9;
+	uint64_t ip, bp, bx, cx, di, r9;
 	uint32_t sp;	     /* word of the stack */
 	uint32_t below;	     /* how many words below it there are */
 	uint32_t bytes;	     /* of the stack that there are, from there on; 0: all */
@@ -167,7 +174,7 @@ static struct result walk(struct start start)
 	};
 	uint32_t first = start.sp - start.below, bytes = sizeof(stack) - 8 * first;
 	const uint64_t temporaries[WIRE_TEMPORARIES] = {
-		[TEMPORARY_DI] = start.di, [TEMPORARY_R9] = start.r9
+		[TEMPORARY_CX] = start.cx, [TEMPORARY_DI] = start.di, [TEMPORARY_R9] = start.r9
 	};
 	unsigned char *copy;
 	struct result result = {};
@@ -476,6 +483,125 @@ static void a_frame_is_found_by_a_temporary(void **state)
 	ASSERT_WALK(result, WALK_NO_ROW, in(LEAF), in(SIGNAL)-1, in(BY_R9));
 }
 
+static void a_landing_pad_is_looked_up_as_it_is(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[4] = CODE + 256 * LEAF;
+	stack[5] = in(END);
+	result = walk((struct start){ .ip = in(TO_PAD), .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(TO_PAD), CODE + 256 * LEAF, in(END)-1);
+	result = walk((struct start){ .ip = in(LINK_PAD), .cx = CODE + 256 * LEAF, .sp = 5 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(LINK_PAD), CODE + 256 * LEAF, in(END)-1);
+}
+
+/*
+ * The frame of the unwinder: sp is word 10, rbp word 90, so the CFA is word 92. The two contexts
+ * begin at word 12, for the frame itself, and 30 words further, for that of the landing pad.
+ */
+enum { U_SP = 10, U_BP = 90, U_RA = 91, U_CFA = 92, U_OWN = 12, U_OTHER = 42 };
+
+static struct result walk_from_unwinder(uint64_t cx)
+{
+	return walk((struct start){ .ip = in(UNWINDER), .bp = word(U_BP), .cx = cx, .sp = U_SP });
+}
+
+static void set_up_unwinder(enum function caller)
+{
+	memset(stack, 0, sizeof(stack));
+	stack[U_OWN + 6] = word(U_BP);
+	stack[U_OWN + 18] = word(U_CFA);
+	stack[U_OWN + 19] = stack[U_RA] = in(caller);
+	stack[U_BP] = word(200); /* of the caller */
+	stack[201] = in(END);
+	stack[U_CFA + 3] = in(END); /* the caller's, if it is SP_32 */
+	/* The landing pad is in LEAF, whose frame begins at word 151. */
+	stack[150] = in(LEAF);
+	stack[151] = in(LINK); /* a caller by which that one is known: its own is gone */
+	stack[140] = word(210);
+	stack[U_OTHER + 6] = word(140);
+	stack[U_OTHER + 18] = word(151);
+	stack[U_OTHER + 19] = CODE + 256 * LEAF;
+}
+
+static void an_unwinder_has_its_caller_until_it_exchanges_it(void **state)
+{
+	struct result result;
+
+	(void)state;
+	set_up_unwinder(SP_32);
+	result = walk_from_unwinder(0);
+	ASSERT_WALK(result, WALK_COMPLETE, in(UNWINDER), in(SP_32)-1, in(END)-1);
+	set_up_unwinder(FRAME);
+	result = walk_from_unwinder(0);
+	ASSERT_WALK(result, WALK_COMPLETE, in(UNWINDER), in(FRAME)-1, in(END)-1);
+	/* rbp is the other frame's: of use for one that is found by the stack pointer. */
+	set_up_unwinder(SP_32);
+	stack[U_BP] = word(210);
+	result = walk_from_unwinder(0);
+	ASSERT_WALK(result, WALK_COMPLETE, in(UNWINDER), in(SP_32)-1, in(END)-1);
+	set_up_unwinder(FRAME);
+	stack[U_BP] = word(210);
+	result = walk_from_unwinder(0);
+	ASSERT_WALK(result, WALK_NO_ROW, in(UNWINDER), in(FRAME)-1, CODE + 256 * LEAF, in(LINK)-1);
+	/* A context that makes no sense. */
+	stack[U_OTHER + 18] = word(8);
+	result = walk_from_unwinder(0);
+	ASSERT_WALK(result, WALK_NO_PROGRESS, in(UNWINDER), in(FRAME)-1);
+	/* None at all: an unwinder of another make. */
+	set_up_unwinder(SP_32);
+	memset(stack + U_OWN, 0, 8 * (U_BP - U_OWN));
+	result = walk_from_unwinder(0);
+	ASSERT_WALK(result, WALK_COMPLETE, in(UNWINDER), in(SP_32)-1, in(END)-1);
+}
+
+static void an_unwinder_goes_to_the_landing_pad(void **state)
+{
+	const uint64_t cx[] = { word(150), 8 * (150 - U_RA) };
+	struct result result;
+
+	(void)state;
+	/* The return address is exchanged, and found again where it came from. */
+	set_up_unwinder(SP_32);
+	stack[U_RA] = in(LEAF);
+	result = walk_from_unwinder(0);
+	ASSERT_WALK(result, WALK_NO_ROW, in(UNWINDER), in(LEAF)-1, in(LINK)-1);
+	/* There the landing pad's address is instead. */
+	for (size_t i = 0; i < ARRAY_SIZE(cx); i++) {
+		stack[150] = CODE + 256 * LEAF;
+		result = walk_from_unwinder(cx[i]);
+		ASSERT_WALK(result, WALK_NO_ROW, in(UNWINDER), CODE + 256 * LEAF, in(LINK)-1);
+	}
+	/* Registers that say nothing: what it was before. */
+	result = walk_from_unwinder(word(160));
+	ASSERT_WALK(result, WALK_COMPLETE, in(UNWINDER), in(SP_32)-1, in(END)-1);
+	result = walk_from_unwinder(UINT64_MAX);
+	ASSERT_WALK(result, WALK_COMPLETE, in(UNWINDER), in(SP_32)-1, in(END)-1);
+}
+
+static void a_frame_that_was_not_called_begins_at_its_return_address(void **state)
+{
+	struct result result;
+
+	(void)state;
+	/* The row begins one byte before, as that is what is looked up. */
+	stack[0] = CODE + 256 * SIGNAL + 1;
+	stack[1 + 160 / 8] = word(100);
+	stack[1 + 168 / 8] = in(LEAF);
+	stack[100] = CODE + 256 * END + 1;
+	result = walk((struct start){ .ip = in(LEAF), .sp = 0 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), CODE + 256 * SIGNAL + 1, in(LEAF),
+		    CODE + 256 * END + 1);
+	/* Where it stands itself it is found as it is, and another row's first byte says nothing. */
+	result = walk((struct start){ .ip = CODE + 256 * END, .sp = 0 });
+	ASSERT_WALK(result, WALK_COMPLETE, CODE + 256 * END);
+	stack[0] = CODE + 256 * SP_32 + 1;
+	stack[4] = in(END);
+	result = walk((struct start){ .ip = in(LEAF), .sp = 0 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), CODE + 256 * SP_32, in(END)-1);
+}
+
 static void pushes_are_counted_byte_by_byte(void **state)
 {
 	/* Word of the return address by the distance into the function. */
@@ -543,13 +669,32 @@ static void a_zero_frame_pointer_is_the_root_but_not_in_a_leaf(void **state)
 	stack[9] = JIT + 0x100;
 	result = walk((struct start){ .ip = in(LEAF), .bp = 0, .sp = 9, .no_object = true });
 	ASSERT_WALK(result, WALK_BAD_FRAME_POINTER, in(LEAF), JIT + 0xff);
-	/* A return address of zero is the root, too. */
+	/* A return address of zero is the root, too, and proves as little in a leaf. */
 	stack[10] = word(20);
+	stack[20] = word(30);
+	stack[21] = 0;
+	result = walk((struct start){ .ip = JIT + 0x100, .bp = word(10), .sp = 2 });
+	ASSERT_WALK(result, WALK_COMPLETE, JIT + 0x100, JIT + 0x1ff);
 	stack[11] = 0;
 	result = walk((struct start){ .ip = JIT + 0x100, .bp = word(10), .sp = 2 });
-	ASSERT_WALK(result, WALK_COMPLETE, JIT + 0x100);
+	ASSERT_WALK(result, WALK_BAD_FRAME_POINTER, JIT + 0x100);
 	result = walk((struct start){ .ip = in(LEAF), .sp = 11 });
 	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF));
+}
+
+static void a_context_that_returns_to_its_frame_pointer_is_a_root(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[2] = JIT + 0x200;
+	result = walk((struct start){ .ip = in(LEAF), .bp = JIT + 0x200, .sp = 2 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), JIT + 0x1ff);
+	result = walk((struct start){ .ip = in(LEAF), .bp = JIT + 0x201, .sp = 2 });
+	ASSERT_WALK(result, WALK_BAD_FRAME_POINTER, in(LEAF), JIT + 0x1ff);
+	/* Where a leaf stands says nothing. */
+	result = walk((struct start){ .ip = JIT + 0x100, .bp = JIT + 0x100, .sp = 2 });
+	ASSERT_WALK(result, WALK_BAD_FRAME_POINTER, JIT + 0x100);
 }
 
 static void frame_pointers_are_not_believed_blindly(void **state)
@@ -692,6 +837,7 @@ static void any_stack_ends_somehow(void **state)
 		start = (struct start){ .ip = stack[0],
 					.bp = stack[1],
 					.bx = stack[2],
+					.cx = stack[5],
 					.di = stack[3],
 					.r9 = stack[4],
 					.sp = random >> 8 & 15,
@@ -722,9 +868,16 @@ int main(void)
 		cmocka_unit_test_setup(a_leaf_may_hold_its_return_address, clear),
 		cmocka_unit_test_setup(a_leaf_may_have_popped_its_return_address, clear),
 		cmocka_unit_test_setup(a_frame_is_found_by_a_temporary, clear),
+		cmocka_unit_test_setup(a_landing_pad_is_looked_up_as_it_is, clear),
+		cmocka_unit_test_setup(an_unwinder_has_its_caller_until_it_exchanges_it, clear),
+		cmocka_unit_test_setup(an_unwinder_goes_to_the_landing_pad, clear),
+		cmocka_unit_test_setup(a_frame_that_was_not_called_begins_at_its_return_address,
+				       clear),
 		cmocka_unit_test_setup(pushes_are_counted_byte_by_byte, clear),
 		cmocka_unit_test_setup(generated_code_is_walked_by_frame_pointers, clear),
 		cmocka_unit_test_setup(a_zero_frame_pointer_is_the_root_but_not_in_a_leaf, clear),
+		cmocka_unit_test_setup(a_context_that_returns_to_its_frame_pointer_is_a_root,
+				       clear),
 		cmocka_unit_test_setup(frame_pointers_are_not_believed_blindly, clear),
 		cmocka_unit_test_setup(a_walk_must_go_up, clear),
 		cmocka_unit_test_setup(a_short_copy_is_told_from_no_copy, clear),
