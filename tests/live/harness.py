@@ -334,11 +334,14 @@ def pprof(recording, *arguments, name='out.pb.gz'):
     return done.stdout.decode('utf-8', 'replace')
 
 
-def check_complete(recording, percent=99.9, threads=False, at_least=100):
-    """Nearly every sample reaches a true root, as roots.py counts; and there are enough."""
+def check_complete(recording, percent=99.9, threads=False, at_least=100, roots=()):
+    """Nearly every sample reaches a true root, as roots.py counts; and there are enough.
+
+    roots: names of more functions in which the program's stacks begin.
+    """
     samples = recording.samples
     check(samples >= at_least, f'only {samples} samples: {recording.stderr}')
-    total, reached, kinds, failures = Roots((TARGETS,)).count(recording.stacks, threads)
+    total, reached, kinds, failures = Roots((TARGETS,), roots).count(recording.stacks, threads)
     check(total > 0, 'an empty folded file')
     share = 100 * reached / total
     print(f'    {share:.3f} % of {samples} samples reach a root: ' + ', '.join(

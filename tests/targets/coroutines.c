@@ -5,6 +5,8 @@
  * Two coroutines hand the CPU to each other, each on a stack of its own. True stack of nearly every
  * sample: a root that depends on WAY, then ping or pong, `descend` exactly 5 times, coroutine_leaf.
  *   heap, mapped     makecontext and swapcontext, stacks from malloc or mmap: __start_context
+ *   linked           the same as mapped, with a context to go on with (uc_link), whose address lies
+ *                    where a caller's return address would be
  *   zero             a switch in assembly; ping and pong are entered with a zero return address,
  *                    and rbp has some odd value: they are the roots themselves
  *   trampoline       the same, but entered through fiber_begin, which has no CFI; rbp is zero
@@ -141,17 +143,18 @@ static char *new_stack(int mapped)
 /* A stack as fiber_switch leaves it: six registers and where to go on. */
 static void *new_fiber(void (*function)(void), const char *name)
 {
-	uint64_t *top = (uint64_t *)((uintptr_t)(new_stack(1) + STACK_BYTES - 64) & ~15ULL);
 	static const uint64_t not_code = 1;
+	uint64_t *top = (uint64_t *)((uintptr_t)(new_stack(1) + STACK_BYTES - 64) & ~15ULL);
+	uint64_t odd = (uint64_t)(top - 3);
 	int trampoline = strcmp(name, "trampoline") == 0;
 
 	/* At a function's entry the stack pointer is 8 below a multiple of 16 (System V ABI). */
 	if (!trampoline)
 		*--top = strcmp(name, "zero") == 0 ? 0 : (uint64_t)&not_code;
 	*--top = trampoline ? (uint64_t)fiber_begin : (uint64_t)function;
-	*--top = trampoline ? 0 : (uint64_t)(top + 3); /* rbp */
-	*--top = 0;					 /* rbx */
-	*--top = (uint64_t)function;			 /* r12 */
+	*--top = trampoline ? 0 : odd; /* rbp */
+	*--top = 0;		       /* rbx */
+	*--top = (uint64_t)function;   /* r12 */
 	*--top = 0;
 	*--top = 0;
 	*--top = 0;
@@ -168,23 +171,23 @@ static void run_boost(void)
 	*(void **)&make_fcontext = dlsym(library, "make_fcontext");
 	kind = BOOST;
 	for (int i = 0; i < 2; i++)
-		boost_others[i] = make_fcontext(new_stack(1) + STACK_BYTES, STACK_BYTES,
-						boost_body);
+		boost_others[i] =
+			make_fcontext(new_stack(1) + STACK_BYTES, STACK_BYTES, boost_body);
 	target_ready();
 	while (!target_stopped)
 		for (int i = 0; i < 2; i++)
 			boost_others[i] = jump_fcontext(boost_others[i], &results[i]).context;
 }
 
-static void run_ucontext(int mapped)
+static void run_ucontext(const char *name)
 {
 	void (*const bodies[])(void) = { ping, pong };
 
 	for (int i = 0; i < 2; i++) {
 		getcontext(&contexts[i]);
-		contexts[i].uc_stack.ss_sp = new_stack(mapped);
+		contexts[i].uc_stack.ss_sp = new_stack(strcmp(name, "heap") != 0);
 		contexts[i].uc_stack.ss_size = STACK_BYTES;
-		contexts[i].uc_link = NULL;
+		contexts[i].uc_link = strcmp(name, "linked") == 0 ? &contexts[2] : NULL;
 		makecontext(&contexts[i], bodies[i], 0);
 	}
 	target_ready();
@@ -198,8 +201,9 @@ int main(int argc, char **argv)
 	target_begin(argc > 2 ? argv[2] : NULL);
 	if (strcmp(name, "boost") == 0) {
 		run_boost();
-	} else if (strcmp(name, "heap") == 0 || strcmp(name, "mapped") == 0) {
-		run_ucontext(strcmp(name, "mapped") == 0);
+	} else if (strcmp(name, "heap") == 0 || strcmp(name, "mapped") == 0 ||
+		   strcmp(name, "linked") == 0) {
+		run_ucontext(name);
 	} else {
 		kind = FIBER;
 		stack_pointers[0] = new_fiber(ping, name);

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "elf/cfi_image.h"
+#include "elf/object_file.h"
 #include "elf/row_marks.h"
 #include "elf/rows.h"
 
