@@ -54,7 +54,10 @@ struct process {
 	bool target;         /* named by the user: its tables are built ahead */
 	bool sampled;        /* at least one sample: the kernel half should know it */
 	uint64_t exit_ns;
-	uint64_t read_ns;    /* when it was looked at, in /proc; older events say nothing new */
+	/* It was looked at in /proc from read_ns to looked_ns (0: never); older events say nothing new. */
+	uint64_t read_ns, looked_ns;
+	uint64_t known_since_ns; /* but not what it had mapped before this */
+	uint64_t sure_ns;        /* its events are known from here on, if none were lost since */
 	uint32_t checked;    /* see process_table_check */
 	bool written_over;   /* one of the mappings is */
 	uint32_t generation;

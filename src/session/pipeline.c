@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "proc/stat.h"
+#include "session/meet.h"
 #include "session/sample_stack.h"
 
 /* A process that ended is kept this long for samples of its last moments (exit_mm). */
@@ -115,17 +116,23 @@ int pipeline_event(void *context, const struct lifecycle_event *event)
 {
 	struct pipeline *p = context;
 
+	struct process *process;
+
 	if (event->type == LIFECYCLE_LOST) {
 		p->lifecycle_lost += event->lost;
+		if (event->time_ns > p->doubt_ns)
+			p->doubt_ns = event->time_ns;
 		return 0;
 	}
 	/* Outside of our pid namespace: the kernel tells no pid that would mean anything here. */
 	if (event->pid <= 0)
 		return 0;
+	process = process_table_find(&p->processes, event->pid);
 	/* Most of a machine's events are about processes that nobody asked for. */
-	if (event->type != LIFECYCLE_FORK && !p->everything && !p->children &&
-	    !process_table_find(&p->processes, event->pid))
+	if (event->type != LIFECYCLE_FORK && !p->everything && !p->children && !process)
 		return 0;
+	if (process)
+		meet_note_event(process, event);
 	return add_event(&p->incoming, event);
 }
 
@@ -196,11 +203,10 @@ static int apply_fork(struct pipeline *p, const struct lifecycle_event *event)
 	if (!p->everything && (!p->children || !parent))
 		return 0;
 	r = process_table_get(&p->processes, &child, event->pid);
-	if (r < 0 || !parent)
+	if (r < 0)
 		return r;
-	/* The table may have moved. */
-	parent = process_table_find(&p->processes, event->parent_pid);
-	return process_inherit(child, parent);
+	child->sure_ns = event->time_ns;
+	return parent && meet_knows(p, parent, event->time_ns) ? process_inherit(child, parent) : 0;
 }
 
 static enum mapping_kind kind_of(const struct lifecycle_event *event, const char *path)
@@ -259,8 +265,10 @@ static int apply_event(struct pipeline *p, const struct pending_event *pending)
 		return apply_map(p, process, event, text);
 	case LIFECYCLE_EXEC:
 		/* Code that ran before needs its JIT map no more; the new program has its own. */
-		if (event->time_ns >= process->read_ns)
+		if (event->time_ns >= process->read_ns) {
 			process_clear(process);
+			process->sure_ns = event->time_ns;
+		}
 		/* Another thread than the first one may call it; the first one has ended by then. */
 		process->dead = process->goes_on = false;
 		process->thread = process->pid;
@@ -373,6 +381,7 @@ static int close_unused_files(struct pipeline *p)
 	if (now - p->swept_ns < SWEEP_NS)
 		return 0;
 	p->swept_ns = now;
+	meet_count_the_living(p);
 	for (uint32_t i = 0; i < p->processes.processes.count; i++) {
 		const struct process *process = p->processes.processes.at[i];
 
@@ -548,5 +557,10 @@ int pipeline_add_target(struct pipeline *p, pid_t pid)
 		return 0;
 	process->read_ns = clock_ns(CLOCK_MONOTONIC);
 	process->reused_ns = process->read_ns + FIRST_REUSE_NS - REUSE_NS;
-	return process_table_read(&p->processes, process);
+	r = process_table_read(&p->processes, process);
+	process->looked_ns = process->sure_ns = clock_ns(CLOCK_MONOTONIC);
+	/* A zombie whose other threads live. */
+	process->dead = process->goes_on = process->thread != pid;
+	process->exit_ns = process->looked_ns;
+	return r;
 }

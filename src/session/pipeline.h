@@ -3,6 +3,7 @@
  * From records to a profile: the only place that sees every stage. The file to read first.
  *
  *     pipeline_event, pipeline_sample    collect what the two streams hold
+ *     meet_strangers                     looks at processes that the stream did not show
  *     pipeline_advance                   merges both by time: each sample meets the mappings of its
  *                                        own moment; walks are finished, stacks counted
  *     pipeline_publish                   tells the kernel half what was learnt
@@ -54,6 +55,8 @@ struct pipeline {
 	struct collected incoming, waiting;
 	uint32_t next_event; /* of those that wait; those before have been used */
 	uint32_t round;      /* of pipeline_advance, from 1 */
+	uint64_t doubt_ns;   /* until when events may have been lost; 0: none were */
+	uint64_t counted_ns; /* when it was last looked which processes have ended unseen */
 	uint64_t swept_ns; /* when unused files were closed last */
 	uint64_t horizon_ns; /* events and samples up to here have been used */
 	uint32_t evictions_seen;

@@ -19,6 +19,7 @@
 #include "proc/stat.h"
 #include "proc/view.h"
 #include "session/file_limit.h"
+#include "session/meet.h"
 #include "session/prepare.h"
 #include "source/comm_glob.h"
 
@@ -308,7 +309,7 @@ static int add_command(struct recording *rec)
 	/* Its mappings begin with its exec, which the event stream will show. */
 	process->target = true;
 	process->mappings_known = true;
-	process->read_ns = clock_ns(CLOCK_MONOTONIC);
+	process->read_ns = process->sure_ns = clock_ns(CLOCK_MONOTONIC);
 	rec->targets_alive++;
 	return 0;
 }
@@ -428,6 +429,11 @@ static int turn(struct recording *rec, bool last)
 	int r = cpu_source_drain(rec->source, pipeline_sample, p);
 
 	if (r == 0)
+		r = lifecycle_drain(rec->lifecycle, pipeline_event, p);
+	if (r == 0)
+		r = meet_strangers(p);
+	/* What happened until they were looked at. */
+	if (r > 0)
 		r = lifecycle_drain(rec->lifecycle, pipeline_event, p);
 	if (r == 0)
 		r = pipeline_advance(p, horizon);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "session/meet.h"
 #include "unwind/outcome.h"
 #include "unwind/walk.h"
 
@@ -94,19 +94,6 @@ static void finish(struct pipeline *p, struct process *process, const struct wir
 	p->finished++;
 }
 
-/* The last moment at which mappings of a process that the stream did not show can be learnt. */
-static void learn_mappings(struct pipeline *p, struct process *process, pid_t tid)
-{
-	if (process->mappings_known)
-		return;
-	process->read_ns = clock_ns(CLOCK_MONOTONIC);
-	/* Gone already: its stacks stay unfinished and are counted as such. */
-	process->thread = tid;
-	if (process_table_read(&p->processes, process) < 0)
-		process->read_ns = 0; /* then nothing is newer than the events */
-	process->mappings_known = true;
-}
-
 /* The number of leading frames whose code has not changed since the state the kernel half used. */
 static uint32_t unchanged_frames(const struct process *process, const struct wire_sample *sample,
 				 const struct walked *walked)
@@ -152,7 +139,12 @@ static void complete_walk(struct pipeline *p, struct process *process,
 		process->goes_on = sample->tid != sample->pid;
 		process->thread = (pid_t)sample->tid;
 	}
-	learn_mappings(p, process, (pid_t)sample->tid);
+	process->mappings_known = true; /* or nobody will ever know */
+	if (!meet_knows(p, process, sample->time_ns)) {
+		walked->count = 0;
+		walked->outcome = WALK_STALE_MAPPING;
+		return;
+	}
 	process_table_check(process, p->round);
 	pipeline_note_reuse(process, sample->time_ns);
 	/* Told anew, the kernel half stops to wonder about code that was only unmapped. */

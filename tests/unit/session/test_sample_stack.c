@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "direct.h"
 #include "sample_builder.h"
-#include "session/pipeline.h"
+#include "session/meet.h"
 
 static struct sample_builder builder;
 static unsigned char stack[WIRE_STACK_COPY_BYTES];
@@ -88,6 +88,7 @@ static uint32_t depth(const struct pipeline *p)
 
 static void assert_whole(struct pipeline *p)
 {
+	assert_true(meet_strangers(p) >= 0);
 	assert_ok(pipeline_advance(p, 10));
 	assert_ok(naming_advance(&p->naming, UINT64_MAX));
 	assert_int_equal(p->outcomes[WALK_COMPLETE], 1);
@@ -132,6 +133,7 @@ static void a_short_piece_of_stack_is_told(void **state)
 	(void)state;
 	count_one(&p, 8);
 	p.everything = true;
+	assert_int_equal(meet_strangers(&p), 1);
 	assert_ok(pipeline_advance(&p, 10));
 	assert_ok(naming_advance(&p.naming, UINT64_MAX));
 	assert_int_equal(p.outcomes[WALK_COPY_SHORT], 1);
@@ -158,6 +160,7 @@ static void no_room_for_tables_is_no_crash(void **state)
 		assert_ok(pipeline_sample(&p, sample, size));
 		free(sample);
 	}
+	assert_int_equal(meet_strangers(&p), 1);
 	assert_ok(pipeline_advance(&p, 1000));
 	assert_ok(pipeline_publish(&p));
 	assert_int_equal(p.sample_count, 200);
