@@ -23,7 +23,7 @@ struct object_identity object_identity_of(const struct stat *st)
 	};
 }
 
-struct object *object_new(int fd, const char *path, const char *root)
+struct object *object_new(int fd, const char *path)
 {
 	cleanup(close) int owned_fd = fd;
 	cleanup(object_unref) struct object *object = calloc(1, sizeof(*object));
@@ -33,8 +33,8 @@ struct object *object_new(int fd, const char *path, const char *root)
 	object->references = 1;
 	object->fd = TAKE_FD(owned_fd);
 	object->path = strdup(path);
-	object->root = strdup(root ? root : "");
-	if (!object->path || !object->root)
+	object->root_fd = -1;
+	if (!object->path)
 		return NULL;
 	object->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
 	return TAKE_PTR(object);
@@ -57,6 +57,9 @@ void object_close(struct object *object)
 	else if (object->fd >= 0)
 		(void)close(object->fd);
 	object->fd = -1;
+	/* It may be the last that holds a container's file systems. */
+	fs_close_aside(object->root_fd);
+	object->root_fd = -1;
 }
 
 struct object *object_ref(struct object *object)
@@ -72,7 +75,6 @@ void object_unref(struct object *object)
 	object_close(object);
 	array_fini(&object->segments);
 	free(object->path);
-	free(object->root);
 	free(object->debug_link);
 	free(object);
 }

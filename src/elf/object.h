@@ -36,8 +36,8 @@ struct object {
 	int fd;        /* kept open while the object is in use: late naming survives unlink; or -1 */
 	bool may_block; /* its file system may not answer: close with fs_close_aside */
 	char *path;    /* as the target sees it, "[vdso]" for the vdso; for people */
-	char *root;    /* folder below which the target's paths lie ("" or "/proc/PID/root"), for
-			  finding separate debug files; may be dead by the time it is used */
+	int root_fd;   /* folder below which the target's paths lie, for finding separate debug
+			  files when the target is gone, too (O_PATH); -1: our own root */
 	struct object_identity identity;
 	uint64_t entry; /* e_entry, an ELF address; 0: none */
 	uint16_t type; /* ET_EXEC, ET_DYN */
@@ -64,15 +64,15 @@ enum object_outcome {
 
 /*
  * An object of which nothing but its file is known so far. fd: owned from now on, closed on failure;
- * path: copied, see struct object; root: copied, may be NULL. Returns NULL when out of memory.
+ * path: copied, see struct object. Returns NULL when out of memory.
  */
-struct object *object_new(int fd, const char *path, const char *root);
+struct object *object_new(int fd, const char *path);
 /*
  * Has the file not been written to since it was opened? Also true when that cannot be found out:
  * it is closed, or its file system might never answer.
  */
 bool object_is_unchanged(const struct object *object);
-/* Closes the file, for now. */
+/* Closes the file and the root, for now. */
 void object_close(struct object *object);
 struct object *object_ref(struct object *object);
 void object_unref(struct object *object);

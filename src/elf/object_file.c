@@ -106,9 +106,9 @@ int object_identify(struct object_identity *ret, int fd)
 	return 0;
 }
 
-int object_open(struct object **ret, int fd, const char *path, const char *root)
+int object_open(struct object **ret, int fd, const char *path)
 {
-	cleanup(object_unref) struct object *object = object_new(fd, path, root);
+	cleanup(object_unref) struct object *object = object_new(fd, path);
 	Elf64_Ehdr header;
 	int r;
 
@@ -134,5 +134,5 @@ int object_open_vdso(struct object **ret)
 {
 	int fd = vdso_open();
 
-	return fd < 0 ? fd : object_open(ret, fd, "[vdso]", NULL);
+	return fd < 0 ? fd : object_open(ret, fd, "[vdso]");
 }

@@ -16,8 +16,8 @@
 int object_identify(struct object_identity *ret, int fd);
 /*
  * Reads the headers of the file open as `fd`, which the object then owns (closed on failure).
- * path, root: see object_new. Returns 0, an object_outcome, or a negative errno.
+ * path: see object_new. Returns 0, an object_outcome, or a negative errno.
  */
-int object_open(struct object **ret, int fd, const char *path, const char *root);
+int object_open(struct object **ret, int fd, const char *path);
 /* The vdso of this very process (elf/vdso.h) as an object. */
 int object_open_vdso(struct object **ret);

@@ -67,19 +67,14 @@ static bool equal(const void *context, uint32_t position, const void *key)
 	       a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
 }
 
-/* fd: of the file, in case the one there was is closed already. */
-static int hand_out(struct object **ret, const struct entry *entry, int fd, const char *root)
+/* fd, root_fd: of the file, in case those there were are closed already; taken over then. */
+static int hand_out(struct object **ret, const struct entry *entry, int *fd, int *root_fd)
 {
 	struct object *object = entry->object;
 
 	if (object && object->fd < 0 && !object->given_up) {
-		char *copy = strdup(root ? root : "");
-
-		if (!copy)
-			return -ENOMEM;
-		free(object->root);
-		object->root = copy;
-		object->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		object->fd = TAKE_FD(*fd);
+		object->root_fd = TAKE_FD(*root_fd);
 	}
 	if (object) {
 		object->used_ns = clock_ns(CLOCK_MONOTONIC);
@@ -88,16 +83,17 @@ static int hand_out(struct object **ret, const struct entry *entry, int fd, cons
 	return entry->result;
 }
 
-static void close_opened(int fd, const struct opened *opened)
+static void close_opened(int fd, int root_fd, const struct opened *opened)
 {
 	if (opened->may_block)
 		fs_close_aside(fd);
-	else
+	else if (fd >= 0)
 		close(fd);
+	fs_close_aside(root_fd);
 }
 
-int object_cache_get(struct object_cache *cache, struct object **ret, int fd,
-		     const struct opened *opened, const char *path, const char *root)
+int object_cache_get(struct object_cache *cache, struct object **ret, int fd, int root_fd,
+		     const struct opened *opened, const char *path)
 {
 	cleanup(object_unref) struct object *object = NULL;
 	uint64_t hash = hash_identity(&opened->identity);
@@ -107,11 +103,11 @@ int object_cache_get(struct object_cache *cache, struct object **ret, int fd,
 	int r, result;
 
 	if (position != HASH_ABSENT) {
-		r = hand_out(ret, &cache->entries.at[position], fd, root);
-		close_opened(fd, opened);
+		r = hand_out(ret, &cache->entries.at[position], &fd, &root_fd);
+		close_opened(fd, root_fd, opened);
 		return r;
 	}
-	result = ask_object(cache->workers, &object, fd, opened, path, root);
+	result = ask_object(cache->workers, &object, fd, root_fd, opened, path);
 	if (result < 0 && result != -EIO)
 		return result; /* not the file's fault: it may work the next time */
 	entry = array_push(&cache->entries);
@@ -124,7 +120,7 @@ int object_cache_get(struct object_cache *cache, struct object **ret, int fd,
 		return r;
 	}
 	entry->object = TAKE_PTR(object);
-	return hand_out(ret, entry, -1, root);
+	return hand_out(ret, entry, &(int){ -1 }, &(int){ -1 });
 }
 
 int object_cache_get_vdso(struct object_cache *cache, struct object **ret)

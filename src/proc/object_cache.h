@@ -13,11 +13,12 @@ DEFINE_CLEANUP(struct object_cache, object_cache_free);
 /*
  * The object behind `fd` (consumed): an already known one with the same identity, which gets its
  * file back if that was closed, or a new one. *ret holds a reference of the caller.
+ * root_fd: consumed, see struct object.
  * Returns as ask_object; a file that failed once is remembered by its identity and fails again
  * without being read.
  */
-int object_cache_get(struct object_cache *cache, struct object **ret, int fd,
-		     const struct opened *opened, const char *path, const char *root);
+int object_cache_get(struct object_cache *cache, struct object **ret, int fd, int root_fd,
+		     const struct opened *opened, const char *path);
 int object_cache_get_vdso(struct object_cache *cache, struct object **ret);
 /*
  * Closes the files of objects that nobody has used since a moment (CLOCK_MONOTONIC, see

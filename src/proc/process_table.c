@@ -108,7 +108,31 @@ void process_table_number(struct process_table *table, struct process *process)
 struct reading {
 	struct process_table *table;
 	struct process *process;
+	char root[4096]; /* of the process, as we see it, without a '/' at its end */
 };
+
+/* /proc tells paths as we see them; the process, and events that tell of it, as it does. */
+static void skip_root(const char *root, const char **path, size_t *size)
+{
+	size_t length = strlen(root);
+
+	if (*size > length && memcmp(*path, root, length) == 0 && (*path)[length] == '/') {
+		*path += length;
+		*size -= length;
+	}
+}
+
+static void read_root(struct reading *reading, pid_t thread)
+{
+	char path[32];
+	ssize_t size;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)thread);
+	size = readlink(path, reading->root, sizeof(reading->root) - 1);
+	if (size < 2 || size == sizeof(reading->root) - 1)
+		size = 0; /* "/", or nobody knows */
+	reading->root[size] = '\0';
+}
 
 static int add_line(void *context, const struct maps_line *line)
 {
@@ -119,6 +143,8 @@ static int add_line(void *context, const struct maps_line *line)
 				   .inode = line->inode,
 				   .device_major = line->device_major,
 				   .device_minor = line->device_minor };
+	const char *path = line->path;
+	size_t size = line->path_size;
 	int r;
 
 	/* The vsyscall page is the kernel's; nothing there can be walked through. */
@@ -128,14 +154,16 @@ static int add_line(void *context, const struct maps_line *line)
 		mapping.kind = MAPPING_VDSO;
 	else if (line->path_size == 0 || line->path[0] != '/' || line->inode == 0)
 		mapping.kind = MAPPING_ANONYMOUS;
-	r = strtab_add(&reading->table->paths, &mapping.path, line->path, line->path_size);
+	if (mapping.kind == MAPPING_FILE)
+		skip_root(reading->root, &path, &size);
+	r = strtab_add(&reading->table->paths, &mapping.path, path, size);
 	return r < 0 ? r : process_map(reading->process, &mapping);
 }
 
 int process_table_read(struct process_table *table, struct process *process)
 {
 	cleanup(bytes_fini) struct bytes text = {};
-	struct reading reading = { table, process };
+	struct reading reading = { table, process, "" };
 	struct proc_stat stat;
 	pid_t thread = process->thread;
 	int r;
@@ -153,6 +181,7 @@ int process_table_read(struct process_table *table, struct process *process)
 	r = ask_maps(table->workers, &text, thread);
 	if (r < 0)
 		return r;
+	read_root(&reading, thread);
 	process_clear(process);
 	r = maps_parse(text.at, text.size, add_line, &reading);
 	return r < 0 ? r : 0;
@@ -254,19 +283,17 @@ static struct object *find_object(struct process_table *table, const struct proc
 	};
 	struct object *object = known_object(table, mapping);
 	struct opened opened;
-	char root[32];
-	int fd;
+	int fd, root_fd;
 
 	/* Without the generation it might be the inode of another file by now. */
 	if (object && object->fd >= 0 && mapping->inode_generation)
 		return object;
-	fd = ask_mapping(table->workers, &opened, process->thread, &file);
+	fd = ask_mapping(table->workers, &opened, &root_fd, process->thread, &file);
 	if (fd < 0)
 		return object;
 	object_unref(object);
 	object = NULL;
-	snprintf(root, sizeof(root), "/proc/%d/root", (int)process->thread);
-	return object_cache_get(table->objects, &object, fd, &opened, file.path, root) == 0
+	return object_cache_get(table->objects, &object, fd, root_fd, &opened, file.path) == 0
 		       ? object
 		       : NULL;
 }

@@ -102,8 +102,7 @@ static bool mapping_equal(const void *context, uint32_t position, const void *ke
 	const struct profile_mapping *a = &profile->mappings.at[position], *b = key;
 
 	return a->start == b->start && a->limit == b->limit && a->file_offset == b->file_offset &&
-	       a->file == b->file && a->build_id == b->build_id &&
-	       a->identity == b->identity;
+	       a->file == b->file && a->build_id == b->build_id && a->identity == b->identity;
 }
 
 int profile_mapping_add(struct profile *profile, uint32_t *ret, const struct profile_mapping *m)

@@ -35,7 +35,7 @@ struct profile_mapping {
 	uint64_t start, limit, file_offset;
 	uint32_t file;     /* path; "[kernel.kallsyms]", "[vdso]", "[jit]" */
 	uint32_t build_id; /* hex */
-	uint32_t identity; /* tells files of one name apart, such as those of containers; 0: nothing */
+	uint32_t identity; /* tells files of one name apart, as of two containers; 0: nothing */
 	bool has_functions, has_files, has_lines, has_inlines;
 };
 

@@ -27,9 +27,19 @@ bool file_system_is_remote(int fd)
 	return false;
 }
 
-bool file_system_is_overlay(int fd)
+static bool is_of_kind(int fd, uint32_t magic)
 {
 	struct statfs st;
 
-	return fstatfs(fd, &st) == 0 && (uint32_t)st.f_type == OVERLAYFS_SUPER_MAGIC;
+	return fstatfs(fd, &st) == 0 && (uint32_t)st.f_type == magic;
+}
+
+bool file_system_is_overlay(int fd)
+{
+	return is_of_kind(fd, OVERLAYFS_SUPER_MAGIC);
+}
+
+bool file_system_has_many_devices(int fd)
+{
+	return is_of_kind(fd, BTRFS_SUPER_MAGIC) || file_system_is_overlay(fd);
 }

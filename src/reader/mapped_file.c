@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A file is the right one by its inode number and the generation of that number, for file systems
- * give the number of a deleted file to the next one they make. On overlayfs a mapping tells of the
- * inode below, which the opened file does not have. The right file holds the right code when it was
- * not written to since it was mapped.
+ * A file is the right one by its device, its inode number and the generation of that number, for
+ * file systems give the number of a deleted file to the next one they make, and those of two
+ * containers may number their files alike. On overlayfs a mapping may tell of the inode below, which
+ * the opened file does not have, and on btrfs of another device. The right file holds the right code
+ * when it was not written to since it was mapped.
  */
 #include "reader/mapped_file.h"
 
@@ -40,7 +41,8 @@ static int open_same(const char *path, const struct wire_open_mapping *mapping, 
 		return fd;
 	if (fstat(fd, st) < 0)
 		return -errno;
-	if (st->st_ino == mapping->inode)
+	if (st->st_ino == mapping->inode &&
+	    (st->st_dev == mapping->device || file_system_has_many_devices(fd)))
 		return has_generation(fd, mapping->inode_generation) ? TAKE_FD(fd) : -ENOENT;
 	return overlay && file_system_is_overlay(fd) ? TAKE_FD(fd) : -ENOENT;
 }

@@ -46,17 +46,45 @@ static int describe(struct reply *reply, int fd)
 	return 0;
 }
 
-/* texts: a root, then paths, each with its NUL. */
-static int open_files(struct reply *reply, const char *texts, size_t size)
+/* The root of a process where it is another than ours, or a negative errno. */
+static int open_foreign_root(pid_t thread)
 {
-	const char *root = texts, *end = texts + size;
+	const unsigned wanted = STATX_INO | STATX_MNT_ID;
+	cleanup(close) int fd = -1;
+	struct statx theirs, ours;
+	char path[32];
 
-	for (const char *path = root + strlen(root) + 1;
-	     path < end && reply->fd_count < MESSAGE_MAX_FDS - 2; path += strlen(path) + 1) {
-		int fd = rooted_open(root, path, true, DEBUG_FILE_BYTES_MAX);
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)thread);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, wanted, &theirs) < 0 ||
+	    statx(AT_FDCWD, "/", 0, wanted, &ours) < 0)
+		return -errno;
+	return theirs.stx_mnt_id == ours.stx_mnt_id && theirs.stx_ino == ours.stx_ino ? -ENOENT
+										      : TAKE_FD(fd);
+}
 
-		/* Only to help: what might block is left out. */
-		if (fd >= 0 && may_block(fd))
+static int open_mapping(struct reply *reply, const struct wire_open_mapping *mapping,
+			const char *path)
+{
+	int r = describe(reply, mapped_file_open(mapping, path)), root;
+
+	if (r < 0)
+		return r;
+	root = open_foreign_root(mapping->thread);
+	if (root >= 0)
+		reply->fds[reply->fd_count++] = root;
+	return 0;
+}
+
+static int open_files(struct reply *reply, int root, const char *paths, size_t size)
+{
+	for (const char *path = paths; path < paths + size && reply->fd_count < MESSAGE_MAX_FDS - 2;
+	     path += strlen(path) + 1) {
+		int fd = root < 0 ? rooted_open("", path, true, DEBUG_FILE_BYTES_MAX)
+				  : rooted_openat(root, path, true, DEBUG_FILE_BYTES_MAX);
+
+		/* Only to help: what might never answer is left out. */
+		if (fd >= 0 && file_system_is_remote(fd))
 			close(fd);
 		else if (fd >= 0)
 			reply->fds[reply->fd_count++] = fd;
@@ -111,11 +139,11 @@ int opener_answer(void *state, const struct question *question, const void *payl
 	case OPENER_MAPPING:
 		if (size <= sizeof(*mapping) || texts[size - 1])
 			break;
-		return describe(reply, mapped_file_open(mapping, (const char *)(mapping + 1)));
+		return open_mapping(reply, mapping, (const char *)(mapping + 1));
 	case OPENER_FILES:
 		if (size == 0 || texts[size - 1])
 			break;
-		return open_files(reply, texts, size);
+		return open_files(reply, fd_count ? fds[0] : -1, texts, size);
 	case OPENER_MAPS:
 		if (size != sizeof(*process))
 			break;

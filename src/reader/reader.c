@@ -70,7 +70,7 @@ static int learn(struct reader_state *state, uint32_t id, int fd)
 {
 	struct known_object *known;
 	struct object *object;
-	int r = object_open(&object, fd, "", NULL);
+	int r = object_open(&object, fd, "");
 
 	if (r != 0)
 		return r;

@@ -148,7 +148,7 @@ static int get_object(struct search *search, struct object **ret, int fd)
 		return OBJECT_NOT_ELF;
 	}
 	opened.identity = object_identity_of(&st);
-	return object_cache_get(search->objects, ret, fd, &opened, path, NULL);
+	return object_cache_get(search->objects, ret, fd, -1, &opened, path);
 }
 
 static char *folder_of(const char *path)

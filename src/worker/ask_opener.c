@@ -33,7 +33,7 @@ static int take_opened(struct opened *ret, struct answer *answer)
 {
 	const struct wire_opened *opened = (const void *)answer->at;
 
-	if (answer->size != sizeof(*opened) || answer->fd_count != 1)
+	if (answer->size != sizeof(*opened) || answer->fd_count < 1)
 		return -EBADMSG;
 	*ret = (struct opened){ { opened->device, opened->inode, opened->size, opened->mtime_ns,
 				  opened->ctime_ns },
@@ -41,13 +41,14 @@ static int take_opened(struct opened *ret, struct answer *answer)
 	return TAKE_FD(answer->fds[0]);
 }
 
-int ask_mapping(struct workers *workers, struct opened *ret, pid_t thread,
+int ask_mapping(struct workers *workers, struct opened *ret, int *root_fd, pid_t thread,
 		const struct file_mapping *mapping)
 {
 	const struct wire_open_mapping head = {
 		.start = mapping->start,
 		.end = mapping->end,
 		.inode = mapping->inode,
+		.device = mapping->device,
 		.inode_generation = mapping->inode_generation,
 		.mapped_ns = mapping->mapped_ns,
 		.thread = thread,
@@ -69,14 +70,17 @@ int ask_mapping(struct workers *workers, struct opened *ret, pid_t thread,
 		mapping->path);
 	if (r == -EIO)
 		workers_note_stuck(workers, mapping->device);
-	return r < 0 ? r : take_opened(ret, &answer);
+	if (r < 0)
+		return r;
+	r = take_opened(ret, &answer);
+	*root_fd = r >= 0 && answer.fd_count > 1 ? TAKE_FD(answer.fds[1]) : -1;
+	return r;
 }
 
-int ask_files(struct workers *workers, int *ret, const char *texts, size_t size)
+int ask_files(struct workers *workers, int *ret, int root_fd, const char *paths, size_t size)
 {
 	cleanup(answer_fini) struct answer answer = {};
-	int r = ask(workers, &answer, OPENER_FILES, texts, size, NULL, 0,
-		    texts + strlen(texts) + 1);
+	int r = ask(workers, &answer, OPENER_FILES, paths, size, &root_fd, root_fd >= 0, paths);
 
 	if (r < 0)
 		return r;

@@ -20,17 +20,17 @@ struct file_mapping {
 };
 
 /*
- * The file behind a mapping of a process. thread: a living one of it. Returns a descriptor or a
- * negative errno (-EIO: its file system does not answer, which is noted; -ENOENT: the file, or what
- * it held when it was mapped, is not to be had any more).
+ * The file behind a mapping of a process. thread: a living one of it. *root_fd: see struct object.
+ * Returns a descriptor or a negative errno (-EIO: its file system does not answer, which is noted;
+ * -ENOENT: the file, or what it held when it was mapped, is not to be had any more).
  */
-int ask_mapping(struct workers *workers, struct opened *ret, pid_t thread,
+int ask_mapping(struct workers *workers, struct opened *ret, int *root_fd, pid_t thread,
 		const struct file_mapping *mapping);
 /*
- * Opens what is there of several paths below a root ("" is our own), in their order. texts: the root
- * and the paths, each with its NUL. ret: room for MESSAGE_MAX_FDS. Returns how many, or -errno.
+ * Opens what is there of several paths below a root (-1 is our own), in their order. paths: each
+ * with its NUL. ret: room for MESSAGE_MAX_FDS. Returns how many, or -errno.
  */
-int ask_files(struct workers *workers, int *ret, const char *texts, size_t size);
+int ask_files(struct workers *workers, int *ret, int root_fd, const char *paths, size_t size);
 /* The text of /proc/TID/maps, appended. Returns 0 or a negative errno (-ESRCH: gone). */
 int ask_maps(struct workers *workers, struct bytes *ret, pid_t tid);
 /* The beginning of a command line, arguments with their NULs, appended. 0 or a negative errno. */

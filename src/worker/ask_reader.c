@@ -84,15 +84,18 @@ static int ask(struct workers *workers, struct answer *ret, uint32_t what, struc
 	}
 }
 
-int ask_object(struct workers *workers, struct object **ret, int fd, const struct opened *opened,
-	       const char *path, const char *root)
+int ask_object(struct workers *workers, struct object **ret, int fd, int root_fd,
+	       const struct opened *opened, const char *path)
 {
-	cleanup(object_unref) struct object *object = object_new(fd, path, root);
+	cleanup(object_unref) struct object *object = object_new(fd, path);
 	cleanup(answer_fini) struct answer answer = {};
 	int r;
 
-	if (!object)
+	if (!object) {
+		fs_close_aside(root_fd);
 		return -ENOMEM;
+	}
+	object->root_fd = root_fd;
 	object->identity = opened->identity;
 	object->may_block = opened->may_block;
 	r = ask(workers, &answer, READER_OBJECT, object, NULL, 0, NULL, 0);
@@ -116,7 +119,7 @@ int ask_vdso(struct workers *workers, struct object **ret)
 		return fd;
 	if (fstat(fd, &st) == 0)
 		opened.identity = object_identity_of(&st);
-	return ask_object(workers, ret, fd, &opened, "[vdso]", NULL);
+	return ask_object(workers, ret, fd, -1, &opened, "[vdso]");
 }
 
 int ask_table(struct workers *workers, struct unwind_table *ret, struct table_figures *figures,
@@ -136,19 +139,20 @@ int ask_table(struct workers *workers, struct unwind_table *ret, struct table_fi
 /* The candidates for the object's debug file. Returns how many, or a negative errno. */
 static int open_debug_files(struct workers *workers, int *ret, const struct object *object)
 {
+	cleanup(bytes_fini) struct bytes paths = {};
 	int count = 0;
 
-	/* Below the target's root, while it is there, then below our own. */
-	for (unsigned own = !object->root[0]; own < 2 && count < DEBUG_PATHS_MAX; own++) {
-		cleanup(bytes_fini) struct bytes texts = {};
-		int opened[MESSAGE_MAX_FDS], r = 0;
+	if (!debug_paths_add(&paths, object))
+		return paths.failed ? -ENOMEM : 0;
+	/* Below the target's root, then below our own. */
+	for (unsigned own = object->root_fd < 0; own < 2 && count < DEBUG_PATHS_MAX; own++) {
+		int opened[MESSAGE_MAX_FDS], r = -ENOMEM;
 
-		bytes_add_str(&texts, own ? "" : object->root);
-		bytes_add(&texts, "", 1);
-		if (debug_paths_add(&texts, object))
-			r = ask_files(workers, opened, texts.at, texts.size);
-		if (texts.failed || r == -ENOMEM)
-			return -ENOMEM;
+		if (!paths.failed)
+			r = ask_files(workers, opened, own ? -1 : object->root_fd, paths.at,
+				      paths.size);
+		if (r == -ENOMEM)
+			return r;
 		for (int i = 0; i < r; i++) {
 			if (count < DEBUG_PATHS_MAX)
 				ret[count++] = opened[i];
@@ -189,7 +193,7 @@ static int ask_for_names(struct workers *workers, struct answer *ret, struct obj
 	r = ask(workers, ret, READER_NAMES, object, payload->at, payload->size, files,
 		count < 0 ? 0 : (unsigned)count);
 	for (int i = 0; i < count; i++) {
-		if (object->root[0])
+		if (object->root_fd >= 0)
 			fs_close_aside(files[i]);
 		else
 			close(files[i]);

@@ -11,11 +11,11 @@
 #include "worker/ask_opener.h"
 
 /*
- * The object of an open file (consumed). path, root: see struct object. Returns as said, or an
+ * The object of an open file (consumed). root_fd (consumed), path: see struct object. Returns as said, or an
  * object_outcome when it is no ELF file that could be mapped.
  */
-int ask_object(struct workers *workers, struct object **ret, int fd, const struct opened *opened,
-	       const char *path, const char *root);
+int ask_object(struct workers *workers, struct object **ret, int fd, int root_fd,
+	       const struct opened *opened, const char *path);
 /* The same of the vdso of this very process; the kernel maps the same into every one. */
 int ask_vdso(struct workers *workers, struct object **ret);
 /* Its unwind table. Returns as said, or ANSWER_NO_ROWS. Free with unwind_table_fini. */

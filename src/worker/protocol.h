@@ -129,12 +129,17 @@ struct wire_needed {
 /* ---- the opener: opens files that may never answer ---- */
 
 enum opener_question {
-	OPENER_MAPPING,  /* struct wire_open_mapping, path → struct wire_opened and a descriptor */
-	OPENER_FILES,    /* root, paths, each with its NUL → a descriptor for each that is there */
-	OPENER_MAPS,     /* struct wire_named_process → the text of /proc/TID/maps */
-	OPENER_CMDLINE,  /* the same → the beginning of /proc/TID/cmdline */
+	/*
+	 * struct wire_open_mapping, path → struct wire_opened, a descriptor, and one of the root of
+	 * the process where that is another than ours.
+	 */
+	OPENER_MAPPING,
+	/* Paths with a NUL each, and where to look for them → a descriptor for each that is there. */
+	OPENER_FILES,
+	OPENER_MAPS,	 /* struct wire_named_process → the text of /proc/TID/maps */
+	OPENER_CMDLINE,	 /* the same → the beginning of /proc/TID/cmdline */
 	OPENER_PERF_MAP, /* struct wire_named_process → struct wire_opened and a descriptor */
-	OPENER_READ,     /* struct wire_read and a descriptor → its bytes from there on */
+	OPENER_READ,	 /* struct wire_read and a descriptor → its bytes from there on */
 };
 
 struct wire_named_process {
@@ -143,7 +148,8 @@ struct wire_named_process {
 };
 
 struct wire_open_mapping {
-	uint64_t start, end, inode, inode_generation; /* as the kernel says; generation 0: not known */
+	/* As the kernel says; device: as st_dev; generation 0: not known. */
+	uint64_t start, end, inode, device, inode_generation;
 	uint64_t mapped_ns; /* CLOCK_MONOTONIC; 0: not known */
 	int32_t thread;     /* a living one of the process, by whose id to look in /proc */
 	uint32_t still_there; /* 0: by now something else is mapped there */

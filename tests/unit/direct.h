@@ -36,12 +36,12 @@ static inline struct opened direct_opened(int fd)
 	return opened;
 }
 
-/* An object of an open file (consumed), as profd itself sees it. */
-static inline struct object *direct_object(int fd, const char *path, const char *root)
+/* An object of an open file (consumed). root_fd (consumed): see struct object. */
+static inline struct object *direct_object(int fd, int root_fd, const char *path)
 {
 	struct opened opened = direct_opened(fd);
 	struct object *object;
 
-	assert_ok(ask_object(direct_workers(), &object, fd, &opened, path, root));
+	assert_ok(ask_object(direct_workers(), &object, fd, root_fd, &opened, path));
 	return object;
 }

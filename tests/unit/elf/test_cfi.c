@@ -36,7 +36,7 @@ static int read_file(int fd)
 {
 	cleanup(object_unref) struct object *object = NULL;
 
-	assert_ok(object_open(&object, fd, "/made", NULL));
+	assert_ok(object_open(&object, fd, "/made"));
 	cfi_table_fini(&table);
 	return cfi_read(&table, object);
 }
@@ -618,7 +618,7 @@ static void test_file_that_becomes_shorter(void **state)
 	for (off_t size = 0; size < CFI_EH_FRAME + (off_t)eh.bytes.size; size += 8) {
 		cleanup(object_unref) struct object *object = NULL;
 
-		assert_ok(object_open(&object, cfi_image_file(&eh, NULL, 0, true), "/made", NULL));
+		assert_ok(object_open(&object, cfi_image_file(&eh, NULL, 0, true), "/made"));
 		assert_ok(ftruncate(object->fd, size));
 		cfi_table_fini(&table);
 		r = cfi_read(&table, object);

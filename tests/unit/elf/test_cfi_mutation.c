@@ -73,7 +73,7 @@ static uint32_t examine(int fd)
 	struct cfi_table rows = {};
 	uint32_t count = 0;
 
-	if (object_open(&object, fd, "/mutated", NULL) != 0 || cfi_read(&rows, object) < 0)
+	if (object_open(&object, fd, "/mutated") != 0 || cfi_read(&rows, object) < 0)
 		return 0;
 	count = rows.rows.count;
 	check_rows(&rows, object);

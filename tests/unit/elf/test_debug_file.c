@@ -123,7 +123,8 @@ static int take_name(void *context, uint32_t number, const struct name_line *lin
 static void check_name(const struct image *image, const char *expected)
 {
 	cleanup(object_unref) struct object *object =
-		direct_object(image_open(image), "/app/program", root);
+		direct_object(image_open(image), open(root, O_PATH | O_DIRECTORY | O_CLOEXEC),
+			      "/app/program");
 	const uint64_t address = TEXT;
 	char name[NAME_BYTES];
 
@@ -219,7 +220,7 @@ static void check_debugdata(const uint8_t *data, size_t size, const char *expect
 	image_make(&whole.image, NULL, 0);
 	replace_symtab(&whole.image, ".gnu_debugdata", offsetof(struct whole, rest), size);
 	memcpy(whole.rest, data, size);
-	assert_ok(object_open(&object, image_file(&whole, sizeof(whole)), "/app/program", NULL));
+	assert_ok(object_open(&object, image_file(&whole, sizeof(whole)), "/app/program"));
 	assert_ok(symbol_table_new(&table, object, NULL, 0));
 	if (!expected) {
 		assert_errno(symbol_table_find(table, TEXT, &extent), ENOENT);
@@ -271,7 +272,7 @@ static void test_debugdata_bomb(void **state)
 	assert_int_equal(pwrite(fd, packed, size, IMAGE_TEXT_OFFSET + IMAGE_TEXT_SIZE), size);
 	free(zeros);
 	free(packed);
-	assert_ok(object_open(&object, fd, "/app/program", NULL));
+	assert_ok(object_open(&object, fd, "/app/program"));
 	assert_ok(section_table_read(&sections, object->fd));
 	assert_errno(debug_file_unpack(object, &sections), EFBIG);
 }

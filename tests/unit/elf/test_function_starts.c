@@ -24,7 +24,7 @@ static void test_own_functions(void **state)
 
 	(void)state;
 	assert_ok(object_open(&object, open("/proc/self/exe", O_RDONLY | O_CLOEXEC),
-			      "/proc/self/exe", NULL));
+			      "/proc/self/exe"));
 	assert_ok(function_starts_init(&starts, object));
 	dl_iterate_phdr(own_bias, &bias);
 	function = (uintptr_t)test_own_functions - bias;
@@ -78,7 +78,7 @@ static int find(struct frames *frames, uint64_t address, uint64_t *ret_start)
 	};
 	fd = image_open(&image);
 	assert_int_equal(pwrite(fd, frames, sizeof(*frames), IMAGE_TEXT_OFFSET), sizeof(*frames));
-	assert_ok(object_open(&object, fd, "/x", NULL));
+	assert_ok(object_open(&object, fd, "/x"));
 	assert_ok(function_starts_init(&starts, object));
 	return function_starts_find(&starts, address, ret_start, &size);
 }
@@ -142,7 +142,7 @@ static void test_without_table(void **state)
 
 	(void)state;
 	image_make(&image, NULL, 0);
-	assert_ok(object_open(&object, image_open(&image), "/x", NULL));
+	assert_ok(object_open(&object, image_open(&image), "/x"));
 	assert_ok(function_starts_init(&starts, object));
 	assert_errno(function_starts_find(&starts, IMAGE_TEXT, &start, &size), ENOENT);
 }

@@ -50,7 +50,7 @@ static bool examine(int fd)
 	struct function_starts starts;
 	uint64_t bias;
 
-	if (object_open(&object, fd, "/mutated", "/nowhere") != 0)
+	if (object_open(&object, fd, "/mutated") != 0)
 		return false;
 	if (symbol_table_new(&table, object, NULL, 0) < 0 || function_starts_init(&starts, object) < 0)
 		return true;

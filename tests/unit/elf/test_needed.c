@@ -26,7 +26,7 @@ static void read_image(struct needed *ret, const struct dynamic_image *image)
 {
 	cleanup(object_unref) struct object *object = NULL;
 
-	assert_ok(object_open(&object, file_of(image, DYNAMIC_IMAGE_BYTES), "/image", NULL));
+	assert_ok(object_open(&object, file_of(image, DYNAMIC_IMAGE_BYTES), "/image"));
 	assert_ok(needed_read(ret, object));
 }
 
@@ -192,7 +192,7 @@ static bool compare_with_readelf(const char *path)
 		return false; /* not on this machine */
 	ask_readelf(&expected, path, "(NEEDED)");
 	ask_readelf(&soname, path, "(SONAME)");
-	assert_ok(object_open(&object, fd, path, NULL));
+	assert_ok(object_open(&object, fd, path));
 	assert_ok(needed_read(&needed, object));
 	assert_string_equal(names_of(&needed, &names), bytes_str(&expected));
 	if (soname.size) {
@@ -301,7 +301,7 @@ static bool examine(int fd)
 	cleanup(object_unref) struct object *object = NULL;
 	cleanup(needed_fini) struct needed needed = {};
 
-	if (object_open(&object, fd, "/mutated", NULL) != 0)
+	if (object_open(&object, fd, "/mutated") != 0)
 		return false;
 	if (needed_read(&needed, object) < 0)
 		return true;
@@ -393,7 +393,7 @@ static void files_cut_short_are_read_as_far_as_they_go(void **state)
 		int fd = file_of(&image, DYNAMIC_IMAGE_BYTES);
 
 		/* Opened whole, and cut before it is read on. */
-		assert_ok(object_open(&object, fd, "/cut", NULL));
+		assert_ok(object_open(&object, fd, "/cut"));
 		assert_ok(ftruncate(fd, random() % DYNAMIC_IMAGE_BYTES));
 		assert_ok(needed_read(&needed, object));
 	}

@@ -25,7 +25,7 @@ static struct object *open_image(const struct image *image)
 {
 	struct object *object = NULL;
 
-	assert_ok(object_open(&object, image_open(image), "/x/image", NULL));
+	assert_ok(object_open(&object, image_open(image), "/x/image"));
 	return object;
 }
 
@@ -73,7 +73,7 @@ static void test_bias_of_own_mappings(void **state)
 		if (strcmp(path, "[vdso]") == 0)
 			assert_ok(object_open_vdso(&object));
 		else if (path[0] != '/' ||
-			 object_open(&object, open(path, O_RDONLY | O_CLOEXEC), path, NULL) != 0)
+			 object_open(&object, open(path, O_RDONLY | O_CLOEXEC), path) != 0)
 			continue;
 		where.address = start + (end - start) / 2;
 		dl_iterate_phdr(ask_linker, &where);
@@ -183,7 +183,7 @@ static void test_broken_headers(void **state)
 	do {                                                                                       \
 		image_make(&image, NULL, 0);                                                       \
 		change;                                                                            \
-		assert_int_equal(object_open(&object, image_open(&image), "/x", NULL), outcome);   \
+		assert_int_equal(object_open(&object, image_open(&image), "/x"), outcome);         \
 		assert_null(object);                                                               \
 	} while (0)
 	SPOIL(OBJECT_NOT_ELF, image.header.e_ident[0] = 0);
@@ -255,19 +255,35 @@ static void test_not_a_file(void **state)
 
 	(void)state;
 	assert_ok(pipe(ends));
-	assert_int_equal(object_open(&object, ends[0], "/pipe", NULL), OBJECT_NOT_ELF);
+	assert_int_equal(object_open(&object, ends[0], "/pipe"), OBJECT_NOT_ELF);
 	assert_int_equal(close(ends[0]), -1); /* closed already */
 	close(ends[1]);
-	assert_int_equal(object_open(&object, open("/dev/zero", O_RDONLY), "/dev/zero", NULL),
+	assert_int_equal(object_open(&object, open("/dev/zero", O_RDONLY), "/dev/zero"),
 			 OBJECT_NOT_ELF);
 }
 
+/* root: NULL is our own. */
 static int get(struct object_cache *cache, struct object **ret, int fd, const char *path,
 	       const char *root)
 {
 	struct opened opened = direct_opened(fd);
+	int root_fd = root ? open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 
-	return object_cache_get(cache, ret, fd, &opened, path, root);
+	return object_cache_get(cache, ret, fd, root_fd, &opened, path);
+}
+
+static void assert_root(const struct object *object, const char *root)
+{
+	struct stat found, expected;
+
+	if (!root) {
+		assert_int_equal(object->root_fd, -1);
+		return;
+	}
+	assert_ok(fstat(object->root_fd, &found));
+	assert_ok(stat(root, &expected));
+	assert_int_equal(found.st_ino, expected.st_ino);
+	assert_int_equal(found.st_dev, expected.st_dev);
 }
 
 static void test_cache(void **state)
@@ -278,11 +294,20 @@ static void test_cache(void **state)
 	int fd, again;
 
 	(void)state;
-	assert_ok(get(cache, &a, open_self(), "/first", "/root"));
+	assert_ok(get(cache, &a, open_self(), "/first", "/proc"));
 	assert_ok(get(cache, &b, open_self(), "/second", NULL));
 	assert_ptr_equal(a, b);
 	assert_string_equal(b->path, "/first");
-	assert_string_equal(b->root, "/root");
+	assert_root(b, "/proc");
+
+	/* Closed, it gets what the next one brings. */
+	object_close(a);
+	assert_root(a, NULL);
+	object_unref(b);
+	assert_ok(get(cache, &b, open_self(), "/third", "/usr"));
+	assert_ptr_equal(a, b);
+	assert_true(a->fd >= 0);
+	assert_root(a, "/usr");
 
 	image_make(&image, NULL, 0);
 	assert_ok(get(cache, &other, image_open(&image), "/other", NULL));

@@ -53,7 +53,7 @@ static void read_rows(uint64_t at, bool endbr64, const unsigned char *code)
 	}
 	if (code)
 		assert_true(pwrite(fd, code, sizeof(start_context), offset) > 0);
-	assert_ok(object_open(&object, fd, "/made", NULL));
+	assert_ok(object_open(&object, fd, "/made"));
 	assert_ok(rows_read(&table, object));
 }
 

@@ -134,7 +134,7 @@ static void what_the_compiler_wrote_comes_through(void **state)
 
 	(void)state;
 	CFI_FDE(&eh, cie, CFI_TEXT, 32, DW_CFA_advance_loc | 4, DW_CFA_def_cfa_offset, 32);
-	assert_ok(object_open(&object, cfi_image_file(&eh, NULL, 0, true), "/made", NULL));
+	assert_ok(object_open(&object, cfi_image_file(&eh, NULL, 0, true), "/made"));
 	bytes_fini(&eh.bytes);
 	assert_ok(rows_read(&first, object));
 	assert_int_equal(first.rows.count, 3);

@@ -33,7 +33,7 @@ static struct symbol_table *build(const struct image_symbol *symbols, unsigned c
 	struct image image;
 
 	image_make(&image, symbols, count);
-	assert_ok(object_open(&object, image_open(&image), "/x/image", NULL));
+	assert_ok(object_open(&object, image_open(&image), "/x/image"));
 	assert_ok(symbol_table_new(&table, object, NULL, 0));
 	return table;
 }
@@ -151,7 +151,7 @@ static void test_lying_tables(void **state)
 	/* Names outside of the string table, and a string table without an end. */
 	image_make(&image, &symbol, 1);
 	image.symbols[1].st_name = UINT32_MAX;
-	assert_ok(object_open(&object, image_open(&image), "/x", NULL));
+	assert_ok(object_open(&object, image_open(&image), "/x"));
 	assert_ok(symbol_table_new(&table, object, NULL, 0));
 	assert_ok(symbol_table_find(table, T, &extent));
 	assert_errno(symbol_table_name(table, extent.number, &name), ENOENT);
@@ -161,7 +161,7 @@ static void test_lying_tables(void **state)
 	image.sections[3].sh_size = 1000;
 	symbol_table_free(table);
 	object_unref(object);
-	assert_ok(object_open(&object, image_open(&image), "/x", NULL));
+	assert_ok(object_open(&object, image_open(&image), "/x"));
 	assert_ok(symbol_table_new(&table, object, NULL, 0));
 	assert_ok(symbol_table_find(table, T, &extent));
 	assert_ok(symbol_table_name(table, extent.number, &name));
@@ -171,7 +171,7 @@ static void test_lying_tables(void **state)
 	image.sections[2].sh_size = 0x100000;
 	symbol_table_free(table);
 	object_unref(object);
-	assert_ok(object_open(&object, image_open(&image), "/x", NULL));
+	assert_ok(object_open(&object, image_open(&image), "/x"));
 	assert_ok(symbol_table_new(&table, object, NULL, 0));
 	assert_int_equal(symbol_table_count(table), 0);
 }
@@ -191,7 +191,7 @@ static void test_own_functions(void **state)
 
 	(void)state;
 	assert_ok(object_open(&object, open("/proc/self/exe", O_RDONLY | O_CLOEXEC),
-			      "/proc/self/exe", NULL));
+			      "/proc/self/exe"));
 	assert_ok(symbol_table_new(&table, object, NULL, 0));
 	dl_iterate_phdr(own_bias, &bias);
 	check(table, (uintptr_t)test_own_functions - bias, "test_own_functions+0");

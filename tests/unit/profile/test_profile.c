@@ -54,8 +54,8 @@ static void files_of_one_name_stay_apart(void **state)
 		uint32_t function = profile->lines.at[location->first_line].function;
 
 		assert_int_equal(profile->mappings.at[location->mapping].identity, i + 1);
-		assert_string_equal(
-			profile_text(profile, profile->functions.at[function].name), names[i]);
+		assert_string_equal(profile_text(profile, profile->functions.at[function].name),
+				    names[i]);
 	}
 }
 

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "direct.h"
+#include "reader/file_system.h"
 
 static char folder[32], path[64], other[64];
 
@@ -77,17 +78,26 @@ static void assert_opens(struct file_mapping *mapping, bool still_there, const c
 	cleanup(close) int fd = -1;
 	struct opened opened;
 	char found[16] = "";
+	int root = 0;
 
 	mapping->still_there = still_there;
-	fd = ask_mapping(direct_workers(), &opened, getpid(), mapping);
+	fd = ask_mapping(direct_workers(), &opened, &root, getpid(), mapping);
 
 	if (!text) {
 		assert_errno(fd, ENOENT);
 		return;
 	}
 	assert_true(fd >= 0);
+	assert_int_equal(root, -1); /* our own */
 	assert_true(read(fd, found, sizeof(found) - 1) > 0);
 	assert_string_equal(found, text);
+}
+
+static bool may_have_other_device(const char *name)
+{
+	cleanup(close) int fd = open(name, O_RDONLY | O_CLOEXEC);
+
+	return file_system_has_many_devices(fd);
 }
 
 /* map_files is for root. */
@@ -165,6 +175,24 @@ static void an_inode_that_is_used_again_is_another_file(void **state)
 	unmap(&mapping);
 }
 
+/* Containers have file systems of their own, which may well number their files alike. */
+static void an_inode_of_another_device_is_another_file(void **state)
+{
+	struct file_mapping mapping;
+
+	(void)state;
+	write_file(path, "red");
+	mapping = map_file(path);
+	if (may_have_other_device(path)) {
+		unmap(&mapping);
+		skip();
+	}
+	mapping.device ^= 1;
+	assert_opens(&mapping, true, NULL);
+	assert_opens(&mapping, false, NULL);
+	unmap(&mapping);
+}
+
 static void a_file_that_was_written_over_since_is_not_what_was_mapped(void **state)
 {
 	struct timespec stamps[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } };
@@ -195,6 +223,7 @@ int main(void)
 		TEST(a_replaced_file_is_not_the_one_that_replaced_it),
 		TEST(a_deleted_file_is_found_as_long_as_it_is_mapped),
 		TEST(an_inode_that_is_used_again_is_another_file),
+		TEST(an_inode_of_another_device_is_another_file),
 		TEST(a_file_that_was_written_over_since_is_not_what_was_mapped),
 	};
 

@@ -77,7 +77,7 @@ static void our_own_functions_have_names(void **state)
 	extern const char __executable_start[] __attribute__((visibility("hidden")));
 
 	(void)state;
-	assert_ok(object_open(&self, open("/proc/self/exe", O_RDONLY | O_CLOEXEC), "self", NULL));
+	assert_ok(object_open(&self, open("/proc/self/exe", O_RDONLY | O_CLOEXEC), "self"));
 	assert_ok(object_bias(self, &bias, (uint64_t)(uintptr_t)__executable_start, 0));
 	symbols = location(1);
 	assert_ok(naming_add(&naming, symbols,

@@ -60,7 +60,7 @@ static void test_object(void **state)
 
 	(void)state;
 	image_make(&image, symbols, 2);
-	assert_ok(object_open(&object, image_open(&image), "/opt/libfoo.so", NULL));
+	assert_ok(object_open(&object, image_open(&image), "/opt/libfoo.so"));
 	assert_ok(name_one(symbolizer, &symbol, object, IMAGE_TEXT));
 	check("ns::f::g", "_ZN2ns1f1gEv", true);
 	first = symbol.lines[0].name;
@@ -76,7 +76,7 @@ static void test_object(void **state)
 	/* Another object with the same numbers inside. */
 	image_make(&image, symbols + 1, 1);
 	image.symbols[1].st_value = IMAGE_TEXT;
-	assert_ok(object_open(&other, image_open(&image), "/", NULL));
+	assert_ok(object_open(&other, image_open(&image), "/"));
 	assert_ok(name_one(symbolizer, &symbol, other, IMAGE_TEXT));
 	check("plain", "plain", true);
 	assert_ok(name_one(symbolizer, &symbol, other, 0));
@@ -108,7 +108,7 @@ static void test_function_start(void **state)
 	assert_int_equal(pwrite(copy, &nowhere, sizeof(nowhere), offsetof(Elf64_Ehdr, e_shoff)),
 			 sizeof(nowhere));
 	/* The build ID must not lead to a debug file of this very test. */
-	assert_ok(object_open(&object, copy, "/opt/test program", NULL));
+	assert_ok(object_open(&object, copy, "/opt/test program"));
 	object->build_id_size = 0;
 	dl_iterate_phdr(own_bias, &bias);
 	address = (uintptr_t)test_function_start - bias;

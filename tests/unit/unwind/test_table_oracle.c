@@ -453,7 +453,7 @@ static bool compare_file(const char *path)
 	cleanup(object_unref) struct object *object = NULL;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-	if (fd < 0 || object_open(&object, fd, path, NULL) != 0 || object->machine != EM_X86_64)
+	if (fd < 0 || object_open(&object, fd, path) != 0 || object->machine != EM_X86_64)
 		return false;
 	compare_object(object, path);
 	return true;
