@@ -29,13 +29,13 @@
  * the slot of the saved rbp, 56-59 enum wire_rule_kind, and two flags.
  * distance: bytes from the row's address to the one that was looked up.
  */
-#define WALK_TO_LANDING_PAD (1ULL << 62) /* RULE_TO_LANDING_PAD */
+#define WALK_NEXT_EXACT (1ULL << 62) /* RULE_NEXT_EXACT */
 #define WALK_FIRST_BYTE (1ULL << 63)	 /* the address is the row's first */
 
 static inline uint64_t walk_rule_pack(const struct wire_rule *rule, uint32_t distance)
 {
 	int32_t words = rule_cfa_words(rule, distance);
-	uint64_t kind = rule->kind_and_step & (RULE_KIND_MASK | RULE_TO_LANDING_PAD);
+	uint64_t kind = rule->kind_and_step & (RULE_KIND_MASK | RULE_NEXT_EXACT);
 	uint64_t steps = rule->kind_and_step & (RULE_STEPS_PUSH | RULE_STEPS_POP) ? 0 : rule->steps;
 
 	return ((uint64_t)words & 0xffffff) | (uint64_t)rule_bx_slot(rule, words) << 24 |
@@ -207,7 +207,7 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 	uint64_t slot = rule >> 48 & 0xff, kind = rule >> 56 & RULE_KIND_MASK;
 	uint64_t cfa, ip = 0, bp = r->bp;
 	uint64_t landing = r->landing;
-	uint32_t exact = (rule & WALK_TO_LANDING_PAD) != 0;
+	uint32_t exact = (rule & WALK_NEXT_EXACT) != 0;
 
 	r->landing = 0;
 	/* Nearly all of them are these two. */
@@ -237,6 +237,18 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 		r->ip = walk_temporary(steps, memory);
 		r->sp += offset; /* may stay: the return address is off the stack */
 		r->exact = exact;
+		return WALK_OUTCOME_COUNT;
+	} else if (kind == RULE_RESUME) {
+		if (!r->first)
+			return WALK_NO_ROW;
+		ip = r->bx;
+		if (steps && walk_read(&ip, r->bx + 8 * steps, memory) < 0)
+			return WALK_NOT_PRESENT;
+		if (!ip)
+			return WALK_NO_ROW;
+		r->ip = ip;
+		r->sp += offset;
+		r->exact = 1;
 		return WALK_OUTCOME_COUNT;
 	} else if (kind == RULE_BX) {
 		if (walk_fetch_bx(r, memory) < 0)
@@ -270,11 +282,27 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 		    walk_read(&bp, r->bp, memory) < 0)
 			return WALK_NOT_PRESENT;
 		slot = 0;
+	} else if (kind == RULE_FRAME) {
+		if (!r->bp || r->bp & 7)
+			return WALK_BAD_FRAME_POINTER;
+		cfa = r->bp + offset;
+	} else if (kind == RULE_DEPTH) {
+		uint64_t owner = 0, end = 0;
+
+		if (walk_read(&cfa, r->sp + 8 * steps, memory) < 0 ||
+		    walk_read(&owner, r->sp + 8 * steps + 8, memory) < 0 ||
+		    (owner && walk_read(&end, owner + 8, memory) < 0))
+			return WALK_NOT_PRESENT;
+		cfa = (owner ? end - cfa : cfa) + offset;
 	} else {
 		return walk_step_frame_pointer(r, 0, memory);
 	}
-	/* A leaf may have taken its return address off the stack already (OCaml's caml_c_call). */
-	if (cfa < r->sp || (cfa == r->sp && !(r->first && kind == RULE_SP)))
+	/*
+	 * Other stacks have no order. A leaf may have taken its return address off the stack already
+	 * (OCaml's caml_c_call, Go's rawVforkSyscall).
+	 */
+	if (kind != RULE_FRAME && kind != RULE_DEPTH &&
+	    (cfa < r->sp || (cfa == r->sp && !(r->first && kind == RULE_SP))))
 		return WALK_NO_PROGRESS;
 	/* The saved rbp lies below the return address. */
 	if (slot && walk_read(&bp, cfa - 8 * slot, memory) < 0)

@@ -75,6 +75,10 @@ enum wire_rule_kind { /* offset: 8 * cfa_words */
 	RULE_LINK,   /* CFA = rsp + offset, return address = temporaries[steps]; in the leaf only */
 	RULE_END,    /* undefined return address: the outermost frame */
 	RULE_UNWINDER, /* as RULE_BP; may be about to jump to a landing pad: see walk_unwinder */
+	RULE_FRAME,  /* as RULE_BP, but the caller may be on another stack */
+	RULE_DEPTH,  /* CFA = noted rsp + offset on another stack; noted rsp: see struct wire_rule */
+	RULE_RESUME, /* goes on at *(rbx + 8 * steps), or at rbx if steps is 0, with rsp + offset; in the
+			leaf only */
 	RULE_KIND_COUNT
 };
 
@@ -98,20 +102,26 @@ enum wire_temporary {
 };
 
 /*
- * How to get from a frame to its caller. The return address is at CFA - 8, except for RULE_SIGNAL
- * and RULE_LINK. rbx is followed only because some frames are found by it (ld.so's resolver).
+ * How to get from a frame to its caller. The return address is at CFA - 8, except for RULE_SIGNAL,
+ * RULE_LINK and RULE_RESUME. rbx is followed only because some frames are found by it (ld.so's
+ * resolver).
  *
  * A run of pushes or pops is one row: bit i of `steps` says that at the row's address + 1 + i and
  * beyond, the CFA offset is `step` bytes more (+8: a push went before, -8: a pop).
  * bp_slot: the caller's rbp was saved at CFA - 8 * bp_slot; 0: it is still in rbp. For RULE_SP a
  * slot that lies below the stack pointer (8 * bp_slot > the CFA offset) is not saved yet, or is
  * restored already: rbp holds. bx_slot: the same of rbx, and RULE_BX_LOST where nobody can tell.
+ *
+ * RULE_DEPTH: what Go's runtime.asmcgocall notes before it calls C code on the system's stack. With
+ * note = *(rsp + 8 * steps) and owner = *(rsp + 8 * steps + 8), rsp was at *(owner + 8) - note: so far
+ * below the end of the goroutine's stack, which may have moved since. Without an owner: at note.
  */
 struct wire_rule {
 	int32_t cfa_words : 24;
 	uint32_t bx_slot : 8;
 	uint16_t steps; /* RULE_PLT: the threshold; RULE_STORED: RULE_STORED_*; RULE_TEMPORARY,
-			   RULE_LINK: enum wire_temporary */
+			   RULE_LINK: enum wire_temporary; RULE_DEPTH: where the note is, in words from
+			   rsp; RULE_RESUME: see there */
 	uint8_t bp_slot;
 	uint8_t kind_and_step; /* low 4 bits kind, the others flags: RULE_* below */
 };
@@ -120,7 +130,7 @@ enum {
 	RULE_KIND_MASK = 0x0f,
 	RULE_STEPS_PUSH = 0x10,
 	RULE_STEPS_POP = 0x20,
-	RULE_TO_LANDING_PAD = 0x40, /* no call goes before where the caller goes on */
+	RULE_NEXT_EXACT = 0x40, /* no call goes before where the caller goes on */
 };
 /* What `steps` says for RULE_STORED, which assembly code needs that keeps its CFA in its frame. */
 enum {

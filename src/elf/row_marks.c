@@ -61,7 +61,7 @@ static int mark_unwinders(struct cfi_table *table)
 		}
 		table->rows.at[i].rule.kind_and_step = RULE_UNWINDER;
 		for (uint32_t k = 1; k <= 3; k++)
-			table->rows.at[i + k].rule.kind_and_step |= RULE_TO_LANDING_PAD;
+			table->rows.at[i + k].rule.kind_and_step |= RULE_NEXT_EXACT;
 	}
 	return 0;
 }

@@ -14,7 +14,7 @@
  *   RULE_END. It is entered without a call, so the byte before it is, too (return addresses are
  *   looked up one byte before).
  * - functions that leave by __builtin_eh_return (libgcc's unwinder): RULE_UNWINDER at their end and
- *   RULE_TO_LANDING_PAD in their last instructions.
+ *   RULE_NEXT_EXACT in their last instructions.
  *
  * Returns 0 or a negative errno; then `table` still holds rows, if not all of these.
  */

@@ -9,7 +9,7 @@ enum { MAX_PAGES = 1 << 16 };
 static bool is_rule(const struct wire_rule *rule)
 {
 	unsigned kind = rule->kind_and_step & RULE_KIND_MASK;
-	unsigned steps = rule->kind_and_step & ~(unsigned)(RULE_KIND_MASK | RULE_TO_LANDING_PAD);
+	unsigned steps = rule->kind_and_step & ~(unsigned)(RULE_KIND_MASK | RULE_NEXT_EXACT);
 
 	return kind < RULE_KIND_COUNT &&
 	       (steps == 0 ||

@@ -153,9 +153,9 @@ static void an_unwinder_is_left_for_a_landing_pad(void **state)
 	assert_row(1, CODE + 8, RULE_BP, 2);
 	assert_row(2, CODE + 508 - 256, RULE_UNWINDER, 2);
 	assert_int_equal(table.rows.at[2].rule.bp_slot, 2);
-	assert_row(3, CODE + 508, RULE_TEMPORARY | RULE_TO_LANDING_PAD, 1);
-	assert_row(4, CODE + 511, RULE_SP | RULE_TO_LANDING_PAD, 1);
-	assert_row(5, CODE + 512, RULE_LINK | RULE_TO_LANDING_PAD, 0);
+	assert_row(3, CODE + 508, RULE_TEMPORARY | RULE_NEXT_EXACT, 1);
+	assert_row(4, CODE + 511, RULE_SP | RULE_NEXT_EXACT, 1);
+	assert_row(5, CODE + 512, RULE_LINK | RULE_NEXT_EXACT, 0);
 	assert_row(6, CODE + 514, RULE_BP, 2);
 	assert_row(7, CODE + 680, RULE_TEMPORARY, 1);
 	assert_row(8, CODE + 683, RULE_SP, 1);
@@ -172,7 +172,7 @@ static void a_short_unwinder_is_marked_from_its_frame_on(void **state)
 		DW_CFA_advance_loc | 1, DW_CFA_def_cfa_offset, 0, DW_CFA_register, 16, 2);
 	read_rows(CODE, false, NULL);
 	assert_row(1, CODE + 8, RULE_UNWINDER, 2);
-	assert_row(2, CODE + 78, RULE_TEMPORARY | RULE_TO_LANDING_PAD, 1);
+	assert_row(2, CODE + 78, RULE_TEMPORARY | RULE_NEXT_EXACT, 1);
 	assert_int_equal(table.rows.count, 6);
 }
 

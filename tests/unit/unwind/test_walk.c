@@ -39,6 +39,11 @@ enum function {
 	UNWINDER,  /* CFA = rbp + 16, rbp at CFA - 16 */
 	TO_PAD,	   /* CFA = rsp + 8, to a landing pad */
 	LINK_PAD,  /* CFA = rsp, landing pad in rcx */
+	TRAPPED,   /* CFA = rsp + 32, rbp at CFA - 16, the caller was interrupted */
+	ELSEWHERE, /* CFA = rbp + 16 on any stack, rbp at CFA - 16 */
+	NOTED,	   /* a note of another stack at rsp + 40, CFA = that + 8 */
+	RESUMING,  /* goes on at *(rbx + 8) */
+	JUMPING,   /* goes on at rbx */
 	PUSHES,	   /* CFA = rsp + 8, pushes at 1, 2, 4; rbp the second one */
 	FUNCTIONS
 };
@@ -70,14 +75,21 @@ static const struct wire_rule rules[FUNCTIONS] = {
 			.kind_and_step = RULE_STORED },
 	[LINK] = { .steps = TEMPORARY_DI, .kind_and_step = RULE_LINK },
 	[UNWINDER] = { .cfa_words = 2, .bp_slot = 2, .kind_and_step = RULE_UNWINDER },
-	[TO_PAD] = { .cfa_words = 1, .kind_and_step = RULE_SP | RULE_TO_LANDING_PAD },
+	[TO_PAD] = { .cfa_words = 1, .kind_and_step = RULE_SP | RULE_NEXT_EXACT },
 	[LINK_PAD] = { .steps = TEMPORARY_CX,
-		       .kind_and_step = RULE_LINK | RULE_TO_LANDING_PAD },
+		       .kind_and_step = RULE_LINK | RULE_NEXT_EXACT },
 	[POPPED] = { .kind_and_step = RULE_SP },
 	[BY_R9] = { .cfa_words = 1,
 		    .steps = TEMPORARY_R9,
 		    .bp_slot = 2,
 		    .kind_and_step = RULE_TEMPORARY },
+	[TRAPPED] = { .cfa_words = 4,
+		      .bp_slot = 2,
+		      .kind_and_step = RULE_SP | RULE_NEXT_EXACT },
+	[ELSEWHERE] = { .cfa_words = 2, .bp_slot = 2, .kind_and_step = RULE_FRAME },
+	[NOTED] = { .cfa_words = 1, .steps = 5, .kind_and_step = RULE_DEPTH },
+	[RESUMING] = { .steps = 1, .kind_and_step = RULE_RESUME },
+	[JUMPING] = { .kind_and_step = RULE_RESUME },
 };
 
 static struct table_store *store;
@@ -602,6 +614,96 @@ static void a_frame_that_was_not_called_begins_at_its_return_address(void **stat
 	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), CODE + 256 * SP_32, in(END)-1);
 }
 
+static void an_interrupted_caller_is_looked_up_as_it_is(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[2] = word(40);
+	stack[3] = CODE + 256 * FRAME; /* its first byte */
+	stack[41] = in(END);
+	result = walk((struct start){ .ip = in(TRAPPED), .sp = 0 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(TRAPPED), CODE + 256 * FRAME, in(END)-1);
+	/* Only the next one is. */
+	stack[3] = CODE + 256 * LEAF;
+	stack[4] = in(END);
+	result = walk((struct start){ .ip = in(TRAPPED), .sp = 0 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(TRAPPED), CODE + 256 * LEAF, in(END)-1);
+}
+
+static void a_frame_may_be_on_another_stack(void **state)
+{
+	const uint64_t bad[] = { 0, word(20) + 4 };
+	struct result result;
+
+	(void)state;
+	stack[20] = word(30);
+	stack[21] = in(SP_32);
+	stack[25] = in(FRAME); /* SP_32: at its CFA - 8, its frame begins behind what is above */
+	stack[24] = word(50);
+	stack[51] = in(END);
+	result = walk((struct start){
+		.ip = in(ELSEWHERE), .bp = word(20), .sp = 100, .below = 100 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(ELSEWHERE), in(SP_32)-1, in(FRAME)-1, in(END)-1);
+	/* Upwards, too, and with the rbp of the code that was called. */
+	stack[2] = word(20);
+	stack[4] = in(ELSEWHERE);
+	stack[0] = in(SP_32);
+	stack[3] = word(20);
+	result = walk((struct start){ .ip = in(LEAF), .bp = 1, .sp = 0 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), in(SP_32)-1, in(ELSEWHERE)-1, in(SP_32)-1,
+		    in(FRAME)-1, in(END)-1);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		result = walk((struct start){
+			.ip = in(ELSEWHERE), .bp = bad[i], .sp = 100, .below = 100 });
+		ASSERT_WALK(result, WALK_BAD_FRAME_POINTER, in(ELSEWHERE));
+	}
+}
+
+static void a_note_tells_how_deep_another_stack_was(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[55] = 8 * 10; /* so far below the end */
+	stack[56] = word(70);
+	stack[71] = word(40); /* where the stack ends */
+	stack[30] = in(LEAF);
+	stack[31] = in(END);
+	result = walk((struct start){ .ip = in(NOTED), .sp = 50, .below = 50 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(NOTED), in(LEAF)-1, in(END)-1);
+	/* Without an owner there was no other stack: the note is the stack pointer. */
+	stack[56] = 0;
+	stack[55] = word(30);
+	result = walk((struct start){ .ip = in(NOTED), .sp = 50, .below = 50 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(NOTED), in(LEAF)-1, in(END)-1);
+	/* What is not there. */
+	result = walk((struct start){ .ip = in(NOTED), .sp = 50, .bytes = 40 });
+	ASSERT_WALK(result, WALK_COPY_SHORT, in(NOTED));
+	stack[56] = 8;
+	result = walk((struct start){ .ip = in(NOTED), .sp = 50, .below = 50 });
+	assert_int_not_equal(result.outcome, WALK_COMPLETE);
+	assert_int_equal(result.count, 1);
+}
+
+static void a_leaf_may_be_about_to_resume_other_code(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[4] = in(END);
+	stack[61] = CODE + 256 * LEAF;
+	result = walk((struct start){ .ip = in(RESUMING), .bx = word(60), .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(RESUMING), CODE + 256 * LEAF, in(END)-1);
+	result = walk((struct start){ .ip = in(JUMPING), .bx = CODE + 256 * LEAF, .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(JUMPING), CODE + 256 * LEAF, in(END)-1);
+	result = walk((struct start){ .ip = in(JUMPING), .sp = 4 });
+	ASSERT_WALK(result, WALK_NO_ROW, in(JUMPING));
+	stack[0] = in(RESUMING);
+	result = walk((struct start){ .ip = in(LEAF), .bx = word(60), .sp = 0 });
+	ASSERT_WALK(result, WALK_NO_ROW, in(LEAF), in(RESUMING)-1);
+}
+
 static void pushes_are_counted_byte_by_byte(void **state)
 {
 	/* Word of the return address by the distance into the function. */
@@ -873,6 +975,10 @@ int main(void)
 		cmocka_unit_test_setup(an_unwinder_goes_to_the_landing_pad, clear),
 		cmocka_unit_test_setup(a_frame_that_was_not_called_begins_at_its_return_address,
 				       clear),
+		cmocka_unit_test_setup(an_interrupted_caller_is_looked_up_as_it_is, clear),
+		cmocka_unit_test_setup(a_frame_may_be_on_another_stack, clear),
+		cmocka_unit_test_setup(a_note_tells_how_deep_another_stack_was, clear),
+		cmocka_unit_test_setup(a_leaf_may_be_about_to_resume_other_code, clear),
 		cmocka_unit_test_setup(pushes_are_counted_byte_by_byte, clear),
 		cmocka_unit_test_setup(generated_code_is_walked_by_frame_pointers, clear),
 		cmocka_unit_test_setup(a_zero_frame_pointer_is_the_root_but_not_in_a_leaf, clear),
