@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "elf/gopclntab.h"
 #include "elf/row_marks.h"
 
 enum { MAX_ROWS = 16 << 20 }; /* as cfi_read */
@@ -146,9 +147,13 @@ int cfi_table_fill(struct cfi_table *table, const struct cfi_table *more)
 
 int rows_read(struct cfi_table *ret, const struct object *object)
 {
-	cleanup(cfi_table_fini) struct cfi_table table = {};
-	int r = cfi_read(&table, object);
+	cleanup(cfi_table_fini) struct cfi_table table = {}, more = {};
+	int r = gopclntab_rows(&table, object);
 
+	if (r == 0)
+		r = cfi_read(&more, object);
+	if (r == 0)
+		r = cfi_table_fill(&table, &more);
 	if (r == 0)
 		r = row_marks_add(&table, object);
 	if (r < 0)

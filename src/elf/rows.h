@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rows of an object from everything that tells of its frames. What the compiler wrote comes
- * first; the others only fill the gaps that it leaves.
+ * first; the others only fill the gaps that it leaves. Of what Go's compiler writes, its own table
+ * comes before .debug_frame, which tells neither of rbp nor of other stacks.
  */
 #pragma once
 

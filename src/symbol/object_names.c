@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "elf/function_starts.h"
+#include "elf/gopclntab.h"
 #include "elf/symbol_table.h"
 
 /* Positive result of a resolver: ask the next one. */
@@ -17,6 +18,7 @@ struct object_names {
 	struct object *object; /* a reference */
 	struct symbol_table *symbols; /* NULL: cannot be read */
 	struct function_starts starts;
+	struct gopclntab go;
 };
 
 int object_names_new(struct object_names **ret, struct object *object, int *debug_files,
@@ -30,6 +32,8 @@ int object_names_new(struct object_names **ret, struct object *object, int *debu
 	if (symbol_table_new(&names->symbols, object, debug_files, debug_file_count) == -ENOMEM)
 		return -ENOMEM;
 	(void)function_starts_init(&names->starts, object);
+	if (gopclntab_open(&names->go, object) == -ENOMEM)
+		return -ENOMEM;
 	*ret = TAKE_PTR(names);
 	return 0;
 }
@@ -74,6 +78,22 @@ static int name_symbol(struct object_names *names, uint64_t number, struct bytes
 	return symbol_table_name(names->symbols, (uint32_t)number, ret);
 }
 
+static int find_go(struct object_names *names, uint64_t address, struct found_function *ret)
+{
+	uint64_t start, size;
+	uint32_t number;
+
+	if (gopclntab_find(&names->go, address, &start, &size, &number) < 0)
+		return RESOLVER_SILENT;
+	*ret = (struct found_function){ .kind = FOUND_SYMBOL, .start = number };
+	return 0;
+}
+
+static int name_go(struct object_names *names, uint64_t number, struct bytes *ret)
+{
+	return gopclntab_name(&names->go, (uint32_t)number, ret);
+}
+
 /* Where every stack of a main thread ends deserves its usual name, symbol or not. */
 static int find_entry(struct object_names *names, uint64_t address, struct found_function *ret)
 {
@@ -104,6 +124,7 @@ static const struct {
 	int (*name)(struct object_names *names, uint64_t start, struct bytes *ret);
 } resolvers[] = {
 	{ find_symbol, name_symbol },
+	{ find_go, name_go },
 	{ find_entry, NULL },
 	{ find_start, NULL },
 };

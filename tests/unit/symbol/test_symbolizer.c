@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "elf/elf_image.h"
+#include "elf/go_image.h"
 #include "elf/object_file.h"
 #include "symbol/symbolizer.h"
 
@@ -81,6 +82,29 @@ static void test_object(void **state)
 	check("plain", "plain", true);
 	assert_ok(name_one(symbolizer, &symbol, other, 0));
 	check("[unknown]", "[unknown]", false);
+}
+
+/* A stripped Go program; what a symbol table says comes first, elsewhere. */
+static void test_go(void **state)
+{
+	static const struct go_image_function functions[] = {
+		GO_FUNCTION("main.(*T).work", 0, "\x90\xc3", { 2, 0 }),
+		GO_FUNCTION("runtime.goexit", GOPCLNTAB_TOP_FRAME, "\x90\xc3", { 2, 0 }),
+	};
+	cleanup(symbolizer_free) struct symbolizer *symbolizer = new_symbolizer(false);
+	cleanup(object_unref) struct object *object = NULL;
+	struct go_image image;
+
+	(void)state;
+	go_image_make(&image, GOPCLNTAB_1_20, functions, 2);
+	object = go_image_open(&image);
+	assert_non_null(object);
+	assert_ok(name_one(symbolizer, &symbol, object, GO_TEXT));
+	check("main.(*T).work", "main.(*T).work", true);
+	assert_ok(name_one(symbolizer, &symbol, object, GO_TEXT + GO_FUNCTION_BYTES + 1));
+	check("runtime.goexit", "runtime.goexit", true);
+	assert_ok(name_one(symbolizer, &symbol, object, GO_TEXT + 2 * GO_FUNCTION_BYTES));
+	check("[go]", "[go]", false);
 }
 
 static int own_bias(struct dl_phdr_info *info, size_t size, void *bias)
@@ -172,7 +196,8 @@ static void test_jit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_object), cmocka_unit_test(test_function_start),
+		cmocka_unit_test(test_object),
+		cmocka_unit_test(test_go), cmocka_unit_test(test_function_start),
 		cmocka_unit_test(test_vdso),   cmocka_unit_test(test_kernel),
 		cmocka_unit_test(test_jit),
 	};
