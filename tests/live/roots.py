@@ -29,7 +29,8 @@ THREAD = {'clone', '__clone', 'clone3', '__clone3'}
 COROUTINE = {'__start_context', 'make_fcontext'}
 GO = {'runtime.goexit', 'runtime.goexit.abi0', 'runtime.mstart', 'runtime.mstart.abi0',
       'runtime.mstart0', 'runtime.rt0_go', 'runtime.rt0_go.abi0', '_rt0_amd64',
-      '_rt0_amd64_linux', 'runtime.mcall', 'runtime.morestack'}
+      '_rt0_amd64_linux', 'runtime.mcall', 'runtime.morestack', 'runtime.morestack.abi0',
+      'runtime.clone', 'runtime.clone.abi0'}
 KERNEL_THREAD = {'ret_from_fork_asm', 'ret_from_fork'}
 KERNEL_BOOT = {'common_startup_64', 'secondary_startup_64', 'secondary_startup_64_no_verify',
                'start_secondary', 'x86_64_start_kernel', 'rest_init', 'start_kernel',
