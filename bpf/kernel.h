@@ -57,7 +57,7 @@ struct task_struct {
 	int pid, tgid; /* in the initial pid namespace */
 	struct pid *thread_pid;
 	struct mm_struct *mm;
-	struct task_struct *group_leader;
+	struct task_struct *group_leader, *real_parent;
 	struct signal_struct *signal;
 	char comm[16];
 	unsigned in_execve : 1;

@@ -15,8 +15,8 @@ static __always_inline int is_watched(struct task_struct *task, struct task_ids 
 
 		if (!flags || !(*flags & TARGET_WATCHED))
 			return 0;
-	} else if (ids.tgid == config.own_tgid) {
-		return 0;
+	} else if (ids.tgid == config.own_tgid || ids_of(task->real_parent).tgid == config.own_tgid) {
+		return 0; /* its children are its workers: a command is no part of `everything` */
 	}
 	if (config.filter_uid && (uint32_t)bpf_get_current_uid_gid() != config.uid)
 		return 0;

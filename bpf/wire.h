@@ -225,7 +225,7 @@ struct wire_config {
 	uint32_t user_stacks;
 	uint32_t include_idle;
 	uint32_t max_frames;   /* user frames, 1..WIRE_MAX_FRAMES */
-	uint32_t own_tgid;     /* profd itself is left out with `everything` */
+	uint32_t own_tgid;     /* profd and its workers are left out with `everything` */
 	uint32_t translate_pids; /* profd is not in the initial pid namespace, see bpf/pids.h */
 };
 

@@ -2,9 +2,11 @@
 /* Finds the command and runs it: its exit status is profd's. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -108,6 +110,15 @@ static void open_standard_descriptors(void)
 		(void)close(fd);
 }
 
+static int run_worker(const char *role)
+{
+	bool reads = strcmp(role, "reader") == 0;
+
+	/* Else it would be called "exe", after /proc/self/exe. */
+	(void)prctl(PR_SET_NAME, reads ? "profd-reader" : "profd-opener");
+	return reads ? reader_main() : opener_main();
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
@@ -127,7 +138,7 @@ int main(int argc, char **argv)
 	}
 	/* What profd starts itself as; see worker/worker.h. */
 	if (argc == 3 && strcmp(argv[1], "_worker") == 0)
-		return strcmp(argv[2], "reader") == 0 ? reader_main() : opener_main();
+		return run_worker(argv[2]);
 	if (argv[1][0] == '-') {
 		log_error("unknown option %.64s; see 'profd --help'", argv[1]);
 		return OPTIONS_USAGE;

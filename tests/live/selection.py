@@ -6,8 +6,8 @@ import re
 import shutil
 import time
 
-from harness import (TARGETS, Skipped, Target, check, check_complete, check_equal, folder,
-                     has, pprof, record, run)
+from harness import (TARGETS, Recorder, Skipped, Target, check, check_complete, check_equal,
+                     folder, has, pprof, rate, record, run)
 
 NOBODY = 65534
 
@@ -116,11 +116,16 @@ def test_several_pids():
 
 def test_everything():
     with Target('split'), Target('tailcalls'):
-        recording = record('-a', outputs=('out.folded', 'out.pb.gz'))
+        recorder = Recorder('-a', '-F', rate(997), '-d', 2, outputs=('out.folded', 'out.pb.gz'))
+        recorder.wait_sampling()
+        with open(f'/proc/{recorder.pid}/task/{recorder.pid}/children', encoding='ascii') as file:
+            own = {str(recorder.pid), *file.read().split()}
+        recording = recorder.finish()
     names = {frames[0] for frames, _ in recording.stacks}
     check({'split', 'tailcalls'} <= names, f'{names}')
     pids = set(re.findall(r'pid:\[?(\d+)', pprof(recording, '-raw')))
-    check(len(pids) >= 2 and str(recording.pid) not in pids, f'profd ({recording.pid}) is in {pids}')
+    check(len(own) == 3, f'not profd and its two workers: {own}')
+    check(len(pids) >= 2 and not own & pids, f'some of profd ({own}) is in {pids}')
 
 
 def test_threads_started_later():
