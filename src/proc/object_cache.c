@@ -17,7 +17,7 @@
 #include "base/hash.h"
 
 struct entry {
-	struct object_identity identity;
+	struct object_identity identity; /* see key_of */
 	struct object *object; /* NULL: opening failed, with `result` */
 	int result;
 };
@@ -67,6 +67,20 @@ static bool equal(const void *context, uint32_t position, const void *key)
 	       a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
 }
 
+/*
+ * What the file is known by. Each container has an overlay of its own over the files of its image,
+ * with a device of its own; the rest is what the file below says of itself, and nobody can set a
+ * ctime.
+ */
+static struct object_identity key_of(const struct opened *opened)
+{
+	struct object_identity key = opened->identity;
+
+	if (opened->overlay)
+		key.device = 0;
+	return key;
+}
+
 /* fd, root_fd: of the file, in case those there were are closed already; taken over then. */
 static int hand_out(struct object **ret, const struct entry *entry, int *fd, int *root_fd)
 {
@@ -96,9 +110,9 @@ int object_cache_get(struct object_cache *cache, struct object **ret, int fd, in
 		     const struct opened *opened, const char *path)
 {
 	cleanup(object_unref) struct object *object = NULL;
-	uint64_t hash = hash_identity(&opened->identity);
-	uint32_t position =
-		hash_index_find(&cache->index, hash, equal, cache, &opened->identity);
+	struct object_identity key = key_of(opened);
+	uint64_t hash = hash_identity(&key);
+	uint32_t position = hash_index_find(&cache->index, hash, equal, cache, &key);
 	struct entry *entry;
 	int r, result;
 
@@ -113,7 +127,7 @@ int object_cache_get(struct object_cache *cache, struct object **ret, int fd, in
 	entry = array_push(&cache->entries);
 	if (!entry)
 		return -ENOMEM;
-	*entry = (struct entry){ .identity = opened->identity, .result = result };
+	*entry = (struct entry){ .identity = key, .result = result };
 	r = hash_index_add(&cache->index, hash, cache->entries.count - 1);
 	if (r < 0) {
 		cache->entries.count--;

@@ -40,8 +40,9 @@ static int describe(struct reply *reply, int fd)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	identity = object_identity_of(&st);
-	opened = (struct wire_opened){ identity.device,	  identity.inode,    identity.size,
-				       identity.mtime_ns, identity.ctime_ns, may_block(fd) };
+	opened = (struct wire_opened){ identity.device,		  identity.inode,    identity.size,
+				       identity.mtime_ns,	  identity.ctime_ns, may_block(fd),
+				       file_system_is_overlay(fd) };
 	bytes_add(&reply->bytes, &opened, sizeof(opened));
 	return 0;
 }

@@ -37,7 +37,8 @@ static int take_opened(struct opened *ret, struct answer *answer)
 		return -EBADMSG;
 	*ret = (struct opened){ { opened->device, opened->inode, opened->size, opened->mtime_ns,
 				  opened->ctime_ns },
-				opened->may_block };
+				opened->may_block,
+				opened->overlay };
 	return TAKE_FD(answer->fds[0]);
 }
 

@@ -8,6 +8,7 @@
 struct opened {
 	struct object_identity identity;
 	bool may_block; /* close it with fs_close_aside */
+	bool overlay;	/* on an overlayfs: the same file may be on others, too */
 };
 
 /* A mapping of a file, as /proc/PID/maps and mapping events tell it. */

@@ -159,7 +159,7 @@ struct wire_opened {
 	uint64_t device, inode, size;
 	int64_t mtime_ns, ctime_ns;
 	uint32_t may_block; /* its file system asks somebody else: closing may take for ever, too */
-	uint32_t reserved;
+	uint32_t overlay;   /* it is one, which shows files of others */
 };
 
 struct wire_read {

@@ -123,8 +123,8 @@ def _clean():
 class Target:
     """A running target program; `with Target('recurse', 30) as target:`."""
 
-    def __init__(self, name, *arguments, wait=True, **options):
-        argv = [os.path.join(TARGETS, name)] + [str(argument) for argument in arguments]
+    def __init__(self, name, *arguments, wait=True, prefix=(), **options):
+        argv = [*prefix, os.path.join(TARGETS, name)] + [str(argument) for argument in arguments]
         # Unbuffered: select has to see every line that was not read.
         self.process = start(argv, stdout=subprocess.PIPE, bufsize=0, **options)
         self.pid = self.process.pid

@@ -14,8 +14,9 @@ import signal
 import subprocess
 import time
 
-from harness import (HANG_S, TARGETS, Failed, Recorder, Target, check, check_complete, check_equal, end,
-                     folder, has, one_line, pprof, profd, record, run, start)
+from harness import (HANG_S, TARGETS, Failed, Recorder, Skipped, Target, check, check_complete,
+                     check_equal, end, folder, has, one_line, pprof, profd, rate, record, run,
+                     start)
 
 NOBODY = 65534
 
@@ -215,14 +216,16 @@ objcopy --add-gnu-debuglink="$debug" "$root/$path"
 '''
 
 
-def rooted(name, *arguments, path='/app/server', chroot=False, setup=''):
+def rooted(name, *arguments, path='/app/server', chroot=False, own_pid=False, setup=''):
     """A command that runs a target program in a root of its own, on a tmpfs that goes with it.
 
     chroot: only that; else it becomes the root of its mount namespace, as in a container.
+    own_pid: it becomes the first process of a pid namespace, a child of the command.
     setup: more shell commands, for which $root is its root and $path the program below it.
     """
     enter = 'cd "$root"\n' + ('' if chroot else 'mount --move . /\n') + 'shift 3\n'
-    return ['unshare', '--mount', 'sh', '-c', FILL_ROOT + setup + enter +
+    flags = ['--pid', '--fork', '--kill-child'] if own_pid else []
+    return ['unshare', '--mount', *flags, 'sh', '-c', FILL_ROOT + setup + enter +
             'exec chroot . "$path" "$@"', 'sh', folder(), program(name), path, *map(str, arguments)]
 
 
@@ -306,6 +309,92 @@ def test_debug_files_of_a_container_that_is_gone():
     check_equal(recording.share(has('main', 'recurse', 'recurse')), 1.0, 'share that is named')
 
 
+def test_perf_map_below_the_targets_root():
+    """By the target's own pid, 1 here; a file of that name in our /tmp is somebody else's."""
+    with Rooted('jit_map', own_pid=True) as target:
+        check(not os.path.exists('/tmp/perf-1.map'), 'the target is not in its own root')
+        recording = record('-p', child_of(target.pid), seconds=1)
+    check_complete(recording)
+    check(recording.share(has('main', 'run', 'generated_[j]')) > 0.9, most(recording))
+
+
+# A container: an overlay of its own, over what all of its image share. $1 is that, $2 a folder.
+OVERLAY = '''
+set -e
+mount -t tmpfs tmpfs "$2"
+mkdir "$2/upper" "$2/work" "$2/root"
+mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$2/root"
+cd "$2/root"
+mount --move . /
+shift 2
+exec chroot . "$@"
+'''
+
+
+class Image:
+    """A root with a program and its libraries that containers are made of."""
+
+    def __init__(self, name, path='/app/server', setup=''):
+        self.root, self.path = folder(), path
+        self.process = start(
+            ['unshare', '--mount', 'sh', '-c',
+             FILL_ROOT + setup + 'echo ready; exec sleep infinity', 'sh', self.root, program(name),
+             path], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        check_equal(self.process.stdout.readline(), b'ready\n', 'the image\'s first word')
+
+    def container(self, *arguments):
+        """The words that run the program in a container of its own."""
+        return ['nsenter', '-t', str(self.process.pid), '-m', 'unshare', '--mount', 'sh', '-c',
+                OVERLAY, 'sh', self.root, folder(), self.path, *map(str, arguments)]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        end(self.process)
+
+
+class Container(Target):
+    def __init__(self, image, *arguments):
+        self.process = start(image.container(*arguments), stdout=subprocess.PIPE, bufsize=0)
+        self.pid = self.process.pid
+        self.read_until('ready')
+
+
+def test_overlays():
+    """Two containers of one image: files of the overlays, debug files too, each compiled once."""
+    with Image('recurse', setup=STRIP) as image, Container(image, 20) as one:
+        alone = record('-p', one.pid, seconds=0.5)
+        check_complete(alone)
+        check(alone.share(has('main', 'recurse', 'recurse')) > 0.9, most(alone))
+        with Container(image, 20) as two:
+            both = record('-p', f'{one.pid},{two.pid}', seconds=1, outputs=BOTH)
+        check_complete(both)
+        check_equal(pids(both), {one.pid, two.pid}, 'pids')
+        check(both.share(has('main', 'recurse', 'recurse')) > 0.9, most(both))
+        check_equal(both.summary['cost']['tables'], alone.summary['cost']['tables'], 'tables')
+        raw = pprof(both, '-raw')
+        check_equal(len(re.findall(r'^\d+: 0x\S+ /app/server', raw, re.MULTILINE)), 1,
+                    f'mappings of the program in {raw}')
+
+
+def test_file_that_a_container_has_changed():
+    """What was copied up is another file than the image's, under the same name."""
+    with Image('twin_left') as image, Container(image) as left:
+        changed = image.container()
+        changed[changed.index(OVERLAY)] = OVERLAY.replace('mount --move', '''
+cp "$TWIN" app/new; mv app/new app/server
+mount --move''')
+        os.environ['TWIN'] = program('twin_right')
+        right = start(changed, stdout=subprocess.PIPE, bufsize=0)
+        right.stdout.readline()
+        recording = record('-p', f'{left.pid},{right.pid}', seconds=1)
+        end(right)
+    check_complete(recording)
+    sides = {side: recording.share(has('main', side, side + '_leaf')) for side in ('left', 'right')}
+    check(min(sides.values()) > 0.2 and sum(sides.values()) > 0.95, f'{sides} {most(recording)}')
+
+
 def test_same_path_other_file():
     """Two roots with one path, the same code and no build ID, under other names: never mixed."""
     with Rooted('twin_left') as left, Rooted('twin_right') as right:
@@ -365,6 +454,132 @@ def test_doctor_in_a_pid_namespace():
     check_equal(status, 0, f'status: {output}')
     line = [line for line in output.splitlines() if ' pid-namespace ' in line][0]
     check(line.startswith('degraded') and 'outside of it are not recorded' in line, line)
+
+
+# ---- users ----
+
+def test_target_in_a_user_namespace():
+    """Root inside is an ordinary user to us, and to --uid."""
+    own = folder()
+    os.chmod(own, 0o755)
+    name = f'user{os.getpid()}'
+    path = shutil.copy(program('recurse'), os.path.join(own, name))
+    with Target(path, 20, user=NOBODY, group=NOBODY, extra_groups=[],
+                prefix=['unshare', '--user', '--map-root-user']) as target:
+        check_complete(record('-p', target.pid, seconds=1))
+        for user, seen in ((NOBODY, True), (0, False)):
+            recording = record('-a', '--uid', user, '--comm', name, seconds=0.5)
+            check_equal(recording.samples > 0, seen, f'--uid {user}: it is seen')
+
+
+def test_profd_as_root_of_a_user_namespace():
+    """All capabilities, and none that counts: said, not guessed."""
+    inside = ['unshare', '--user', '--map-root-user']
+    for arguments in (('-a',), ('-p', os.getpid())):
+        refused(*arguments, prefix=inside, says='outside of this user namespace')
+    status, output, _ = profd('doctor', prefix=inside)
+    check_equal(status, 1, 'status of doctor')
+    for name in ('CAP_BPF', 'CAP_PERFMON'):
+        check(re.search(rf'^missing +{name} ', output, re.MULTILINE), output)
+
+
+# ---- control groups ----
+
+def cgroup2():
+    with open('/proc/self/mounts', encoding='utf-8') as file:
+        for line in file:
+            if line.split()[2] == 'cgroup2':
+                return line.split()[1]
+    raise Skipped('no cgroup2 is mounted')
+
+
+class Group:
+    """A control group with one below it. Somebody else removes both, also when we are killed."""
+
+    def __init__(self):
+        self.name = f'/profd-live-{os.getpid()}'
+        self.path = cgroup2() + self.name
+        self.below = self.path + '/below'
+        os.makedirs(self.below)
+        self.remover = subprocess.Popen(
+            ['sh', '-c', 'read word; for i in $(seq 300); do rmdir "$1" "$2" 2>/dev/null; '
+             '[ -e "$2" ] || exit; sleep 0.1; done', 'sh', self.below, self.path],
+            stdin=subprocess.PIPE, start_new_session=True)
+
+    @staticmethod
+    def add(path, pid):
+        with open(path + '/cgroup.procs', 'w', encoding='ascii') as file:
+            file.write(str(pid))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remover.stdin.close()
+        self.remover.wait()
+
+
+def test_cgroups_by_path_and_by_name():
+    """As its folder in a mount, as /proc/PID/cgroup writes it; also where nothing is mounted."""
+    with Group() as group, Target('split') as outside, Target('recurse', 20) as target, \
+            Target('tailcalls') as deeper:
+        group.add(group.path, target.pid)
+        group.add(group.below, deeper.pid)
+        both, one = {'recurse', 'tailcalls'}, {'tailcalls'}
+        with open(f'/proc/{deeper.pid}/cgroup', encoding='ascii') as file:
+            name = re.search('^0::(.*)$', file.read(), re.MULTILINE).group(1)
+        unmounted = ['unshare', '--mount', 'sh', '-c',
+                     'umount -l "$0"; exec "$@"', cgroup2()]
+        elsewhere = folder()
+        moved = ['unshare', '--mount', 'sh', '-c', 'umount -l "$0"; mount -t cgroup2 cgroup2 "$1"; '
+                 'shift; exec "$@"', cgroup2(), elsewhere]
+        for path, prefix, seen in ((group.path, (), both), (group.below, (), one), (name, (), one),
+                                   (group.name[1:], unmounted, both), (name, unmounted, one),
+                                   (elsewhere + group.name, moved, both), (name, moved, one)):
+            recording = record('-a', '--cgroup', path, seconds=0.5, prefix=prefix)
+            check_equal(names(recording), seen, f'processes of {path}')
+        check_equal(outside.process.poll(), None, 'the one outside still runs')
+
+
+def test_cgroup_namespace():
+    """Names are those of profd's own cgroup namespace; what is outside of it is refused."""
+    with Group() as group, Target('recurse', 20) as target, Target('tailcalls') as deeper:
+        group.add(group.path, target.pid)
+        group.add(group.below, deeper.pid)
+        inside = ['sh', '-c', f'echo $$ > {group.path}/cgroup.procs; exec unshare --cgroup "$@"',
+                  'sh']
+        recording = record('-a', '--cgroup', '/below', seconds=0.5, prefix=inside)
+        check_equal(names(recording), {'tailcalls'}, 'processes of /below')
+        recording = record('-a', '--cgroup', '/', seconds=0.5, prefix=inside)
+        check_equal(names(recording), {'recurse', 'tailcalls'}, 'processes of /')
+        refused('-a', '--cgroup', '/..', prefix=inside, says='outside of this cgroup namespace')
+        refused('-a', '--cgroup', '/above', prefix=inside, says='no such control group')
+
+
+def test_cgroup_that_is_removed():
+    """Whoever takes its name meanwhile is somebody else."""
+    with Group() as group:
+        with Target('recurse', 20) as target:
+            group.add(group.below, target.pid)
+            recorder = Recorder('-a', '--cgroup', group.below, '-F', rate(997), '-d', 3)
+            recorder.wait_sampling()
+            time.sleep(0.5)
+        os.rmdir(group.below)
+        os.mkdir(group.below)
+        with Target('tailcalls') as other:
+            group.add(group.below, other.pid)
+            recording = recorder.finish()
+    check_equal(recording.status, 0, recording.stderr)
+    check_equal(names(recording), {'recurse'}, 'processes')
+    check_complete(recording, at_least=50)
+
+
+def test_cgroup_of_version_1():
+    with open('/proc/self/mounts', encoding='utf-8') as file:
+        old = [line.split()[1] for line in file if line.split()[2] == 'cgroup']
+    if old:
+        refused('-a', '--cgroup', old[0], prefix=(), says='version 1')
+    refused('-a', '--cgroup', '/proc', prefix=(), says='no such control group')
 
 
 if __name__ == '__main__':

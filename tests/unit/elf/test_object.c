@@ -262,6 +262,32 @@ static void test_not_a_file(void **state)
 			 OBJECT_NOT_ELF);
 }
 
+/* The image below two overlays is one file; what one of them has changed is another. */
+static void test_cache_of_overlays(void **state)
+{
+	cleanup(object_cache_free) struct object_cache *cache = object_cache_new(direct_workers());
+	struct object *objects[4] = {};
+	struct image image;
+
+	(void)state;
+	image_make(&image, NULL, 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(objects); i++) {
+		int fd = image_open(&image);
+		struct opened opened = direct_opened(fd);
+
+		opened.overlay = i != 3;
+		opened.identity.inode = 10;
+		opened.identity.ctime_ns = opened.identity.mtime_ns = i == 2 ? 1 : 0;
+		opened.identity.device = 40 + i;
+		assert_ok(object_cache_get(cache, &objects[i], fd, -1, &opened, "/app"));
+	}
+	assert_ptr_equal(objects[0], objects[1]);
+	assert_ptr_not_equal(objects[0], objects[2]);
+	assert_ptr_not_equal(objects[0], objects[3]); /* on no overlay */
+	for (unsigned i = 0; i < ARRAY_SIZE(objects); i++)
+		object_unref(objects[i]);
+}
+
 /* root: NULL is our own. */
 static int get(struct object_cache *cache, struct object **ret, int fd, const char *path,
 	       const char *root)
@@ -345,6 +371,7 @@ int main(void)
 		cmocka_unit_test(test_bias_of_own_mappings), cmocka_unit_test(test_bias_of_layouts),
 		cmocka_unit_test(test_broken_headers),	     cmocka_unit_test(test_build_id),
 		cmocka_unit_test(test_not_a_file),	     cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_cache_of_overlays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
