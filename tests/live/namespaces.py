@@ -14,7 +14,7 @@ import signal
 import subprocess
 import time
 
-from harness import (HANG_S, TARGETS, Failed, Recorder, Skipped, Target, check, check_complete,
+from harness import (HANG_S, PROFD, TARGETS, Failed, Recorder, Recording, Skipped, Target, check, check_complete,
                      check_equal, end, folder, has, one_line, pprof, profd, rate, record, run,
                      start)
 
@@ -165,6 +165,38 @@ def test_commands_status_in_a_pid_namespace():
         check_equal(recording.status, 7, 'status')
 
 
+def test_profd_in_a_time_namespace():
+    """Its clock is not that of the kernel's events."""
+    for offset in (86400, -30):
+        recording = record(seconds=None, command=[program('children'), 4, 100, 2, 'exec'],
+                           prefix=['unshare', '--time', '--monotonic', str(offset), '--fork',
+                                   '--kill-child'])
+        check_complete(recording)
+
+
+def test_profd_in_a_debug_container():
+    """The target's pid namespace, but a root of profd's own."""
+    with Namespace() as space:
+        target = Rooted('recurse', 20, setup=STRIP, prefix=space.enter)
+        with open(f'/proc/{child_of(target.pid)}/status', encoding='ascii') as file:
+            pid = int(re.search(r'NSpid:.*\s(\d+)\n', file.read()).group(1))
+        output = folder()
+        setup = f'''
+mkdir "$root/dev" "$root/proc" "$root/sys" "$root/output"
+mount -t proc proc "$root/proc"; mount --rbind /sys "$root/sys"; mount --rbind /dev "$root/dev"
+mount --bind {output} "$root/output"
+'''
+        command = rooted(PROFD, 'record', '-p', pid, '-d', 1, '-o', '/output/out.folded',
+                         '--summary', '/output/summary.json', path='/profd', setup=setup)
+        done = start(space.enter + command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        _, errors = done.communicate(timeout=HANG_S)
+        check_equal(done.returncode, 0, errors.decode())
+        recording = Recording(command, output, done, b'', errors.decode())
+        check_complete(recording, at_least=20)
+        check(recording.share(has('main', 'recurse', 'recurse')) > 0.9, most(recording))
+        end(target.process)
+
+
 # ---- targets in a pid namespace, profd outside ----
 
 def test_target_in_a_pid_namespace():
@@ -174,6 +206,13 @@ def test_target_in_a_pid_namespace():
         recording = record('-p', target.outer, seconds=1, outputs=BOTH)
         check_complete(recording)
         check_equal(pids(recording), {target.outer}, 'pids')
+
+
+def test_target_in_a_time_namespace():
+    """The vdso reads its clock another way there."""
+    with Inside(['unshare', '--time', '--monotonic', '5000', '--fork', '--kill-child'],
+                'vdso_loop') as target:
+        check_complete(record('-p', target.outer, seconds=1))
 
 
 def test_command_that_makes_a_pid_namespace():
@@ -230,10 +269,11 @@ def rooted(name, *arguments, path='/app/server', chroot=False, own_pid=False, se
 
 
 class Rooted(Target):
-    """A target program so started."""
+    """A target program so started. prefix: words before."""
 
-    def __init__(self, *arguments, **options):
-        self.process = start(rooted(*arguments, **options), stdout=subprocess.PIPE, bufsize=0)
+    def __init__(self, *arguments, prefix=(), **options):
+        self.process = start([*prefix, *rooted(*arguments, **options)], stdout=subprocess.PIPE,
+                             bufsize=0)
         self.pid = self.process.pid
         self.read_until('ready')
 
@@ -307,6 +347,62 @@ def test_debug_files_of_a_container_that_is_gone():
         if recording.samples:
             break
     check_equal(recording.share(has('main', 'recurse', 'recurse')), 1.0, 'share that is named')
+
+
+def test_same_path_and_inode_number_here():
+    """Of a container that is gone nobody has the file, but here is one that looks like it."""
+    view = '''
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/tmp /mnt/mnt
+cp "$0" /mnt/server
+exec "$@"
+'''
+    # In each tmpfs the fourth thing that was made: root, two folders, the program.
+    recorder = Recorder('-a', '--comm', 'server', '-F', rate(997), '-d', 3,
+                        prefix=['unshare', '--mount', 'sh', '-c', view, program('twin_right')])
+    recorder.wait_sampling()
+    with open(f'/proc/{recorder.pid}/root/mnt/server', 'rb') as file:
+        here = os.fstat(file.fileno()).st_ino
+    recorder.signal(signal.SIGSTOP)
+    with Rooted('twin_left', path='/mnt/server') as target:
+        with open(f'/proc/{target.pid}/root/mnt/server', 'rb') as file:
+            there = os.fstat(file.fileno()).st_ino
+        time.sleep(0.5)
+    recorder.signal(signal.SIGCONT)
+    recording = recorder.finish()
+    check_equal(there, here, 'the inode number of the target\'s file')
+    check(recording.samples > 20, recording.stderr)
+    check_equal(recording.share(lambda frames: 'right' in frames), 0.0, 'share of another\'s names')
+
+
+def test_names_of_processes():
+    """The name that a process has given itself, whatever bytes it is made of; not its argv[0]."""
+    own = folder()
+    script = f'''
+import ctypes, sys
+ctypes.CDLL(None).prctl(15, b"a;b\\n\\x1b[1m\\xff\\xc3(", 0, 0, 0) # PR_SET_NAME
+print("ready", flush=True)
+while True: pass
+'''
+    odd = start(['/usr/bin/python3', '-c', script], stdout=subprocess.PIPE, cwd=own)
+    odd.stdout.readline()
+    shown = start(['bash', '-c', 'exec -a "[kworker/0:1]" "$0" 20', program('recurse')],
+                  stdout=subprocess.PIPE)
+    shown.stdout.readline()
+    recorder = Recorder('-p', f'{odd.pid},{shown.pid}', '-d', 1, '-F', rate(997),
+                        outputs=('out.folded', 'out.svg', 'out.txt', 'out.pb.gz'))
+    recording = recorder.finish()
+    check_equal(recording.status, 0, recording.stderr)
+    seen = names(recording)
+    check(len(seen) == 2 and 'recurse' in seen, f'{seen}')
+    name = (seen - {'recurse'}).pop()
+    check(name.startswith('a') and not re.search('[\\x00-\\x1f;]', name), repr(name))
+    for output in ('out.svg', 'out.txt'):
+        with open(recording.path(output), 'rb') as file:
+            text = file.read()
+        text.decode('utf-8')
+        check(b'\x1b' not in text, f'an escape byte in {output}')
+    check_equal(pids(recording), {odd.pid, shown.pid}, 'pids')
 
 
 def test_perf_map_below_the_targets_root():
