@@ -1,0 +1,179 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Go programs, built by every Go there is: with symbols and without, linked in all ways, with C.
+
+A stripped Go program has no symbols and no DWARF, only the table for its own tracebacks.
+"""
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from functools import lru_cache
+
+from harness import HANG_S, Skipped, Target, check, check_complete, folder, need, record, run
+
+SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'targets')
+PLACES = ('/usr/bin/go', '/usr/local/go/bin/go', '/usr/lib/go/bin/go')
+NO_SYMBOLS = '-ldflags=-s -w'
+
+
+@lru_cache(maxsize=None)
+def toolchains():
+    """[(version, path)] of every go command, each once."""
+    found = {}
+    for path in (shutil.which('go'),) + PLACES:
+        if path and os.access(path, os.X_OK):
+            version = subprocess.run([path, 'env', 'GOVERSION'], env=environment(), check=True,
+                                     capture_output=True).stdout.decode().strip()
+            found.setdefault(os.path.realpath(path), version)
+    if not found:
+        raise Skipped('go is not installed')
+    return sorted((version, path) for path, version in found.items())
+
+
+def environment(**more):
+    result = dict(os.environ, GOENV='off', GOFLAGS='', GO111MODULE='off', GOTOOLCHAIN='local',
+                  GOPATH=os.path.join(tempfile.gettempdir(), 'profd-live-go', 'path'), **more)
+    result.setdefault('GOCACHE', os.path.join(tempfile.gettempdir(), 'profd-live-go'))
+    result.pop('GOROOT', None)
+    return result
+
+
+@lru_cache(maxsize=None)
+def build(go, source, *options):
+    """The path of the program."""
+    path = os.path.join(folder(), source)
+    done = subprocess.run(
+        [go, 'build', '-o', path, *options, os.path.join(SOURCES, source + '.go')],
+        env=environment(CGO_ENABLED=str(int('cgo' in source))), capture_output=True,
+        timeout=4 * HANG_S, check=False)
+    check(done.returncode == 0, f'{go} build {options}: {done.stderr.decode()}')
+    return path
+
+
+def record_program(path):
+    with Target(path) as target:
+        recording = record('-p', target.pid, seconds=1)
+    check_complete(recording)
+    return recording
+
+
+def plain(name):
+    """Symbol tables tell apart what follows which calling convention."""
+    return re.sub(r'\.abi(0|internal)$', '', name)
+
+
+def in_order(*names):
+    """Predicate: these frames are there in this order, root first; others may lie between."""
+    def predicate(frames):
+        rest = iter(plain(frame) for frame in frames[1:])
+        return all(name in rest for name in names)
+    return predicate
+
+
+def share_of_names(recording, but=()):
+    """Share of user frames that have a name of their own."""
+    named = total = 0
+    for frames, weight in recording.stacks:
+        for frame in frames[1:]:
+            if frame.endswith('_[k]') or any(text in frame for text in but):
+                continue
+            total += weight
+            named += weight * (not re.search(r'\+0x[0-9a-f]+$|^\[', frame))
+    return named / total
+
+
+def check_goroutines(path):
+    """What is known of golang.go: chains of calls, and that all the rest is somewhere in Go."""
+    recording = record_program(path)
+    stacks = [[plain(frame) for frame in frames[1:]] for frames, _ in recording.stacks]
+    names = share_of_names(recording, but=('true+0x', 'ld-linux', 'libc.so'))
+    check(names > 0.99, f'only {names:.4f} of the frames have names')
+    chain = ('main.outer', 'main.middle', 'main.inner')
+    known = [stack[:stack.index('main.outer')] for stack in stacks if 'main.outer' in stack]
+    check(any(stack[:2] == ['runtime.goexit', 'runtime.main'] for stack in known),
+          f'main.outer is never called by the main goroutine: {known[:3]}')
+    check(any(stack[:1] == ['runtime.goexit'] and 'main.forever' in stack and
+              'runtime.main' not in stack for stack in known),
+          f'main.outer is never called by the other goroutine: {known[:3]}')
+    # Every one of them passes through the chain, unless it is at its ends.
+    for stack in stacks:
+        if 'main.inner' in stack and 'main.outer' in stack:
+            at = stack.index('main.outer')
+            check(tuple(stack[at:at + 3]) == chain, f'not in order: {stack}')
+    check(any(stack.count('main.deep') > 200 for stack in stacks), 'no deep recursion')
+    for name in ('main.echo', 'main.talk', 'main.tree', 'main.deferring', 'main.call'):
+        some = [stack for stack in stacks if name in stack]
+        check(some, f'no {name}')
+        for stack in some:
+            check(stack[0] == 'runtime.goexit', f'{name} does not come from a goroutine: {stack}')
+    # What runs on the system's stack belongs to the goroutine that asked for it.
+    check(any(stack[0] == 'runtime.goexit' and 'runtime.systemstack' in stack for stack in stacks),
+          'no stack goes from the system\'s to a goroutine\'s')
+
+
+def check_c(path, symbols):
+    """Go calls C calls Go: through both stacks, back and forth."""
+    recording = record_program(path)
+    down = ('runtime.goexit', 'main.work', 'runtime.cgocall', 'runtime.asmcgocall')
+    back = ('crosscall2', 'runtime.cgocallback', 'main.deep')
+    inside = ('c_outer', 'c_inner') if symbols else ()
+    both = in_order(*down, *inside, *back)
+    through = recording.share(both)
+    check(through > 0.2, f'only {through:.3f} of the samples pass from Go through C to Go')
+    here = in_order('main.deep')
+    lost = recording.share(lambda frames: here(frames) and not both(frames))
+    check(lost < 0.001, f'{lost:.4f} of the samples in Go called by C do not pass through it')
+    if symbols:
+        leaf = recording.share(lambda frames: in_order(*down, *inside)(frames) and
+                               frames[-1].startswith('c_leaf'))
+        check(leaf > 0.1, f'only {leaf:.3f} of the samples end in C')
+    names = share_of_names(recording, but=() if symbols else (os.path.basename(path) + '+0x',))
+    check(names > 0.99, f'only {names:.4f} of the frames have names')
+
+
+def each_toolchain(test):
+    for version, go in toolchains():
+        print(f'  {version}', flush=True)
+        test(go)
+
+
+def test_with_symbols():
+    each_toolchain(lambda go: check_goroutines(build(go, 'golang')))
+
+
+def test_linked_without_symbols():
+    each_toolchain(lambda go: check_goroutines(build(go, 'golang', NO_SYMBOLS)))
+
+
+def test_stripped():
+    def stripped(go):
+        path = build(go, 'golang')
+        subprocess.run([need('strip'), '--strip-all', '-o', path + '_stripped', path], check=True)
+        check_goroutines(path + '_stripped')
+    each_toolchain(stripped)
+
+
+def test_position_independent():
+    each_toolchain(lambda go: check_goroutines(build(go, 'golang', NO_SYMBOLS, '-buildmode=pie')))
+
+
+def test_c_and_back():
+    need('gcc')
+    each_toolchain(lambda go: check_c(build(go, 'golang_cgo'), True))
+
+
+def test_c_and_back_without_symbols():
+    need('gcc')
+    each_toolchain(lambda go: check_c(build(go, 'golang_cgo', NO_SYMBOLS), False))
+
+
+def test_c_and_back_position_independent():
+    """An external linker merges the table with other data."""
+    need('gcc')
+    each_toolchain(lambda go: check_c(build(go, 'golang_cgo', NO_SYMBOLS, '-buildmode=pie'), False))
+
+
+if __name__ == '__main__':
+    run(globals())
