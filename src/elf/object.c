@@ -85,7 +85,7 @@ void object_unref(struct object *object)
  * how well a segment explains a mapping at `file_offset`; 0: not at all.
  */
 static unsigned rank_segment(const struct object *object, const struct object_segment *segment,
-			     uint64_t file_offset, uint64_t bias)
+			     uint64_t file_offset, uint64_t bias, bool executable)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	uint64_t first = segment->file_offset & ~(page - 1);
@@ -94,7 +94,7 @@ static unsigned rank_segment(const struct object *object, const struct object_se
 	if (segment->file_size == 0 || file_offset < first ||
 	    file_offset >= segment->file_offset + segment->file_size)
 		return 0;
-	rank += segment->executable;
+	rank += segment->executable == executable;
 	/* A mapping that begins with the segment says more than one that begins inside of it. */
 	rank += first == file_offset ? 2 : 0;
 	/* Programs at fixed addresses are never moved. */
@@ -102,14 +102,15 @@ static unsigned rank_segment(const struct object *object, const struct object_se
 	return rank;
 }
 
-int object_bias(const struct object *object, uint64_t *ret, uint64_t start, uint64_t file_offset)
+int object_bias(const struct object *object, uint64_t *ret, uint64_t start, uint64_t file_offset,
+		bool executable)
 {
 	unsigned best = 0;
 
 	for (uint32_t i = 0; i < object->segments.count; i++) {
 		const struct object_segment *segment = &object->segments.at[i];
 		uint64_t bias = start - (segment->address + (file_offset - segment->file_offset));
-		unsigned rank = rank_segment(object, segment, file_offset, bias);
+		unsigned rank = rank_segment(object, segment, file_offset, bias, executable);
 
 		if (rank > best) {
 			best = rank;
@@ -117,6 +118,20 @@ int object_bias(const struct object *object, uint64_t *ret, uint64_t start, uint
 		}
 	}
 	return best ? 0 : -ENOENT;
+}
+
+bool object_has_code(const struct object *object, uint64_t address)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	for (uint32_t i = 0; i < object->segments.count; i++) {
+		const struct object_segment *segment = &object->segments.at[i];
+
+		if (segment->executable && address >= (segment->address & ~(page - 1)) &&
+		    (address & ~(page - 1)) < segment->address + segment->memory_size)
+			return true;
+	}
+	return false;
 }
 
 const struct object_segment *object_segment_of(const struct object *object, uint64_t address)

@@ -80,11 +80,14 @@ DEFINE_CLEANUP(struct object, object_unref);
 
 /*
  * The load bias of a mapping of this object: runtime address - ELF address.
- * start: runtime address of the mapping, file_offset: its offset in the file. Where the same page
- * of the file begins two segments (lld puts headers and text so), the executable one is meant.
- * Returns 0, or -ENOENT when no segment covers the offset.
+ * start: runtime address of the mapping, file_offset: its offset in the file; executable: whether it
+ * is, which tells two segments apart that begin with the same page of the file (lld puts headers
+ * and text so). Returns 0, or -ENOENT when no segment covers the offset.
  */
-int object_bias(const struct object *object, uint64_t *ret, uint64_t start, uint64_t file_offset);
+int object_bias(const struct object *object, uint64_t *ret, uint64_t start, uint64_t file_offset,
+		bool executable);
+/* Does the ELF address lie in a page that has a part of an executable segment? */
+bool object_has_code(const struct object *object, uint64_t address);
 /* The executable segment that holds the ELF address, or NULL. */
 const struct object_segment *object_segment_of(const struct object *object, uint64_t address);
 /* Lower-case hex, NUL-terminated; "" when there is none. */

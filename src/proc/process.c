@@ -119,14 +119,29 @@ static bool same_inode(const struct mapping *a, const struct mapping *b)
 		!b->inode_generation);
 }
 
-/* A file may also have been written over since and be mapped anew, or nothing is known of it. */
-static bool same_backing(const struct mapping *a, const struct mapping *b)
+/* Is it a part, or all, of what the older one has mapped? */
+static bool same_backing(const struct mapping *old, const struct mapping *mapping)
 {
-	return a->kind == b->kind && a->path == b->path && same_inode(a, b) &&
-	       a->device_major == b->device_major && a->device_minor == b->device_minor &&
-	       a->file_offset == b->file_offset && a->start == b->start && a->end == b->end &&
-	       (a->object ? object_is_unchanged(a->object)
-			  : !a->resolved || a->kind != MAPPING_FILE);
+	return old->kind == mapping->kind && old->path == mapping->path &&
+	       same_inode(old, mapping) && old->device_major == mapping->device_major &&
+	       old->device_minor == mapping->device_minor &&
+	       (old->kind != MAPPING_FILE ||
+		old->file_offset + (mapping->start - old->start) == mapping->file_offset);
+}
+
+/*
+ * Does the older mapping say the same already? mprotect reports a mapping again, or a part of it. A
+ * file may have been written over since and be mapped anew, or nothing is known of it.
+ */
+static bool is_known(const struct mapping *old, const struct mapping *mapping)
+{
+	if (mapping->start < old->start || mapping->end > old->end)
+		return false;
+	if (mapping->object)
+		return old->object == mapping->object && old->bias == mapping->bias;
+	return same_backing(old, mapping) &&
+	       (old->object ? object_is_unchanged(old->object)
+			    : !old->resolved || old->kind != MAPPING_FILE);
 }
 
 int process_map(struct process *process, const struct mapping *mapping)
@@ -134,8 +149,7 @@ int process_map(struct process *process, const struct mapping *mapping)
 	uint32_t at = first_after(process, mapping->start), last;
 	int r;
 
-	/* mprotect reports a mapping again: nothing new. */
-	if (at < process->mappings.count && same_backing(&process->mappings.at[at], mapping)) {
+	if (at < process->mappings.count && is_known(&process->mappings.at[at], mapping)) {
 		if (mapping->inode_generation)
 			process->mappings.at[at].inode_generation = mapping->inode_generation;
 		object_unref(mapping->object);
@@ -183,6 +197,15 @@ int process_map(struct process *process, const struct mapping *mapping)
 	process->mappings.count -= last - at;
 	note_change(process, mapping->start, mapping->end);
 	return insert_at(process, at, mapping);
+}
+
+bool process_has_code_below(const struct process *process, const struct mapping *mapping)
+{
+	for (uint32_t i = first_after(process, mapping->start);
+	     i < process->mappings.count && process->mappings.at[i].start < mapping->end; i++)
+		if (process->mappings.at[i].kind == MAPPING_FILE || process->mappings.at[i].object)
+			return true;
+	return false;
 }
 
 void process_write_over(struct process *process, struct mapping *mapping)

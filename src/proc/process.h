@@ -58,6 +58,8 @@ struct process {
 	uint64_t read_ns, looked_ns;
 	uint64_t known_since_ns; /* but not what it had mapped before this */
 	uint64_t sure_ns;        /* its events are known from here on, if none were lost since */
+	bool look_again;         /* something was mapped over code: it may hold the same code */
+	uint64_t looked_again_ns;
 	uint32_t checked;    /* see process_table_check */
 	bool written_over;   /* one of the mappings is */
 	uint32_t generation;
@@ -77,8 +79,13 @@ void process_fini(struct process *process);
 void process_clear(struct process *process);
 /* Takes over the mappings of the process it was forked from. Returns 0 or -ENOMEM. */
 int process_inherit(struct process *process, const struct process *parent);
-/* Adds a mapping (object reference taken over), cutting away what lies below it. 0 or -ENOMEM. */
+/*
+ * Adds a mapping (object reference taken over), cutting away what lies below it, unless that is the
+ * same already. Returns 0 or -ENOMEM.
+ */
 int process_map(struct process *process, const struct mapping *mapping);
+/* Does some of the code of known files lie below it? */
+bool process_has_code_below(const struct process *process, const struct mapping *mapping);
 /*
  * The mapping's code is other code by now, though it was not mapped anew: it has no object until
  * process_take_contents says that what the file holds now is what runs.

@@ -103,90 +103,6 @@ void process_table_number(struct process_table *table, struct process *process)
 	process->generation = table->generation;
 }
 
-/* ---- reading /proc ---- */
-
-struct reading {
-	struct process_table *table;
-	struct process *process;
-	char root[4096]; /* of the process, as we see it, without a '/' at its end */
-};
-
-/* /proc tells paths as we see them; the process, and events that tell of it, as it does. */
-static void skip_root(const char *root, const char **path, size_t *size)
-{
-	size_t length = strlen(root);
-
-	if (*size > length && memcmp(*path, root, length) == 0 && (*path)[length] == '/') {
-		*path += length;
-		*size -= length;
-	}
-}
-
-static void read_root(struct reading *reading, pid_t thread)
-{
-	char path[32];
-	ssize_t size;
-
-	snprintf(path, sizeof(path), "/proc/%d/root", (int)thread);
-	size = readlink(path, reading->root, sizeof(reading->root) - 1);
-	if (size < 2 || size == sizeof(reading->root) - 1)
-		size = 0; /* "/", or nobody knows */
-	reading->root[size] = '\0';
-}
-
-static int add_line(void *context, const struct maps_line *line)
-{
-	struct reading *reading = context;
-	struct mapping mapping = { .start = line->start,
-				   .end = line->end,
-				   .file_offset = line->file_offset,
-				   .inode = line->inode,
-				   .device_major = line->device_major,
-				   .device_minor = line->device_minor };
-	const char *path = line->path;
-	size_t size = line->path_size;
-	int r;
-
-	/* The vsyscall page is the kernel's; nothing there can be walked through. */
-	if (!line->executable || line->start >> 63)
-		return 0;
-	if (line->path_size == 6 && memcmp(line->path, "[vdso]", 6) == 0)
-		mapping.kind = MAPPING_VDSO;
-	else if (line->path_size == 0 || line->path[0] != '/' || line->inode == 0)
-		mapping.kind = MAPPING_ANONYMOUS;
-	if (mapping.kind == MAPPING_FILE)
-		skip_root(reading->root, &path, &size);
-	r = strtab_add(&reading->table->paths, &mapping.path, path, size);
-	return r < 0 ? r : process_map(reading->process, &mapping);
-}
-
-int process_table_read(struct process_table *table, struct process *process)
-{
-	cleanup(bytes_fini) struct bytes text = {};
-	struct reading reading = { table, process, "" };
-	struct proc_stat stat;
-	pid_t thread = process->thread;
-	int r;
-
-	r = proc_stat_read(&stat, process->pid);
-	if (r == 0 && thread == process->pid && stat.state == 'Z') {
-		thread = proc_living_thread(process->pid);
-		r = thread < 0 ? thread : 0;
-	}
-	if (r < 0)
-		return r;
-	process->thread = thread;
-	process->start_time = stat.start_time;
-	memcpy(process->comm, stat.comm, sizeof(process->comm));
-	r = ask_maps(table->workers, &text, thread);
-	if (r < 0)
-		return r;
-	read_root(&reading, thread);
-	process_clear(process);
-	r = maps_parse(text.at, text.size, add_line, &reading);
-	return r < 0 ? r : 0;
-}
-
 /* ---- files behind mappings ---- */
 
 static uint64_t file_hash(const struct mapping *m)
@@ -313,7 +229,7 @@ void process_table_resolve(struct process_table *table, const struct process *pr
 		object = find_object(table, process, mapping, still_there);
 	if (!object)
 		return;
-	r = object_bias(object, &mapping->bias, mapping->start, mapping->file_offset);
+	r = object_bias(object, &mapping->bias, mapping->start, mapping->file_offset, true);
 	if (r < 0) {
 		object_unref(object);
 		return;
@@ -321,4 +237,222 @@ void process_table_resolve(struct process_table *table, const struct process *pr
 	mapping->object = object;
 	if (mapping->kind == MAPPING_FILE)
 		remember_file(table, mapping);
+}
+
+/* ---- reading /proc ---- */
+
+/* A line of /proc/PID/maps, and whether it is of code. */
+struct line {
+	struct mapping mapping;
+	bool executable;
+};
+
+struct lines {
+	struct process_table *table;
+	char root[4096]; /* of the process, as we see it, without a '/' at its end */
+	ARRAY_OF(struct line) list;
+};
+
+static void lines_fini_cleanup(struct lines *lines)
+{
+	array_fini(&lines->list);
+}
+
+/* /proc tells paths as we see them; the process, and events that tell of it, as it does. */
+static void skip_root(const char *root, const char **path, size_t *size)
+{
+	size_t length = strlen(root);
+
+	if (*size > length && memcmp(*path, root, length) == 0 && (*path)[length] == '/') {
+		*path += length;
+		*size -= length;
+	}
+}
+
+static void read_root(struct lines *lines, pid_t thread)
+{
+	char path[32];
+	ssize_t size;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)thread);
+	size = readlink(path, lines->root, sizeof(lines->root) - 1);
+	if (size < 2 || size == sizeof(lines->root) - 1)
+		size = 0; /* "/", or nobody knows */
+	lines->root[size] = '\0';
+}
+
+static int add_line(void *context, const struct maps_line *line)
+{
+	struct lines *lines = context;
+	struct mapping mapping = { .start = line->start,
+				   .end = line->end,
+				   .file_offset = line->file_offset,
+				   .inode = line->inode,
+				   .device_major = line->device_major,
+				   .device_minor = line->device_minor };
+	const char *path = line->path;
+	size_t size = line->path_size;
+	struct line *added;
+	int r;
+
+	/* The vsyscall page is the kernel's; nothing there can be walked through. */
+	if (line->start >> 63)
+		return 0;
+	if (line->path_size == 6 && memcmp(line->path, "[vdso]", 6) == 0)
+		mapping.kind = MAPPING_VDSO;
+	else if (line->path_size == 0 || line->path[0] != '/' || line->inode == 0)
+		mapping.kind = MAPPING_ANONYMOUS;
+	if (mapping.kind == MAPPING_FILE)
+		skip_root(lines->root, &path, &size);
+	r = strtab_add(&lines->table->paths, &mapping.path, path, size);
+	if (r < 0)
+		return r;
+	added = array_push(&lines->list);
+	if (!added)
+		return -ENOMEM;
+	*added = (struct line){ mapping, line->executable };
+	return 0;
+}
+
+static int read_lines(struct lines *ret, const struct process *process)
+{
+	cleanup(bytes_fini) struct bytes text = {};
+	int r = ask_maps(ret->table->workers, &text, process->thread);
+
+	if (r < 0)
+		return r;
+	read_root(ret, process->thread);
+	r = maps_parse(text.at, text.size, add_line, ret);
+	return r < 0 ? r : 0;
+}
+
+/* ---- code that was copied ---- */
+
+static bool same_file(const struct mapping *a, const struct mapping *b)
+{
+	return a->inode == b->inode && a->device_major == b->device_major &&
+	       a->device_minor == b->device_minor && a->path == b->path;
+}
+
+/* A file that is gone, or has never had a name: shared memory, huge pages. */
+static bool is_deleted(const struct process_table *table, const struct mapping *mapping)
+{
+	static const char mark[] = " (deleted)";
+	const char *path = strtab_get(&table->paths, mapping->path);
+	size_t size = strlen(path), mark_size = sizeof(mark) - 1;
+
+	return size > mark_size && strcmp(path + size - mark_size, mark) == 0;
+}
+
+bool process_table_may_be_copy(const struct process_table *table, const struct mapping *mapping)
+{
+	return mapping->kind == MAPPING_ANONYMOUS ||
+	       (mapping->kind == MAPPING_FILE && is_deleted(table, mapping));
+}
+
+/* The nearest line with a file before (step -1) or behind (1) line `at`, or NULL. */
+static const struct line *file_beside(const struct lines *lines, uint32_t at, int step)
+{
+	enum { MAX_BETWEEN = 4 };
+
+	for (int i = 1; i <= MAX_BETWEEN; i++) {
+		int64_t beside = (int64_t)at + step * i;
+
+		if (beside < 0 || beside >= lines->list.count)
+			return NULL;
+		if (lines->list.at[beside].mapping.kind == MAPPING_FILE)
+			return &lines->list.at[beside];
+	}
+	return NULL;
+}
+
+/*
+ * Programs that want huge pages for their code copy it, and put the copy where it was: its line
+ * tells of memory without a file, but lies where by the lines beside it a file's code belongs. No
+ * other code comes to lie there: ld.so and the kernel keep the whole of a file's place for it. Then
+ * sets the mapping's object and bias.
+ */
+static void find_copied(const struct lines *lines, uint32_t at, const struct process *process,
+			struct mapping *mapping)
+{
+	if (!process_table_may_be_copy(lines->table, mapping))
+		return;
+	for (int step = -1; step <= 1 && !mapping->object; step += 2) {
+		const struct line *beside = file_beside(lines, at, step);
+		cleanup(object_unref) struct object *object = NULL;
+		uint64_t bias;
+
+		if (!beside || same_file(&beside->mapping, mapping))
+			continue;
+		object = find_object(lines->table, process, &beside->mapping, true);
+		if (!object || object_bias(object, &bias, beside->mapping.start,
+					   beside->mapping.file_offset, beside->executable) < 0)
+			continue;
+		if (!object_has_code(object, mapping->start - bias) ||
+		    !object_has_code(object, mapping->end - 1 - bias))
+			continue;
+		mapping->object = TAKE_PTR(object);
+		mapping->bias = bias;
+		mapping->resolved = true;
+	}
+}
+
+/* ---- processes ---- */
+
+/*
+ * Takes over all executable mappings. again: those that no event has told of or will tell: copies,
+ * memory over code that turned out to be none, and what lies where nothing is known.
+ */
+static int take_lines(struct process *process, const struct lines *lines, bool again)
+{
+	for (uint32_t i = 0; i < lines->list.count; i++) {
+		struct mapping mapping = lines->list.at[i].mapping;
+		bool over_code;
+		int r;
+
+		if (!lines->list.at[i].executable)
+			continue;
+		find_copied(lines, i, process, &mapping);
+		over_code = process_has_code_below(process, &mapping);
+		if (again && !mapping.object &&
+		    (over_code ? !process_table_may_be_copy(lines->table, &mapping)
+			       : process_mapping(process, mapping.start) != NULL))
+			continue;
+		r = process_map(process, &mapping);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int process_table_read(struct process_table *table, struct process *process)
+{
+	cleanup(lines_fini) struct lines lines = { table, "" };
+	struct proc_stat stat;
+	pid_t thread = process->thread;
+	int r;
+
+	r = proc_stat_read(&stat, process->pid);
+	if (r == 0 && thread == process->pid && stat.state == 'Z') {
+		thread = proc_living_thread(process->pid);
+		r = thread < 0 ? thread : 0;
+	}
+	if (r < 0)
+		return r;
+	process->thread = thread;
+	process->start_time = stat.start_time;
+	memcpy(process->comm, stat.comm, sizeof(process->comm));
+	r = read_lines(&lines, process);
+	if (r < 0)
+		return r;
+	process_clear(process);
+	return take_lines(process, &lines, false);
+}
+
+int process_table_look_again(struct process_table *table, struct process *process)
+{
+	cleanup(lines_fini) struct lines lines = { table, "" };
+	int r = read_lines(&lines, process);
+
+	return r < 0 ? r : take_lines(process, &lines, true);
 }

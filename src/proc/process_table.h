@@ -46,6 +46,12 @@ void process_table_number(struct process_table *table, struct process *process);
  */
 int process_table_read(struct process_table *table, struct process *process);
 
+/*
+ * The same again, to learn of what no event told, or not all. Mappings that are gone stay: samples
+ * from before may still need them, and nothing else runs there. Returns 0 or a negative errno.
+ */
+int process_table_look_again(struct process_table *table, struct process *process);
+
 /* Was the file that the mapping names found before, for whatever process? */
 bool process_table_knows(const struct process_table *table, const struct mapping *mapping);
 
@@ -54,6 +60,8 @@ bool process_table_knows(const struct process_table *table, const struct mapping
  * written to, and takes the objects of those away (process_write_over).
  */
 void process_table_check(struct process *process, uint32_t round);
+/* Is it memory without a file, or without one that has a name? It can hold a copy of code. */
+bool process_table_may_be_copy(const struct process_table *table, const struct mapping *mapping);
 /*
  * Finds the file behind a mapping: one that this or another process had mapped before, or see
  * ask_mapping, also for still_there.

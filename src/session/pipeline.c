@@ -243,7 +243,11 @@ static int apply_map(struct pipeline *p, struct process *process,
 	    event->size == 0 || event->size >> 47)
 		return 0;
 	r = strtab_add_str(&p->processes.paths, &mapping.path, path);
-	if (r == 0)
+	if (r == 0 && (!process->dead || process->goes_on) &&
+	    process_table_may_be_copy(&p->processes, &mapping) &&
+	    process_has_code_below(process, &mapping))
+		process->look_again = true; /* till then it is taken for what it was */
+	else if (r == 0)
 		r = process_map(process, &mapping);
 	pipeline_note_reuse(process, event->time_ns);
 	return r;

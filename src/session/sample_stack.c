@@ -6,8 +6,12 @@
 #include <string.h>
 
 #include "session/meet.h"
+#include "base/clock.h"
 #include "unwind/outcome.h"
 #include "unwind/walk.h"
+
+/* A process's mappings are read again at most so often for addresses that lie in none. */
+#define LOOK_AGAIN_NS 100000000ULL
 
 void process_wire_update(struct pipeline *p, struct process *process, bool build)
 {
@@ -94,6 +98,27 @@ static void finish(struct pipeline *p, struct process *process, const struct wir
 	p->finished++;
 }
 
+static void look_again(struct pipeline *p, struct process *process)
+{
+	process->look_again = false;
+	process->looked_again_ns = clock_ns(CLOCK_MONOTONIC);
+	/* Gone already: it stays with what the events told. */
+	(void)process_table_look_again(&p->processes, process);
+}
+
+/*
+ * mremap moves code and no event tells of it. Bad stacks lead to nowhere, too: only now and then.
+ */
+static bool find_moved(struct pipeline *p, struct process *process, uint64_t address)
+{
+	/* A process of which nothing is known is met as a stranger. */
+	if (process->mappings.count == 0 ||
+	    process->looked_again_ns + LOOK_AGAIN_NS > clock_ns(CLOCK_MONOTONIC))
+		return false;
+	look_again(p, process);
+	return process_mapping(process, address);
+}
+
 /* The number of leading frames whose code has not changed since the state the kernel half used. */
 static uint32_t unchanged_frames(const struct process *process, const struct wire_sample *sample,
 				 const struct walked *walked)
@@ -145,6 +170,8 @@ static void complete_walk(struct pipeline *p, struct process *process,
 		walked->outcome = WALK_STALE_MAPPING;
 		return;
 	}
+	if (process->look_again)
+		look_again(p, process);
 	process_table_check(process, p->round);
 	pipeline_note_reuse(process, sample->time_ns);
 	/* Told anew, the kernel half stops to wonder about code that was only unmapped. */
@@ -164,7 +191,13 @@ static void complete_walk(struct pipeline *p, struct process *process,
 		walked->outcome = WALK_STALE_MAPPING;
 		return;
 	}
+	good = walked->count;
 	finish(p, process, sample, walked);
+	if (walked->outcome == WALK_NO_MAPPING &&
+	    find_moved(p, process, walked->addresses[walked->count - 1])) {
+		walked->count = good;
+		finish(p, process, sample, walked);
+	}
 	if (ends_at_entry(process, walked))
 		walked->outcome = WALK_COMPLETE;
 	/* There was no room for a copy: why one was needed says more. */

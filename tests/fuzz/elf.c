@@ -86,8 +86,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (object_open(&object, fd, "/fuzz") != 0)
 		return 0;
 	object_build_id_hex(object, build_id);
-	(void)object_bias(object, &bias, 0x7f0000000000, 0);
-	(void)object_bias(object, &bias, 0x7f0000000000, UINT64_MAX);
+	(void)object_bias(object, &bias, 0x7f0000000000, 0, true);
+	(void)object_bias(object, &bias, 0x7f0000000000, UINT64_MAX, true);
 	(void)object_segment_of(object, 0x1000);
 	walk_tables(object);
 	name_symbols(object);

@@ -5,8 +5,11 @@
 Each target says which stacks are true. `check_chains` holds every sample against that, but for one
 in a thousand: a few instructions of libc and libgcc are told about by no table.
 """
+import contextlib
+import os
+
 from elf import Elf
-from harness import Target, check, check_complete, record, run
+from harness import TARGETS, Skipped, Target, check, check_complete, has, record, run
 
 
 def chains_of(recording, names):
@@ -26,8 +29,17 @@ def check_chains(recording, *wholes, most=0.8):
              if not any(chain == whole[:len(chain)] for whole in wholes)}
     share = sum(chains.get(whole, 0) for whole in set(wholes))
     print(f'    {100 * share:.1f} % are whole, {100 * sum(wrong.values()):.2f} % wrong')
-    check(sum(wrong.values()) <= 0.001, f'wrong chains: {wrong}')
+    # Of a few hundred samples a single one is more than 0.1 %.
+    check(sum(wrong.values()) <= max(0.001, 1.5 / recording.samples), f'wrong chains: {wrong}')
     check(share >= most, f'only {share:.3f} are one of {wholes}: {chains}')
+
+
+def record_together(targets, seconds, hz=1999):
+    """One recording of several programs, each a list of arguments, as they take turns."""
+    with contextlib.ExitStack() as stack:
+        running = [stack.enter_context(Target(*arguments)) for arguments in targets]
+        return record('-p', ','.join(str(target.pid) for target in running), seconds=seconds,
+                      hz=hz)
 
 
 def record_target(*arguments, seconds=1, hz=1999):
@@ -110,6 +122,53 @@ def test_fiber_without_a_root():
     check(summary['complete'] <= 0.01 * summary['samples'], f'{summary["complete"]} are complete')
     check_chains(recording, *((body,) + ('descend',) * 5 + ('coroutine_leaf',)
                               for body in ('ping', 'pong')), most=0.9)
+
+
+LAYOUTS = [
+    'fixed', 'fixed_far', 'fixed_joined', 'fixed_huge', 'fixed_ibt', 'alone', 'pie_based',
+    'pie_joined', 'pie_ibt', 'pie_far_text', 'with_plain', 'with_based', 'with_joined', 'with_huge',
+    'with_ibt', 'with_now']
+OTHER_LINKERS = [
+    'fixed_gold', 'pie_gold', 'with_gold', 'fixed_lld', 'pie_lld', 'with_lld', 'with_lld_rx',
+    'with_lld_sep']
+
+
+def layouts(names):
+    recording = record_together([(name, 3) for name in names], seconds=3)
+    check_complete(recording)
+    check_chains(recording, ('main',) + ('outer', 'between') * 3 + ('inner',), most=0.98)
+    for name in names:
+        weight = sum(count for frames, count in recording.stacks if frames[0] == name)
+        check(weight > 0, f'{name} has no samples')
+
+
+def test_layouts():
+    """Addresses in files that are no offsets, segments that share pages, PLTs of other forms."""
+    layouts(LAYOUTS)
+
+
+def test_layouts_of_other_linkers():
+    missing = [name for name in OTHER_LINKERS if not os.path.exists(os.path.join(TARGETS, name))]
+    if missing:
+        raise Skipped(f'ld.gold or ld.lld is not installed: {missing} were not built')
+    layouts(OTHER_LINKERS)
+
+
+def test_one_writable_segment():
+    recording = record_target('one_segment')
+    check_complete(recording)
+    check(recording.share(has('_start', 'program', 'outer', 'inner', 'leaf')) > 0.98, 'not whole')
+
+
+def test_code_in_exchanged_memory():
+    """Split by mprotect, covered by copies of itself as for huge pages, moved by mremap."""
+    ways = ('split', 'covered', 'middle', 'swapped', 'file')
+    recording = record_together([('text_moves', way, when) for way in ways
+                                 for when in ('first', 'often')] +
+                                [('text_moves', 'moved', when) for when in ('first', 'later')],
+                                seconds=4)
+    check_complete(recording)
+    check_chains(recording, ('main', 'outer', 'paged', 'inner', 'leaf'), most=0.9)
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * layout DEPTH [SECONDS]
+ * DEPTH [SECONDS]
  *
  * True stack of nearly every sample: _start, libc's start functions, main, then DEPTH times
  * `outer` of the program and `between` of the library it is linked to, then `inner` of the program.

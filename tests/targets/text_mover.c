@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Library of text_moves.c: the code that runs while that program's own is being exchanged. */
-#define _GNU_SOURCE
 #include "text_mover.h"
 
 #include <stdint.h>

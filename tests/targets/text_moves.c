@@ -4,7 +4,7 @@
  *
  * A program that exchanges the memory in which its own code lies, and keeps the code as it is. True
  * stack of nearly every sample: _start, libc's start functions, main, outer, paged, inner, leaf,
- * each of the last four alone on its page. WHEN: "first" (before "ready"), "later" (after 0.4 s of
+ * each of the last four alone on its page. WHEN: "first" (before "ready"), "later" (after 0.1 s of
  * CPU time) or "often" (every 20 ms). WAY:
  *   split     the page of `paged` is made writable: three mappings where there was one
  *   covered   anonymous memory with the same bytes is put over all code, as programs do that want
@@ -20,7 +20,7 @@
 
 #include "target.h"
 
-enum { PAGE_BYTES = 4096, LATER_NS = 400000000, OFTEN_NS = 20000000 };
+enum { PAGE_BYTES = 4096, LATER_NS = 100000000, OFTEN_NS = 20000000 };
 
 #define OWN_PAGE __attribute__((aligned(PAGE_BYTES)))
 
@@ -42,8 +42,9 @@ static const struct {
 	enum text_way way;
 	int whole; /* all code, else the page of `paged` */
 } ways[] = {
-	{ "split", TEXT_SPLIT, 0 },	{ "covered", TEXT_COVERED, 1 }, { "middle", TEXT_COVERED, 0 },
-	{ "swapped", TEXT_SWAPPED, 1 }, { "file", TEXT_FILE, 1 },	{ "moved", TEXT_MOVED, 0 },
+	{ "split", TEXT_SPLIT, 0 },    { "covered", TEXT_COVERED, 1 },
+	{ "middle", TEXT_COVERED, 0 }, { "swapped", TEXT_SWAPPED, 1 },
+	{ "file", TEXT_FILE, 1 },      { "moved", TEXT_MOVED, 0 },
 };
 
 uint64_t leaf(uint64_t value)

@@ -61,7 +61,7 @@ static bool examine(int fd)
 		look_up(object, segment->address + random_u64() % segment->memory_size, table,
 			&starts);
 		look_up(object, random_u64(), table, &starts);
-		(void)object_bias(object, &bias, random_u64(), random_u64());
+		(void)object_bias(object, &bias, random_u64(), random_u64(), true);
 	}
 	return true;
 }

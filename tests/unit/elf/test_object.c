@@ -79,7 +79,7 @@ static void test_bias_of_own_mappings(void **state)
 		dl_iterate_phdr(ask_linker, &where);
 		if (!where.found)
 			continue;
-		assert_ok(object_bias(object, &bias, start, offset));
+		assert_ok(object_bias(object, &bias, start, offset, true));
 		assert_true(bias == where.bias);
 		assert_non_null(object_segment_of(object, start - bias + 64));
 		compared++;
@@ -166,10 +166,40 @@ static void test_bias_of_layouts(void **state)
 		}
 		object = open_image(&image);
 		print_message("%s\n", layout->what);
-		assert_ok(object_bias(object, &bias, layout->start, layout->file_offset));
+		assert_ok(object_bias(object, &bias, layout->start, layout->file_offset, true));
 		assert_true(bias == layout->bias);
-		assert_errno(object_bias(object, &bias, layout->start, 0x100000), ENOENT);
+		assert_errno(object_bias(object, &bias, layout->start, 0x100000, true), ENOENT);
 	}
+}
+
+/* lld: the headers' page is mapped with them, and once more with the code behind them. */
+static void test_bias_of_the_page_of_headers(void **state)
+{
+	cleanup(object_unref) struct object *object = NULL;
+	struct image image;
+	uint64_t bias = 1;
+
+	(void)state;
+	image_make(&image, NULL, 0);
+	image.header.e_phnum = 2;
+	image.segments[0] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_filesz = 0x700, .p_memsz = 0x700 };
+	image.segments[1] = (Elf64_Phdr){ .p_type = PT_LOAD,
+					  .p_flags = PF_X,
+					  .p_offset = 0x700,
+					  .p_vaddr = 0x1700,
+					  .p_filesz = 0x901,
+					  .p_memsz = 0x901 };
+	object = open_image(&image);
+	assert_ok(object_bias(object, &bias, 0x7f0000000000, 0, false));
+	assert_true(bias == 0x7f0000000000);
+	assert_ok(object_bias(object, &bias, 0x7f0000001000, 0, true));
+	assert_true(bias == 0x7f0000000000);
+	assert_false(object_has_code(object, 0xfff));
+	assert_true(object_has_code(object, 0x1000)); /* pages are mapped whole */
+	assert_true(object_has_code(object, 0x1fff));
+	assert_true(object_has_code(object, 0x2fff));
+	assert_false(object_has_code(object, 0x3000));
+	assert_false(object_has_code(object, UINT64_MAX));
 }
 
 /* What a change to a good file makes of it. */
@@ -369,6 +399,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bias_of_own_mappings), cmocka_unit_test(test_bias_of_layouts),
+		cmocka_unit_test(test_bias_of_the_page_of_headers),
 		cmocka_unit_test(test_broken_headers),	     cmocka_unit_test(test_build_id),
 		cmocka_unit_test(test_not_a_file),	     cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_cache_of_overlays),

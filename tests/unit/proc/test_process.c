@@ -30,6 +30,7 @@ static void map(struct process *process, uint64_t start, uint64_t end, uint32_t 
 				   .file_offset = start,
 				   .inode = path,
 				   .path = path,
+				   .bias = path,
 				   .resolved = object,
 				   .object = object };
 
@@ -280,6 +281,70 @@ static void a_child_has_what_its_parent_had(void **state)
 	object_unref(object);
 }
 
+/* mprotect tells of a part of what is mapped; nobody has to forget what was walked through it. */
+static void a_part_told_again_is_no_change(void **state)
+{
+	struct object *object = an_object();
+	struct mapping other = {
+		.start = 0x3000, .end = 0x4000, .file_offset = 0x9000, .inode = 1, .path = 1
+	};
+	struct mapping copy = { .start = 0x3000,
+				.end = 0x4000,
+				.kind = MAPPING_ANONYMOUS,
+				.bias = 1,
+				.resolved = true };
+	struct process process;
+
+	(void)state;
+	process_init(&process, 1, 0);
+	map(&process, 0x1000, 0x9000, 1, object_ref(object));
+	process.generation = 1;
+	map(&process, 0x3000, 0x4000, 1, NULL);
+	ASSERT_MAPPINGS(&process, { { 0x1000, 0x9000, 0x1000, 1 } });
+	/* Neither is memory that is known to hold the same code. */
+	copy.object = object_ref(object);
+	assert_ok(process_map(&process, &copy));
+	ASSERT_MAPPINGS(&process, { { 0x1000, 0x9000, 0x1000, 1 } });
+	assert_int_equal(object->references, 2);
+	assert_false(process_changed(&process, 1, 0x3000));
+	/* Another part of the file is, and so is the same code somewhere else. */
+	assert_ok(process_map(&process, &other));
+	assert_int_equal(process.mappings.count, 3);
+	assert_true(process_changed(&process, 1, 0x3000));
+	assert_false(process_changed(&process, 1, 0x4000));
+	copy.start = 0x5000;
+	copy.end = 0x6000;
+	copy.bias = 2;
+	copy.object = object_ref(object);
+	assert_ok(process_map(&process, &copy));
+	assert_int_equal(process.mappings.count, 5);
+	process_fini(&process);
+	assert_int_equal(object->references, 1);
+	object_unref(object);
+}
+
+static void code_below_is_seen(void **state)
+{
+	struct object *object = an_object();
+	struct mapping above = { .start = 0x3000, .end = 0x5000, .kind = MAPPING_ANONYMOUS };
+	struct process process;
+
+	(void)state;
+	process_init(&process, 1, 0);
+	assert_false(process_has_code_below(&process, &above));
+	map(&process, 0x1000, 0x3000, 1, NULL);
+	map(&process, 0x5000, 0x6000, 1, NULL);
+	assert_false(process_has_code_below(&process, &above));
+	assert_ok(process_map(&process, &above));
+	assert_false(process_has_code_below(&process, &above));
+	above.end++;
+	assert_true(process_has_code_below(&process, &above));
+	above.end--;
+	process.mappings.at[1].object = object;
+	assert_true(process_has_code_below(&process, &above));
+	process_fini(&process);
+}
+
 enum { PAGES = 64 };
 
 static void any_order_of_mappings_is_right(void **state)
@@ -336,6 +401,8 @@ int main(void)
 		cmocka_unit_test(changes_are_numbered),
 		cmocka_unit_test(more_changes_than_are_listed),
 		cmocka_unit_test(a_child_has_what_its_parent_had),
+		cmocka_unit_test(a_part_told_again_is_no_change),
+		cmocka_unit_test(code_below_is_seen),
 		cmocka_unit_test(any_order_of_mappings_is_right),
 	};
 

@@ -275,6 +275,132 @@ static void anonymous_code_has_no_object(void **state)
 	assert_null(process->mappings.at[0].object);
 }
 
+/* Our own program once more, as ld.so would map it; returns where, and where it ends. */
+static char *map_again(const struct object *object, const char *path, char **end)
+{
+	uint64_t page = 4096, size = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *base;
+
+	assert_true(fd >= 0);
+	for (uint32_t i = 0; i < object->segments.count; i++)
+		if (object->segments.at[i].address + object->segments.at[i].memory_size > size)
+			size = object->segments.at[i].address + object->segments.at[i].memory_size;
+	/* Nothing lies beside it: what does belongs to something else. */
+	base = mmap(NULL, size + 4 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(base != MAP_FAILED);
+	base += 2 * page;
+	for (uint32_t i = 0; i < object->segments.count; i++) {
+		const struct object_segment *segment = &object->segments.at[i];
+		uint64_t before = segment->address % page;
+
+		assert_true(mmap(base + segment->address - before, segment->file_size + before,
+				 PROT_READ | (segment->executable ? PROT_EXEC : 0),
+				 MAP_PRIVATE | MAP_FIXED, fd,
+				 (off_t)(segment->file_offset - before)) != MAP_FAILED);
+	}
+	close(fd);
+	*end = base + size;
+	return base;
+}
+
+static void cover(char *start, size_t size)
+{
+	assert_true(mmap(start, size, PROT_READ | PROT_EXEC,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED);
+}
+
+static void code_that_was_copied_is_still_the_files(void **state)
+{
+	struct process_table *table = *state;
+	struct process *process = get(table, getpid());
+	const uint64_t page = 4096;
+	const uint64_t here = (uint64_t)(uintptr_t)code_that_was_copied_is_still_the_files;
+	const struct object_segment *segment;
+	struct mapping *code;
+	char *base, *end, *text;
+	uint64_t size;
+
+	assert_ok(process_table_read(table, process));
+	code = process_mapping(process, here);
+	assert_non_null(code);
+	process_table_resolve(table, process, code, true);
+	assert_non_null(code->object);
+	segment = object_segment_of(code->object, here - code->bias);
+	assert_non_null(segment);
+	base = map_again(code->object, strtab_get(&table->paths, code->path), &end);
+	text = base + segment->address - segment->address % page;
+	size = (segment->address % page + segment->memory_size + page - 1) & ~(page - 1);
+
+	/* A page of it, then all: seen when it is looked at again, and when for the first time. */
+	for (uint64_t bytes = page; bytes <= size; bytes += size - page) {
+		cover(text, bytes);
+		assert_ok(process_table_look_again(table, process));
+		for (int first = 0; first < 2; first++) {
+			code = process_mapping(process, (uint64_t)(uintptr_t)text);
+			assert_non_null(code);
+			assert_non_null(code->object);
+			assert_int_equal(code->bias, (uint64_t)(uintptr_t)base);
+			assert_ok(process_table_read(table, process));
+		}
+		code = process_mapping(process, (uint64_t)(uintptr_t)text);
+		assert_int_equal(code->kind, MAPPING_ANONYMOUS);
+		if (bytes == size)
+			break;
+	}
+	/* Memory that reaches beyond the code is other code, and so is all when the file is gone. */
+	assert_ok(munmap(text, size));
+	cover(text - page, page);
+	assert_ok(process_table_read(table, process));
+	code = process_mapping(process, (uint64_t)(uintptr_t)text - page);
+	assert_non_null(code);
+	assert_null(code->object);
+	assert_ok(munmap(base, (size_t)(end - base)));
+	cover(text, size);
+	assert_ok(process_table_look_again(table, process));
+	code = process_mapping(process, (uint64_t)(uintptr_t)text);
+	assert_non_null(code);
+	assert_null(code->object);
+	assert_ok(munmap(text, size));
+}
+
+static void moved_code_is_found_again(void **state)
+{
+	struct process_table *table = *state;
+	struct process *process = get(table, getpid());
+	const uint64_t page = 4096;
+	char *end, *base, *text, *room, *moved;
+	const struct object_segment *segment;
+	struct mapping *code;
+
+	assert_ok(process_table_read(table, process));
+	code = process_mapping(process, (uint64_t)(uintptr_t)moved_code_is_found_again);
+	process_table_resolve(table, process, code, true);
+	segment = object_segment_of(code->object,
+				    (uint64_t)(uintptr_t)moved_code_is_found_again - code->bias);
+	base = map_again(code->object, strtab_get(&table->paths, code->path), &end);
+	text = base + segment->address - segment->address % page;
+	assert_ok(process_table_look_again(table, process));
+	code = process_mapping(process, (uint64_t)(uintptr_t)text);
+	process_table_resolve(table, process, code, true);
+	assert_int_equal(code->bias, (uint64_t)(uintptr_t)base);
+	room = mmap(NULL, 3 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	moved = mremap(text, page, page, MREMAP_MAYMOVE | MREMAP_FIXED, room + page);
+	assert_ptr_equal(moved, room + page);
+	assert_null(process_mapping(process, (uint64_t)(uintptr_t)moved));
+	process->generation = 5;
+	assert_ok(process_table_look_again(table, process));
+	code = process_mapping(process, (uint64_t)(uintptr_t)moved);
+	assert_non_null(code);
+	process_table_resolve(table, process, code, true);
+	assert_int_equal(code->bias, (uint64_t)(uintptr_t)(base + (moved - text)));
+	/* What stayed where it was is not taken for changed. */
+	assert_true(process_changed(process, 5, (uint64_t)(uintptr_t)moved));
+	assert_false(process_changed(process, 5, (uint64_t)(uintptr_t)moved_code_is_found_again));
+	assert_ok(munmap(base, (size_t)(end - base)));
+	assert_ok(munmap(room, 3 * page));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +416,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_file_that_is_written_over_is_another_object,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(anonymous_code_has_no_object, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(code_that_was_copied_is_still_the_files, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(moved_code_is_found_again, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,7 +78,7 @@ static void our_own_functions_have_names(void **state)
 
 	(void)state;
 	assert_ok(object_open(&self, open("/proc/self/exe", O_RDONLY | O_CLOEXEC), "self"));
-	assert_ok(object_bias(self, &bias, (uint64_t)(uintptr_t)__executable_start, 0));
+	assert_ok(object_bias(self, &bias, (uint64_t)(uintptr_t)__executable_start, 0, true));
 	symbols = location(1);
 	assert_ok(naming_add(&naming, symbols,
 			     &(struct naming_item){

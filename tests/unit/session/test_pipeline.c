@@ -661,6 +661,53 @@ static void lost_events_are_counted(void **state)
 	assert_int_equal(p.incoming.events.count, 0);
 }
 
+/* Memory over a file's code may hold the same code: nothing is known before it is looked at. */
+static void memory_over_code_is_looked_at(void **state)
+{
+	struct process *process = known(PID);
+	struct mapping file = { .start = NEW_CODE, .end = NEW_CODE + CODE_BYTES, .inode = 7 };
+
+	(void)state;
+	assert_ok(strtab_add_str(&p.processes.paths, &file.path, "/lib/old.so"));
+	assert_ok(process_map(process, &file));
+	maps(1, PID, OLD_CODE); /* generated code where there was some before */
+	assert_ok(pipeline_advance(&p, 1));
+	assert_false(process->look_again);
+	maps(2, PID, NEW_CODE + 0x100);
+	assert_ok(pipeline_advance(&p, 2));
+	assert_true(process->look_again);
+	assert_int_equal(process_mapping(process, NEW_CODE + 0x100)->kind, MAPPING_FILE);
+	/* Another file is another matter, unless it has no name. */
+	process->look_again = false;
+	event((struct lifecycle_event){ .type = LIFECYCLE_MAP,
+					.time_ns = 3,
+					.pid = PID,
+					.start = NEW_CODE,
+					.size = CODE_BYTES,
+					.inode = 8,
+					.text = "/memfd:text (deleted)" });
+	assert_ok(pipeline_advance(&p, 3));
+	assert_true(process->look_again);
+	assert_int_equal(process_mapping(process, NEW_CODE)->inode, 7);
+	process->look_again = false;
+	event((struct lifecycle_event){ .type = LIFECYCLE_MAP,
+					.time_ns = 4,
+					.pid = PID,
+					.start = NEW_CODE,
+					.size = CODE_BYTES,
+					.inode = 9,
+					.text = "/lib/new.so" });
+	assert_ok(pipeline_advance(&p, 4));
+	assert_false(process->look_again);
+	assert_int_equal(process_mapping(process, NEW_CODE)->inode, 9);
+	/* A process that is over cannot be looked at. */
+	ends(5, PID, PID);
+	maps(6, PID, NEW_CODE);
+	assert_ok(pipeline_advance(&p, 6));
+	assert_false(process->look_again);
+	assert_int_equal(process_mapping(process, NEW_CODE)->kind, MAPPING_ANONYMOUS);
+}
+
 static void nonsense_mappings_are_refused(void **state)
 {
 	struct process *process = known(PID);
@@ -710,6 +757,7 @@ int main(void)
 		TEST(labels_say_who),
 		TEST(what_is_no_sample_is_passed_over),
 		TEST(lost_events_are_counted),
+		TEST(memory_over_code_is_looked_at),
 		TEST(nonsense_mappings_are_refused),
 	};
 
