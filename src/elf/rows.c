@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "elf/gopclntab.h"
 #include "elf/row_marks.h"
+#include "elf/synthesis.h"
 
 enum { MAX_ROWS = 16 << 20 }; /* as cfi_read */
 
@@ -145,6 +146,17 @@ int cfi_table_fill(struct cfi_table *table, const struct cfi_table *more)
 	return 0;
 }
 
+/* Decodes what has no rows. What of it cannot be read adds none. */
+static int fill_by_decoding(struct cfi_table *table, const struct object *object)
+{
+	cleanup(cfi_table_fini) struct cfi_table more = {};
+	int r = synthesis_rows(&more, object, table);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	return cfi_table_fill(table, &more);
+}
+
 int rows_read(struct cfi_table *ret, const struct object *object)
 {
 	cleanup(cfi_table_fini) struct cfi_table table = {}, more = {};
@@ -156,6 +168,8 @@ int rows_read(struct cfi_table *ret, const struct object *object)
 		r = cfi_table_fill(&table, &more);
 	if (r == 0)
 		r = row_marks_add(&table, object);
+	if (r == 0)
+		r = fill_by_decoding(&table, object);
 	if (r < 0)
 		return r;
 	*ret = table;

@@ -82,19 +82,14 @@ def test_plt():
 
 
 def test_no_cfi():
-    """No .eh_frame: by .debug_frame or frame pointers where they are; else counted as such."""
-    for name, complete in (('nocfi_debug', True), ('nocfi_fp', True), ('nocfi', False)):
+    """No .eh_frame: by .debug_frame where it is, else by what the code does to its stack."""
+    for name in ('nocfi_debug', 'nocfi_fp', 'nocfi'):
         with Target(name) as target:
             recording = record('-p', target.pid, seconds=1)
-        summary = recording.summary
+        check_complete(recording)
         whole = recording.share(has('_start', 'program', 'outer', 'inner', 'leaf'))
-        print(f'    {name}: {100 * whole:.1f} % whole, truncated {summary["truncated"]}')
-        if complete:
-            check(whole > 0.9, f'{name}: only {whole} whole')
-        else:
-            check(summary['complete'] <= (whole + 0.1) * summary['samples'],
-                  f'{name}: {summary["complete"]} of {summary["samples"]} are called complete')
-        check(recording.share(lambda frames: 'leaf' in frames) > 0.9, f'{name}: leaf has no name')
+        print(f'    {name}: {100 * whole:.1f} % whole')
+        check(whole > 0.9, f'{name}: only {whole} whole')
 
 
 if __name__ == '__main__':

@@ -5,7 +5,7 @@
  * or until a signal ends it.
  *
  * True stack: _start, program, outer, inner, leaf. Without unwind tables a profiler can follow it
- * only by frame pointers, where there are any; in nocfi it must say that it could not.
+ * by frame pointers, where there are any; in nocfi only by what the code does.
  */
 #include <stdint.h>
 
