@@ -62,7 +62,7 @@ static void paranoid(struct probe_result *ret)
 	long long value;
 
 	if (probe_read_sysctl(&value, "perf_event_paranoid") < 0)
-		probe_say(ret, PROBE_MISSING, "kernel.perf_event_paranoid: no perf events here");
+		probe_say(ret, PROBE_UNKNOWN, "kernel.perf_event_paranoid cannot be read");
 	else if (value < 0)
 		probe_say(ret, PROBE_OK, "kernel.perf_event_paranoid is %lld", value);
 	else if (probe_has_capability(CAP_PERFMON) || probe_has_capability(CAP_SYS_ADMIN))

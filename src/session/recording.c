@@ -366,10 +366,11 @@ int recording_open(struct recording *rec, const struct config *config)
 	/* They get ready while the rest is set up. */
 	if (r == 0)
 		r = workers_start(&rec->workers);
-	if (r == 0)
-		r = cpu_list_online(&rec->cpus);
 	if (r < 0)
 		return complain(r, "cannot set up");
+	r = cpu_list_online(&rec->cpus);
+	if (r < 0)
+		return complain(r, "cannot read which CPUs there are (is /sys mounted?)");
 	/* Before mappings are read, so that no change falls between. */
 	r = lifecycle_open(&rec->lifecycle, &rec->cpus);
 	if (r < 0)

@@ -264,6 +264,16 @@ class Recorder:
             time.sleep(0.05)
         raise Failed(f'{" ".join(self.argv)}: never sampled')
 
+    def wait_timers(self):
+        """Until its timers run: then it has raised its own priority."""
+        for _ in range(HANG_S * 50):
+            if self.process.poll() is not None:
+                raise Failed(f'{" ".join(self.argv)} ended: {self.finish().stderr}')
+            if os.getpriority(os.PRIO_PROCESS, self.pid) < 0:
+                return
+            time.sleep(0.02)
+        raise Failed(f'{" ".join(self.argv)}: never sampled')
+
     def signal(self, number):
         self.process.send_signal(number)
 

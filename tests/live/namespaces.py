@@ -287,11 +287,11 @@ def test_paths_are_those_of_the_target():
     """Attached to or started: the same, below its own root."""
     for chroot in (True, False):
         with Rooted('recurse', 20, chroot=chroot) as target:
-            attached = record('-p', target.pid, seconds=0.5, outputs=BOTH)
+            attached = record('-p', target.pid, seconds=1, outputs=BOTH)
         started = record(seconds=None, outputs=BOTH,
                          command=rooted('fixed_work', 20, 20000, chroot=chroot))
         for recording in (attached, started):
-            check_complete(recording)
+            check_complete(recording, at_least=50)
             paths = {path for path in mapped_paths(recording) if 'server' in path}
             check_equal(paths, {'/app/server'}, f'the program\'s paths (chroot: {chroot})')
 
@@ -338,7 +338,7 @@ def test_debug_files_of_a_container_that_is_gone():
         with Rooted('recurse', 20, setup=STRIP) as target:
             os.setpriority(os.PRIO_PROCESS, target.pid, -20)
             recorder = Recorder('-p', target.pid, '-F', 2)
-            recorder.wait_sampling()
+            recorder.wait_timers()
             recorder.signal(signal.SIGSTOP)
             time.sleep(1)
             end(target.process)
@@ -360,7 +360,7 @@ exec "$@"
     # In each tmpfs the fourth thing that was made: root, two folders, the program.
     recorder = Recorder('-a', '--comm', 'server', '-F', rate(997), '-d', 3,
                         prefix=['unshare', '--mount', 'sh', '-c', view, program('twin_right')])
-    recorder.wait_sampling()
+    recorder.wait_timers()
     with open(f'/proc/{recorder.pid}/root/mnt/server', 'rb') as file:
         here = os.fstat(file.fileno()).st_ino
     recorder.signal(signal.SIGSTOP)
@@ -531,6 +531,22 @@ def test_no_proc():
             says='/proc is not mounted')
 
 
+def test_no_sys():
+    refused('-a', prefix=['unshare', '--mount', 'sh', '-c', 'umount -l /sys; exec "$@"', 'sh'],
+            says='is /sys mounted?')
+
+
+def test_proc_of_pids_only():
+    """As ProcSubset=pid of systemd has it: without /proc/sys and /proc/kallsyms."""
+    prefix = ['unshare', '--mount', 'sh', '-c',
+              'mount -t proc -o subset=pid proc /proc; exec "$@"', 'sh']
+    with Target('recurse', 20) as target:
+        recording = record('-p', target.pid, seconds=0.5, prefix=prefix)
+    check(recording.share(has('main', 'recurse', 'recurse')) > 0.9, most(recording))
+    status, output, _ = profd('doctor', prefix=prefix)
+    check_equal(status, 0, f'status of doctor: {output}')
+
+
 def test_hidepid():
     """Root sees everything all the same; who does not is told why, not that there is no process."""
     hide = ['unshare', '--mount', 'sh', '-c',
@@ -658,7 +674,7 @@ def test_cgroup_that_is_removed():
         with Target('recurse', 20) as target:
             group.add(group.below, target.pid)
             recorder = Recorder('-a', '--cgroup', group.below, '-F', rate(997), '-d', 3)
-            recorder.wait_sampling()
+            recorder.wait_timers()
             time.sleep(0.5)
         os.rmdir(group.below)
         os.mkdir(group.below)
