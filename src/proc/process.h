@@ -44,6 +44,7 @@ struct mapping_change {
 
 struct process {
 	pid_t pid;
+	pid_t parent;	     /* that forked it; 0: not known */
 	uint64_t start_time; /* clock ticks since boot; 0: not known */
 	char comm[16];       /* of the first thread; "" when not known */
 	bool mappings_known; /* else read them from /proc when they are first needed */

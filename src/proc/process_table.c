@@ -184,10 +184,19 @@ void process_table_check(struct process *process, uint32_t round)
 	}
 }
 
+static void add_ancestors(struct file_mapping *ret, const struct process_table *table,
+			  const struct process *process)
+{
+	for (unsigned i = 0; i < WIRE_ANCESTORS && process && process->parent > 0; i++) {
+		ret->ancestors[i] = process->parent;
+		process = process_table_find(table, process->parent);
+	}
+}
+
 static struct object *find_object(struct process_table *table, const struct process *process,
 				  const struct mapping *mapping, bool still_there)
 {
-	const struct file_mapping file = {
+	struct file_mapping file = {
 		.start = mapping->start,
 		.end = mapping->end,
 		.inode = mapping->inode,
@@ -204,6 +213,7 @@ static struct object *find_object(struct process_table *table, const struct proc
 	/* Without the generation it might be the inode of another file by now. */
 	if (object && object->fd >= 0 && mapping->inode_generation)
 		return object;
+	add_ancestors(&file, table, process);
 	fd = ask_mapping(table->workers, &opened, &root_fd, process->thread, &file);
 	if (fd < 0)
 		return object;
@@ -440,6 +450,7 @@ int process_table_read(struct process_table *table, struct process *process)
 	if (r < 0)
 		return r;
 	process->thread = thread;
+	process->parent = stat.parent;
 	process->start_time = stat.start_time;
 	memcpy(process->comm, stat.comm, sizeof(process->comm));
 	r = read_lines(&lines, process);

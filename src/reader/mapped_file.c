@@ -60,9 +60,18 @@ static bool is_as_mapped(int fd, const struct stat *st, const struct wire_open_m
 	       file_system_is_remote(fd);
 }
 
-int mapped_file_open(const struct wire_open_mapping *mapping, const char *path)
+static int open_below_root(pid_t pid, const char *path, const struct wire_open_mapping *mapping,
+			   struct stat *st)
 {
-	char by_process[PATH_MAX + 64];
+	char below[PATH_MAX + 64];
+
+	snprintf(below, sizeof(below), "/proc/%d/root%s", (int)pid, path);
+	return open_same(below, mapping, false, st);
+}
+
+int mapped_file_open(const struct wire_open_mapping *mapping, const char *path, pid_t *whose)
+{
+	char by_process[64];
 	cleanup(close) int fd = -1;
 	struct stat st;
 
@@ -74,13 +83,15 @@ int mapped_file_open(const struct wire_open_mapping *mapping, const char *path)
 	}
 	if (fd < 0 && (path[0] != '/' || strlen(path) >= PATH_MAX))
 		return -ENOENT;
-	if (fd < 0) {
-		snprintf(by_process, sizeof(by_process), "/proc/%d/root%s", (int)mapping->thread,
-			 path);
-		fd = open_same(by_process, mapping, false, &st);
-	}
-	/* The process is gone: its file as we see it. */
+	*whose = mapping->thread;
+	if (fd < 0)
+		fd = open_below_root(mapping->thread, path, mapping, &st);
+	/* The process is gone: its file as we see it, or in a container what it came from. */
 	if (fd < 0)
 		fd = open_same(path, mapping, false, &st);
+	for (unsigned i = 0; fd < 0 && i < WIRE_ANCESTORS && mapping->ancestors[i] > 0; i++) {
+		*whose = mapping->ancestors[i];
+		fd = open_below_root(*whose, path, mapping, &st);
+	}
 	return fd >= 0 && is_as_mapped(fd, &st, mapping) ? TAKE_FD(fd) : -ENOENT;
 }

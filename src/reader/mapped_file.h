@@ -6,11 +6,14 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "worker/protocol.h"
 
 /*
- * path: of the mapping, as the process sees it.
+ * path: of the mapping, as the process sees it. *whose: in whose root the file was found, the process
+ * itself or an ancestor; only it knows where the file's debug files are.
  * Returns a descriptor or a negative errno (-ENOENT: the file, or what it held when it was mapped,
  * is not to be had any more).
  */
-int mapped_file_open(const struct wire_open_mapping *mapping, const char *path);
+int mapped_file_open(const struct wire_open_mapping *mapping, const char *path, pid_t *whose);

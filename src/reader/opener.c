@@ -48,14 +48,14 @@ static int describe(struct reply *reply, int fd)
 }
 
 /* The root of a process where it is another than ours, or a negative errno. */
-static int open_foreign_root(pid_t thread)
+static int open_foreign_root(pid_t pid)
 {
 	const unsigned wanted = STATX_INO | STATX_MNT_ID;
 	cleanup(close) int fd = -1;
 	struct statx theirs, ours;
 	char path[32];
 
-	snprintf(path, sizeof(path), "/proc/%d/root", (int)thread);
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, wanted, &theirs) < 0 ||
 	    statx(AT_FDCWD, "/", 0, wanted, &ours) < 0)
@@ -67,11 +67,12 @@ static int open_foreign_root(pid_t thread)
 static int open_mapping(struct reply *reply, const struct wire_open_mapping *mapping,
 			const char *path)
 {
-	int r = describe(reply, mapped_file_open(mapping, path)), root;
+	pid_t whose;
+	int r = describe(reply, mapped_file_open(mapping, path, &whose)), root;
 
 	if (r < 0)
 		return r;
-	root = open_foreign_root(mapping->thread);
+	root = open_foreign_root(whose);
 	if (root >= 0)
 		reply->fds[reply->fd_count++] = root;
 	return 0;

@@ -205,6 +205,7 @@ static int apply_fork(struct pipeline *p, const struct lifecycle_event *event)
 	r = process_table_get(&p->processes, &child, event->pid);
 	if (r < 0)
 		return r;
+	child->parent = event->parent_pid;
 	child->sure_ns = event->time_ns;
 	return parent && meet_knows(p, parent, event->time_ns) ? process_inherit(child, parent) : 0;
 }

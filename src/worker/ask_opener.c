@@ -45,7 +45,7 @@ static int take_opened(struct opened *ret, struct answer *answer)
 int ask_mapping(struct workers *workers, struct opened *ret, int *root_fd, pid_t thread,
 		const struct file_mapping *mapping)
 {
-	const struct wire_open_mapping head = {
+	struct wire_open_mapping head = {
 		.start = mapping->start,
 		.end = mapping->end,
 		.inode = mapping->inode,
@@ -59,6 +59,8 @@ int ask_mapping(struct workers *workers, struct opened *ret, int *root_fd, pid_t
 	cleanup(answer_fini) struct answer answer = {};
 	int r;
 
+	for (unsigned i = 0; i < WIRE_ANCESTORS; i++)
+		head.ancestors[i] = mapping->ancestors[i];
 	if (strlen(mapping->path) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	if (workers_is_stuck(workers, mapping->device))

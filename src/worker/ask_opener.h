@@ -18,6 +18,8 @@ struct file_mapping {
 	uint64_t mapped_ns;        /* CLOCK_MONOTONIC; 0: not known */
 	bool still_there;          /* nothing was mapped over it so far */
 	const char *path;
+	/* Parent, its parent, ...: when the process is gone, they may still have its root. 0: none. */
+	pid_t ancestors[WIRE_ANCESTORS];
 };
 
 /*

@@ -147,12 +147,15 @@ struct wire_named_process {
 	uint64_t start_time; /* clock ticks since boot; 0: not known */
 };
 
+enum { WIRE_ANCESTORS = 4 };
+
 struct wire_open_mapping {
 	/* As the kernel says; device: as st_dev; generation 0: not known. */
 	uint64_t start, end, inode, device, inode_generation;
 	uint64_t mapped_ns; /* CLOCK_MONOTONIC; 0: not known */
 	int32_t thread;     /* a living one of the process, by whose id to look in /proc */
 	uint32_t still_there; /* 0: by now something else is mapped there */
+	int32_t ancestors[WIRE_ANCESTORS]; /* see struct file_mapping */
 };
 
 struct wire_opened {

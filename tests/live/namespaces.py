@@ -255,25 +255,27 @@ objcopy --add-gnu-debuglink="$debug" "$root/$path"
 '''
 
 
-def rooted(name, *arguments, path='/app/server', chroot=False, own_pid=False, setup=''):
+def rooted(name, *arguments, path='/app/server', chroot=False, own_pid=False, setup='',
+           run='"$path" "$@"'):
     """A command that runs a target program in a root of its own, on a tmpfs that goes with it.
 
     chroot: only that; else it becomes the root of its mount namespace, as in a container.
     own_pid: it becomes the first process of a pid namespace, a child of the command.
     setup: more shell commands, for which $root is its root and $path the program below it.
+    run: what is run there, instead of the program with the arguments.
     """
     enter = 'cd "$root"\n' + ('' if chroot else 'mount --move . /\n') + 'shift 3\n'
     flags = ['--pid', '--fork', '--kill-child'] if own_pid else []
     return ['unshare', '--mount', *flags, 'sh', '-c', FILL_ROOT + setup + enter +
-            'exec chroot . "$path" "$@"', 'sh', folder(), program(name), path, *map(str, arguments)]
+            'exec chroot . ' + run, 'sh', folder(), program(name), path, *map(str, arguments)]
 
 
 class Rooted(Target):
     """A target program so started. prefix: words before."""
 
     def __init__(self, *arguments, prefix=(), **options):
-        self.process = start([*prefix, *rooted(*arguments, **options)], stdout=subprocess.PIPE,
-                             bufsize=0)
+        self.process = start([*prefix, *rooted(*arguments, **options)], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, bufsize=0)
         self.pid = self.process.pid
         self.read_until('ready')
 
@@ -489,6 +491,23 @@ mount --move''')
     check_complete(recording)
     sides = {side: recording.share(has('main', side, side + '_leaf')) for side in ('left', 'right')}
     check(min(sides.values()) > 0.2 and sum(sides.values()) > 0.95, f'{sides} {most(recording)}')
+
+
+def test_process_that_is_gone_before_anybody_looks():
+    """In a container that goes on: its parent's root has the file, and the debug file."""
+    shell = '/app/sh -c "echo ready; read word; $path 20 6000; read word"'
+    with Rooted('fixed_work', run=shell, setup=STRIP + 'cp /bin/sh "$root/app/sh"\n') as target:
+        recorder = Recorder('-a', '--comm', 'server', '-F', rate(997), '-d', 2)
+        recorder.wait_timers()
+        recorder.signal(signal.SIGSTOP)
+        target.process.stdin.write(b'go\n')
+        target.read_until('ready')
+        target.read_line() # its end
+        time.sleep(0.2)
+        recorder.signal(signal.SIGCONT)
+        recording = recorder.finish()
+    check_complete(recording, at_least=20)
+    check(recording.share(has('main', 'recurse', 'recurse')) > 0.9, most(recording))
 
 
 def test_same_path_other_file():
