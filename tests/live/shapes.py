@@ -7,24 +7,33 @@ in a thousand: a few instructions of libc and libgcc are told about by no table.
 """
 import contextlib
 import os
+import re
+import shutil
+import subprocess
 
 from elf import Elf
-from harness import TARGETS, Skipped, Target, check, check_complete, has, record, run
+from harness import (HANG_S, TARGETS, Skipped, Target, check, check_complete, folder, has, need,
+                     record, run)
+
+SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'targets')
 
 
-def chains_of(recording, names):
+def chains_of(recording, names, short=lambda name: name):
     """{the functions of these names in the order of the stack, others left out: share}"""
     chains = {}
     for frames, weight in recording.stacks:
-        chain = tuple(name for name in frames[1:] if name in names)
+        chain = tuple(short(name) for name in frames[1:] if short(name) in names)
         chains[chain] = chains.get(chain, 0) + weight
     total = sum(chains.values())
     return {chain: weight / total for chain, weight in chains.items()}
 
 
-def check_chains(recording, *wholes, most=0.8):
-    """All chains are beginnings of a whole one, and most are whole; frames of other names aside."""
-    chains = chains_of(recording, {name for whole in wholes for name in whole})
+def check_chains(recording, *wholes, most=0.8, short=lambda name: name):
+    """All chains are beginnings of a whole one, and most are whole; frames of other names aside.
+
+    short: what to compare of a name.
+    """
+    chains = chains_of(recording, {name for whole in wholes for name in whole}, short)
     wrong = {chain: share for chain, share in chains.items()
              if not any(chain == whole[:len(chain)] for whole in wholes)}
     share = sum(chains.get(whole, 0) for whole in set(wholes))
@@ -169,6 +178,65 @@ def test_code_in_exchanged_memory():
                                 seconds=4)
     check_complete(recording)
     check_chains(recording, ('main', 'outer', 'paged', 'inner', 'leaf'), most=0.9)
+
+
+def test_functions_in_pieces():
+    recording = record_target('apart')
+    check_complete(recording)
+    check_chains(recording, ('main', 'visit', 'far_away', 'leaf'),
+                 ('main', 'visit.cold', 'unlikely', 'leaf'), most=0.95)
+    check(recording.share(has('visit.cold', 'unlikely')) > 0.2, 'gcc has not split the function')
+
+
+def compiled(compiler, source, *options):
+    """A program that the harness can start, of another language than the build's."""
+    program = os.path.join(folder(), os.path.splitext(source)[0])
+    source = shutil.copy(os.path.join(SOURCES, source), os.path.dirname(program))
+    subprocess.run([need(compiler), *options, '-o', program, source], check=True,
+                   cwd=os.path.dirname(program), timeout=HANG_S)
+    return program
+
+
+def test_rust():
+    """With std linked in or shared, with frame pointers or not."""
+    ring = '<generics::Ring<T> as generics::Shape>::area'
+    square = '<generics::Square as generics::Shape>::area'
+    main, generic, dive = 'generics::main', 'generics::generic', 'generics::dive'
+    for options in ((), ('-C', 'force-frame-pointers=yes')):
+        program = compiled('rustc', 'generics.rs', '-O', '-g', *options)
+        recording = record_target(program, hz=2999)
+        check_complete(recording)
+        check_chains(recording, (main, generic, ring, ring),
+                     (main,) + (dive,) * 10 + (generic, ring, square), most=0.5)
+        panics = recording.share(lambda frames: '_Unwind_RaiseException' in frames)
+        print(f'    {100 * panics:.1f} % in the unwinder, for a panic')
+        check(panics > 0.01, 'no panics')
+
+
+def test_ocaml():
+    recording = record_target(compiled('ocamlopt', 'closures.ml', '-g'), hz=2999)
+    check_complete(recording)
+    # camlClosures__nest_239: the number tells functions of one name apart.
+    check_chains(recording, ('entry',) + ('nest',) * 21, ('entry', 'attempt') + ('dive',) * 11,
+                 ('entry', 'lists') + ('build',) * 201, most=0.3,
+                 short=lambda name: re.sub(r'^camlClosures__(\w+?)(_[0-9]+)?$', r'\1', name))
+    check(any(name.startswith('caml') and 'List__' in name for name in recording.functions()),
+          'nothing of the standard library')
+
+
+def test_openssl():
+    """Assembly for each kind of processor, with CFI by hand: expressions, registers, red zones."""
+    for function, arguments in (('EVP_EncryptUpdate', ('-evp', 'aes-128-gcm')),
+                                ('EVP_EncryptUpdate', ('-evp', 'chacha20-poly1305')),
+                                ('EVP_Digest', ('-evp', 'sha512')),
+                                ('BN_mod_exp_mont', ('rsa2048',)),
+                                ('EC_POINT_mul', ('ecdsap256',))):
+        print(f'    {arguments[-1]}')
+        recording = record(seconds=None, hz=1999, command=[
+            need('openssl'), 'speed', '-seconds', '1', '-bytes', '8192', *arguments])
+        check_complete(recording)
+        share = recording.share(lambda frames: function in frames)
+        check(share > 0.2, f'only {share} beneath {function}')
 
 
 if __name__ == '__main__':
