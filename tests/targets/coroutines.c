@@ -149,8 +149,8 @@ static void *new_fiber(void (*function)(void), const char *name)
 	int trampoline = strcmp(name, "trampoline") == 0;
 
 	/* At a function's entry the stack pointer is 8 below a multiple of 16 (System V ABI). */
-	if (!trampoline)
-		*--top = strcmp(name, "zero") == 0 ? 0 : (uint64_t)&not_code;
+	top -= trampoline;
+	*--top = strcmp(name, "broken") == 0 ? (uint64_t)&not_code : 0;
 	*--top = trampoline ? (uint64_t)fiber_begin : (uint64_t)function;
 	*--top = trampoline ? 0 : odd; /* rbp */
 	*--top = 0;		       /* rbx */
