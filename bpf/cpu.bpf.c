@@ -180,6 +180,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	s->sample.cpu = cpu;
 	bpf_get_current_comm(s->sample.comm, sizeof(s->sample.comm));
 	s->outcome = WALK_NO_USER_STACK;
+	s->guess = 0;
 	s->at = (struct walk_registers){ .exact = 1 };
 	if (!(ctx->regs.cs & 3)) {
 		s->sample.flags |= SAMPLE_KERNEL_MODE;
@@ -220,7 +221,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	}
 	size = addresses * 8;
 	if (s->sample.flags & SAMPLE_MAPPINGS_STALE || s->outcome == WALK_NO_PROCESS ||
-	    s->outcome == WALK_NO_MAPPING || s->outcome == WALK_NO_TABLE) {
+	    s->outcome == WALK_NO_MAPPING || s->outcome == WALK_NO_TABLE || s->guess) {
 		/* When profd cannot keep up, many samples without are better than few with. */
 		if (!ring_fuller_than(3))
 			s->sample.stack_bytes = copy_stack(s, size);

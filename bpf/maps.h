@@ -118,6 +118,7 @@ struct scratch {
 	uint32_t first_mapping, mapping_count;
 	uint32_t last_mapping; /* index of the mapping of the frame before; most frames share it */
 	uint32_t outcome;
+	uint32_t guess; /* user space may guess the caller of the frame where the walk ended */
 	struct stack_copy copy;
 	uint32_t copy_offset; /* in the payload */
 	uint64_t window_at; /* user address of the window, or NO_WINDOW */

@@ -19,7 +19,8 @@
 	OUTCOME(COPY_SHORT, "deeper than the copied stack")                                        \
 	OUTCOME(STALE_MAPPING, "code was mapped meanwhile")                                        \
 	OUTCOME(COMPAT, "32-bit code")                                                             \
-	OUTCOME(NO_USER_STACK, "no user stack")
+	OUTCOME(NO_USER_STACK, "no user stack")                                                    \
+	OUTCOME(GUESSED, "guessed")
 
 enum walk_outcome {
 #define OUTCOME(name, text) WALK_##name,

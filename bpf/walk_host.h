@@ -192,6 +192,9 @@ static int walk_frame(uint32_t index, void *context)
 	outcome = walk_step(&s->at, mapping, s);
 	if (outcome != WALK_OUTCOME_COUNT && outcome != WALK_COMPLETE) {
 		s->outcome = outcome;
+		s->guess = !(mapping->flags & MAPPING_UNKNOWN) &&
+			   (outcome == WALK_NO_ROW || outcome == WALK_BAD_FRAME_POINTER ||
+			    outcome == WALK_NO_PROGRESS);
 		return 1;
 	}
 	s->payload[at] = address + s->at.planted;

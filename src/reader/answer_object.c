@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "elf/call_sites.h"
 #include "elf/needed.h"
 #include "elf/rows.h"
 #include "unwind/table.h"
@@ -100,5 +101,20 @@ int reader_answer_needed(struct known_object *known, struct reply *reply)
 	bytes_add(&reply->bytes, &wire, sizeof(wire));
 	bytes_add(&reply->bytes, needed.names.at, needed.names.count * sizeof(*needed.names.at));
 	bytes_add(&reply->bytes, needed.texts.at, needed.texts.size);
+	return 0;
+}
+
+int reader_answer_calls(struct known_object *known, const void *payload, size_t size,
+			struct reply *reply)
+{
+	const uint64_t *addresses = payload;
+
+	if (size % sizeof(*addresses))
+		return -EBADMSG;
+	for (size_t i = 0; i < size / sizeof(*addresses); i++) {
+		uint64_t call = call_ends_at(known->object, addresses[i]);
+
+		bytes_add(&reply->bytes, &call, sizeof(call));
+	}
 	return 0;
 }

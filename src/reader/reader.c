@@ -110,6 +110,8 @@ static int answer_about(struct known_object *known, uint32_t what, const void *p
 		return reader_answer_names(known, payload, size, fds, fd_count, reply);
 	case READER_NEEDED:
 		return reader_answer_needed(known, reply);
+	case READER_CALLS:
+		return reader_answer_calls(known, payload, size, reply);
 	}
 	return -EBADMSG;
 }

@@ -19,3 +19,5 @@ int reader_answer_table(struct known_object *known, struct reply *reply);
 int reader_answer_names(struct known_object *known, const void *payload, size_t size, int *fds,
 			unsigned fd_count, struct reply *reply);
 int reader_answer_needed(struct known_object *known, struct reply *reply);
+int reader_answer_calls(struct known_object *known, const void *payload, size_t size,
+			struct reply *reply);

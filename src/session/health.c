@@ -107,7 +107,7 @@ static uint64_t truncated(const struct health *h)
 	uint64_t all = 0;
 
 	for (unsigned i = 0; i < WALK_OUTCOME_COUNT; i++)
-		if (i != WALK_COMPLETE)
+		if (i != WALK_COMPLETE && i != WALK_GUESSED)
 			all += h->outcomes[i];
 	return all;
 }
@@ -125,7 +125,7 @@ static void add_reasons(const struct health *h, struct bytes *ret)
 	const char *separator = "";
 
 	for (unsigned i = 0; i < WALK_OUTCOME_COUNT; i++) {
-		if (i == WALK_COMPLETE || !h->outcomes[i])
+		if (i == WALK_COMPLETE || i == WALK_GUESSED || !h->outcomes[i])
 			continue;
 		bytes_add_format(ret, "%s%s %" PRIu64, separator, walk_outcome_text(i),
 				 h->outcomes[i]);
@@ -148,7 +148,7 @@ static void add_casualties(const struct workers *workers, struct bytes *ret)
 
 void health_line(const struct health *h, struct bytes *ret)
 {
-	uint64_t cut = truncated(h);
+	uint64_t cut = truncated(h), guessed = h->outcomes[WALK_GUESSED];
 
 	bytes_add_format(ret, "%" PRIu64 " samples in %.1f s (%.*g Hz), %" PRIu64 " lost",
 			 h->samples, h->duration_s, h->frequency_hz < 1000 ? 4 : 9,
@@ -156,9 +156,13 @@ void health_line(const struct health *h, struct bytes *ret)
 			 health_lost(h));
 	if (h->samples) {
 		bytes_add_format(ret, "; stacks %.1f%% complete",
-				 percent(h->samples - cut, h->samples));
+				 percent(h->samples - cut - guessed, h->samples));
+		if (cut || guessed)
+			bytes_add_str(ret, " (");
+		if (guessed)
+			bytes_add_format(ret, "%" PRIu64 " guessed%s", guessed, cut ? ", " : ")");
 		if (cut) {
-			bytes_add_format(ret, " (%" PRIu64 " truncated: ", cut);
+			bytes_add_format(ret, "%" PRIu64 " truncated: ", cut);
 			add_reasons(h, ret);
 			bytes_add_str(ret, ")");
 		}
@@ -200,9 +204,10 @@ void health_json(const struct health *h, struct bytes *ret)
 	json_u64(&json, "process_events", h->lost_lifecycle);
 	json_end(&json);
 	json_u64(&json, "complete", h->outcomes[WALK_COMPLETE]);
+	json_u64(&json, "guessed", h->outcomes[WALK_GUESSED]);
 	json_object(&json, "truncated");
 	for (unsigned i = 0; i < WALK_OUTCOME_COUNT; i++)
-		if (i != WALK_COMPLETE && h->outcomes[i])
+		if (i != WALK_COMPLETE && i != WALK_GUESSED && h->outcomes[i])
 			json_u64(&json, walk_outcome_text(i), h->outcomes[i]);
 	json_end(&json);
 	json_u64(&json, "walks_finished_later", h->finished);

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "proc/stat.h"
+#include "session/guess.h"
 #include "session/meet.h"
 #include "session/sample_stack.h"
 
@@ -80,6 +81,7 @@ void pipeline_fini(struct pipeline *p)
 	object_tables_fini(&p->tables);
 	table_store_free(p->store);
 	process_table_fini(&p->processes);
+	call_sites_fini(&p->calls);
 	collected_fini(&p->incoming);
 	collected_fini(&p->waiting);
 	free(p->stack_addresses);

@@ -39,6 +39,14 @@ struct collected {
 	struct bytes bytes;
 };
 
+struct call_site;
+
+/* What the reader said of addresses, so that it is asked once; see session/guess.h. */
+struct call_sites {
+	struct hash_index index;
+	ARRAY_OF(struct call_site) sites;
+};
+
 struct pipeline {
 	struct workers *workers; /* borrowed */
 	struct process_table processes;
@@ -52,6 +60,7 @@ struct pipeline {
 	bool threads;    /* threads are told apart */
 	uint32_t max_depth;
 
+	struct call_sites calls;
 	struct collected incoming, waiting;
 	uint32_t next_event; /* of those that wait; those before have been used */
 	uint32_t round;      /* of pipeline_advance, from 1 */

@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "session/meet.h"
 #include "base/clock.h"
+#include "session/guess.h"
+#include "session/meet.h"
 #include "unwind/outcome.h"
 #include "unwind/walk.h"
 
@@ -43,6 +44,7 @@ struct walked {
 	uint64_t *addresses; /* user frames, leaf first */
 	uint32_t count;
 	enum walk_outcome outcome;
+	uint32_t guessed; /* the first frame that was guessed; 0: none was */
 };
 
 /* Compiles the table for the code at the address. False: there is none to be had now. */
@@ -62,12 +64,45 @@ static bool build_table(struct pipeline *p, struct process *process, uint64_t ad
 	return wire->table || no_cfi;
 }
 
+/* Appends the frames that the input leads to. */
+static void walk_on(struct pipeline *p, struct process *process, struct walk_input *input,
+		    struct walked *walked, struct walk_end *end)
+{
+	uint32_t limit = p->max_depth - walked->count, count;
+
+	if (process->dirty || process->wire.count != process->mappings.count)
+		process_wire_update(p, process, false);
+	input->mappings = process->wire.at;
+	input->mapping_count = process->wire.count;
+	do
+		walked->outcome = walk_run_to(input, walked->addresses + walked->count, limit,
+					      &count, end);
+	while (walked->outcome == WALK_NO_TABLE && build_table(p, process, end->address));
+	walked->count += count;
+}
+
+/*
+ * The entry code of the dynamic loader has no CFI, and rbp is zero when it begins: what looks like
+ * the end of the frame pointers is the root.
+ */
+static bool ends_at_entry(const struct process *process, const struct walked *walked)
+{
+	enum { ENTRY_BYTES = 64 };
+	uint64_t address = walked->count ? walked->addresses[walked->count - 1] : 0;
+	const struct mapping *mapping = process_mapping(process, address);
+
+	if (walked->outcome != WALK_BAD_FRAME_POINTER || !mapping || !mapping->object)
+		return false;
+	address -= mapping->bias;
+	return address >= mapping->object->entry &&
+	       address - mapping->object->entry < ENTRY_BYTES;
+}
+
 /* Goes on from the registers in the sample, behind the frames there are. */
 static void finish(struct pipeline *p, struct process *process, const struct wire_sample *sample,
 		   struct walked *walked)
 {
-	const unsigned char *stack = (const unsigned char *)(sample + 1) +
-				     8UL * (sample->kernel_count + sample->user_count);
+	enum { GUESSES_MAX = 8 };
 	struct walk_input input = {
 		.store = p->store,
 		.ip = sample->ip,
@@ -77,25 +112,27 @@ static void finish(struct pipeline *p, struct process *process, const struct wir
 		.temporaries = sample->temporaries,
 		.exact = sample->flags & SAMPLE_NEXT_IS_EXACT,
 		.leaf = walked->count == 0,
-		.stack = stack,
+		.stack = (const unsigned char *)(sample + 1) +
+			 8UL * (sample->kernel_count + sample->user_count),
 		.stack_address = sample->stack_at,
 		.stack_bytes = sample->stack_bytes,
 	};
-	uint32_t limit = p->max_depth - walked->count, count;
-	uint64_t missing = 0;
+	struct walk_end end;
 
-	if (process->dirty || process->wire.count != process->mappings.count)
-		process_wire_update(p, process, false);
-	input.mappings = process->wire.at;
-	input.mapping_count = process->wire.count;
-	for (;;) {
-		walked->outcome = walk_run(&input, walked->addresses + walked->count, limit,
-					   &count, &missing);
-		if (walked->outcome != WALK_NO_TABLE || !build_table(p, process, missing))
-			break;
-	}
-	walked->count += count;
 	p->finished++;
+	walk_on(p, process, &input, walked, &end);
+	for (unsigned i = 0; i < GUESSES_MAX && !ends_at_entry(process, walked) &&
+			     guess_is_allowed(process, walked->outcome, &end) &&
+			     guess_caller(p, process, &input, &end);
+	     i++) {
+		if (!walked->guessed)
+			walked->guessed = walked->count;
+		walk_on(p, process, &input, walked, &end);
+	}
+	if (ends_at_entry(process, walked))
+		walked->outcome = WALK_COMPLETE;
+	if (walked->guessed && walked->outcome == WALK_COMPLETE)
+		walked->outcome = WALK_GUESSED;
 }
 
 static void look_again(struct pipeline *p, struct process *process)
@@ -131,23 +168,6 @@ static uint32_t unchanged_frames(const struct process *process, const struct wir
 	       !process_changed(process, sample->generation, walked->addresses[i]))
 		i++;
 	return i;
-}
-
-/*
- * The entry code of the dynamic loader has no CFI, and rbp is zero when it begins: what looks like
- * the end of the frame pointers is the root.
- */
-static bool ends_at_entry(const struct process *process, const struct walked *walked)
-{
-	enum { ENTRY_BYTES = 64 };
-	uint64_t address = walked->count ? walked->addresses[walked->count - 1] : 0;
-	const struct mapping *mapping = process_mapping(process, address);
-
-	if (walked->outcome != WALK_BAD_FRAME_POINTER || !mapping || !mapping->object)
-		return false;
-	address -= mapping->bias;
-	return address >= mapping->object->entry &&
-	       address - mapping->object->entry < ENTRY_BYTES;
 }
 
 static void complete_walk(struct pipeline *p, struct process *process,
@@ -198,8 +218,6 @@ static void complete_walk(struct pipeline *p, struct process *process,
 		walked->count = good;
 		finish(p, process, sample, walked);
 	}
-	if (ends_at_entry(process, walked))
-		walked->outcome = WALK_COMPLETE;
 	/* There was no room for a copy: why one was needed says more. */
 	if (walked->outcome == WALK_NOT_PRESENT && sample->stack_bytes == 0 &&
 	    (sample->outcome == WALK_NO_PROCESS || sample->outcome == WALK_NO_MAPPING ||
@@ -405,13 +423,18 @@ int sample_stack_count(struct pipeline *p, const struct wire_sample *sample)
 	for (uint32_t i = 0; r == 0 && i < sample->kernel_count; i++)
 		/* The leaf is where it is; the others are return addresses. */
 		r = kernel_location(p, addresses[i] - (i > 0), &p->stack_locations[count++]);
-	for (uint32_t i = 0; r == 0 && i < walked.count; i++)
-		r = user_location(p, process, walked.addresses[i], &p->stack_locations[count++]);
+	for (uint32_t i = 0; r == 0 && i < walked.count; i++) {
+		if (walked.guessed && i == walked.guessed)
+			r = note_location(p, "[guessed]", &p->stack_locations[count++]);
+		if (r == 0)
+			r = user_location(p, process, walked.addresses[i],
+					  &p->stack_locations[count++]);
+	}
 	/* A kernel thread, or a process in exec or exit, has a kernel stack and no other. */
 	if (walked.outcome == WALK_NO_USER_STACK && count)
 		walked.outcome = WALK_COMPLETE;
 	p->outcomes[walked.outcome]++;
-	if (r == 0 && walked.outcome != WALK_COMPLETE) {
+	if (r == 0 && walked.outcome != WALK_COMPLETE && walked.outcome != WALK_GUESSED) {
 		char note[96];
 
 		snprintf(note, sizeof(note), "[truncated: %s]", walk_outcome_text(walked.outcome));

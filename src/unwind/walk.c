@@ -66,8 +66,8 @@ const struct wire_mapping *walk_mapping(const struct wire_mapping *mappings, uin
 	return low && address < mappings[low - 1].end ? &mappings[low - 1] : NULL;
 }
 
-enum walk_outcome walk_run(const struct walk_input *input, uint64_t *addresses, uint32_t limit,
-			   uint32_t *count, uint64_t *missing)
+enum walk_outcome walk_run_to(const struct walk_input *input, uint64_t *addresses, uint32_t limit,
+			      uint32_t *count, struct walk_end *end)
 {
 	struct walk_registers r = { .ip = input->ip,
 				    .sp = input->sp,
@@ -83,6 +83,8 @@ enum walk_outcome walk_run(const struct walk_input *input, uint64_t *addresses, 
 			walk_mapping(input->mappings, input->mapping_count, address);
 		int outcome;
 
+		if (end)
+			*end = (struct walk_end){ r.ip, r.sp, r.bp, r.bx_at ? 0 : r.bx, address };
 		if (*count >= limit)
 			return WALK_TOO_DEEP;
 		addresses[(*count)++] = address;
@@ -93,11 +95,20 @@ enum walk_outcome walk_run(const struct walk_input *input, uint64_t *addresses, 
 		addresses[*count - 1] += r.planted;
 		if (outcome == WALK_OUTCOME_COUNT)
 			continue;
-		if (outcome == WALK_NO_TABLE && missing)
-			*missing = address;
 		/* What could not be read lies behind the copy, unless nothing was copied at all. */
 		if (outcome == WALK_NOT_PRESENT && input->stack_bytes && sp >= input->stack_address)
 			return WALK_COPY_SHORT;
 		return (enum walk_outcome)outcome;
 	}
+}
+
+enum walk_outcome walk_run(const struct walk_input *input, uint64_t *addresses, uint32_t limit,
+			   uint32_t *count, uint64_t *missing)
+{
+	struct walk_end end;
+	enum walk_outcome outcome = walk_run_to(input, addresses, limit, count, &end);
+
+	if (outcome == WALK_NO_TABLE && missing)
+		*missing = end.address;
+	return outcome;
 }

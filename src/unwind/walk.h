@@ -24,6 +24,16 @@ struct walk_input {
 	uint32_t stack_bytes;
 };
 
+/* Where a walk has ended, to go on from. */
+struct walk_end {
+	uint64_t ip, sp, bp, bx; /* registers of the frame whose caller could not be found */
+	uint64_t address;	 /* the one that was looked up for it */
+};
+
+/* end: may be NULL. The rest as walk_run. */
+enum walk_outcome walk_run_to(const struct walk_input *input, uint64_t *addresses, uint32_t limit,
+			      uint32_t *count, struct walk_end *end);
+
 /*
  * Walks until the end or until something is missing.
  * addresses: room for `limit` look-up addresses, leaf first; *count: how many there are. Unless

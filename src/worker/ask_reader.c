@@ -239,6 +239,21 @@ int ask_needed(struct workers *workers, struct needed *ret, struct object *objec
 	return r == -EBADMSG ? nonsense(workers, object) : r;
 }
 
+int ask_calls(struct workers *workers, uint64_t *ret, struct object *object,
+	      const uint64_t *addresses, uint32_t count)
+{
+	cleanup(answer_fini) struct answer answer = {};
+	int r = ask(workers, &answer, READER_CALLS, object, addresses,
+		    count * sizeof(*addresses), NULL, 0);
+
+	if (r < 0)
+		return r;
+	if (answer.size != count * sizeof(*ret))
+		return nonsense(workers, object);
+	memcpy(ret, answer.at, answer.size);
+	return 0;
+}
+
 int ask_demangled(struct workers *workers, struct bytes *ret, const char *name)
 {
 	cleanup(answer_fini) struct answer answer = {};

@@ -34,6 +34,13 @@ int ask_names(struct workers *workers, struct object *object, const uint64_t *ad
 	      uint32_t count, name_fn name, void *context);
 /* Free with needed_fini. */
 int ask_needed(struct workers *workers, struct needed *ret, struct object *object);
+/*
+ * ret[i]: what call_ends_at (elf/call_sites.h) says of addresses[i]. count: at most
+ * ASK_MAX_ADDRESSES.
+ */
+int ask_calls(struct workers *workers, uint64_t *ret, struct object *object,
+	      const uint64_t *addresses, uint32_t count);
+
 enum { ASK_NOT_MANGLED = 1 };
 
 /*

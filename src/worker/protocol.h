@@ -65,6 +65,7 @@ enum reader_question {
 	READER_TABLE,    /* → struct wire_table_head and what it counts */
 	READER_NAMES,    /* struct wire_names_question, addresses → struct wire_names_head, ... */
 	READER_NEEDED,   /* → struct wire_needed, ids of names, texts */
+	READER_CALLS,    /* addresses → for each what call_ends_at (elf/call_sites.h) says */
 	READER_DEMANGLE, /* names, each with its NUL → readable ones in their order, "" for "is not" */
 	READER_FORGET,   /* the object is not needed any more */
 };
