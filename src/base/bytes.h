@@ -39,7 +39,10 @@ struct reader {
 
 static inline struct reader reader_of(const void *data, size_t size)
 {
-	return (struct reader){ data, (const unsigned char *)data + size, false };
+	const unsigned char *at = data;
+
+	/* Nothing may be nowhere: NULL has no end. */
+	return (struct reader){ at, size ? at + size : at, false };
 }
 
 static inline size_t reader_left(const struct reader *reader)

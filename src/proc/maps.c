@@ -64,15 +64,14 @@ static bool parse_line(struct maps_line *line, const char *text, size_t size)
 int maps_parse(const char *text, size_t size,
 	       int (*handle)(void *context, const struct maps_line *line), void *context)
 {
-	const char *end = text + size;
 	int skipped = 0;
 
-	while (text < end) {
-		const char *newline = memchr(text, '\n', (size_t)(end - text));
-		const char *line_end = newline ? newline : end;
+	for (size_t at = 0, length; at < size; at += length + 1) {
+		const char *newline = memchr(text + at, '\n', size - at);
 		struct maps_line line;
 
-		if (parse_line(&line, text, (size_t)(line_end - text))) {
+		length = newline ? (size_t)(newline - text) - at : size - at;
+		if (parse_line(&line, text + at, length)) {
 			int r = handle(context, &line);
 
 			if (r < 0)
@@ -80,7 +79,6 @@ int maps_parse(const char *text, size_t size,
 		} else {
 			skipped++;
 		}
-		text = line_end + 1;
 	}
 	return skipped;
 }

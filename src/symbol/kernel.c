@@ -153,14 +153,15 @@ static int add_line(struct kernel_symbols *symbols, const char *at, const char *
 int kernel_symbols_add(struct kernel_symbols *symbols, const char *text, size_t size,
 		       size_t *ret_taken)
 {
-	const char *at = text, *end = text + size, *newline;
+	const char *newline;
+	size_t taken = 0;
 	int r = 0;
 
-	while (r == 0 && at < end && (newline = memchr(at, '\n', (size_t)(end - at)))) {
-		r = add_line(symbols, at, newline);
-		at = newline + 1;
+	while (r == 0 && taken < size && (newline = memchr(text + taken, '\n', size - taken))) {
+		r = add_line(symbols, text + taken, newline);
+		taken = (size_t)(newline + 1 - text);
 	}
-	*ret_taken = (size_t)(at - text);
+	*ret_taken = taken;
 	return r;
 }
 

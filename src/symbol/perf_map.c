@@ -76,15 +76,17 @@ static bool parse_hex(uint64_t *ret, const char **at, const char *end)
 		*at += 2;
 	for (; *at < end; (*at)++, digits++) {
 		char c = **at, letter = (char)(c | 0x20);
+		unsigned digit;
 
 		if (c >= '0' && c <= '9')
-			value = value << 4 | (uint64_t)(c - '0');
+			digit = (unsigned)(c - '0');
 		else if (letter >= 'a' && letter <= 'f')
-			value = value << 4 | (uint64_t)(letter - 'a' + 10);
+			digit = (unsigned)(letter - 'a') + 10;
 		else
 			break;
-		if (value >> 60 && digits > 15)
+		if (value >> 60)
 			return false;
+		value = value << 4 | digit;
 	}
 	if (digits == 0 || *at == end || **at != ' ')
 		return false;
@@ -125,14 +127,15 @@ static int add_line(struct perf_map *map, const char *at, const char *end)
 
 int perf_map_add(struct perf_map *map, const char *text, size_t size, size_t *ret_taken)
 {
-	const char *at = text, *end = text + size, *newline;
+	const char *newline;
+	size_t taken = 0;
 	int r = 0;
 
-	while (r == 0 && at < end && (newline = memchr(at, '\n', (size_t)(end - at)))) {
-		r = add_line(map, at, newline);
-		at = newline + 1;
+	while (r == 0 && taken < size && (newline = memchr(text + taken, '\n', size - taken))) {
+		r = add_line(map, text + taken, newline);
+		taken = (size_t)(newline + 1 - text);
 	}
-	*ret_taken = (size_t)(at - text);
+	*ret_taken = taken;
 	return r;
 }
 
