@@ -234,7 +234,8 @@ int function_starts_find(const struct function_starts *starts, uint64_t address,
 	if (r < 0)
 		return r == -ENODATA ? -ENOENT : r;
 	start = starts->header_address + (uint64_t)(int64_t)entry.start;
-	if (address - start >= size)
+	/* A start before address 0 is a very high one. */
+	if (start > address || address - start >= size)
 		return -ENOENT;
 	*ret_start = start;
 	*ret_size = size;
