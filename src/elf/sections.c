@@ -16,13 +16,14 @@ enum {
 	MAX_NAMES_BYTES = 4 << 20,
 };
 
-static int read_headers(struct section_table *table, int fd, const Elf64_Ehdr *header)
+static int read_headers(struct section_table *table, int fd, const Elf64_Ehdr *header,
+			uint64_t file_size)
 {
 	uint64_t count = header->e_shnum;
 	Elf64_Shdr first;
 	int r;
 
-	if (header->e_shoff == 0 || header->e_shoff > INT64_MAX ||
+	if (header->e_shoff == 0 || header->e_shoff > file_size ||
 	    header->e_shentsize != sizeof(Elf64_Shdr))
 		return 0;
 	r = fs_read_at(fd, &first, sizeof(first), (off_t)header->e_shoff);
@@ -75,7 +76,7 @@ int section_table_read(struct section_table *ret, int fd)
 	}
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	r = read_headers(&table, fd, &header);
+	r = read_headers(&table, fd, &header, (uint64_t)st.st_size);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < table.count; i++) {
