@@ -65,6 +65,9 @@ struct string_table {
 static int add_string(struct needed *needed, uint32_t *ret, const struct object *object,
 		      const struct string_table *strings, uint64_t at, uint64_t limit)
 {
+	/* What index 0 says is "", whatever stands there (ELF gABI, "String Table"). */
+	if (at == 0)
+		return 0;
 	for (uint32_t i = 0; i < object->segments.count; i++) {
 		const struct object_segment *segment = &object->segments.at[i];
 		uint64_t skipped = strings->address - segment->address, left;
