@@ -104,6 +104,8 @@ int spans_flatten(uint32_t count, void (*get)(void *context, uint32_t number, st
 	/* To the end of the last span, and once more to say that nothing follows. */
 	if (r == 0)
 		r = advance(&sweep, UINT64_MAX);
+	if (r == 0)
+		r = put(&sweep, SPAN_NONE);
 	array_fini(&sweep.heap);
 	return r;
 }
