@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,7 @@ int parse_duration(uint64_t *ret_ns, const char *text)
 		value *= units[i].ns;
 		if (value > 1e18)
 			return -ERANGE;
-		*ret_ns = (uint64_t)(value + 0.5);
+		*ret_ns = (uint64_t)llround(value);
 		return 0;
 	}
 	return -EINVAL;
