@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "elf/library_conf.h"
 
 enum {
 	MAX_PATH_BYTES = 4096,	 /* PATH_MAX: a longer one is of no use */
@@ -155,82 +156,73 @@ int library_folders_add_system(struct library_folders *folders)
 
 /* ---- ld.so.conf ---- */
 
-static int add_conf(struct library_folders *folders, const char *path, unsigned depth,
-		    unsigned *files);
+/* A file that is being read. */
+struct conf {
+	struct library_folders *folders;
+	const char *path;
+	unsigned depth;
+	unsigned *files;
+};
 
-/* pattern: relative to the folder of the file `path` that includes it. */
-static int add_included(struct library_folders *folders, const char *path, const char *pattern,
-			unsigned depth, unsigned *files)
+static int add_conf(struct conf *conf);
+
+/* pattern: relative to the folder of the file that includes it. */
+static int add_included(void *context, const char *pattern)
 {
 	cleanup(bytes_fini) struct bytes full = {};
-	const char *slash = strrchr(path, '/'), *text;
+	const struct conf *conf = context;
+	const char *slash = strrchr(conf->path, '/'), *text;
 	glob_t found = {};
 	int r = 0;
 
 	if (pattern[0] != '/' && slash)
-		bytes_add(&full, path, (size_t)(slash + 1 - path));
+		bytes_add(&full, conf->path, (size_t)(slash + 1 - conf->path));
 	bytes_add_str(&full, pattern);
 	text = bytes_str(&full);
 	if (!text)
 		return -ENOMEM;
-	if (glob(text, 0, NULL, &found) == 0)
-		for (size_t i = 0; i < found.gl_pathc && r == 0; i++)
-			r = add_conf(folders, found.gl_pathv[i], depth + 1, files);
+	if (glob(text, 0, NULL, &found) == 0) {
+		for (size_t i = 0; i < found.gl_pathc && r == 0; i++) {
+			struct conf included = { conf->folders, found.gl_pathv[i], conf->depth + 1,
+						 conf->files };
+
+			r = add_conf(&included);
+		}
+	}
 	globfree(&found);
 	return r;
 }
 
-static int add_conf_line(struct library_folders *folders, const char *path, char *line,
-			 unsigned depth, unsigned *files)
+static int add_folder(void *context, const char *path)
 {
-	static const char blanks[] = " \t\r\f\v";
-	size_t size;
+	const struct conf *conf = context;
 
-	line[strcspn(line, "#")] = '\0';
-	line += strspn(line, blanks);
-	size = strcspn(line, blanks);
-	if (size == 7 && memcmp(line, "include", 7) == 0) {
-		char *rest = NULL;
-		int r = 0;
-
-		for (char *pattern = strtok_r(line + size, blanks, &rest); pattern && r == 0;
-		     pattern = strtok_r(NULL, blanks, &rest))
-			r = add_included(folders, path, pattern, depth, files);
-		return r;
-	}
-	/* "hwcap N NAME" lines are of the past; "FOLDER=libc6" names the kind of library. */
-	line[strcspn(line, "=")] = '\0';
-	for (size = strlen(line); size && strchr(blanks, line[size - 1]); size--)
-		;
-	if (line[0] != '/' || is_full(folders))
+	if (is_full(conf->folders))
 		return 0;
-	bytes_add(&folders->paths, line, size);
-	return end_path(folders);
+	bytes_add_str(&conf->folders->paths, path);
+	return end_path(conf->folders);
 }
 
-static int add_conf(struct library_folders *folders, const char *path, unsigned depth,
-		    unsigned *files)
+static int add_conf(struct conf *conf)
 {
+	static const struct library_conf_handler handler = { add_folder, add_included };
 	cleanup(bytes_fini) struct bytes text = {};
-	char *rest = NULL;
 	int r;
 
-	if (depth > MAX_CONF_DEPTH || ++*files > MAX_CONF_FILES)
+	if (conf->depth > MAX_CONF_DEPTH || ++*conf->files > MAX_CONF_FILES)
 		return 0;
-	r = fs_read(&text, AT_FDCWD, path, MAX_CONF_BYTES);
+	r = fs_read(&text, AT_FDCWD, conf->path, MAX_CONF_BYTES);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	if (!bytes_str(&text))
 		return -ENOMEM;
-	for (char *line = strtok_r(text.at, "\n", &rest); line && r == 0;
-	     line = strtok_r(NULL, "\n", &rest))
-		r = add_conf_line(folders, path, line, depth, files);
-	return r;
+	return library_conf_parse(text.at, &handler, conf);
 }
 
 int library_folders_add_conf(struct library_folders *folders, const char *path)
 {
 	unsigned files = 0;
+	struct conf conf = { folders, path, 0, &files };
 
-	return add_conf(folders, path, 0, &files);
+	return add_conf(&conf);
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,43 +12,20 @@
 #include "base/fs.h"
 #include "elf/rooted.h"
 #include "proc/stat.h"
+#include "proc/status.h"
 
 enum { PROC_FILE_BYTES = 65536 };
 
 static const uint64_t MAX_FILE_BYTES = UINT64_C(1) << 30;
 
-/* What /proc/PID/status says of a process. */
-struct status {
-	pid_t inner_pid; /* in its own, innermost pid namespace */
-	uid_t effective_uid, filesystem_uid;
-};
-
-static int read_status(struct status *ret, int process)
+static int read_status(struct proc_status *ret, int process)
 {
 	cleanup(bytes_fini) struct bytes text = {};
-	const char *pids, *uids;
 	int r = fs_read(&text, process, "status", PROC_FILE_BYTES);
 
 	if (r < 0)
 		return r;
-	if (!bytes_str(&text))
-		return -ENOMEM;
-	uids = strstr(text.at, "\nUid:");
-	pids = strstr(text.at, "\nNSpid:");
-	if (!uids ||
-	    sscanf(uids + 5, "%*u %u %*u %u", &ret->effective_uid, &ret->filesystem_uid) != 2)
-		return -EINVAL;
-	/* NSpid lists the pid in each namespace from ours inwards; the last one is its own. */
-	ret->inner_pid = 0;
-	if (pids) {
-		pids += strlen("\nNSpid:");
-		for (int pid, used; sscanf(pids, " %d%n", &pid, &used) == 1; pids += used) {
-			ret->inner_pid = pid;
-			if (pids[used] != '\t')
-				break;
-		}
-	}
-	return 0;
+	return bytes_str(&text) ? proc_status_parse(ret, text.at) : -ENOMEM;
 }
 
 /* Whether the process whose /proc folder is open is the one that is meant. */
@@ -66,7 +42,7 @@ static int check_start_time(int process, uint64_t start_time)
 	return r;
 }
 
-static int open_owned(int root, pid_t pid, const struct status *status)
+static int open_owned(int root, pid_t pid, const struct proc_status *status)
 {
 	cleanup(close) int fd = -1;
 	char path[64];
@@ -88,7 +64,7 @@ static int open_owned(int root, pid_t pid, const struct status *status)
 int perf_map_file_open(pid_t pid, uint64_t start_time)
 {
 	cleanup(close) int process = -1, root = -1;
-	struct status status;
+	struct proc_status status;
 	char path[32];
 	int r;
 
