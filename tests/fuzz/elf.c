@@ -1,96 +1,130 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A whole object file: headers, call frame information down to a table that is searched, function
- * starts and symbols with their names.
+ * A whole object file, asked about as the reader process is: what the reader says of any file is
+ * believed by who asked.
  */
-#include "fuzz.h"
+#include <string.h>
+#include <sys/stat.h>
 
-#include <sys/mman.h>
-#include <unistd.h>
+#include "base/cleanup.h"
+#include "memory_file.h"
+#include "reader/reader.h"
+#include "worker/answers.h"
 
-#include "base/bytes.h"
-#include "elf/cfi.h"
-#include "elf/object_file.h"
-#include "elf/symbol_table.h"
-#include "unwind/table_store.h"
+enum { MAX_ADDRESSES = 96, ADDRESSES_OF_SEGMENT = 24 };
 
-static void look_up(const struct table_store *store, uint32_t id, uint64_t address)
+static int ask(struct reader_state *state, int file, uint32_t what, const void *payload,
+	       size_t size, struct reply *reply)
 {
-	uint64_t found = table_store_find_rule(store, id, address);
+	const struct question question = { .what = what, .object = 1, .has_object = 1 };
+	/* Its own debug file, too: it has the build ID. */
+	int fds[] = { memory_file_again(file), memory_file_again(file) }, r;
 
-	if (found != WALK_FIND_NO_ROW && found != WALK_FIND_NO_TABLE)
-		FUZZ_CHECK(table_store_rule(store, (uint32_t)(found >> 16)));
+	*reply = (struct reply){};
+	r = reader_answer(state, &question, payload, size, fds, ARRAY_SIZE(fds), reply);
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	FUZZ_CHECK(!reply->bytes.failed && reply->fd_count == 0);
+	return r;
 }
 
-static void walk_tables(const struct object *object)
+static const unsigned char *bytes_of(const struct reply *reply)
 {
-	static const struct table_store_maps no_kernel = { -1, -1, -1, -1, -1, -1, 0, 0 };
-	struct unwind_table built = {};
-	struct table_store *store;
-	struct cfi_table rows = {};
-	uint32_t id;
-
-	if (cfi_read(&rows, object) < 0)
-		return;
-	for (uint32_t i = 1; i < rows.rows.count; i++)
-		FUZZ_CHECK(rows.rows.at[i - 1].address < rows.rows.at[i].address);
-	for (uint32_t i = 1; i < rows.functions.count; i++)
-		FUZZ_CHECK(rows.functions.at[i - 1] < rows.functions.at[i]);
-	FUZZ_CHECK(table_store_new(&store, &no_kernel, 1 << 20) == 0);
-	if (unwind_table_build(&built, &rows) == 0 &&
-	    table_store_add(store, &id, &built, 1) == 0)
-		for (uint32_t i = 0; i < rows.rows.count; i++) {
-			look_up(store, id, rows.rows.at[i].address - 1);
-			look_up(store, id, rows.rows.at[i].address);
-		}
-	unwind_table_fini(&built);
-	table_store_free(store);
-	cfi_table_fini(&rows);
+	return (const unsigned char *)reply->bytes.at;
 }
 
-static void name_symbols(struct object *object)
+/* NULL: the reader does not take it for an object. */
+static struct object *ask_object(struct reader_state *state, int file)
 {
-	struct symbol_table *table;
+	struct object *object;
+	struct reply reply;
+	struct stat st;
 
-	if (symbol_table_new(&table, object, NULL, 0) < 0)
-		return;
+	if (ask(state, file, READER_OBJECT, NULL, 0, &reply) != 0)
+		return NULL;
+	object = object_new(-1, "/folder/file");
+	FUZZ_CHECK(object && fstat(file, &st) == 0);
+	object->identity = object_identity_of(&st);
+	FUZZ_CHECK(answer_object(object, bytes_of(&reply), reply.bytes.size) == 0);
+	bytes_fini(&reply.bytes);
+	return object;
+}
+
+static void ask_table(struct reader_state *state, int file)
+{
+	struct unwind_table table = {};
+	struct table_figures figures;
+	struct reply reply;
+
+	if (ask(state, file, READER_TABLE, NULL, 0, &reply) == 0)
+		FUZZ_CHECK(answer_table(&table, &figures, bytes_of(&reply), reply.bytes.size) >= 0);
+	unwind_table_fini(&table);
+	bytes_fini(&reply.bytes);
+}
+
+static int check_name(void *context, uint32_t number, const struct name_line *lines,
+		      uint32_t line_count)
+{
+	(void)context;
+	(void)number;
+	for (uint32_t i = 0; i < line_count; i++)
+		FUZZ_CHECK(strlen(lines[i].name) <= 16384 && strlen(lines[i].system_name) <= 16384);
+	return 0;
+}
+
+static void ask_names(struct reader_state *state, int file, const struct object *object)
+{
+	struct {
+		struct wire_names_question head;
+		uint64_t addresses[MAX_ADDRESSES];
+	} question = { .head.has_debug_files = 1 };
+	struct reply reply;
+	uint32_t count = 0;
+
+	question.addresses[count++] = object->entry;
 	for (uint32_t i = 0; i < object->segments.count; i++) {
 		const struct object_segment *segment = &object->segments.at[i];
-		uint64_t step = segment->memory_size / 64 + 1;
 
-		for (uint64_t k = 0; k < 64; k++) {
-			struct symbol_extent extent;
-			struct bytes name = {};
-
-			if (symbol_table_find(table, segment->address + k * step, &extent) == 0) {
-				(void)symbol_table_name(table, extent.number, &name);
-				FUZZ_CHECK(name.size < 1 << 20);
-			}
-			bytes_fini(&name);
-		}
+		for (uint64_t k = 0; k < ADDRESSES_OF_SEGMENT && segment->executable; k++)
+			if (count < MAX_ADDRESSES)
+				question.addresses[count++] =
+					segment->address +
+					k * (segment->memory_size / ADDRESSES_OF_SEGMENT + 1);
 	}
-	symbol_table_free(table);
+	question.head.address_count = count;
+	if (ask(state, file, READER_NAMES, &question,
+		sizeof(question.head) + count * sizeof(uint64_t), &reply) == 0)
+		FUZZ_CHECK(answer_names(bytes_of(&reply), reply.bytes.size, count, check_name,
+					NULL) == 0);
+	bytes_fini(&reply.bytes);
+}
+
+static void ask_needed(struct reader_state *state, int file)
+{
+	struct needed needed = {};
+	struct reply reply;
+
+	if (ask(state, file, READER_NEEDED, NULL, 0, &reply) == 0)
+		FUZZ_CHECK(answer_needed(&needed, bytes_of(&reply), reply.bytes.size) == 0);
+	needed_fini(&needed);
+	bytes_fini(&reply.bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	int fd = memfd_create("fuzz", MFD_CLOEXEC);
-	char build_id[2 * OBJECT_BUILD_ID_MAX + 1];
+	struct reader_state *state = reader_state_new();
+	int file = memory_file(data, size);
 	struct object *object;
-	uint64_t bias;
 
-	FUZZ_CHECK(fd >= 0);
-	if (size)
-		FUZZ_CHECK(write(fd, data, size) == (ssize_t)size);
-	/* No debug file is to be found: the input is all there is. */
-	if (object_open(&object, fd, "/fuzz") != 0)
-		return 0;
-	object_build_id_hex(object, build_id);
-	(void)object_bias(object, &bias, 0x7f0000000000, 0, true);
-	(void)object_bias(object, &bias, 0x7f0000000000, UINT64_MAX, true);
-	(void)object_segment_of(object, 0x1000);
-	walk_tables(object);
-	name_symbols(object);
+	FUZZ_CHECK(state);
+	object = ask_object(state, file);
+	if (object) {
+		ask_table(state, file);
+		ask_names(state, file, object);
+		ask_needed(state, file);
+	}
 	object_unref(object);
+	reader_state_free(state);
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Always returns 0; a finding is a crash, an abort or a sanitizer's report. */
@@ -16,5 +17,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define FUZZ_CHECK(condition)                                                                      \
 	do {                                                                                       \
 		if (!(condition))                                                                  \
-			abort();                                                                   \
+			fuzz_failed(__FILE__, __LINE__, #condition);                               \
 	} while (0)
+
+static inline _Noreturn void fuzz_failed(const char *file, int line, const char *condition)
+{
+	fprintf(stderr, "%s:%d: %s does not hold\n", file, line, condition);
+	abort();
+}

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Code of a whole object file, decoded: all of it, and what its call frame information leaves. */
-#include "fuzz.h"
+#include "elf/synthesis.h"
 
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "elf/object_file.h"
 #include "elf/rows.h"
-#include "elf/synthesis.h"
+#include "memory_file.h"
 
 static void check_rule(const struct wire_rule *rule, int last)
 {
@@ -57,13 +55,10 @@ static void check_same(const struct cfi_table *a, const struct cfi_table *b)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct cfi_table none;
-	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+	int fd = memory_file_again(memory_file(data, size));
 	struct cfi_table rows = {}, again = {}, filled = {};
 	struct object *object;
 
-	FUZZ_CHECK(fd >= 0);
-	if (size)
-		FUZZ_CHECK(write(fd, data, size) == (ssize_t)size);
 	if (object_open(&object, fd, "/fuzz") != 0)
 		return 0;
 	if (synthesis_rows(&rows, object, &none) == 0) {

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "bpf/table.h"
+#include "unwind/packed_rule.h"
 #include "unwind/table.h"
 
 #define TEXT 0x400000ULL
@@ -75,38 +75,11 @@ static void build(void)
 	assert_ok(unwind_table_check(&table));
 }
 
-/* The rule without steps that the packed table comes to at an address. */
-static struct wire_rule look_up(uint64_t address)
-{
-	uint64_t page = address >> WIRE_PAGE_SHIFT;
-	uint32_t found, offset;
-	struct wire_rule rule;
-
-	if (page < table.first_page || page - table.first_page >= table.block_offset.count)
-		return none_rule(CFI_GAP);
-	offset = table.block_offset.at[page - table.first_page];
-	if (offset == UINT32_MAX)
-		return none_rule(CFI_GAP);
-	/* Nothing past the block may be needed. */
-	found = table_block_search(table.blocks.at,
-				   offset + table.block_size.at[page - table.first_page], offset,
-				   (uint16_t)address);
-	assert_true((found & 0xffff) <= (address & 0xffff));
-	assert_true(found >> 16 < table.rules.count);
-	rule = table.rules.at[found >> 16];
-	rule.cfa_words = rule_cfa_words(&rule, (uint32_t)(address & 0xffff) - (found & 0xffff));
-	rule.bp_slot = (uint8_t)rule_bp_slot(&rule, rule.cfa_words);
-	rule.bx_slot = (uint8_t)rule_bx_slot(&rule, rule.cfa_words);
-	rule.kind_and_step &= RULE_KIND_MASK;
-	if (rule.kind_and_step != RULE_PLT && rule.kind_and_step != RULE_STORED)
-		rule.steps = 0;
-	return rule;
-}
-
 static void assert_rule(uint64_t address, struct wire_rule want)
 {
-	struct wire_rule got = look_up(address);
+	struct wire_rule got;
 
+	assert_true(packed_rule(&got, &table, address));
 	if (want.kind_and_step == RULE_NONE)
 		want.cfa_words = 0;
 	if (memcmp(&got, &want, sizeof(got)) != 0)
@@ -339,6 +312,7 @@ static void test_quota_of_runs(void **state)
 /* Whatever is broken in a table of somebody else is found before it is used, or does no harm. */
 static void test_check(void **state)
 {
+	struct wire_rule rule;
 	uint32_t found = 0;
 
 	(void)state;
@@ -352,7 +326,7 @@ static void test_check(void **state)
 		table.blocks.at[at] ^= (unsigned char)(1 + random() % 255);
 		if (unwind_table_check(&table) == 0)
 			for (uint64_t address = TEXT; address < TEXT + 0x4000; address += 61)
-				(void)look_up(address);
+				assert_true(packed_rule(&rule, &table, address));
 		else
 			found++;
 		table.blocks.at[at] = was;
