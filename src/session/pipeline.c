@@ -228,29 +228,38 @@ void pipeline_note_reuse(struct process *process, uint64_t time_ns)
 	process->reused_ns = time_ns;
 }
 
-static int apply_map(struct pipeline *p, struct process *process,
-		     const struct lifecycle_event *event, const char *path)
+int pipeline_mapping(struct pipeline *p, struct mapping *ret, const struct lifecycle_event *event)
 {
-	struct mapping mapping = { .start = event->start,
-				   .end = event->start + event->size,
-				   .file_offset = event->file_offset,
-				   .inode = event->inode,
-				   .inode_generation = event->inode_generation,
-				   .mapped_ns = event->time_ns,
-				   .device_major = event->device_major,
-				   .device_minor = event->device_minor,
-				   .kind = kind_of(event, path) };
+	*ret = (struct mapping){ .start = event->start,
+				 .end = event->start + event->size,
+				 .file_offset = event->file_offset,
+				 .inode = event->inode,
+				 .inode_generation = event->inode_generation,
+				 .mapped_ns = event->time_ns,
+				 .device_major = event->device_major,
+				 .device_minor = event->device_minor,
+				 .kind = kind_of(event, event->text) };
+	if (event->start >> 63 || event->size == 0 || event->size >> 47)
+		return PIPELINE_NO_MAPPING;
+	return strtab_add_str(&p->processes.paths, &ret->path, event->text);
+}
+
+static int apply_map(struct pipeline *p, struct process *process,
+		     const struct lifecycle_event *event)
+{
+	struct mapping mapping;
 	int r;
 
-	if (!process->mappings_known || event->time_ns < process->read_ns || event->start >> 63 ||
-	    event->size == 0 || event->size >> 47)
+	if (!process->mappings_known || event->time_ns < process->read_ns)
 		return 0;
-	r = strtab_add_str(&p->processes.paths, &mapping.path, path);
-	if (r == 0 && (!process->dead || process->goes_on) &&
+	r = pipeline_mapping(p, &mapping, event);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if ((!process->dead || process->goes_on) &&
 	    process_table_may_be_copy(&p->processes, &mapping) &&
 	    process_has_code_below(process, &mapping))
 		process->look_again = true; /* till then it is taken for what it was */
-	else if (r == 0)
+	else
 		r = process_map(process, &mapping);
 	pipeline_note_reuse(process, event->time_ns);
 	return r;
@@ -258,38 +267,38 @@ static int apply_map(struct pipeline *p, struct process *process,
 
 static int apply_event(struct pipeline *p, const struct pending_event *pending)
 {
-	const struct lifecycle_event *event = &pending->event;
-	const char *text = p->waiting.texts.at + pending->text;
+	struct lifecycle_event event = pending->event;
 	struct process *process;
 
-	if (event->type == LIFECYCLE_FORK)
-		return apply_fork(p, event);
-	process = process_table_find(&p->processes, event->pid);
+	event.text = p->waiting.texts.at + pending->text;
+	if (event.type == LIFECYCLE_FORK)
+		return apply_fork(p, &event);
+	process = process_table_find(&p->processes, event.pid);
 	if (!process)
 		return 0;
-	switch (event->type) {
+	switch (event.type) {
 	case LIFECYCLE_MAP:
-		return apply_map(p, process, event, text);
+		return apply_map(p, process, &event);
 	case LIFECYCLE_EXEC:
 		/* Code that ran before needs its JIT map no more; the new program has its own. */
-		if (event->time_ns >= process->read_ns) {
+		if (event.time_ns >= process->read_ns) {
 			process_clear(process);
-			process->sure_ns = event->time_ns;
+			process->sure_ns = event.time_ns;
 		}
 		/* Another thread than the first one may call it; the first one has ended by then. */
 		process->dead = process->goes_on = false;
 		process->thread = process->pid;
-		set_comm(process, text);
+		set_comm(process, event.text);
 		break;
 	case LIFECYCLE_COMM:
-		if (event->tid == event->pid)
-			set_comm(process, text);
+		if (event.tid == event.pid)
+			set_comm(process, event.text);
 		break;
 	case LIFECYCLE_EXIT:
-		if (event->tid == event->pid) {
+		if (event.tid == event.pid) {
 			process->dead = true;
 			process->goes_on = false;
-			process->exit_ns = event->time_ns;
+			process->exit_ns = event.time_ns;
 		}
 		break;
 	case LIFECYCLE_FORK:

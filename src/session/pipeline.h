@@ -102,6 +102,13 @@ int pipeline_sample(void *context, const struct wire_sample *sample, size_t size
 /* Uses everything up to the horizon, in the order of time. Returns 0 or a negative errno. */
 int pipeline_advance(struct pipeline *pipeline, uint64_t horizon_ns);
 int pipeline_publish(struct pipeline *pipeline);
+enum { PIPELINE_NO_MAPPING = 1 };
+/*
+ * The mapping that an event tells of, with its text; its file is not looked for yet.
+ * Returns 0, PIPELINE_NO_MAPPING when that makes no sense, or a negative errno.
+ */
+int pipeline_mapping(struct pipeline *pipeline, struct mapping *ret,
+		     const struct lifecycle_event *event);
 /* Remembers for a while that the process puts code where other code had been. */
 void pipeline_note_reuse(struct process *process, uint64_t time_ns);
 /* Looks for the file behind a mapping, if that was not done. See process_table_resolve. */

@@ -20,6 +20,7 @@
 #include "proc/view.h"
 #include "session/file_limit.h"
 #include "session/meet.h"
+#include "session/new_files.h"
 #include "session/prepare.h"
 #include "source/comm_glob.h"
 
@@ -431,6 +432,8 @@ static int turn(struct recording *rec, bool last)
 
 	if (r == 0)
 		r = lifecycle_drain(rec->lifecycle, pipeline_event, p);
+	if (r == 0)
+		r = new_files_open(p);
 	if (r == 0)
 		r = meet_strangers(p);
 	/* What happened until they were looked at. */
