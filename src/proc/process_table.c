@@ -410,23 +410,19 @@ static void find_copied(const struct lines *lines, uint32_t at, const struct pro
 /* ---- processes ---- */
 
 /*
- * Takes over all executable mappings. again: those that no event has told of or will tell: copies,
- * memory over code that turned out to be none, and what lies where nothing is known.
+ * Takes over all executable mappings. again: those of which no event has told all: copies, and what
+ * lies where nothing is known.
  */
 static int take_lines(struct process *process, const struct lines *lines, bool again)
 {
 	for (uint32_t i = 0; i < lines->list.count; i++) {
 		struct mapping mapping = lines->list.at[i].mapping;
-		bool over_code;
 		int r;
 
 		if (!lines->list.at[i].executable)
 			continue;
 		find_copied(lines, i, process, &mapping);
-		over_code = process_has_code_below(process, &mapping);
-		if (again && !mapping.object &&
-		    (over_code ? !process_table_may_be_copy(lines->table, &mapping)
-			       : process_mapping(process, mapping.start) != NULL))
+		if (again && !mapping.object && process_mapping(process, mapping.start))
 			continue;
 		r = process_map(process, &mapping);
 		if (r < 0)
@@ -466,4 +462,26 @@ int process_table_look_again(struct process_table *table, struct process *proces
 	int r = read_lines(&lines, process);
 
 	return r < 0 ? r : take_lines(process, &lines, true);
+}
+
+int process_table_find_copied(struct process_table *table, const struct process *process,
+			      struct mapping *mapping, const struct object *object)
+{
+	cleanup(lines_fini) struct lines lines = { table, "" };
+	int r = read_lines(&lines, process);
+
+	for (uint32_t i = 0; r == 0 && i < lines.list.count; i++) {
+		const struct mapping *line = &lines.list.at[i].mapping;
+
+		if (mapping->start >= line->start && mapping->start < line->end &&
+		    process_table_may_be_copy(table, line))
+			find_copied(&lines, i, process, mapping);
+	}
+	/* Or another file has come there since. */
+	if (mapping->object && mapping->object != object) {
+		object_unref(mapping->object);
+		mapping->object = NULL;
+		mapping->resolved = false;
+	}
+	return r;
 }

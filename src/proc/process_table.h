@@ -51,6 +51,12 @@ int process_table_read(struct process_table *table, struct process *process);
  * from before may still need them, and nothing else runs there. Returns 0 or a negative errno.
  */
 int process_table_look_again(struct process_table *table, struct process *process);
+/*
+ * Looks whether memory that was put over an object's code holds a copy of it: sets mapping->object
+ * and bias then. Returns 0 or a negative errno (-ESRCH: the process is gone).
+ */
+int process_table_find_copied(struct process_table *table, const struct process *process,
+			      struct mapping *mapping, const struct object *object);
 
 /* Was the file that the mapping names found before, for whatever process? */
 bool process_table_knows(const struct process_table *table, const struct mapping *mapping);

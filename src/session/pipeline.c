@@ -244,6 +244,56 @@ int pipeline_mapping(struct pipeline *p, struct mapping *ret, const struct lifec
 	return strtab_add_str(&p->processes.paths, &ret->path, event->text);
 }
 
+static bool ends_mapping(const struct lifecycle_event *event, const struct process *process,
+			 const struct mapping *mapping)
+{
+	if (event->pid != process->pid || event->time_ns < process->read_ns ||
+	    event->time_ns <= mapping->mapped_ns)
+		return false;
+	switch (event->type) {
+	case LIFECYCLE_EXEC:
+		return true;
+	case LIFECYCLE_FORK: /* not of a thread */
+		return event->parent_pid != event->pid;
+	case LIFECYCLE_MAP:
+		return event->start < mapping->end && event->start + event->size > mapping->start;
+	default:
+		return false;
+	}
+}
+
+/* Is a file's code, the same or another, mapped there later than up to where events were used? */
+static bool file_follows(struct pipeline *p, const struct process *process,
+			 const struct mapping *mapping)
+{
+	for (uint32_t i = p->next_event; i < p->waiting.events.count; i++) {
+		struct lifecycle_event event = p->waiting.events.at[i].event;
+		struct mapping later;
+
+		if (!ends_mapping(&event, process, mapping))
+			continue;
+		event.text = p->waiting.texts.at + p->waiting.events.at[i].text;
+		if (event.type != LIFECYCLE_MAP || pipeline_mapping(p, &later, &event) != 0 ||
+		    !process_table_may_be_copy(&p->processes, &later))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Memory over code may be a copy of it, or hold other code after the file was unmapped, which nobody
+ * tells. As long as the rest of the file lies beside it, it is a copy: also in between.
+ */
+static void look_for_copy(struct pipeline *p, struct process *process, struct mapping *mapping)
+{
+	const struct mapping *below = process_mapping(process, mapping->start);
+
+	if (!process->sampled && !process->target)
+		process->look_again = true; /* if it is sampled one day */
+	else if (below && below->object && !file_follows(p, process, mapping))
+		(void)process_table_find_copied(&p->processes, process, mapping, below->object);
+}
+
 static int apply_map(struct pipeline *p, struct process *process,
 		     const struct lifecycle_event *event)
 {
@@ -258,9 +308,8 @@ static int apply_map(struct pipeline *p, struct process *process,
 	if ((!process->dead || process->goes_on) &&
 	    process_table_may_be_copy(&p->processes, &mapping) &&
 	    process_has_code_below(process, &mapping))
-		process->look_again = true; /* till then it is taken for what it was */
-	else
-		r = process_map(process, &mapping);
+		look_for_copy(p, process, &mapping);
+	r = process_map(process, &mapping);
 	pipeline_note_reuse(process, event->time_ns);
 	return r;
 }
@@ -447,24 +496,6 @@ int pipeline_advance(struct pipeline *p, uint64_t horizon_ns)
 	return r < 0 ? r : close_unused_files(p);
 }
 
-static bool ends_mapping(const struct lifecycle_event *event, const struct process *process,
-			 const struct mapping *mapping)
-{
-	if (event->pid != process->pid || event->time_ns < process->read_ns ||
-	    event->time_ns <= mapping->mapped_ns)
-		return false;
-	switch (event->type) {
-	case LIFECYCLE_EXEC:
-		return true;
-	case LIFECYCLE_FORK: /* not of a thread */
-		return event->parent_pid != event->pid;
-	case LIFECYCLE_MAP:
-		return event->start < mapping->end && event->start + event->size > mapping->start;
-	default:
-		return false;
-	}
-}
-
 /* Or was something mapped over it, later than up to where events were used? */
 static bool still_mapped(const struct pipeline *p, const struct process *process,
 			 const struct mapping *mapping)
@@ -476,6 +507,13 @@ static bool still_mapped(const struct pipeline *p, const struct process *process
 		if (ends_mapping(&p->incoming.events.at[i].event, process, mapping))
 			return false;
 	return true;
+}
+
+bool pipeline_maps_later(const struct pipeline *p, const struct process *process)
+{
+	const struct mapping everywhere = { .end = UINT64_MAX };
+
+	return !still_mapped(p, process, &everywhere);
 }
 
 void pipeline_resolve(struct pipeline *p, struct process *process, struct mapping *mapping)

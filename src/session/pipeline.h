@@ -111,5 +111,7 @@ int pipeline_mapping(struct pipeline *pipeline, struct mapping *ret,
 		     const struct lifecycle_event *event);
 /* Remembers for a while that the process puts code where other code had been. */
 void pipeline_note_reuse(struct process *process, uint64_t time_ns);
+/* Do events tell of what the process maps later than up to where they were used? */
+bool pipeline_maps_later(const struct pipeline *pipeline, const struct process *process);
 /* Looks for the file behind a mapping, if that was not done. See process_table_resolve. */
 void pipeline_resolve(struct pipeline *pipeline, struct process *process, struct mapping *mapping);

@@ -135,12 +135,12 @@ static void finish(struct pipeline *p, struct process *process, const struct wir
 		walked->outcome = WALK_GUESSED;
 }
 
-static void look_again(struct pipeline *p, struct process *process)
+/* Returns 0, or a negative errno: it is gone already, and stays with what the events told. */
+static int look_again(struct pipeline *p, struct process *process)
 {
 	process->look_again = false;
 	process->looked_again_ns = clock_ns(CLOCK_MONOTONIC);
-	/* Gone already: it stays with what the events told. */
-	(void)process_table_look_again(&p->processes, process);
+	return process_table_look_again(&p->processes, process);
 }
 
 /*
@@ -148,12 +148,14 @@ static void look_again(struct pipeline *p, struct process *process)
  */
 static bool find_moved(struct pipeline *p, struct process *process, uint64_t address)
 {
-	/* A process of which nothing is known is met as a stranger. */
-	if (process->mappings.count == 0 ||
+	/*
+	 * A process of which nothing is known is met as a stranger; and what it maps from now on is
+	 * not what the sample is about.
+	 */
+	if (process->mappings.count == 0 || pipeline_maps_later(p, process) ||
 	    process->looked_again_ns + LOOK_AGAIN_NS > clock_ns(CLOCK_MONOTONIC))
 		return false;
-	look_again(p, process);
-	return process_mapping(process, address);
+	return look_again(p, process) == 0 && process_mapping(process, address);
 }
 
 /* The number of leading frames whose code has not changed since the state the kernel half used. */
@@ -191,7 +193,7 @@ static void complete_walk(struct pipeline *p, struct process *process,
 		return;
 	}
 	if (process->look_again)
-		look_again(p, process);
+		(void)look_again(p, process);
 	process_table_check(process, p->round);
 	pipeline_note_reuse(process, sample->time_ns);
 	/* Told anew, the kernel half stops to wonder about code that was only unmapped. */

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -226,6 +227,8 @@ static void a_file_that_is_written_over_is_another_object(void **state)
 	mapping.start = (uint64_t)(uintptr_t)memory;
 	mapping.end = mapping.start + 4096;
 	mapping.inode = st.st_ino;
+	mapping.device_major = major(st.st_dev);
+	mapping.device_minor = minor(st.st_dev);
 	assert_ok(strtab_add_str(&table->paths, &mapping.path, "/memfd:library (deleted)"));
 	assert_ok(process_map(process, &mapping));
 	ours = process_mapping(process, mapping.start);

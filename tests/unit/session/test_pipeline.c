@@ -676,7 +676,8 @@ static void memory_over_code_is_looked_at(void **state)
 	maps(2, PID, NEW_CODE + 0x100);
 	assert_ok(pipeline_advance(&p, 2));
 	assert_true(process->look_again);
-	assert_int_equal(process_mapping(process, NEW_CODE + 0x100)->kind, MAPPING_FILE);
+	assert_int_equal(process_mapping(process, NEW_CODE)->kind, MAPPING_FILE);
+	assert_int_equal(process_mapping(process, NEW_CODE + 0x100)->kind, MAPPING_ANONYMOUS);
 	/* Another file is another matter, unless it has no name. */
 	process->look_again = false;
 	event((struct lifecycle_event){ .type = LIFECYCLE_MAP,
@@ -688,7 +689,7 @@ static void memory_over_code_is_looked_at(void **state)
 					.text = "/memfd:text (deleted)" });
 	assert_ok(pipeline_advance(&p, 3));
 	assert_true(process->look_again);
-	assert_int_equal(process_mapping(process, NEW_CODE)->inode, 7);
+	assert_int_equal(process_mapping(process, NEW_CODE)->inode, 8);
 	process->look_again = false;
 	event((struct lifecycle_event){ .type = LIFECYCLE_MAP,
 					.time_ns = 4,
@@ -700,6 +701,13 @@ static void memory_over_code_is_looked_at(void **state)
 	assert_ok(pipeline_advance(&p, 4));
 	assert_false(process->look_again);
 	assert_int_equal(process_mapping(process, NEW_CODE)->inode, 9);
+	/* One that was sampled is looked at at once; gone, it has code that nobody knows. */
+	process->sampled = true;
+	maps(5, PID, NEW_CODE);
+	assert_ok(pipeline_advance(&p, 5));
+	assert_false(process->look_again);
+	assert_int_equal(process_mapping(process, NEW_CODE)->kind, MAPPING_ANONYMOUS);
+	process->sampled = false;
 	/* A process that is over cannot be looked at. */
 	ends(5, PID, PID);
 	maps(6, PID, NEW_CODE);
