@@ -309,11 +309,12 @@ static void join(struct function_flow *flow, uint32_t older, uint32_t newer)
 		flow->origins.at[newer].joined = true;
 }
 
-static int jump_somewhere(struct function_flow *flow, const struct instruction *i,
+static int jump_somewhere(struct function_flow *flow, const struct flow_instruction *at,
 			  uint32_t state_number, uint32_t origin)
 {
 	const struct frame_state *state = &flow->states.at[state_number];
-	uint32_t *jump;
+	const struct instruction *i = &at->decoded;
+	struct flow_jump *jump;
 
 	if (i->value && no_return_pointers_have(flow->no_return, (uint64_t)i->value))
 		return PATH_ENDS;
@@ -324,12 +325,13 @@ static int jump_somewhere(struct function_flow *flow, const struct instruction *
 	if (i->value) /* through the pointer to a function */
 		return PATH_ENDS;
 	/* Back to where the switch begins, or on to the next step of an interpreter. */
-	if (flow->jumps.count && frame_states_agree(state, &flow->states.at[flow->jumps.at[0]]))
+	if (flow->jumps.count &&
+	    frame_states_agree(state, &flow->states.at[flow->jumps.at[0].state]))
 		join(flow, 0, origin);
 	jump = array_push(&flow->jumps);
 	if (!jump)
 		return -ENOMEM;
-	*jump = state_number;
+	*jump = (struct flow_jump){ at->address, state_number };
 	return PATH_ENDS;
 }
 
@@ -529,7 +531,7 @@ static int pass(struct function_flow *flow, uint32_t number, uint32_t *state_at,
 	case INSTRUCTION_RETURN:
 		return return_to_caller(flow, &at, &state, origin);
 	case INSTRUCTION_JUMP_INDIRECT:
-		return jump_somewhere(flow, i, *state_at, origin);
+		return jump_somewhere(flow, &at, *state_at, origin);
 	case INSTRUCTION_JUMP:
 		r = branch(flow, to, *state_at, origin);
 		return r < 0 ? r : PATH_ENDS;
@@ -573,11 +575,21 @@ static int pass(struct function_flow *flow, uint32_t number, uint32_t *state_at,
 	return state_number(flow, state_at, &state);
 }
 
+/* Does the function's symbol say that it has ended where control goes on to? */
+static bool is_end(const struct function_flow *flow, uint64_t address)
+{
+	const struct code_function *function = &flow->list->functions.at[flow->number];
+
+	return function->size && address == function->start + function->size;
+}
+
 /* Follows a path until it ends. Returns 0 then, or another result. */
 static int follow(struct function_flow *flow, const struct flow_item *item)
 {
 	uint64_t address = item->address;
 	uint32_t state = item->state, number;
+	/* By going on behind an instruction, not by a jump. */
+	bool goes_on = item->site && item->site != address;
 	int r = 0;
 
 	while (r == 0) {
@@ -586,6 +598,10 @@ static int follow(struct function_flow *flow, const struct flow_item *item)
 		number = other_function(flow, address, at);
 		if (number != HASH_ABSENT) {
 			r = leave_for(flow, address, at, item->origin);
+			break;
+		}
+		if (goes_on && is_end(flow, address)) {
+			r = item->origin ? leave_badly(flow, address, at, item->origin) : PATH_ENDS;
 			break;
 		}
 		r = instruction_at(flow, &number, address);
@@ -598,6 +614,7 @@ static int follow(struct function_flow *flow, const struct flow_item *item)
 		if (r == 0) {
 			address += flow->instructions.at[number].decoded.length;
 			r = pass(flow, number, &state, item->origin);
+			goes_on = true;
 		}
 	}
 	return r == PATH_ENDS ? 0 : r;
@@ -686,24 +703,41 @@ static uint64_t next_start(const struct function_flow *flow, uint64_t address)
 	return low < flow->starts.count ? flow->starts.at[low] : UINT64_MAX;
 }
 
-/*
- * What holds behind every indirect jump: what any of the frames has in common, when they agree.
- * Results as above; PATH_ENDS: there are no such jumps, or they do not agree.
- */
-static int state_behind_jumps(struct function_flow *flow, uint32_t *ret)
+static bool jumps_agree(const struct function_flow *flow)
 {
+	const struct frame_state *first = &flow->states.at[flow->jumps.at[0].state];
+
+	for (uint32_t i = 1; i < flow->jumps.count; i++)
+		if (!frame_states_agree(first, &flow->states.at[flow->jumps.at[i].state]))
+			return false;
+	return true;
+}
+
+/*
+ * What holds where the indirect jumps lead to that the code at the address may belong to: the last
+ * one before it, for a switch's code stands behind it, and all that agree with that. Results as
+ * above.
+ */
+static int state_behind_jump(struct function_flow *flow, uint64_t address, uint32_t *ret)
+{
+	const struct flow_jump *nearest = &flow->jumps.at[0];
 	struct frame_state state;
 
-	if (flow->jumps.count == 0)
-		return PATH_ENDS;
-	state = flow->states.at[flow->jumps.at[0]];
 	for (uint32_t i = 1; i < flow->jumps.count; i++) {
-		const struct frame_state *other = &flow->states.at[flow->jumps.at[i]];
+		const struct flow_jump *jump = &flow->jumps.at[i];
 
-		if (!frame_states_agree(&state, other))
-			return PATH_ENDS;
-		state = frame_state_meet(&state, other);
+		if (jump->address < address &&
+		    (jump->address > nearest->address || nearest->address >= address))
+			nearest = jump;
 	}
+	state = flow->states.at[nearest->state];
+	for (uint32_t i = 0; i < flow->jumps.count; i++) {
+		const struct frame_state *other = &flow->states.at[flow->jumps.at[i].state];
+
+		if (frame_states_agree(&state, other))
+			state = frame_state_meet(&state, other);
+	}
+	spend(flow, flow->jumps.count / 8);
 	frame_state_return_from_call(&state, 0);
 	return state_number(flow, ret, &state);
 }
@@ -759,10 +793,11 @@ static int list_runs(struct runs *ret, const struct function_flow *flow)
  * where a symbol says that all of it is the function's, what stands behind each instruction that
  * does not go on.
  */
-static int guess_hole(struct function_flow *flow, uint64_t from, uint64_t to, uint32_t state)
+static int guess_hole(struct function_flow *flow, uint64_t from, uint64_t to)
 {
 	bool all = flow->list->functions.at[flow->number].size > 0, ends = true;
-	int r = 0;
+	uint32_t state;
+	int r = state_behind_jump(flow, from, &state);
 
 	while (from < to && r == 0) {
 		struct instruction i;
@@ -795,11 +830,11 @@ static int guess_switch(struct function_flow *flow)
 	const struct code_function *function = &flow->list->functions.at[flow->number];
 	cleanup(runs_fini) struct runs runs = {};
 	uint64_t limit = next_start(flow, function->start), end = 0;
-	uint32_t state;
-	int r = state_behind_jumps(flow, &state);
+	int r;
 
-	if (r)
-		return r == PATH_ENDS ? 0 : r;
+	/* Where nobody says how far the function goes, one frame for all is some certainty. */
+	if (flow->jumps.count == 0 || (!function->size && !jumps_agree(flow)))
+		return 0;
 	if (function->size && function->start + function->size < limit)
 		limit = function->start + function->size;
 	r = list_runs(&runs, flow);
@@ -810,13 +845,13 @@ static int guess_switch(struct function_flow *flow)
 		if (run->start < function->start || run->start >= limit)
 			continue;
 		if (end && end < run->start)
-			r = guess_hole(flow, end, run->start, state);
+			r = guess_hole(flow, end, run->start);
 		if (run->end > end)
 			end = run->end;
 	}
 	/* Behind the last one anything may be, unless a symbol says how far the function goes. */
 	if (r == 0 && end && end < limit && limit != UINT64_MAX)
-		r = guess_hole(flow, end, limit, state);
+		r = guess_hole(flow, end, limit);
 	return r;
 }
 
@@ -914,7 +949,7 @@ static int add_piece(struct function_flow *flow, uint32_t first, uint64_t start,
 	if (!last)
 		return -ENOMEM;
 	*last = (struct flow_piece){ start, end, *rule,
-				     flow->list->functions.at[flow->number].trust };
+				     1U + flow->list->functions.at[flow->number].trust };
 	return 0;
 }
 
@@ -949,9 +984,12 @@ static bool is_function(struct function_flow *flow, const struct code_function *
 {
 	if (flow->bad.count || flow->changes & 1u << REGISTER_BP)
 		return false;
-	/* A label may well lead to nothing but the end of the program. */
-	return flow->good > 0 || (flow->ends > 0 && (function->trust == FUNCTION_TAKEN ||
-						     looks_like_start(flow, function->start)));
+	if (flow->good > 0)
+		return true;
+	/* A switch's label may well lead to nothing but a call that does not come back. */
+	if (looks_like_start(flow, function->start))
+		return flow->ends > 0 || flow->cuts.count > 0 || function->trust == FUNCTION_TAKEN;
+	return flow->ends > 0 && function->trust == FUNCTION_TAKEN;
 }
 
 /* Puts the functions that are called on the list. */

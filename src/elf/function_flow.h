@@ -21,7 +21,7 @@
 struct flow_piece {
 	uint64_t start, end; /* ELF addresses */
 	struct wire_rule rule;
-	uint32_t trust; /* enum function_trust of its function */
+	uint32_t trust; /* 1 + enum function_trust of its function: the less, the surer */
 };
 
 /* Control goes to another function. */
@@ -55,6 +55,12 @@ struct flow_item {
 	uint32_t state, origin;
 };
 
+/* An indirect jump, and the state before it. */
+struct flow_jump {
+	uint64_t address;
+	uint32_t state;
+};
+
 struct flow_exit {
 	uint64_t address;
 	uint32_t origin;
@@ -84,8 +90,8 @@ struct function_flow {
 	ARRAY_OF(struct flow_item) work, guesses;
 	uint32_t guesses_done;
 	ARRAY_OF(struct flow_exit) bad;
-	ARRAY_OF(uint32_t) jumps; /* states at indirect jumps */
-	ARRAY_OF(uint64_t) cuts;  /* guesses that turned out wrong */
+	ARRAY_OF(struct flow_jump) jumps;
+	ARRAY_OF(uint64_t) cuts; /* guesses that turned out wrong */
 	bool leaves, returns;
 	uint16_t changes;
 	uint32_t good; /* ways out that are as they should be */

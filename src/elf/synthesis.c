@@ -23,17 +23,16 @@ enum {
 	MAX_TAIL_ROUNDS = 64,
 	MAX_TAKEN_ROUNDS = 16,
 	/*
-	 * Less code without rows, also as one part in so many of all code, is not worth reading all
-	 * other code, all relocations and all data: of a large library that takes milliseconds.
+	 * Code without rows that is less than one part in so many of all code is not worth reading
+	 * all other code, all relocations and all data: of a large library that takes milliseconds.
 	 */
-	MIN_WORTH_BYTES = 4096,
 	MIN_WORTH_SHARE = 64,
 	/* So many functions with different ideas of the same code: nonsense. */
 	MAX_OVERLAPPING = 16,
 };
 
-/* Trust of pieces that are no function's (struct flow_piece). */
-enum { PIECE_SIGRETURN = FUNCTION_CERTAIN, PIECE_PADDING = UINT32_MAX };
+/* Trust of pieces that are not found by following functions: more than those, and less. */
+enum { PIECE_SIGRETURN = 0, PIECE_PADDING = UINT32_MAX };
 
 struct synthesis {
 	struct code code;
@@ -185,11 +184,18 @@ static bool runs_over(const struct synthesis *s, const struct code_function *fun
 	return false;
 }
 
+struct settling {
+	bool first; /* before, nothing was known of any function */
+	bool last;  /* nothing is followed again */
+	/* Functions from this number on made no sense, but nothing was known of those they call. */
+	uint32_t second_chance;
+};
+
 /*
  * Publishes what was found out, and marks the functions for which it makes a difference as to be
- * followed again, unless this was the last time. Returns how many those are, or -ENOMEM.
+ * followed again. Returns how many those are, or -ENOMEM.
  */
-static int64_t settle(struct synthesis *s, bool first, bool last)
+static int64_t settle(struct synthesis *s, const struct settling *how)
 {
 	struct function_list *list = &s->list;
 	cleanup(free) unsigned char *changed = calloc(1, list->functions.count + 1ULL);
@@ -209,22 +215,25 @@ static int64_t settle(struct synthesis *s, bool first, bool last)
 		function->clobbered = function->changes;
 		function->settled = function->known && function->leaves == function->returns_itself;
 	}
-	for (uint32_t i = 0; i < list->functions.count && !last; i++) {
+	for (uint32_t i = 0; i < list->functions.count && !how->last; i++) {
 		struct code_function *function = &list->functions.at[i];
+		bool wanted;
 
-		if (!function->followed || function->piece_count == 0)
+		if (!function->followed)
 			continue;
-		if ((first && function->revised) || calls_changed(s, function, changed) ||
-		    runs_over(s, function)) {
-			function->followed = false;
-			again++;
-		}
+		if (function->piece_count == 0)
+			wanted = i >= how->second_chance && function->trust == FUNCTION_TAKEN;
+		else
+			wanted = (how->first && function->revised) ||
+				 calls_changed(s, function, changed) || runs_over(s, function);
+		function->followed = !wanted;
+		again += wanted;
 	}
 	return again;
 }
 
-/* Follows everything up to this trust. */
-static int follow_trusted(struct synthesis *s, enum function_trust trust)
+/* Follows everything up to this trust; functions from number first_new on are new. */
+static int follow_trusted(struct synthesis *s, enum function_trust trust, uint32_t first_new)
 {
 	int64_t again = 1;
 
@@ -253,8 +262,10 @@ static int follow_trusted(struct synthesis *s, enum function_trust trust)
 				return r;
 			mark_reached(s, first, s->flow.pieces.count - first);
 		}
-		again = settle(s, trust == FUNCTION_CERTAIN && pass == 0,
-			       pass + 1 == MAX_PASSES && s->flow.steps_left);
+		again = settle(s, &(struct settling){
+					  .first = trust == FUNCTION_CERTAIN && pass == 0,
+					  .last = pass + 1 == MAX_PASSES && s->flow.steps_left,
+					  .second_chance = pass == 0 ? first_new : UINT32_MAX });
 	}
 	return again < 0 ? (int)again : 0;
 }
@@ -453,14 +464,14 @@ static uint64_t count_reached(const struct synthesis *s)
 	return count;
 }
 
-/* Is there enough code without rows to read all that may tell where functions begin in it? */
-static bool is_worth_reading(const struct code *code)
+/* Is so much code without rows worth reading all that may tell where functions begin in it? */
+static bool is_worth_reading(const struct code *code, uint64_t bytes)
 {
 	uint64_t all = 0;
 
 	for (uint32_t i = 0; i < code->extents.count; i++)
 		all += code->extents.at[i].end - code->extents.at[i].start;
-	return code->bytes >= MIN_WORTH_BYTES && code->bytes >= all / MIN_WORTH_SHARE;
+	return bytes >= all / MIN_WORTH_SHARE;
 }
 
 /* Functions whose addresses instructions name; those name more, and so on. */
@@ -477,7 +488,7 @@ static int follow_taken(struct synthesis *s)
 		s->flow.addresses_taken.count = 0;
 		if (r < 0 || s->list.functions.count == known)
 			break;
-		r = follow_trusted(s, FUNCTION_TAKEN);
+		r = follow_trusted(s, FUNCTION_TAKEN, known);
 	}
 	return r;
 }
@@ -487,11 +498,11 @@ static int follow_pointed(struct synthesis *s, const struct section_table *secti
 {
 	int r;
 
-	if (!is_worth_reading(&s->code) || s->code.bytes - count_reached(s) < MIN_WORTH_BYTES)
+	if (!is_worth_reading(&s->code, s->code.bytes - count_reached(s)))
 		return 0;
 	r = code_entries_list_pointers(&s->list, &s->code, sections);
 	if (r == 0)
-		r = follow_trusted(s, FUNCTION_POINTER);
+		r = follow_trusted(s, FUNCTION_POINTER, UINT32_MAX);
 	return r < 0 ? r : follow_taken(s);
 }
 
@@ -500,9 +511,9 @@ static int synthesise(struct cfi_table *table, struct synthesis *s, const struct
 {
 	int r = code_entries_list(&s->list, &s->code, sections);
 
-	if (r == 0 && is_worth_reading(&s->code))
+	if (r == 0 && is_worth_reading(&s->code, s->code.bytes))
 		r = code_entries_list_called(&s->list, &s->code, covered);
-	if (r == 0 && is_worth_reading(&s->code))
+	if (r == 0 && is_worth_reading(&s->code, s->code.bytes))
 		r = no_return_pointers_read(&s->no_return, object, sections);
 	s->reached = calloc(1, s->code.bytes / 8 + 1);
 	if (!s->reached)
@@ -512,9 +523,9 @@ static int synthesise(struct cfi_table *table, struct synthesis *s, const struct
 	s->flow.no_return = &s->no_return;
 	s->flow.steps_left = MAX_STEPS;
 	if (r == 0)
-		r = follow_trusted(s, FUNCTION_CERTAIN);
+		r = follow_trusted(s, FUNCTION_CERTAIN, 0);
 	if (r == 0)
-		r = follow_trusted(s, FUNCTION_LABEL);
+		r = follow_trusted(s, FUNCTION_LABEL, UINT32_MAX);
 	if (r == 0)
 		r = follow_taken(s);
 	if (r == 0)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#include "elf/function_extents.h"
 #include "elf/function_starts.h"
 #include "elf/gopclntab.h"
 #include "elf/symbol_table.h"
@@ -19,6 +20,8 @@ struct object_names {
 	struct symbol_table *symbols; /* NULL: cannot be read */
 	struct function_starts starts;
 	struct gopclntab go;
+	struct function_extents extents; /* read when all others are silent */
+	bool extents_read;
 };
 
 int object_names_new(struct object_names **ret, struct object *object, int *debug_files,
@@ -43,22 +46,38 @@ void object_names_free(struct object_names *names)
 	if (!names)
 		return;
 	symbol_table_free(names->symbols);
+	function_extents_fini(&names->extents);
 	object_unref(names->object);
 	free(names);
 }
 
 /*
- * A symbol without a size ends where its function does: not at the next symbol, when the exception
- * tables tell that another function lies between.
+ * The start of a function as decoding the code has found it. Returns 0, RESOLVER_SILENT or -ENOMEM.
  */
-static bool reaches(const struct object_names *names, const struct symbol_extent *extent,
+static int find_extent(struct object_names *names, uint64_t address, uint64_t *ret)
+{
+	if (!names->extents_read) {
+		names->extents_read = true;
+		if (function_extents_read(&names->extents, names->object) == -ENOMEM)
+			return -ENOMEM;
+	}
+	return function_extents_find(&names->extents, address, ret) == 0 ? 0 : RESOLVER_SILENT;
+}
+
+/*
+ * A symbol without a size ends where its function does: not at the next symbol, when the exception
+ * tables or the code itself tell that another function lies between.
+ */
+static bool reaches(struct object_names *names, const struct symbol_extent *extent,
 		    uint64_t address)
 {
 	uint64_t start, size;
 
 	if (function_starts_find(&names->starts, address, &start, &size) == 0)
 		return start <= extent->start;
-	return function_starts_find(&names->starts, extent->start, &start, &size) != 0;
+	if (function_starts_find(&names->starts, extent->start, &start, &size) == 0)
+		return false;
+	return find_extent(names, address, &start) != 0 || start <= extent->start;
 }
 
 static int find_symbol(struct object_names *names, uint64_t address, struct found_function *ret)
@@ -118,6 +137,18 @@ static int find_start(struct object_names *names, uint64_t address, struct found
 	return 0;
 }
 
+/* The same where no table tells. */
+static int find_decoded(struct object_names *names, uint64_t address, struct found_function *ret)
+{
+	uint64_t start;
+	int r = find_extent(names, address, &start);
+
+	if (r)
+		return r;
+	*ret = (struct found_function){ .kind = FOUND_START, .start = start };
+	return 0;
+}
+
 /* name: of what `find` gave as FOUND_SYMBOL, by its `start`. */
 static const struct {
 	int (*find)(struct object_names *names, uint64_t address, struct found_function *ret);
@@ -127,6 +158,7 @@ static const struct {
 	{ find_go, name_go },
 	{ find_entry, NULL },
 	{ find_start, NULL },
+	{ find_decoded, NULL },
 };
 
 int object_names_find(struct object_names *names, uint64_t address, struct found_function *ret)

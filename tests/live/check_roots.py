@@ -95,5 +95,13 @@ class LibC(unittest.TestCase):
             self.assertTrue(clone3 <= starts)
 
 
+class Musl(unittest.TestCase):
+    def test_thread_start(self):
+        path = '/usr/lib/x86_64-linux-musl/libc.so'
+        if not os.path.exists(path):
+            self.skipTest('musl is not installed')
+        self.assertEqual(len(Elf(path).thread_starts()), 1)
+
+
 if __name__ == '__main__':
     unittest.main(argv=sys.argv[:1], verbosity=1)

@@ -117,7 +117,21 @@ class Elf:
             # mov $435,%eax; syscall … xor %ebp,%ebp … call *%rdx
             rb'\xb8\xb3\x01\x00\x00\x0f\x05.{1,16}?\x31\xed.{1,16}?\xff\xd2',
             # mov $56,%eax; syscall … xor %ebp,%ebp; pop %rax; pop %rdi; call *%rax
-            rb'\xb8\x38\x00\x00\x00\x0f\x05.{1,16}?\x31\xed\x58\x5f\xff\xd0')
+            rb'\xb8\x38\x00\x00\x00\x0f\x05.{1,16}?\x31\xed\x58\x5f\xff\xd0'
+        ) | self.musl_thread_starts()
+
+    def musl_thread_starts(self):
+        """The same of musl, which has no exception tables: the function begins with the number.
+
+        src/thread/x86_64/clone.s.
+        """
+        # xor %eax,%eax; mov $56,%al … syscall; test %eax,%eax; jnz …; xor %ebp,%ebp; pop %rdi;
+        # call *%r9
+        pattern = rb'\x31\xc0\xb0\x38.{1,64}?\x0f\x05\x85\xc0\x75.\x31\xed\x5f\x41\xff\xd1'
+        return {address + match.start()
+                for kind, flags, offset, address, _, size, _, _ in self.segments
+                if kind == PT_LOAD and flags & PF_X
+                for match in re.finditer(pattern, self.data[offset:offset + size], re.DOTALL)}
 
     def coroutine_starts(self):
         """Start of __start_context, which the function given to makecontext returns to.

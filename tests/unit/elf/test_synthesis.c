@@ -491,9 +491,18 @@ CODE(sigreturn, BEGIN(sigreturn)
 
 static void the_code_that_signal_handlers_return_to(void **state)
 {
+	static const struct expected want[] = { { RULE_SIGNAL }, { RULE_SIGNAL }, { RULE_SIGNAL },
+						{ RULE_SIGNAL }, { RULE_SIGNAL }, GAP };
+	struct image_symbol symbols[] = { FUNCTION(0), FUNCTION(0) };
+
 	(void)state;
-	CHECK(sigreturn, { RULE_SIGNAL }, { RULE_SIGNAL }, { RULE_SIGNAL }, { RULE_SIGNAL },
-	      { RULE_SIGNAL }, GAP);
+	synthesise(sigreturn_code, sigreturn_end, symbols, 1);
+	assert_points(sigreturn_points, sigreturn_points_end, want, 6);
+	/* Also where a symbol calls it a function. */
+	symbols[1].address = IMAGE_TEXT + sigreturn_points[1];
+	synthesise(sigreturn_code, sigreturn_end, symbols, 2);
+	for (unsigned i = 0; i < 3; i++)
+		assert_rule(IMAGE_TEXT + sigreturn_points[i], &want[i]);
 }
 
 /* ---- where functions are found ---- */
