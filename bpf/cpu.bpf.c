@@ -223,13 +223,15 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	if (s->sample.flags & SAMPLE_MAPPINGS_STALE || s->outcome == WALK_NO_PROCESS ||
 	    s->outcome == WALK_NO_MAPPING || s->outcome == WALK_NO_TABLE || s->guess) {
 		/* When profd cannot keep up, many samples without are better than few with. */
-		if (!ring_fuller_than(3))
+		if (!ring_fuller_than(3)) {
 			s->sample.stack_bytes = copy_stack(s, size);
-		size += s->sample.stack_bytes;
+			s->sample.other_bytes =
+				copy_other_stack(s, size + s->sample.stack_bytes);
+		}
+		size += s->sample.stack_bytes + s->sample.other_bytes;
 		count_add(COUNT_COPIES, 1);
 	} else if (!task->mm && !(task->flags & PF_KTHREAD) && config.user_stacks) {
-		s->sample.stack_bytes = copy_exit_stack(s, size, task->pid, &exact);
-		size += s->sample.stack_bytes;
+		size += copy_exit_stack(s, size, task->pid, &exact);
 	}
 	if (exact)
 		s->sample.flags |= SAMPLE_NEXT_IS_EXACT;
@@ -359,6 +361,7 @@ static __always_inline void keep_exit_stack(struct task_struct *task, struct tas
 	struct pt_regs___kernel *saved;
 	struct exit_stack *kept;
 	struct stack_copy copy;
+	uint64_t at;
 	void *empty;
 
 	if (!task->mm || task->flags & PF_KTHREAD || !is_watched(task, ids))
@@ -384,6 +387,15 @@ static __always_inline void keep_exit_stack(struct task_struct *task, struct tas
 			break;
 	kept->stack_at = copy.begin;
 	kept->stack_bytes = copy.copied;
+	at = find_other_stack(kept->sp, kept->bp, EXIT_STACK_BYTES);
+	if (!at)
+		return;
+	copy = (struct stack_copy){ at, at, 0, EXIT_STACK_BYTES };
+	for (uint32_t i = 0; i <= EXIT_STACK_BYTES / 4096; i++)
+		if (copy_page(&copy, i, kept->other, EXIT_STACK_BYTES, copy.copied))
+			break;
+	kept->other_at = copy.begin;
+	kept->other_bytes = copy.copied;
 }
 
 /* For on_free, to which no namespace tells the pids any more. */

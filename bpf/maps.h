@@ -106,7 +106,7 @@ struct stack_copy {
  */
 enum {
 	MAX_ADDRESSES = WIRE_MAX_KERNEL_FRAMES + 1 + WIRE_MAX_FRAMES,
-	PAYLOAD_BYTES = MAX_ADDRESSES * 8 + WIRE_STACK_COPY_BYTES,
+	PAYLOAD_BYTES = MAX_ADDRESSES * 8 + WIRE_STACK_COPY_BYTES + WIRE_OTHER_COPY_BYTES,
 };
 
 struct scratch {
@@ -145,15 +145,15 @@ struct {
 } rule_caches SEC(".maps");
 
 /*
- * The user registers and the top of the stack of watched tasks that have begun to exit: giving
+ * The user registers and the top of the stacks of watched tasks that have begun to exit: giving
  * their memory back is their CPU time, but by then their own stack can no longer be read.
  */
 enum { EXIT_STACK_BYTES = 8192 };
 
 struct exit_stack {
-	uint64_t ip, sp, bp, bx, temporaries[WIRE_TEMPORARIES], stack_at;
-	uint32_t exact, stack_bytes;
-	unsigned char stack[EXIT_STACK_BYTES];
+	uint64_t ip, sp, bp, bx, temporaries[WIRE_TEMPORARIES], stack_at, other_at;
+	uint32_t exact, stack_bytes, other_bytes;
+	unsigned char stack[EXIT_STACK_BYTES], other[EXIT_STACK_BYTES];
 };
 
 struct {

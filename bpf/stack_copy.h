@@ -60,12 +60,51 @@ static __always_inline uint32_t copy_stack(struct scratch *s, uint32_t payload_o
 	return s->copy.copied <= WIRE_STACK_COPY_BYTES ? s->copy.copied : 0;
 }
 
-/* The stack that an exiting task had, behind the addresses. Returns the number of bytes. */
+/* How many frames are followed to where they leave the stack. */
+enum { MAX_FRAME_POINTERS = 64 };
+
+/*
+ * Where rbp's chain of frames goes on on another stack than the one whose `bytes` from sp on are
+ * copied; 0: nowhere. In code without frame pointers that is nowhere or anywhere. A global function:
+ * verified once by itself.
+ */
+__attribute__((noinline)) uint64_t find_other_stack(uint64_t sp, uint64_t bp, uint32_t bytes)
+{
+	uint64_t at = bp, frame[2];
+
+	for (int i = 0; i < MAX_FRAME_POINTERS; i++) {
+		if (!at || at & 7 ||
+		    bpf_probe_read_user(frame, sizeof(frame), (const void *)at) < 0 || !frame[1])
+			return 0;
+		if (at - sp >= bytes)
+			return at;
+		if (frame[0] - sp < bytes && frame[0] <= at)
+			return 0;
+		at = frame[0];
+	}
+	return 0;
+}
+
+/* The other stack, if there is one, behind the first copy. Returns the number of bytes. */
+static __always_inline uint32_t copy_other_stack(struct scratch *s, uint32_t payload_offset)
+{
+	uint64_t at = find_other_stack(s->sample.sp, s->sample.bp, WIRE_STACK_COPY_BYTES);
+
+	if (!at)
+		return 0;
+	s->copy = (struct stack_copy){ at, at, 0, WIRE_OTHER_COPY_BYTES };
+	s->copy_offset = payload_offset;
+	bpf_loop(WIRE_OTHER_COPY_BYTES / 4096 + 1, copy_payload_page, NULL, 0);
+	s->sample.other_at = s->copy.begin;
+	return s->copy.copied <= WIRE_OTHER_COPY_BYTES ? s->copy.copied : 0;
+}
+
+/* The stacks that an exiting task had, behind the addresses. Returns the number of bytes. */
 static __always_inline uint32_t copy_exit_stack(struct scratch *s, uint32_t payload_offset,
 						uint32_t tid, uint32_t *exact)
 {
 	struct exit_stack *saved = bpf_map_lookup_elem(&exiting, &tid);
-	uint32_t size;
+	uint32_t size, other;
 
 	if (!saved || payload_offset > WIRE_MAX_KERNEL_FRAMES * 8)
 		return 0;
@@ -80,7 +119,15 @@ static __always_inline uint32_t copy_exit_stack(struct scratch *s, uint32_t payl
 	s->sample.bx = saved->bx;
 	__builtin_memcpy(s->sample.temporaries, saved->temporaries, sizeof(saved->temporaries));
 	s->sample.stack_at = saved->stack_at;
+	s->sample.stack_bytes = size;
 	*exact = saved->exact;
 	s->outcome = WALK_NO_PROCESS; /* to be walked from the registers on */
-	return size;
+	other = saved->other_bytes;
+	if (other == 0 || other > EXIT_STACK_BYTES ||
+	    bpf_probe_read_kernel((char *)s->payload + payload_offset + size, other,
+				  saved->other) < 0)
+		return size;
+	s->sample.other_at = saved->other_at;
+	s->sample.other_bytes = other;
+	return size + other;
 }

@@ -24,6 +24,7 @@ enum {
 	WIRE_MAX_FRAMES = 1024,       /* user frames of one stack */
 	WIRE_MAX_KERNEL_FRAMES = 127, /* the kernel's own default limit, perf_event_max_stack */
 	WIRE_STACK_COPY_BYTES = 65536, /* compilers recurse deeply; most stacks end far before */
+	WIRE_OTHER_COPY_BYTES = 16384, /* goroutines begin with 8 KiB or less */
 	WIRE_COMM_BYTES = 16, /* TASK_COMM_LEN, include/linux/sched.h */
 };
 
@@ -239,7 +240,9 @@ enum wire_sample_flags {
 
 /*
  * One sample in the ring. Behind the header: kernel_count + user_count addresses (uint64_t, leaf
- * first), then stack_bytes of user stack from `stack_at` on.
+ * first), then stack_bytes of user stack from `stack_at` on, then other_bytes of another stack from
+ * `other_at` on: where the chain of frame pointers leaves the first one, which Go's runtime changes
+ * for its own work.
  *
  * Addresses are for looking up: kernel addresses as the kernel's unwinder gives them (return
  * addresses, except the leaf); user addresses are already inside the instruction (pc - 1 for
@@ -257,12 +260,13 @@ struct wire_sample {
 	uint64_t ip, sp, bp, bx;
 	uint64_t temporaries[WIRE_TEMPORARIES];
 	uint64_t stack_at; /* user address of the first byte of the stack copy, around sp */
+	uint64_t other_at; /* the same of the other stack */
 	uint16_t kernel_count, user_count;
 	uint8_t outcome; /* enum walk_outcome */
 	uint8_t flags;
 	uint16_t reserved;
 	uint32_t stack_bytes;
-	uint32_t reserved2;
+	uint32_t other_bytes;
 	char comm[WIRE_COMM_BYTES];
 };
 
@@ -271,6 +275,6 @@ _Static_assert(sizeof(struct wire_rule) == 8, "wire_rule");
 _Static_assert(sizeof(struct wire_table) == 16, "wire_table");
 _Static_assert(sizeof(struct wire_mapping) == 32, "wire_mapping");
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
-_Static_assert(sizeof(struct wire_sample) == 176, "wire_sample");
+_Static_assert(sizeof(struct wire_sample) == 184, "wire_sample");
 _Static_assert(WIRE_BLOCK_HEADER_BYTES % 4 == 0, "rows are aligned");
 _Static_assert(WIRE_CHUNK_BYTES == 4 << WIRE_PLACE_BITS, "places reach a whole chunk");

@@ -103,6 +103,8 @@ static void finish(struct pipeline *p, struct process *process, const struct wir
 		   struct walked *walked)
 {
 	enum { GUESSES_MAX = 8 };
+	const unsigned char *stack = (const unsigned char *)(sample + 1) +
+				     8UL * (sample->kernel_count + sample->user_count);
 	struct walk_input input = {
 		.store = p->store,
 		.ip = sample->ip,
@@ -112,10 +114,12 @@ static void finish(struct pipeline *p, struct process *process, const struct wir
 		.temporaries = sample->temporaries,
 		.exact = sample->flags & SAMPLE_NEXT_IS_EXACT,
 		.leaf = walked->count == 0,
-		.stack = (const unsigned char *)(sample + 1) +
-			 8UL * (sample->kernel_count + sample->user_count),
+		.stack = stack,
 		.stack_address = sample->stack_at,
 		.stack_bytes = sample->stack_bytes,
+		.other = stack + sample->stack_bytes,
+		.other_address = sample->other_at,
+		.other_bytes = sample->other_bytes,
 	};
 	struct walk_end end;
 

@@ -65,7 +65,7 @@ static int ring_record(void *context, void *data, size_t size)
 
 	if (size < sizeof(*sample) ||
 	    size - sizeof(*sample) < 8ULL * (sample->kernel_count + sample->user_count) +
-					     sample->stack_bytes)
+					     (uint64_t)sample->stack_bytes + sample->other_bytes)
 		return 0;
 	return source->handle(source->context, sample, size);
 }

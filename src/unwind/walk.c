@@ -5,16 +5,24 @@
 
 #include "bpf/table.h"
 
+static int read_copy(uint64_t *ret, uint64_t address, const unsigned char *copy, uint64_t begin,
+		     uint32_t bytes)
+{
+	uint64_t offset = address - begin;
+
+	if (address < begin || bytes < sizeof(*ret) || offset > bytes - sizeof(*ret))
+		return -1;
+	memcpy(ret, copy + offset, sizeof(*ret));
+	return 0;
+}
+
 static int walk_read(uint64_t *ret, uint64_t address, void *memory)
 {
 	const struct walk_input *input = memory;
-	uint64_t offset = address - input->stack_address;
 
-	if (address < input->stack_address || input->stack_bytes < sizeof(*ret) ||
-	    offset > input->stack_bytes - sizeof(*ret))
-		return -1;
-	memcpy(ret, input->stack + offset, sizeof(*ret));
-	return 0;
+	if (read_copy(ret, address, input->stack, input->stack_address, input->stack_bytes) == 0)
+		return 0;
+	return read_copy(ret, address, input->other, input->other_address, input->other_bytes);
 }
 
 static uint64_t walk_temporary(uint64_t number, void *memory)

@@ -22,6 +22,9 @@ struct walk_input {
 	const unsigned char *stack; /* the memory from stack_address on */
 	uint64_t stack_address;
 	uint32_t stack_bytes;
+	const unsigned char *other; /* of another stack, from other_address on */
+	uint64_t other_address;
+	uint32_t other_bytes; /* 0: none */
 };
 
 /* Where a walk has ended, to go on from. */

@@ -175,5 +175,21 @@ def test_c_and_back_position_independent():
     each_toolchain(lambda go: check_c(build(go, 'golang_cgo', NO_SYMBOLS, '-buildmode=pie'), False))
 
 
+def test_short_processes():
+    """Most samples of each come before anything is known of it: their stacks are copied."""
+    def short(go):
+        root = subprocess.run([go, 'env', 'GOROOT'], env=environment(), check=True,
+                              capture_output=True).stdout.decode().strip()
+        gofmt = os.path.join(os.path.dirname(os.path.realpath(go)), 'gofmt')
+        if not os.access(gofmt, os.X_OK):
+            raise Skipped(f'no {gofmt}')
+        recording = record(seconds=None, command=[
+            'sh', '-c', f'for i in 1 2 3; do {gofmt} -l {root}/src/runtime; done'])
+        check_complete(recording)
+        finished = recording.summary['walks_finished_later']
+        check(finished > 0, 'everything was known at once')
+    each_toolchain(short)
+
+
 if __name__ == '__main__':
     run(globals())

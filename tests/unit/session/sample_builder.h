@@ -11,6 +11,7 @@ struct sample_builder {
 	struct wire_sample head;
 	const uint64_t *kernel, *user; /* head.kernel_count and head.user_count of them */
 	const void *stack;	       /* head.stack_bytes of it, from head.sp on */
+	const void *other;	       /* head.other_bytes of it, from head.other_at on */
 };
 
 /* In a block of exactly that size, which the caller frees. */
@@ -20,7 +21,7 @@ static inline struct wire_sample *sample_build(const struct sample_builder *from
 	struct wire_sample *sample;
 	unsigned char *at;
 
-	*size = sizeof(*sample) + kernel + user + from->head.stack_bytes;
+	*size = sizeof(*sample) + kernel + user + from->head.stack_bytes + from->head.other_bytes;
 	sample = malloc(*size);
 	if (!sample)
 		abort();
@@ -33,5 +34,8 @@ static inline struct wire_sample *sample_build(const struct sample_builder *from
 		memcpy(at + kernel, from->user, user);
 	if (from->head.stack_bytes)
 		memcpy(at + kernel + user, from->stack, from->head.stack_bytes);
+	if (from->head.other_bytes)
+		memcpy(at + kernel + user + from->head.stack_bytes, from->other,
+		       from->head.other_bytes);
 	return sample;
 }

@@ -45,7 +45,8 @@ __attribute__((noinline, noclone)) static int the_function_that_was_sampled(uint
 	return 1;
 }
 
-static void count_one(struct pipeline *p, uint32_t bytes)
+/* first: so many bytes are the first copy, the rest is another; 0: all are. */
+static void count_pieces(struct pipeline *p, uint32_t bytes, uint32_t first)
 {
 	static const struct table_store_maps no_kernel = { -1, -1, -1, -1, -1, -1, 0, 0 };
 	struct wire_sample *sample;
@@ -60,9 +61,20 @@ static void count_one(struct pipeline *p, uint32_t bytes)
 	assert_ok(pipeline_init(p, direct_workers(), &no_kernel, 64 << 20));
 	assert_true(the_function_that_was_sampled(bytes));
 	builder.stack = stack;
+	if (first) {
+		builder.head.other_at = builder.head.sp + first;
+		builder.head.other_bytes = builder.head.stack_bytes - first;
+		builder.head.stack_bytes = first;
+		builder.other = stack + first;
+	}
 	sample = sample_build(&builder, &size);
 	assert_ok(pipeline_sample(p, sample, size));
 	free(sample);
+}
+
+static void count_one(struct pipeline *p, uint32_t bytes)
+{
+	count_pieces(p, bytes, 0);
 }
 
 /* The name of the frame that is `from_leaf` frames away from the leaf; "" when there is none. */
@@ -97,6 +109,17 @@ static void assert_whole(struct pipeline *p)
 	assert_string_equal(frame(p, 1), "the_function_that_was_sampled");
 	assert_string_equal(frame(p, depth(p) - 1), "_start");
 	assert_true(p->tables.compiled >= 2); /* us and the C library */
+}
+
+static void two_pieces_of_stack_make_a_whole(void **state)
+{
+	struct pipeline p;
+
+	(void)state;
+	count_pieces(&p, sizeof(stack), 64);
+	p.everything = true;
+	assert_whole(&p);
+	pipeline_fini(&p);
 }
 
 static void the_first_sample_of_a_process_is_whole(void **state)
@@ -171,6 +194,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_sample_of_a_process_is_whole),
+		cmocka_unit_test(two_pieces_of_stack_make_a_whole),
 		cmocka_unit_test(tables_of_a_target_are_built_ahead),
 		cmocka_unit_test(a_short_piece_of_stack_is_told),
 		cmocka_unit_test(no_room_for_tables_is_no_crash),

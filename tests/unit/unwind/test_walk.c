@@ -171,6 +171,7 @@ struct start {
 	uint32_t sp;	     /* word of the stack */
 	uint32_t below;	     /* how many words below it there are */
 	uint32_t bytes;	     /* of the stack that there are, from there on; 0: all */
+	uint32_t other;	     /* words there are of another piece, from word 2000 on */
 	uint32_t limit;	     /* 0: no other than the greatest */
 	bool none, unknown;  /* no stack at all; no table in the mapping */
 	bool no_object;      /* generated code is all there is known of it */
@@ -188,7 +189,7 @@ static struct result walk(struct start start)
 	const uint64_t temporaries[WIRE_TEMPORARIES] = {
 		[TEMPORARY_CX] = start.cx, [TEMPORARY_DI] = start.di, [TEMPORARY_R9] = start.r9
 	};
-	unsigned char *copy;
+	unsigned char *copy, *other;
 	struct result result = {};
 	struct walk_input input = {
 		.store = store,
@@ -202,6 +203,8 @@ static struct result walk(struct start start)
 		.exact = !start.return_address,
 		.leaf = !start.return_address,
 		.stack_address = word(first),
+		.other_address = word(2000),
+		.other_bytes = 8 * start.other,
 	};
 
 	if (start.bytes)
@@ -212,11 +215,15 @@ static struct result walk(struct start start)
 	copy = malloc(bytes ? bytes : 1);
 	memcpy(copy, stack + first, bytes);
 	input.stack = copy;
+	other = malloc(start.other ? 8 * start.other : 1);
+	memcpy(other, stack + 2000, 8 * start.other);
+	input.other = other;
 	input.stack_bytes = bytes;
 	result.outcome =
 		walk_run(&input, result.addresses, start.limit ? start.limit : WIRE_MAX_FRAMES,
 			 &result.count, &result.missing);
 	free(copy);
+	free(other);
 	return result;
 }
 
@@ -660,6 +667,26 @@ static void a_frame_may_be_on_another_stack(void **state)
 	}
 }
 
+static void a_piece_of_the_other_stack_is_enough(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[2000] = word(2010);
+	stack[2001] = in(FRAME);
+	stack[2010] = 0;
+	stack[2011] = in(END);
+	result = walk((struct start){
+		.ip = in(ELSEWHERE), .bp = word(2000), .sp = 4, .bytes = 64, .other = 12 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(ELSEWHERE), in(FRAME)-1, in(END)-1);
+	result = walk((struct start){
+		.ip = in(ELSEWHERE), .bp = word(2000), .sp = 4, .bytes = 64, .other = 11 });
+	ASSERT_WALK(result, WALK_COPY_SHORT, in(ELSEWHERE), in(FRAME)-1);
+	result = walk((struct start){
+		.ip = in(ELSEWHERE), .bp = word(2000), .sp = 4, .bytes = 64 });
+	ASSERT_WALK(result, WALK_COPY_SHORT, in(ELSEWHERE));
+}
+
 static void a_note_tells_how_deep_another_stack_was(void **state)
 {
 	struct result result;
@@ -977,6 +1004,7 @@ int main(void)
 				       clear),
 		cmocka_unit_test_setup(an_interrupted_caller_is_looked_up_as_it_is, clear),
 		cmocka_unit_test_setup(a_frame_may_be_on_another_stack, clear),
+		cmocka_unit_test_setup(a_piece_of_the_other_stack_is_enough, clear),
 		cmocka_unit_test_setup(a_note_tells_how_deep_another_stack_was, clear),
 		cmocka_unit_test_setup(a_leaf_may_be_about_to_resume_other_code, clear),
 		cmocka_unit_test_setup(pushes_are_counted_byte_by_byte, clear),
