@@ -61,6 +61,7 @@ struct process {
 	uint64_t sure_ns;        /* its events are known from here on, if none were lost since */
 	bool look_again;         /* something was mapped over code: it may hold the same code */
 	uint64_t looked_again_ns;
+	uint64_t copied_ns; /* when it was last looked at for that at once */
 	uint32_t checked;    /* see process_table_check */
 	bool written_over;   /* one of the mappings is */
 	uint32_t generation;

@@ -255,16 +255,21 @@ void process_table_resolve(struct process_table *table, const struct process *pr
 struct line {
 	struct mapping mapping;
 	bool executable;
+	bool opened;	       /* the file was looked for, to see what lies beside it */
+	struct object *object; /* then: a reference, or NULL */
 };
 
 struct lines {
 	struct process_table *table;
 	char root[4096]; /* of the process, as we see it, without a '/' at its end */
+	uint32_t opened;
 	ARRAY_OF(struct line) list;
 };
 
 static void lines_fini_cleanup(struct lines *lines)
 {
+	for (uint32_t i = 0; i < lines->list.count; i++)
+		object_unref(lines->list.at[i].object);
 	array_fini(&lines->list);
 }
 
@@ -320,7 +325,7 @@ static int add_line(void *context, const struct maps_line *line)
 	added = array_push(&lines->list);
 	if (!added)
 		return -ENOMEM;
-	*added = (struct line){ mapping, line->executable };
+	*added = (struct line){ .mapping = mapping, .executable = line->executable };
 	return 0;
 }
 
@@ -361,7 +366,7 @@ bool process_table_may_be_copy(const struct process_table *table, const struct m
 }
 
 /* The nearest line with a file before (step -1) or behind (1) line `at`, or NULL. */
-static const struct line *file_beside(const struct lines *lines, uint32_t at, int step)
+static struct line *file_beside(const struct lines *lines, uint32_t at, int step)
 {
 	enum { MAX_BETWEEN = 4 };
 
@@ -376,32 +381,46 @@ static const struct line *file_beside(const struct lines *lines, uint32_t at, in
 	return NULL;
 }
 
+/* The object of a line's file (borrowed), or NULL. Opening costs a question to another process. */
+static struct object *object_of(struct lines *lines, const struct process *process,
+				struct line *line)
+{
+	enum { MAX_OPENED = 64 }; /* whoever puts memory beside many files is up to something else */
+
+	if (!line->opened && lines->opened < MAX_OPENED) {
+		line->opened = true;
+		lines->opened++;
+		line->object = find_object(lines->table, process, &line->mapping, true);
+	}
+	return line->object;
+}
+
 /*
  * Programs that want huge pages for their code copy it, and put the copy where it was: its line
  * tells of memory without a file, but lies where by the lines beside it a file's code belongs. No
  * other code comes to lie there: ld.so and the kernel keep the whole of a file's place for it. Then
  * sets the mapping's object and bias.
  */
-static void find_copied(const struct lines *lines, uint32_t at, const struct process *process,
+static void find_copied(struct lines *lines, uint32_t at, const struct process *process,
 			struct mapping *mapping)
 {
 	if (!process_table_may_be_copy(lines->table, mapping))
 		return;
 	for (int step = -1; step <= 1 && !mapping->object; step += 2) {
-		const struct line *beside = file_beside(lines, at, step);
-		cleanup(object_unref) struct object *object = NULL;
+		struct line *beside = file_beside(lines, at, step);
+		struct object *object;
 		uint64_t bias;
 
 		if (!beside || same_file(&beside->mapping, mapping))
 			continue;
-		object = find_object(lines->table, process, &beside->mapping, true);
+		object = object_of(lines, process, beside);
 		if (!object || object_bias(object, &bias, beside->mapping.start,
 					   beside->mapping.file_offset, beside->executable) < 0)
 			continue;
 		if (!object_has_code(object, mapping->start - bias) ||
 		    !object_has_code(object, mapping->end - 1 - bias))
 			continue;
-		mapping->object = TAKE_PTR(object);
+		mapping->object = object_ref(object);
 		mapping->bias = bias;
 		mapping->resolved = true;
 	}
@@ -413,7 +432,7 @@ static void find_copied(const struct lines *lines, uint32_t at, const struct pro
  * Takes over all executable mappings. again: those of which no event has told all: copies, and what
  * lies where nothing is known.
  */
-static int take_lines(struct process *process, const struct lines *lines, bool again)
+static int take_lines(struct process *process, struct lines *lines, bool again)
 {
 	for (uint32_t i = 0; i < lines->list.count; i++) {
 		struct mapping mapping = lines->list.at[i].mapping;
@@ -433,7 +452,7 @@ static int take_lines(struct process *process, const struct lines *lines, bool a
 
 int process_table_read(struct process_table *table, struct process *process)
 {
-	cleanup(lines_fini) struct lines lines = { table, "" };
+	cleanup(lines_fini) struct lines lines = { .table = table };
 	struct proc_stat stat;
 	pid_t thread = process->thread;
 	int r;
@@ -458,7 +477,7 @@ int process_table_read(struct process_table *table, struct process *process)
 
 int process_table_look_again(struct process_table *table, struct process *process)
 {
-	cleanup(lines_fini) struct lines lines = { table, "" };
+	cleanup(lines_fini) struct lines lines = { .table = table };
 	int r = read_lines(&lines, process);
 
 	return r < 0 ? r : take_lines(process, &lines, true);

@@ -33,6 +33,10 @@
 #define SWEEP_NS 1000000000ULL
 #define UNUSED_NS 2000000000ULL
 
+/* No program takes longer to copy its code. */
+#define COPYING_NS 1000000000ULL
+/* Nor does any do it all the time: each costs a look into /proc. */
+#define COPIES_NS 5000000ULL
 /* Nothing is known of a process just met: it is taken for such a one until the first turns. */
 #define FIRST_REUSE_NS 500000000ULL
 
@@ -287,10 +291,14 @@ static bool file_follows(struct pipeline *p, const struct process *process,
 static void look_for_copy(struct pipeline *p, struct process *process, struct mapping *mapping)
 {
 	const struct mapping *below = process_mapping(process, mapping->start);
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
-	if (!process->sampled && !process->target)
+	if ((!process->sampled && !process->target) || process->copied_ns + COPIES_NS > now) {
 		process->look_again = true; /* if it is sampled one day */
-	else if (below && below->object && !file_follows(p, process, mapping))
+		return;
+	}
+	process->copied_ns = now;
+	if (below && below->object && !file_follows(p, process, mapping))
 		(void)process_table_find_copied(&p->processes, process, mapping, below->object);
 }
 
@@ -306,9 +314,13 @@ static int apply_map(struct pipeline *p, struct process *process,
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if ((!process->dead || process->goes_on) &&
-	    process_table_may_be_copy(&p->processes, &mapping) &&
-	    process_has_code_below(process, &mapping))
-		look_for_copy(p, process, &mapping);
+	    process_table_may_be_copy(&p->processes, &mapping)) {
+		if (process_has_code_below(process, &mapping))
+			look_for_copy(p, process, &mapping);
+		/* Looked at while it was being copied: then it was no code. */
+		else if (process->looked_ns && event->time_ns < process->looked_ns + COPYING_NS)
+			process->look_again = true;
+	}
 	r = process_map(process, &mapping);
 	pipeline_note_reuse(process, event->time_ns);
 	return r;

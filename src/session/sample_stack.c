@@ -11,7 +11,7 @@
 #include "unwind/outcome.h"
 #include "unwind/walk.h"
 
-/* A process's mappings are read again at most so often for addresses that lie in none. */
+/* A process's mappings are read again at most so often: bad stacks lead to nowhere, too. */
 #define LOOK_AGAIN_NS 100000000ULL
 
 void process_wire_update(struct pipeline *p, struct process *process, bool build)
@@ -139,27 +139,28 @@ static void finish(struct pipeline *p, struct process *process, const struct wir
 		walked->outcome = WALK_GUESSED;
 }
 
-/* Returns 0, or a negative errno: it is gone already, and stays with what the events told. */
-static int look_again(struct pipeline *p, struct process *process)
+/* Reads again what the process has mapped, but not too often. Returns whether it was done. */
+static bool look_again(struct pipeline *p, struct process *process)
 {
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	/* A process of which nothing is known is met as a stranger. */
+	if (process->mappings.count == 0 || process->looked_again_ns + LOOK_AGAIN_NS > now)
+		return false;
 	process->look_again = false;
-	process->looked_again_ns = clock_ns(CLOCK_MONOTONIC);
-	return process_table_look_again(&p->processes, process);
+	process->looked_again_ns = now;
+	/* Gone already: it stays with what the events told. */
+	return process_table_look_again(&p->processes, process) == 0;
 }
 
 /*
- * mremap moves code and no event tells of it. Bad stacks lead to nowhere, too: only now and then.
+ * mremap moves code and no event tells of it. But what the process maps from now on is not what the
+ * sample is about.
  */
 static bool find_moved(struct pipeline *p, struct process *process, uint64_t address)
 {
-	/*
-	 * A process of which nothing is known is met as a stranger; and what it maps from now on is
-	 * not what the sample is about.
-	 */
-	if (process->mappings.count == 0 || pipeline_maps_later(p, process) ||
-	    process->looked_again_ns + LOOK_AGAIN_NS > clock_ns(CLOCK_MONOTONIC))
-		return false;
-	return look_again(p, process) == 0 && process_mapping(process, address);
+	return !pipeline_maps_later(p, process) && look_again(p, process) &&
+	       process_mapping(process, address);
 }
 
 /* The number of leading frames whose code has not changed since the state the kernel half used. */

@@ -673,6 +673,14 @@ static void memory_over_code_is_looked_at(void **state)
 	maps(1, PID, OLD_CODE); /* generated code where there was some before */
 	assert_ok(pipeline_advance(&p, 1));
 	assert_false(process->look_again);
+	/* Unless it may have been no code at the moment at which it was looked at. */
+	process->looked_ns = 1;
+	maps(1, PID, OLD_CODE + 2 * CODE_BYTES);
+	assert_ok(pipeline_advance(&p, 1));
+	assert_true(process->look_again);
+	assert_non_null(process_mapping(process, OLD_CODE + 2 * CODE_BYTES));
+	process->look_again = false;
+	process->looked_ns = 0;
 	maps(2, PID, NEW_CODE + 0x100);
 	assert_ok(pipeline_advance(&p, 2));
 	assert_true(process->look_again);
