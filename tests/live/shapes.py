@@ -10,10 +10,11 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 from elf import Elf
-from harness import (HANG_S, TARGETS, Skipped, Target, check, check_complete, folder, has, need,
-                     record, run)
+from harness import (HANG_S, TARGETS, Program, Skipped, Target, check, check_complete, folder, has,
+                     need, record, run)
 
 SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'targets')
 
@@ -182,6 +183,22 @@ def test_code_in_exchanged_memory():
 def test_code_that_moves():
     """By mremap, before and while it is recorded; nothing tells of that."""
     exchanged([('moved', 'first'), ('moved', 'later')], 2)
+
+
+def test_node_with_huge_pages():
+    """A real program that copies its own code, where the kernel has huge pages to give."""
+    work = 'for (;;) JSON.parse(JSON.stringify({ a: [1, 2, 3].map(x => x * 2), b: "text" }));'
+    with Program([need('node'), '--use-largepages=on', '-e', work], cwd=folder()) as target:
+        time.sleep(0.5)
+        recording = record('-p', target.pid, seconds=2)
+        with open(f'/proc/{target.pid}/maps', encoding='utf-8') as file:
+            program = [line for line in file if re.match(r'[0-9a-f]{1,8}-', line)]
+        copied = any(re.search(r' r.xp .* 00:00 0', line) for line in program)
+        print(f'    its code {"was copied" if copied else "stayed where it was"}')
+    check_complete(recording, percent=99.0)
+    # Its compiler and collector have threads of their own.
+    share = recording.share(lambda frames: 'node::Start' in frames)
+    check(share > 0.9, f'only {share} beneath node::Start')
 
 
 def test_functions_in_pieces():
