@@ -2,6 +2,7 @@
 /* Whose pids /proc shows, by what it says of this process. */
 #include "test.h"
 
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,6 +58,59 @@ static void what_is_gone_is_not_hidden(void **state)
 	assert_false(proc_view_hides(getpid()));
 }
 
+/* What a child finds that the kernel lets make namespaces (not everywhere: then it is 77). */
+static int in_namespaces(int flags, int (*look)(void))
+{
+	pid_t outer = fork(), inner;
+	int status;
+
+	if (outer == 0) {
+		if (unshare(flags) < 0)
+			_exit(77);
+		inner = fork(); /* only children are in a new pid namespace */
+		if (inner == 0)
+			_exit(look());
+		if (inner < 0 || waitpid(inner, &status, 0) < 0 || !WIFEXITED(status))
+			_exit(1);
+		_exit(WEXITSTATUS(status));
+	}
+	assert_int_equal(waitpid(outer, &status, 0), outer);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int look_at_user_namespace(void)
+{
+	return proc_view_in_user_namespace() ? 0 : 1;
+}
+
+static int look_at_proc(void)
+{
+	bool differ;
+
+	return proc_view_check(&differ) == PROC_VIEW_FOREIGN ? 0 : 1;
+}
+
+static void root_of_a_user_namespace_is_found_out(void **state)
+{
+	int found = in_namespaces(CLONE_NEWUSER, look_at_user_namespace);
+
+	(void)state;
+	if (found == 77)
+		skip();
+	assert_int_equal(found, 0);
+}
+
+static void proc_of_the_namespace_around_is_foreign(void **state)
+{
+	int found = in_namespaces(CLONE_NEWUSER | CLONE_NEWPID, look_at_proc);
+
+	(void)state;
+	if (found == 77)
+		skip();
+	assert_int_equal(found, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -66,6 +120,8 @@ int main(void)
 		cmocka_unit_test(kernels_without_namespaces_have_one_view),
 		cmocka_unit_test(here_it_is_our_own),
 		cmocka_unit_test(what_is_gone_is_not_hidden),
+		cmocka_unit_test(root_of_a_user_namespace_is_found_out),
+		cmocka_unit_test(proc_of_the_namespace_around_is_foreign),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
