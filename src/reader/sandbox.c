@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What is left are calls on descriptors that were handed in, on memory, and the end. In particular
- * nothing can be opened, started, signalled, traced or connected to.
+ * nothing can be opened, started, signalled, traced or connected to; what may do so with one argument
+ * and not with another, such as fcntl and prlimit, is looked at that closely. The user is still root,
+ * but that is good for nothing then.
  */
 #include "reader/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -22,7 +25,10 @@
 
 /* The largest browsers' unwind rows take 400 MiB before they are packed. */
 #define MEMORY_BYTES (1ULL << 30)
-#define FILE_BYTES (512ULL << 20) /* of answers */
+#define FILE_BYTES (128ULL << 20) /* ANSWER_BYTES_MAX; of unpacked sections half as much */
+
+/* All in all; then another process begins. So none runs on and on while nobody asks it anything. */
+enum { CPU_SECONDS = 60 };
 
 #if defined(__x86_64__)
 #define ARCHITECTURE AUDIT_ARCH_X86_64
@@ -63,24 +69,62 @@ static int drop_capabilities(void)
 	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
 }
 
-#define ALLOW(name)                                                                                \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1),                                     \
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+/*
+ * Paths lead nowhere: fstat is a call that takes one. The folder goes with the process. Without
+ * CAP_SYS_CHROOT they are still no more than names to ask about.
+ */
+static int leave_file_system(void)
+{
+	if (chroot("/proc/self/fdinfo") < 0)
+		return errno == EPERM ? 0 : -errno;
+	return chdir("/") < 0 ? -errno : 0;
+}
+
+/* When memory is short, the kernel kills this process before others. */
+static void volunteer_to_be_killed(void)
+{
+	cleanup(close) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, "1000", 4) < 0)
+		return; /* as it was, then */
+}
+
+#define KILL BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+#define ALLOWED BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+/* The low half of an argument, which is all of an int. Nothing but a return may follow its test. */
+#define LOAD_ARGUMENT(number)                                                                      \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[number]))
+#define LOAD_HIGH_HALF(number)                                                                     \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[number]) + 4)
+/* Skips so many statements when it is equal, or else. */
+#define EQUALS(value, then, otherwise)                                                             \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), then, otherwise)
+
+#define ALLOW(name) EQUALS(SYS_##name, 0, 1), ALLOWED
+#define ALLOW_ONE_VALUE(name, number, value)                                                       \
+	EQUALS(SYS_##name, 0, 4), LOAD_ARGUMENT(number), EQUALS(value, 0, 1), ALLOWED, KILL
 
 /* Memory, the protection being the third argument; its low half, which is all that counts. */
 #define ALLOW_WITHOUT_EXEC(name)                                                                   \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 4),                                     \
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),        \
-		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1),                             \
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),                               \
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+	EQUALS(SYS_##name, 0, 4), LOAD_ARGUMENT(2),                                                \
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1), KILL, ALLOWED
+
+/* fcntl can also have signals sent (F_SETOWN), or put locks on a target's file. */
+#define ALLOW_FCNTL                                                                                \
+	EQUALS(SYS_fcntl, 0, 7), LOAD_ARGUMENT(1), EQUALS(F_GETFL, 3, 0), EQUALS(F_GETFD, 2, 0),   \
+		EQUALS(F_SETFD, 1, 0), EQUALS(F_DUPFD_CLOEXEC, 0, 1), ALLOWED, KILL
+
+/* Limits may be asked for, one's own. */
+#define ALLOW_PRLIMIT                                                                              \
+	EQUALS(SYS_prlimit64, 0, 8), LOAD_ARGUMENT(0), EQUALS(0, 0, 5), LOAD_ARGUMENT(2),          \
+		EQUALS(0, 0, 3), LOAD_HIGH_HALF(2), EQUALS(0, 0, 1), ALLOWED, KILL
 
 static int filter_system_calls(void)
 {
-	static struct sock_filter filter[] = {
+	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		EQUALS(ARCHITECTURE, 1, 0),
+		KILL,
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		ALLOW(pread64),
 		ALLOW(read),
@@ -91,8 +135,8 @@ static int filter_system_calls(void)
 		ALLOW(fstat),
 		ALLOW(newfstatat), /* glibc's fstat */
 		ALLOW(lseek),
-		ALLOW(fcntl),
-		ALLOW(memfd_create),
+		ALLOW_FCNTL,
+		ALLOW_ONE_VALUE(memfd_create, 1, MFD_CLOEXEC),
 		ALLOW(brk),
 		ALLOW_WITHOUT_EXEC(mmap),
 		ALLOW_WITHOUT_EXEC(mprotect),
@@ -103,7 +147,7 @@ static int filter_system_calls(void)
 		ALLOW(clock_gettime),
 		ALLOW(getrandom),
 		ALLOW(getrlimit),
-		ALLOW(prlimit64),
+		ALLOW_PRLIMIT,
 		ALLOW(sysinfo), /* qsort asks how much memory there is */
 		ALLOW(rt_sigreturn),
 		ALLOW(rt_sigprocmask),
@@ -112,12 +156,12 @@ static int filter_system_calls(void)
 		ALLOW(sched_yield),
 		ALLOW(getpid),
 		ALLOW(gettid),
-		ALLOW(tgkill), /* abort */
+		ALLOW_ONE_VALUE(tgkill, 0, getpid()), /* abort */
 		ALLOW(exit),
 		ALLOW(exit_group),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		KILL,
 	};
-	static const struct sock_fprog program = { ARRAY_SIZE(filter), filter };
+	const struct sock_fprog program = { ARRAY_SIZE(filter), filter };
 
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
 }
@@ -126,14 +170,19 @@ int sandbox_enter(void)
 {
 	int r = limit(RLIMIT_CORE, 0);
 
+	volunteer_to_be_killed();
 	if (r == 0)
 		r = limit(RLIMIT_FSIZE, FILE_BYTES);
+	if (r == 0)
+		r = limit(RLIMIT_CPU, CPU_SECONDS);
 	if (r == 0 && !SANITIZED)
 		r = limit(RLIMIT_AS, MEMORY_BYTES);
 	if (r < 0)
 		return r;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		return -errno;
-	r = drop_capabilities();
+	r = leave_file_system();
+	if (r == 0)
+		r = drop_capabilities();
 	return r < 0 ? r : filter_system_calls();
 }
