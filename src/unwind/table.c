@@ -22,8 +22,6 @@ enum {
 	MAX_PADDING_BYTES = 15,
 	/* Bits of wire_rule.steps. */
 	MAX_STEPS_DISTANCE = 16,
-	/* 4 GiB of text; the directory of so many still fits in a chunk. */
-	MAX_PAGES = 1 << 16,
 	/* What first_row can count. */
 	MAX_PAGE_ROWS = UINT16_MAX,
 	/* The last quarter of a quota is kept for rules without steps, which more rows share. */
@@ -281,7 +279,7 @@ static int build_pages(struct builder *b, const struct cfi_table *rows)
 	first = rows->rows.at[0].address >> WIRE_PAGE_SHIFT;
 	/* The last row says that nothing follows: the page before its address is the last one. */
 	last = (rows->rows.at[count - 1].address - 1) >> WIRE_PAGE_SHIFT;
-	if (last < first || last - first >= MAX_PAGES)
+	if (last < first || last - first >= PAGES_PER_TABLE)
 		return last < first ? 0 : -E2BIG;
 	b->table->first_page = first;
 	for (uint64_t page = first; page <= last; page++) {

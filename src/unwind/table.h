@@ -24,8 +24,12 @@ struct unwind_table {
 	uint32_t dropped_rules; /* rows that became RULE_NONE because a quota was used up */
 };
 
-/* Of distinct rules. The richest of common files have some three thousand. */
-enum { RULES_PER_TABLE = 8192 };
+enum {
+	/* Of distinct rules. The richest of common files have some three thousand. */
+	RULES_PER_TABLE = 8192,
+	/* 4 GiB of text; the directory of so many still fits in a chunk. */
+	PAGES_PER_TABLE = 1 << 16,
+};
 
 /*
  * Packs rows into page blocks. Returns 0 or a negative errno (-E2BIG: text spans more than 4 GiB).

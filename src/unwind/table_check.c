@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-enum { MAX_PAGES = 1 << 16 };
-
 static bool is_rule(const struct wire_rule *rule)
 {
 	unsigned kind = rule->kind_and_step & RULE_KIND_MASK;
@@ -48,9 +46,9 @@ static bool is_block(const unsigned char *block, uint32_t size, uint32_t rule_co
 
 int unwind_table_check(const struct unwind_table *table)
 {
-	uint32_t pages = table->block_offset.count;
+	uint32_t pages = table->block_offset.count, end = 0;
 
-	if (table->block_size.count != pages || pages > MAX_PAGES ||
+	if (table->block_size.count != pages || pages > PAGES_PER_TABLE ||
 	    table->rules.count > 1 + RULES_PER_TABLE)
 		return -EBADMSG;
 	if (pages && (table->rules.count == 0 ||
@@ -64,9 +62,11 @@ int unwind_table_check(const struct unwind_table *table)
 
 		if (offset == UINT32_MAX)
 			continue;
-		if (offset > table->blocks.count || size > table->blocks.count - offset ||
+		/* One behind the other: nothing small stands for much memory. */
+		if (offset != end || size > table->blocks.count - offset ||
 		    !is_block(table->blocks.at + offset, size, table->rules.count))
 			return -EBADMSG;
+		end = offset + size;
 	}
-	return 0;
+	return end == table->blocks.count ? 0 : -EBADMSG;
 }
