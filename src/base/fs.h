@@ -31,8 +31,9 @@ int fs_spare(int fd);
  */
 int fs_open_regular(const char *path);
 /*
- * Closes a descriptor without waiting for it: a file system that asks somebody else (FUSE, NFS) may
- * take for ever.
+ * Closes a folder (O_PATH) without waiting for it: the last user of a file system that was unmounted
+ * writes back what it holds. What may take for ever is for base/parcel.h: a process does not end
+ * before its threads.
  */
 void fs_close_aside(int fd);
 /* Writes everything. Returns 0 or a negative errno. */

@@ -15,16 +15,22 @@ enum { ALL_SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
 #define MFD_NOEXEC_SEAL 0x0008U /* linux/memfd.h, since 6.3 */
 #endif
 
-int sealed_make(const void *data, size_t size)
+int sealed_new(void)
 {
-	cleanup(close) int fd = -1;
-	int r;
+	int fd = memfd_create("profd", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 
-	fd = memfd_create("profd", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create("profd", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return fd < 0 ? -errno : fd;
+}
+
+int sealed_make(const void *data, size_t size)
+{
+	cleanup(close) int fd = sealed_new();
+	int r;
+
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r = fs_write_all(fd, data, size);
 	if (r < 0)
 		return r;
@@ -35,12 +41,12 @@ int sealed_make(const void *data, size_t size)
 
 int sealed_map(const unsigned char **ret, size_t *ret_size, int fd, size_t limit)
 {
-	int seals = fcntl(fd, F_GET_SEALS);
 	struct stat st;
 	void *memory;
 
-	if (seals < 0 || (seals & ALL_SEALS) != ALL_SEALS)
-		return -EBADMSG;
+	/* Not while somebody has it mapped for writing (EBUSY). */
+	if (fcntl(fd, F_ADD_SEALS, ALL_SEALS) < 0)
+		return errno == EBUSY ? -EBADMSG : -errno;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if ((uint64_t)st.st_size > limit)

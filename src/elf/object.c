@@ -52,9 +52,7 @@ bool object_is_unchanged(const struct object *object)
 
 void object_close(struct object *object)
 {
-	if (object->fd >= 0 && object->may_block)
-		fs_close_aside(object->fd);
-	else if (object->fd >= 0)
+	if (object->fd >= 0)
 		(void)close(object->fd);
 	object->fd = -1;
 	/* It may be the last that holds a container's file systems. */

@@ -34,7 +34,7 @@ struct object {
 	uint32_t references;
 	uint32_t id;   /* dense, 1..n in order of discovery, for the life of the process */
 	int fd;        /* kept open while the object is in use: late naming survives unlink; or -1 */
-	bool may_block; /* its file system may not answer: close with fs_close_aside */
+	bool may_block; /* its file system may never answer; fd is a parcel (base/parcel.h) then */
 	char *path;    /* as the target sees it, "[vdso]" for the vdso; for people */
 	int root_fd;   /* folder below which the target's paths lie, for finding separate debug
 			  files when the target is gone, too (O_PATH); -1: our own root */

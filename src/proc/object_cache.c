@@ -97,15 +97,6 @@ static int hand_out(struct object **ret, const struct entry *entry, int *fd, int
 	return entry->result;
 }
 
-static void close_opened(int fd, int root_fd, const struct opened *opened)
-{
-	if (opened->may_block)
-		fs_close_aside(fd);
-	else if (fd >= 0)
-		close(fd);
-	fs_close_aside(root_fd);
-}
-
 int object_cache_get(struct object_cache *cache, struct object **ret, int fd, int root_fd,
 		     const struct opened *opened, const char *path)
 {
@@ -118,7 +109,9 @@ int object_cache_get(struct object_cache *cache, struct object **ret, int fd, in
 
 	if (position != HASH_ABSENT) {
 		r = hand_out(ret, &cache->entries.at[position], &fd, &root_fd);
-		close_opened(fd, root_fd, opened);
+		if (fd >= 0)
+			close(fd);
+		fs_close_aside(root_fd);
 		return r;
 	}
 	result = ask_object(cache->workers, &object, fd, root_fd, opened, path);

@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "base/hash.h"
+#include "base/parcel.h"
 #include "symbol/demangle.h"
 #include "symbol/object_names.h"
 
@@ -133,6 +134,8 @@ int reader_answer_names(struct known_object *known, const void *payload, size_t 
 	if (!known->names) {
 		if (!question->has_debug_files)
 			return -ESTALE;
+		for (unsigned i = 0; i < fd_count; i++)
+			fds[i] = parcel_open(fds[i]);
 		r = object_names_new(&known->names, known->object, fds, fd_count);
 		if (r < 0)
 			return r;

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "base/parcel.h"
 #include "elf/object.h"
 #include "elf/rooted.h"
 #include "proc/perf_map_file.h"
@@ -28,21 +29,35 @@ static bool may_block(int fd)
 	return file_system_is_remote(fd) || file_system_is_overlay(fd);
 }
 
-static int describe(struct reply *reply, int fd)
+/* Consumes fd, before the answer: who waits for ever for that should do it for this question. */
+static int pack(int fd)
 {
+	int parcel = parcel_make(fd);
+
+	close(fd);
+	return parcel;
+}
+
+static int describe(struct reply *reply, int file)
+{
+	cleanup(close) int fd = file;
 	struct object_identity identity;
 	struct wire_opened opened;
 	struct stat st;
 
 	if (fd < 0)
 		return fd;
-	reply->fds[reply->fd_count++] = fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	identity = object_identity_of(&st);
 	opened = (struct wire_opened){ identity.device,		  identity.inode,    identity.size,
 				       identity.mtime_ns,	  identity.ctime_ns, may_block(fd),
 				       file_system_is_overlay(fd) };
+	if (opened.may_block)
+		fd = pack(fd);
+	if (fd < 0)
+		return fd;
+	reply->fds[reply->fd_count++] = TAKE_FD(fd);
 	bytes_add(&reply->bytes, &opened, sizeof(opened));
 	return 0;
 }
@@ -85,10 +100,16 @@ static int open_files(struct reply *reply, int root, const char *paths, size_t s
 		int fd = root < 0 ? rooted_open("", path, true, DEBUG_FILE_BYTES_MAX)
 				  : rooted_openat(root, path, true, DEBUG_FILE_BYTES_MAX);
 
+		if (fd < 0)
+			continue;
 		/* Only to help: what might never answer is left out. */
-		if (fd >= 0 && file_system_is_remote(fd))
+		if (file_system_is_remote(fd)) {
 			close(fd);
-		else if (fd >= 0)
+			continue;
+		}
+		if (file_system_is_overlay(fd))
+			fd = pack(fd);
+		if (fd >= 0)
 			reply->fds[reply->fd_count++] = fd;
 	}
 	return 0;
@@ -128,6 +149,14 @@ static int read_on(struct reply *reply, int fd, const struct wire_read *range)
 	return 0;
 }
 
+/* fd: a file or a parcel; consumed. */
+static int read_file(struct reply *reply, int *fd, const struct wire_read *range)
+{
+	cleanup(close) int file = parcel_open(TAKE_FD(*fd));
+
+	return file < 0 ? file : read_on(reply, file, range);
+}
+
 int opener_answer(void *state, const struct question *question, const void *payload, size_t size,
 		  int *fds, unsigned fd_count, struct reply *reply)
 {
@@ -162,7 +191,7 @@ int opener_answer(void *state, const struct question *question, const void *payl
 	case OPENER_READ:
 		if (size != sizeof(struct wire_read) || fd_count != 1)
 			break;
-		return read_on(reply, fds[0], payload);
+		return read_file(reply, &fds[0], payload);
 	}
 	return -EBADMSG;
 }

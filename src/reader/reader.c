@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/hash.h"
+#include "base/parcel.h"
 #include "elf/object_file.h"
 #include "reader/sandbox.h"
 #include "reader/serve.h"
@@ -70,8 +71,10 @@ static int learn(struct reader_state *state, uint32_t id, int fd)
 {
 	struct known_object *known;
 	struct object *object;
-	int r = object_open(&object, fd, "");
+	int r;
 
+	fd = parcel_open(fd);
+	r = fd < 0 ? fd : object_open(&object, fd, "");
 	if (r != 0)
 		return r;
 	if (state->objects.count >= MAX_OBJECTS)

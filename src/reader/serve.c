@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/sealed.h"
+#include "base/fs.h"
 
 union control {
-	char buffer[CMSG_SPACE(MESSAGE_MAX_FDS * sizeof(int))];
+	char buffer[CMSG_SPACE((1 + MESSAGE_MAX_FDS) * sizeof(int))];
 	struct cmsghdr align;
 };
 
@@ -63,37 +63,41 @@ static int send_answer(const struct answer_head *head, const int *fds, unsigned 
 	return 0;
 }
 
-static int reply_to(const struct question *question, int result, struct reply *reply)
+/* memory: consumed */
+static int reply_to(const struct question *question, int memory, int result, struct reply *reply)
 {
 	struct answer_head head = { .sequence = question->sequence, .result = result };
-	int fds[MESSAGE_MAX_FDS], r;
-	unsigned count = 0;
 
 	if (reply->bytes.failed)
 		head.result = -ENOMEM;
-	if (reply->bytes.size && head.result >= 0) {
-		fds[0] = sealed_make(reply->bytes.at, reply->bytes.size);
-		if (fds[0] < 0)
-			head.result = fds[0];
-		else
-			count = 1;
+	else if (head.result >= 0 && reply->bytes.size > ANSWER_BYTES_MAX)
+		head.result = -ENOMEM;
+	if (head.result >= 0) {
+		int r = fs_write_all(memory, reply->bytes.at, reply->bytes.size);
+
+		if (r < 0)
+			head.result = r;
 	}
+	close(memory);
 	if (head.result >= 0) {
 		head.size = reply->bytes.size;
 		head.fd_count = reply->fd_count;
-		memcpy(fds + count, reply->fds, reply->fd_count * sizeof(int));
 	}
 	head.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-	r = send_answer(&head, fds, count + head.fd_count);
-	if (count)
-		close(fds[0]);
-	return r;
+	return send_answer(&head, reply->fds, head.fd_count);
+}
+
+static void close_all(const int *fds, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
 }
 
 int serve(answer_fn answer, void *state)
 {
 	static _Alignas(8) unsigned char message[QUESTION_BYTES_MAX];
-	int fds[MESSAGE_MAX_FDS], r = 0;
+	int fds[1 + MESSAGE_MAX_FDS], r = 0;
 	unsigned fd_count;
 	ssize_t size;
 
@@ -102,18 +106,17 @@ int serve(answer_fn answer, void *state)
 		struct reply reply = {};
 
 		r = -EBADMSG;
-		if ((size_t)size >= sizeof(*question) && question->what == WORKER_PING)
-			r = 0;
-		else if ((size_t)size >= sizeof(*question))
-			r = answer(state, question, message + sizeof(*question),
-				   (size_t)size - sizeof(*question), fds, fd_count, &reply);
-		r = reply_to(question, r, &reply);
-		for (unsigned i = 0; i < fd_count; i++)
-			if (fds[i] >= 0)
-				close(fds[i]);
-		for (unsigned i = 0; i < reply.fd_count; i++)
-			if (reply.fds[i] >= 0)
-				close(reply.fds[i]);
+		if ((size_t)size >= sizeof(*question) && fd_count > 0) {
+			r = question->what == WORKER_PING
+				    ? 0
+				    : answer(state, question, message + sizeof(*question),
+					     (size_t)size - sizeof(*question), fds + 1,
+					     fd_count - 1, &reply);
+			/* Before the answer: it may take for ever, see opener.c. */
+			close_all(fds + 1, fd_count - 1);
+			r = reply_to(question, fds[0], r, &reply);
+		}
+		close_all(reply.fds, reply.fd_count);
 		bytes_fini(&reply.bytes);
 	}
 	return r < 0;

@@ -136,13 +136,13 @@ static void add_reasons(const struct health *h, struct bytes *ret)
 /* What the workers could not cope with; a few by name, all in the JSON. */
 static void add_casualties(const struct workers *workers, struct bytes *ret)
 {
-	enum { NAMED = 3 };
+	enum { NAMED = 3, PATH_BYTES = 256 }; /* so that the line is not cut off */
 
 	bytes_add_format(ret, "; gave up on %u file%s (", workers->given_up,
 			 workers->given_up == 1 ? "" : "s");
 	for (uint32_t i = 0; i < workers->casualties.count && i < NAMED; i++)
-		bytes_add_format(ret, "%s%s: %s", i ? ", " : "", workers->casualties.at[i].path,
-				 workers->casualties.at[i].why);
+		bytes_add_format(ret, "%s%.*s: %s", i ? ", " : "", PATH_BYTES,
+				 workers->casualties.at[i].path, workers->casualties.at[i].why);
 	bytes_add_str(ret, workers->casualties.count > NAMED ? ", ...)" : ")");
 }
 

@@ -350,6 +350,15 @@ static int check_view(struct recording *rec)
 	return r == 0 ? 0 : -ENXIO;
 }
 
+/* What comes while a worker is waited for must not be lost; it is used in the next turn. */
+static void collect(void *context)
+{
+	struct recording *rec = context;
+
+	if (cpu_source_drain(rec->source, pipeline_sample, &rec->pipeline) == 0)
+		(void)lifecycle_drain(rec->lifecycle, pipeline_event, &rec->pipeline);
+}
+
 int recording_open(struct recording *rec, const struct config *config)
 {
 	int r;
@@ -385,6 +394,7 @@ int recording_open(struct recording *rec, const struct config *config)
 	r = watch_fd(rec, cpu_source_fd(rec->source), WAKE_STREAM);
 	if (r < 0)
 		return complain(r, "cannot set up");
+	workers_set_meanwhile(&rec->workers, collect, rec);
 	if (workers_check(&rec->workers) < 0) {
 		log_error("cannot record: the processes that read programs' files do not start; "
 			  "see 'profd doctor'");
@@ -413,15 +423,6 @@ void recording_fini(struct recording *rec)
 }
 
 /* ---- running ---- */
-
-/* What comes while a worker is waited for must not be lost; it is used in the next turn. */
-static void collect(void *context)
-{
-	struct recording *rec = context;
-
-	if (cpu_source_drain(rec->source, pipeline_sample, &rec->pipeline) == 0)
-		(void)lifecycle_drain(rec->lifecycle, pipeline_event, &rec->pipeline);
-}
 
 /* One turn: everything the streams hold goes into the profile. */
 static int turn(struct recording *rec, bool last)
@@ -548,7 +549,6 @@ static int start(struct recording *rec)
 		      setpriority(PRIO_PROCESS, 0, PRIORITY) == 0;
 	if (rec->raised)
 		workers_set_priority(&rec->workers, PRIORITY);
-	workers_set_meanwhile(&rec->workers, collect, rec);
 	health_clock_read(&rec->started, &rec->pipeline);
 	rec->began_wall_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 	rec->began_ns = clock_ns(CLOCK_MONOTONIC);

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fs.h"
 #include "symbol/perf_map.h"
 #include "worker/ask_opener.h"
 
@@ -45,9 +44,7 @@ struct jit_names *jit_names_new(pid_t pid, uint64_t start_time)
 
 static void close_file(struct jit_names *names)
 {
-	if (names->fd >= 0 && names->may_block)
-		fs_close_aside(names->fd);
-	else if (names->fd >= 0)
+	if (names->fd >= 0)
 		close(names->fd);
 	names->fd = -1;
 }

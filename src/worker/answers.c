@@ -31,18 +31,22 @@ enum {
 
 /* ---- objects ---- */
 
+/* What users of `segments` rely on, see object_file.c. size: of the file. */
+static bool are_segments(const struct wire_segment *wire, uint32_t count, uint64_t size)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (wire[i].memory_size == 0 || wire[i].file_size > wire[i].memory_size ||
+		    wire[i].address >> 63 || wire[i].memory_size >> 62 ||
+		    wire[i].file_offset > size || wire[i].file_size > size - wire[i].file_offset)
+			return false;
+	return true;
+}
+
 static int take_segments(struct object *object, const struct wire_segment *wire, uint32_t count)
 {
 	if (!array_reserve(&object->segments, count))
 		return -ENOMEM;
-	for (uint32_t i = 0; i < count; i++) {
-		uint64_t size = object->identity.size;
-
-		/* What users of `segments` rely on, see object_file.c. */
-		if (wire[i].file_size > wire[i].memory_size || wire[i].address >> 63 ||
-		    wire[i].memory_size >> 62 || wire[i].file_offset > size ||
-		    wire[i].file_size > size - wire[i].file_offset)
-			return -EBADMSG;
+	for (uint32_t i = 0; i < count; i++)
 		object->segments.at[object->segments.count++] = (struct object_segment){
 			.address = wire[i].address,
 			.file_offset = wire[i].file_offset,
@@ -50,7 +54,6 @@ static int take_segments(struct object *object, const struct wire_segment *wire,
 			.memory_size = wire[i].memory_size,
 			.executable = wire[i].executable,
 		};
-	}
 	return 0;
 }
 
@@ -69,10 +72,12 @@ int answer_object(struct object *object, const unsigned char *data, size_t size)
 		return -ESTALE;
 	segments = (const void *)reader_take(&reader, wire->segment_count * sizeof(*segments));
 	link = (const char *)reader_take(&reader, wire->debug_link_size);
-	if (reader.overrun || reader_left(&reader))
+	if (reader.overrun || reader_left(&reader) ||
+	    !are_segments(segments, wire->segment_count, object->identity.size))
 		return -EBADMSG;
 	if (wire->debug_link_size) {
-		if (strnlen(link, wire->debug_link_size) + 1 != wire->debug_link_size ||
+		if (wire->debug_link_size == 1 ||
+		    strnlen(link, wire->debug_link_size) + 1 != wire->debug_link_size ||
 		    strchr(link, '/'))
 			return -EBADMSG;
 		object->debug_link = strdup(link);
@@ -90,8 +95,8 @@ int answer_object(struct object *object, const unsigned char *data, size_t size)
 
 /* ---- tables ---- */
 
-int answer_table(struct unwind_table *ret, struct table_figures *figures,
-		 const unsigned char *data, size_t size)
+int answer_table(struct unwind_table *ret, struct table_figures *figures, const unsigned char *data,
+		 size_t size)
 {
 	struct reader reader = reader_of(data, size);
 	const struct wire_table_head *head = (const void *)reader_take(&reader, sizeof(*head));
@@ -103,6 +108,8 @@ int answer_table(struct unwind_table *ret, struct table_figures *figures,
 	*figures = (struct table_figures){ head->unsupported, head->broken };
 	if (head->no_rows)
 		return ANSWER_NO_ROWS;
+	if (head->rule_count > 1 + RULES_PER_TABLE || head->page_count > PAGES_PER_TABLE)
+		return -EBADMSG;
 	table.first_page = head->first_page;
 	table.row_count = head->row_count;
 	table.dropped_rules = head->dropped_rules;
@@ -188,6 +195,17 @@ int answer_names(const unsigned char *data, size_t size, uint32_t address_count,
 		r = name(context, i, found, names[i].count);
 	}
 	return r < 0 ? r : 0;
+}
+
+/* ---- calls ---- */
+
+int answer_calls(uint64_t *ret, uint32_t count, const unsigned char *data, size_t size)
+{
+	if (size != count * sizeof(*ret))
+		return -EBADMSG;
+	if (size)
+		memcpy(ret, data, size);
+	return 0;
 }
 
 /* ---- what ld.so is asked for ---- */

@@ -43,5 +43,7 @@ typedef int (*name_fn)(void *context, uint32_t number, const struct name_line *l
 /* Calls `name` for each address in their order; also returns what it returned. */
 int answer_names(const unsigned char *data, size_t size, uint32_t address_count, name_fn name,
 		 void *context);
+/* ret[count]: see ask_calls. */
+int answer_calls(uint64_t *ret, uint32_t count, const unsigned char *data, size_t size);
 /* Free with needed_fini. */
 int answer_needed(struct needed *ret, const unsigned char *data, size_t size);

@@ -5,28 +5,50 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
 
-/* Asks once more after an accident: it may have been somebody else's. 0 or a negative errno. */
-static int ask(struct workers *workers, struct answer *ret, uint32_t what, const void *payload,
-	       size_t size, const int *fds, unsigned fd_count, const char *about)
-{
-	int r = worker_ask(&workers->opener, ret, (struct question){ .what = what }, payload,
-			   size, fds, fd_count);
+enum {
+	ATTEMPTS = 2,	/* an accident may have been somebody else's */
+	KILLED_MAX = 3, /* processes that somebody kills over one question */
+};
 
-	if (r > 0 && r != WORKER_STUCK)
-		r = worker_ask(&workers->opener, ret, (struct question){ .what = what }, payload,
-			   size, fds, fd_count);
-	if (r > 0) {
-		workers_give_up(workers, about, worker_outcome_text(r));
-		return -EIO;
+/*
+ * about: what is given up when there is no answer. local: it is on a disk, which answers sooner or
+ * later. Returns 0, a worker_outcome, or a negative errno.
+ */
+static int ask_about(struct workers *workers, struct answer *ret, uint32_t what,
+		     const void *payload, size_t size, const int *fds, unsigned fd_count,
+		     const char *about, bool local)
+{
+	struct worker *opener = &workers->opener;
+	unsigned killed = 0;
+	int r = 0;
+
+	for (unsigned i = 0; i < ATTEMPTS;) {
+		r = worker_ask(opener, ret, (struct question){ .what = what }, payload, size, fds,
+			       fd_count);
+		if (r <= 0 || (r == WORKER_STUCK && !local))
+			break;
+		i += r != WORKER_DIED || !opener->was_killed || killed++ >= KILLED_MAX;
 	}
+	if (r > 0)
+		workers_give_up(workers, about, worker_outcome_text(r));
 	if (r == 0 && ret->result < 0) {
 		r = ret->result;
 		answer_fini(ret);
 	}
 	return r;
+}
+
+/* The same of what may be anywhere. Returns 0 or a negative errno. */
+static int ask(struct workers *workers, struct answer *ret, uint32_t what, const void *payload,
+	       size_t size, const int *fds, unsigned fd_count, const char *about)
+{
+	int r = ask_about(workers, ret, what, payload, size, fds, fd_count, about, false);
+
+	return r > 0 ? -EIO : r;
 }
 
 static int take_opened(struct opened *ret, struct answer *answer)
@@ -63,18 +85,21 @@ int ask_mapping(struct workers *workers, struct opened *ret, int *root_fd, pid_t
 		head.ancestors[i] = mapping->ancestors[i];
 	if (strlen(mapping->path) >= PATH_MAX)
 		return -ENAMETOOLONG;
-	if (workers_is_stuck(workers, mapping->device))
+	if (workers_is_stuck(workers, mapping->device)) {
+		workers_give_up(workers, mapping->path, worker_outcome_text(WORKER_STUCK));
 		return -EIO;
+	}
 	bytes_add(&payload, &head, sizeof(head));
 	bytes_add(&payload, mapping->path, strlen(mapping->path) + 1);
 	if (payload.failed)
 		return -ENOMEM;
-	r = ask(workers, &answer, OPENER_MAPPING, payload.at, payload.size, NULL, 0,
-		mapping->path);
-	if (r == -EIO)
+	/* What is on no device of its own, the kernel gives numbers with a major number of 0. */
+	r = ask_about(workers, &answer, OPENER_MAPPING, payload.at, payload.size, NULL, 0,
+		      mapping->path, major(mapping->device) != 0);
+	if (r == WORKER_STUCK)
 		workers_note_stuck(workers, mapping->device);
-	if (r < 0)
-		return r;
+	if (r != 0)
+		return r > 0 ? -EIO : r;
 	r = take_opened(ret, &answer);
 	*root_fd = r >= 0 && answer.fd_count > 1 ? TAKE_FD(answer.fds[1]) : -1;
 	return r;

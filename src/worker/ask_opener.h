@@ -7,7 +7,7 @@
 /* A file that was opened. */
 struct opened {
 	struct object_identity identity;
-	bool may_block; /* close it with fs_close_aside */
+	bool may_block; /* the descriptor is a parcel (base/parcel.h): its file may never answer */
 	bool overlay;	/* on an overlayfs: the same file may be on others, too */
 };
 

@@ -11,84 +11,124 @@
 #include "elf/debug_paths.h"
 #include "elf/vdso.h"
 
-enum { MAX_MANGLED_BYTES = 8192 }; /* as demangle.c takes them */
+enum {
+	MAX_MANGLED_BYTES = 8192, /* as demangle.c takes them */
+	KILLED_MAX = 3,		  /* processes that somebody kills over one question */
+};
 
-static int give_up(struct workers *workers, struct object *object, const char *why, bool stuck)
+/* What is asked about an object. */
+struct request {
+	uint32_t what; /* enum reader_question */
+	const void *payload;
+	size_t size;
+	const int *more; /* descriptors beside that of its file */
+	unsigned more_count;
+	/*
+	 * Takes an answer whose result is 0 or above. Returns what the request is to return, or
+	 * -EBADMSG for what no honest reader says; then nothing must have been taken.
+	 */
+	int (*take)(void *context, int result, const unsigned char *data, size_t size);
+	void *context;
+};
+
+static int give_up(struct workers *workers, struct object *object, const char *why)
 {
 	object->given_up = true;
 	workers_give_up(workers, object->path, why);
-	if (stuck)
-		workers_note_stuck(workers, object->identity.device);
 	return -EIO;
 }
 
-/* An answer that makes no sense is as good as none. */
-static int nonsense(struct workers *workers, struct object *object)
+/*
+ * Asks once. Returns a worker_outcome, or 0 with *ret: what the request is to return. *refused: that
+ * is the reader's negative result.
+ */
+static int ask_once(struct workers *workers, int *ret, bool *refused, struct object *object,
+		    const struct request *request, bool has_object)
 {
-	worker_restart(&workers->reader);
-	return give_up(workers, object, worker_outcome_text(WORKER_NONSENSE), false);
+	const struct question question = { .what = request->what,
+					   .object = object->id,
+					   .has_object = has_object };
+	cleanup(answer_fini) struct answer answer = {};
+	int fds[MESSAGE_MAX_FDS] = { object->fd }, r;
+
+	if (request->more_count)
+		memcpy(fds + 1, request->more, request->more_count * sizeof(*fds));
+	r = worker_ask(&workers->reader, &answer, question, request->payload, request->size,
+		       fds + !has_object, request->more_count + has_object);
+	if (r > 0)
+		return r;
+	*refused = r == 0 && answer.result < 0;
+	if (r == 0 && answer.result >= 0) {
+		object->known_by = workers->reader.generation;
+		r = request->take(request->context, answer.result, answer.at, answer.size);
+		if (r == -EBADMSG) {
+			worker_restart(&workers->reader);
+			return WORKER_NONSENSE;
+		}
+	} else if (r == 0) {
+		r = answer.result;
+	}
+	*ret = r;
+	return 0;
 }
 
 /*
- * Asks about an object, with its file where the reader may not know it. more: further descriptors.
- * Returns 0, a negative errno, or what the reader answers above 0.
+ * Asks about an object, with its file where the reader may not know it. A process that does not
+ * answer may be suffering from what it read before: to blame is only what ends one with its first
+ * question, and that only if it was not killed by somebody else.
+ * Returns what request.take does, or a negative errno.
  */
-static int ask(struct workers *workers, struct answer *ret, uint32_t what, struct object *object,
-	       const void *payload, size_t size, const int *more, unsigned more_count)
+static int ask(struct workers *workers, struct object *object, const struct request *request)
 {
 	struct worker *reader = &workers->reader;
-	struct question question = { .what = what, .object = object->id };
-	int fds[MESSAGE_MAX_FDS] = { object->fd }, r;
-	bool memory_freed = false;
+	unsigned killed = 0;
+	bool memory_freed = false, refused;
 
-	if (object->given_up)
-		return -EIO;
-	if (object->fd < 0)
-		return -ESTALE;
-	if (more_count)
-		memcpy(fds + 1, more, more_count * sizeof(*more));
-	for (;;) {
+	while (!object->given_up && object->fd >= 0) {
 		bool first = !reader->pid || reader->asked == 0;
+		bool has_object = first || object->known_by != reader->generation;
+		int result = 0, r;
 
-		question.has_object = !object->known_by || object->known_by != reader->generation ||
-				      first;
-		r = worker_ask(reader, ret, question, payload, size,
-			       fds + !question.has_object, more_count + question.has_object);
-		if (r < 0)
-			return r;
-		if (r > 0) {
-			/* What ends a process with its first question is to blame; else try that. */
-			if (first || r == WORKER_STUCK)
-				return give_up(workers, object, worker_outcome_text(r),
-					       r == WORKER_STUCK);
+		if (object->may_block && workers_is_stuck(workers, object->identity.device))
+			return give_up(workers, object, worker_outcome_text(WORKER_STUCK));
+		r = ask_once(workers, &result, &refused, object, request, has_object);
+		if (r == WORKER_DIED && reader->was_killed && killed++ < KILLED_MAX)
 			continue;
+		if (r > 0 && first) {
+			if (r == WORKER_STUCK && object->may_block)
+				workers_note_stuck(workers, object->identity.device);
+			return give_up(workers, object, worker_outcome_text(r));
 		}
-		r = ret->result;
-		if (r >= 0) {
-			object->known_by = reader->generation;
-			return r;
-		}
-		answer_fini(ret);
-		if (r == -ENOENT && !question.has_object) {
+		if (r > 0)
+			continue;
+		if (refused && result == -ENOENT && !has_object) {
 			object->known_by = 0;
-		} else if (r == -ENOMEM && !memory_freed && reader->pid) {
+		} else if (refused && result == -ENOMEM && !memory_freed && reader->pid) {
 			/* Others may have used up what it has. */
 			worker_restart(reader);
 			memory_freed = true;
-		} else if (r == -ENOMEM) {
+		} else if (refused && result == -ENOMEM) {
 			return give_up(workers, object,
-				       "reading it takes more memory than profd allows", false);
+				       "reading it takes more memory than profd allows");
 		} else {
-			return r;
+			return result;
 		}
 	}
+	return object->given_up ? -EIO : -ESTALE;
+}
+
+static int take_object(void *object, int result, const unsigned char *data, size_t size)
+{
+	return result > 0 ? result : answer_object(object, data, size);
 }
 
 int ask_object(struct workers *workers, struct object **ret, int fd, int root_fd,
 	       const struct opened *opened, const char *path)
 {
 	cleanup(object_unref) struct object *object = object_new(fd, path);
-	cleanup(answer_fini) struct answer answer = {};
+	const struct request request = { .what = READER_OBJECT,
+					 .take = take_object,
+					 .context = object };
 	int r;
 
 	if (!object) {
@@ -98,12 +138,7 @@ int ask_object(struct workers *workers, struct object **ret, int fd, int root_fd
 	object->root_fd = root_fd;
 	object->identity = opened->identity;
 	object->may_block = opened->may_block;
-	r = ask(workers, &answer, READER_OBJECT, object, NULL, 0, NULL, 0);
-	if (r != 0)
-		return r;
-	r = answer_object(object, answer.at, answer.size);
-	if (r == -EBADMSG)
-		r = nonsense(workers, object);
+	r = ask(workers, object, &request);
 	if (r == 0)
 		*ret = TAKE_PTR(object);
 	return r;
@@ -122,16 +157,27 @@ int ask_vdso(struct workers *workers, struct object **ret)
 	return ask_object(workers, ret, fd, -1, &opened, "[vdso]");
 }
 
+struct table_answer {
+	struct unwind_table *table;
+	struct table_figures *figures;
+};
+
+static int take_table(void *context, int result, const unsigned char *data, size_t size)
+{
+	const struct table_answer *answer = context;
+
+	return result > 0 ? -EBADMSG : answer_table(answer->table, answer->figures, data, size);
+}
+
 int ask_table(struct workers *workers, struct unwind_table *ret, struct table_figures *figures,
 	      struct object *object)
 {
-	cleanup(answer_fini) struct answer answer = {};
-	int r = ask(workers, &answer, READER_TABLE, object, NULL, 0, NULL, 0);
+	struct table_answer answer = { ret, figures };
+	const struct request request = { .what = READER_TABLE,
+					 .take = take_table,
+					 .context = &answer };
 
-	if (r < 0)
-		return r;
-	r = answer_table(ret, figures, answer.at, answer.size);
-	return r == -EBADMSG ? nonsense(workers, object) : r;
+	return ask(workers, object, &request);
 }
 
 /* ---- names ---- */
@@ -166,10 +212,9 @@ static int open_debug_files(struct workers *workers, int *ret, const struct obje
 /* So that every address has its turn, whatever became of its object. */
 static int name_nothing(uint32_t count, name_fn name, void *context)
 {
-	const struct name_line none = { .kind = WIRE_NAME_NONE,
-					.name = "",
-					.system_name = "",
-					.file = "" };
+	const struct name_line none = {
+		.kind = WIRE_NAME_NONE, .name = "", .system_name = "", .file = ""
+	};
 	int r = 0;
 
 	for (uint32_t i = 0; i < count && r >= 0; i++)
@@ -177,27 +222,39 @@ static int name_nothing(uint32_t count, name_fn name, void *context)
 	return r < 0 ? r : 0;
 }
 
-static int ask_for_names(struct workers *workers, struct answer *ret, struct object *object,
-			 struct bytes *payload)
-{
-	struct wire_names_question *question = (void *)payload->at;
-	int files[DEBUG_PATHS_MAX], count = 0, r;
+struct names_answer {
+	uint32_t count;
+	name_fn name;
+	void *context;
+	bool taken; /* every address has had its turn, or `name` has ended it */
+};
 
-	r = ask(workers, ret, READER_NAMES, object, payload->at, payload->size, NULL, 0);
-	if (r != -ESTALE)
+static int take_names(void *context, int result, const unsigned char *data, size_t size)
+{
+	struct names_answer *answer = context;
+	int r = result > 0 ? -EBADMSG
+			   : answer_names(data, size, answer->count, answer->name, answer->context);
+
+	answer->taken = r != -EBADMSG;
+	return r;
+}
+
+static int ask_for_names(struct workers *workers, struct object *object, struct request *request,
+			 struct wire_names_question *question)
+{
+	int files[DEBUG_PATHS_MAX], count, r = ask(workers, object, request);
+
+	if (r != -ESTALE || object->fd < 0)
 		return r;
 	count = open_debug_files(workers, files, object);
 	if (count == -ENOMEM)
 		return count;
 	question->has_debug_files = 1;
-	r = ask(workers, ret, READER_NAMES, object, payload->at, payload->size, files,
-		count < 0 ? 0 : (unsigned)count);
-	for (int i = 0; i < count; i++) {
-		if (object->root_fd >= 0)
-			fs_close_aside(files[i]);
-		else
-			close(files[i]);
-	}
+	request->more = files;
+	request->more_count = count < 0 ? 0 : (unsigned)count;
+	r = ask(workers, object, request);
+	for (int i = 0; i < count; i++)
+		close(files[i]);
 	return r;
 }
 
@@ -205,7 +262,8 @@ int ask_names(struct workers *workers, struct object *object, const uint64_t *ad
 	      uint32_t count, name_fn name, void *context)
 {
 	const struct wire_names_question head = { .address_count = count };
-	cleanup(answer_fini) struct answer answer = {};
+	struct names_answer answer = { count, name, context, false };
+	struct request request = { .what = READER_NAMES, .take = take_names, .context = &answer };
 	cleanup(bytes_fini) struct bytes payload = {};
 	int r;
 
@@ -213,45 +271,51 @@ int ask_names(struct workers *workers, struct object *object, const uint64_t *ad
 	bytes_add(&payload, addresses, count * sizeof(*addresses));
 	if (payload.failed)
 		return -ENOMEM;
-	r = object->fd < 0 ? -ESTALE : ask_for_names(workers, &answer, object, &payload);
-	if (r == -ENOMEM)
-		return r;
-	if (r < 0)
-		return name_nothing(count, name, context);
-	r = answer_names(answer.at, answer.size, count, name, context);
-	if (r == -EBADMSG) {
-		(void)nonsense(workers, object);
-		r = name_nothing(count, name, context);
-	}
-	return r;
+	request.payload = payload.at;
+	request.size = payload.size;
+	r = ask_for_names(workers, object, &request, (void *)payload.at);
+	return answer.taken || r == -ENOMEM ? r : name_nothing(count, name, context);
 }
 
 /* ---- the rest ---- */
 
+static int take_needed(void *needed, int result, const unsigned char *data, size_t size)
+{
+	return result > 0 ? -EBADMSG : answer_needed(needed, data, size);
+}
+
 int ask_needed(struct workers *workers, struct needed *ret, struct object *object)
 {
-	cleanup(answer_fini) struct answer answer = {};
-	int r = ask(workers, &answer, READER_NEEDED, object, NULL, 0, NULL, 0);
+	const struct request request = { .what = READER_NEEDED,
+					 .take = take_needed,
+					 .context = ret };
 
-	if (r < 0)
-		return r;
-	r = answer_needed(ret, answer.at, answer.size);
-	return r == -EBADMSG ? nonsense(workers, object) : r;
+	return ask(workers, object, &request);
+}
+
+struct calls_answer {
+	uint64_t *calls;
+	uint32_t count;
+};
+
+static int take_calls(void *context, int result, const unsigned char *data, size_t size)
+{
+	const struct calls_answer *answer = context;
+
+	return result > 0 ? -EBADMSG : answer_calls(answer->calls, answer->count, data, size);
 }
 
 int ask_calls(struct workers *workers, uint64_t *ret, struct object *object,
 	      const uint64_t *addresses, uint32_t count)
 {
-	cleanup(answer_fini) struct answer answer = {};
-	int r = ask(workers, &answer, READER_CALLS, object, addresses,
-		    count * sizeof(*addresses), NULL, 0);
+	struct calls_answer answer = { ret, count };
+	const struct request request = { .what = READER_CALLS,
+					 .payload = addresses,
+					 .size = count * sizeof(*addresses),
+					 .take = take_calls,
+					 .context = &answer };
 
-	if (r < 0)
-		return r;
-	if (answer.size != count * sizeof(*ret))
-		return nonsense(workers, object);
-	memcpy(ret, answer.at, answer.size);
-	return 0;
+	return ask(workers, object, &request);
 }
 
 int ask_demangled(struct workers *workers, struct bytes *ret, const char *name)
@@ -279,10 +343,19 @@ void ask_forget(struct workers *workers, struct object *object)
 	const struct question question = { .what = READER_FORGET, .object = object->id };
 	struct worker *reader = &workers->reader;
 	struct answer answer;
+	int r = 0;
 
-	if (reader->pid && object->known_by && object->known_by == reader->generation &&
-	    worker_ask(reader, &answer, question, NULL, 0, NULL, 0) == 0)
-		answer_fini(&answer);
+	if (reader->pid && object->known_by && object->known_by == reader->generation) {
+		/* Who closes a file there does not come back. */
+		if (object->may_block && workers_is_stuck(workers, object->identity.device))
+			worker_restart(reader);
+		else
+			r = worker_ask(reader, &answer, question, NULL, 0, NULL, 0);
+		if (reader->pid && r == 0)
+			answer_fini(&answer);
+	}
+	if (r == WORKER_STUCK && object->may_block)
+		workers_note_stuck(workers, object->identity.device);
 	object->known_by = 0;
 	object_close(object);
 }

@@ -3,9 +3,10 @@
  * What profd and its worker processes say to each other, over a socket that keeps messages apart
  * (SOCK_SEQPACKET, unix(7)).
  *
- * A question is a struct question with its payload behind it, and descriptors beside it. An answer
- * is a struct answer_head; its bytes lie in sealed memory (base/sealed.h), the first descriptor
- * beside it when there are any, and further descriptors follow. One question at a time.
+ * A question is a struct question with its payload behind it. Beside it come the memory for the
+ * answer's bytes (base/sealed.h) and further descriptors: open files, or parcels with one
+ * (base/parcel.h), which are as good. An answer is a struct answer_head, with descriptors beside it
+ * only from who opens files; from who parses them none is ever taken. One question at a time.
  * Both ends are the same program, so the layout is that of the machine. Nothing that a worker says
  * is believed: every count and offset is checked by who asked.
  */
@@ -17,7 +18,8 @@
 
 enum {
 	QUESTION_BYTES_MAX = 64 * 1024, /* with its payload */
-	MESSAGE_MAX_FDS = 16,
+	MESSAGE_MAX_FDS = 16, /* without the memory */
+	ANSWER_BYTES_MAX = 128 << 20, /* the largest tables and 4096 of the longest names are less */
 	WORKER_SOCKET = 3, /* in a worker process */
 };
 
@@ -35,8 +37,8 @@ struct answer_head {
 	uint64_t sequence;
 	uint64_t cpu_ns; /* CPU time that the worker has used so far, all in all */
 	int32_t result;  /* what the function would have returned: 0, below 0, or a named outcome */
-	uint32_t fd_count; /* descriptors behind the sealed memory */
-	uint64_t size;     /* of the sealed memory; 0: there is none */
+	uint32_t fd_count;
+	uint64_t size; /* of what was written into the memory */
 };
 
 /* What an answer is put together in. */
@@ -162,7 +164,7 @@ struct wire_open_mapping {
 struct wire_opened {
 	uint64_t device, inode, size;
 	int64_t mtime_ns, ctime_ns;
-	uint32_t may_block; /* its file system asks somebody else: closing may take for ever, too */
+	uint32_t may_block; /* its file system asks somebody else: the descriptor is a parcel */
 	uint32_t overlay;   /* it is one, which shows files of others */
 };
 

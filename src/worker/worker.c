@@ -3,6 +3,8 @@
  * Whether a worker is stuck is told by what it does, not by a clock alone: on a machine under load
  * it may wait long for its turn. A worker that waits in a system call and has not used any CPU time
  * for a while is stuck; one that has used seconds of it for one question has run away.
+ *
+ * Nothing here ever waits for a worker without a limit, whatever it does with its end of the socket.
  */
 #include "worker/worker.h"
 
@@ -24,26 +26,34 @@
 #include "base/fs.h"
 #include "base/sealed.h"
 
-#define STUCK_NS 3000000000ULL
+#define PATIENCE_NS 3000000000ULL
 /* The largest unwind tables and symbol tables of common files take 0.2 s. */
 #define OVERTIME_NS 20000000000ULL
 
 enum {
 	MEANWHILE_MS = 10,
-	ANSWER_BYTES_MAX = 512 << 20,
 	STAT_BYTES = 4096,
+	/* Of its patience_ns, when it is fed slowly: so much waiting for one question is too much. */
+	MOST_WAITING = 10,
+	STUCK_PER_HALVING = 4,
+	MAX_HALVINGS = 3,
+	END_MS = 200, /* a process that can be killed is gone by then */
+	MAX_ERRNO = 4095,
 };
 
-static const char *program = "/proc/self/exe";
+static const char usual_program[] = "/proc/self/exe";
+static const char *program = usual_program;
 
 void worker_set_program(const char *path)
 {
-	program = path ? path : "/proc/self/exe";
+	program = path ? path : usual_program;
 }
 
 void worker_init(struct worker *worker, const char *role)
 {
-	*worker = (struct worker){ .role = role, .socket = -1 };
+	*worker = (struct worker){
+		.role = role, .socket = -1, .patience_ns = PATIENCE_NS, .overtime_ns = OVERTIME_NS
+	};
 }
 
 /* ---- the process ---- */
@@ -61,8 +71,10 @@ static void become_worker(int socket, pid_t parent, const char *role)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(126);
+	/* Also stderr: it would keep a pipe open should it be stuck for longer than profd lives. */
 	null = open("/dev/null", O_RDWR);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+	    (program == usual_program && dup2(null, STDERR_FILENO) < 0))
 		_exit(126);
 	if (socket == WORKER_SOCKET) {
 		if (fcntl(socket, F_SETFD, 0) < 0)
@@ -103,35 +115,69 @@ int worker_start(struct worker *worker)
 	return 0;
 }
 
+/* Returns whether the process is gone. status: of its end, when it is. */
+static bool reap(pid_t pid, int *status, struct rusage *usage)
+{
+	pid_t done;
+
+	*status = 0;
+	do
+		done = wait4(pid, status, WNOHANG, usage);
+	while (done < 0 && errno == EINTR);
+	return done != 0;
+}
+
+/* Those that were left behind and have ended since. */
+static void reap_lingering(struct worker *worker)
+{
+	struct rusage usage;
+	uint32_t left = 0;
+	int status;
+
+	for (uint32_t i = 0; i < worker->lingering.count; i++)
+		if (!reap(worker->lingering.at[i], &status, &usage))
+			worker->lingering.at[left++] = worker->lingering.at[i];
+	worker->lingering.count = left;
+}
+
 /* Ends the process and takes account of it. */
 static void end(struct worker *worker)
 {
 	struct rusage usage = {};
+	bool gone = false, was_gone;
+	pid_t *slot;
 	int status;
 
 	if (!worker->pid)
 		return;
+	/* Who has closed the socket is about to be gone. */
+	was_gone = poll(&(struct pollfd){ .fd = worker->socket }, 1, 0) > 0;
 	close(worker->socket);
 	worker->socket = -1;
-	(void)kill(worker->pid, SIGKILL);
-	/* Killed in the middle of a system call that cannot be: it goes when that returns. */
-	for (unsigned i = 0; i < 200; i++) {
-		pid_t done = wait4(worker->pid, &status, WNOHANG, &usage);
-
-		if (done != 0 && !(done < 0 && errno == EINTR))
-			break;
-		usleep(1000);
+	if (kill(worker->pid, SIGKILL) < 0)
+		was_gone = true;
+	for (unsigned i = 0; i < END_MS && !gone; i++) {
+		gone = reap(worker->pid, &status, &usage);
+		if (!gone)
+			usleep(1000);
 	}
+	/* Killed in the middle of a system call that cannot be: it goes when that returns. */
+	slot = gone ? NULL : array_push(&worker->lingering);
+	if (slot)
+		*slot = worker->pid;
+	worker->was_killed = gone && was_gone && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 	worker->cpu_ns += worker->current_cpu_ns;
 	worker->current_cpu_ns = 0;
 	if ((uint64_t)usage.ru_maxrss * 1024 > worker->peak_bytes)
 		worker->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
 	worker->pid = 0;
+	reap_lingering(worker);
 }
 
 void worker_fini(struct worker *worker)
 {
 	end(worker);
+	array_fini(&worker->lingering);
 }
 
 void worker_restart(struct worker *worker)
@@ -203,16 +249,26 @@ static bool is_waiting(pid_t pid)
 	return end && end[1] == ' ' && end[2] != 'R';
 }
 
+/* Less and less: somebody may have many file systems that do not answer. */
+static uint64_t patience(const struct worker *worker)
+{
+	unsigned halvings = worker->stuck / STUCK_PER_HALVING;
+
+	return worker->patience_ns >> (halvings < MAX_HALVINGS ? halvings : MAX_HALVINGS);
+}
+
 /* Waits until there is something to receive. Returns 0 or a worker_outcome. */
 static int await(struct worker *worker)
 {
 	uint64_t begin_cpu = process_cpu_ns(worker->pid), last_cpu = begin_cpu;
-	uint64_t last_progress = clock_ns(CLOCK_MONOTONIC);
+	uint64_t last_progress = clock_ns(CLOCK_MONOTONIC), last_look = last_progress;
+	uint64_t waited_ns = 0, patience_ns = patience(worker);
 
 	for (;;) {
 		struct pollfd poll_fd = { .fd = worker->socket, .events = POLLIN };
 		int ready = poll(&poll_fd, 1, MEANWHILE_MS);
 		uint64_t now, cpu;
+		bool waiting;
 
 		if (ready > 0)
 			return 0;
@@ -222,13 +278,19 @@ static int await(struct worker *worker)
 			worker->meanwhile(worker->context);
 		now = clock_ns(CLOCK_MONOTONIC);
 		cpu = process_cpu_ns(worker->pid);
-		if (cpu - last_cpu > 1000000 || !is_waiting(worker->pid)) {
+		waiting = is_waiting(worker->pid);
+		if (waiting)
+			waited_ns += now - last_look;
+		last_look = now;
+		if (cpu - last_cpu > 1000000 || !waiting) {
 			last_cpu = cpu;
 			last_progress = now;
 		}
-		if (now - last_progress > STUCK_NS)
+		if (now - last_progress > patience_ns || waited_ns > MOST_WAITING * patience_ns) {
+			worker->stuck++;
 			return WORKER_STUCK;
-		if (cpu - begin_cpu > OVERTIME_NS)
+		}
+		if (cpu - begin_cpu > worker->overtime_ns)
 			return WORKER_OVERTIME;
 	}
 }
@@ -237,31 +299,34 @@ static int send_question(struct worker *worker, const struct question *question,
 			 const void *payload, size_t size, const int *fds, unsigned fd_count)
 {
 	union {
-		char buffer[CMSG_SPACE(MESSAGE_MAX_FDS * sizeof(int))];
+		char buffer[CMSG_SPACE((1 + MESSAGE_MAX_FDS) * sizeof(int))];
 		struct cmsghdr align;
 	} control = {};
 	struct iovec parts[] = { { (void *)(uintptr_t)question, sizeof(*question) },
 				 { (void *)(uintptr_t)payload, size } };
-	struct msghdr message = { .msg_iov = parts, .msg_iovlen = size ? 2 : 1 };
+	struct msghdr message = { .msg_iov = parts,
+				  .msg_iovlen = size ? 2 : 1,
+				  .msg_control = control.buffer,
+				  .msg_controllen = CMSG_SPACE(fd_count * sizeof(int)) };
+	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
 	ssize_t sent;
 
-	if (fd_count) {
-		struct cmsghdr *head;
-
-		message.msg_control = control.buffer;
-		message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
-		head = CMSG_FIRSTHDR(&message);
-		head->cmsg_level = SOL_SOCKET;
-		head->cmsg_type = SCM_RIGHTS;
-		head->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
-		memcpy(CMSG_DATA(head), fds, fd_count * sizeof(int));
-	}
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
+	memcpy(CMSG_DATA(head), fds, fd_count * sizeof(int));
 	do
-		sent = sendmsg(worker->socket, &message, MSG_NOSIGNAL);
+		sent = sendmsg(worker->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (sent < 0 && errno == EINTR);
-	return sent < 0 ? -errno : 0;
+	if (sent >= 0)
+		return 0;
+	if (errno == EPIPE || errno == ECONNRESET)
+		return WORKER_DIED;
+	/* It answers without having taken the questions from before. */
+	return errno == EAGAIN ? WORKER_NONSENSE : -errno;
 }
 
+/* fds: room for MESSAGE_MAX_FDS. Whatever came in *fd_count of them is to be closed. */
 static int receive(struct worker *worker, struct answer_head *head, int *fds, unsigned *fd_count)
 {
 	union {
@@ -269,17 +334,19 @@ static int receive(struct worker *worker, struct answer_head *head, int *fds, un
 		struct cmsghdr align;
 	} control;
 	struct iovec part = { head, sizeof(*head) };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control.buffer,
-				  .msg_controllen = sizeof(control.buffer) };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 	ssize_t size;
 
+	/* Without room for them the kernel lets go of descriptors; to close one here could block. */
+	if (worker->gives_files) {
+		message.msg_control = control.buffer;
+		message.msg_controllen = sizeof(control.buffer);
+	}
 	*fd_count = 0;
 	do
-		size = recvmsg(worker->socket, &message, MSG_CMSG_CLOEXEC);
+		size = recvmsg(worker->socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	while (size < 0 && errno == EINTR);
-	if (size <= 0)
+	if (size < 0)
 		return WORKER_DIED;
 	for (struct cmsghdr *at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at)) {
 		if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS)
@@ -287,6 +354,8 @@ static int receive(struct worker *worker, struct answer_head *head, int *fds, un
 		*fd_count = (unsigned)((at->cmsg_len - CMSG_LEN(0)) / sizeof(int));
 		memcpy(fds, CMSG_DATA(at), *fd_count * sizeof(int));
 	}
+	if (size == 0 && *fd_count == 0 && !(message.msg_flags & MSG_CTRUNC))
+		return WORKER_DIED;
 	return size == sizeof(*head) && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		       ? 0
 		       : WORKER_NONSENSE;
@@ -294,19 +363,18 @@ static int receive(struct worker *worker, struct answer_head *head, int *fds, un
 
 /* Takes the answer out of the message. fds: all that came, -1 once taken. */
 static int unpack(struct worker *worker, struct answer *ret, const struct answer_head *head,
-		  uint64_t sequence, int *fds, unsigned fd_count)
+		  uint64_t sequence, int memory, int *fds, unsigned fd_count)
 {
-	unsigned first = head->size ? 1 : 0;
-
-	if (head->sequence != sequence || fd_count != first + (uint64_t)head->fd_count)
+	if (head->sequence != sequence || fd_count != head->fd_count || head->result < -MAX_ERRNO)
 		return WORKER_NONSENSE;
 	if (head->size) {
-		if (sealed_map(&ret->at, &ret->size, fds[0], ANSWER_BYTES_MAX) < 0 ||
-		    ret->size != head->size)
+		if (sealed_map(&ret->at, &ret->size, memory, ANSWER_BYTES_MAX) < 0)
 			return WORKER_NONSENSE;
 		ret->mapped = true;
+		if (ret->size != head->size)
+			return WORKER_NONSENSE;
 	}
-	for (unsigned i = first; i < fd_count; i++)
+	for (unsigned i = 0; i < fd_count; i++)
 		ret->fds[ret->fd_count++] = TAKE_FD(fds[i]);
 	ret->result = head->result;
 	/* No more than it really had: what is wrong here is only a figure. */
@@ -318,29 +386,31 @@ static int unpack(struct worker *worker, struct answer *ret, const struct answer
 static int ask_process(struct worker *worker, struct answer *ret, const struct question *question,
 		       const void *payload, size_t size, const int *fds, unsigned fd_count)
 {
+	cleanup(close) int memory = sealed_new();
 	struct answer_head head = {};
-	int received[MESSAGE_MAX_FDS];
+	int sent[1 + MESSAGE_MAX_FDS] = { memory }, received[MESSAGE_MAX_FDS];
 	unsigned count = 0;
-	int r = worker_start(worker);
+	int r = memory < 0 ? memory : worker_start(worker);
 
 	if (r < 0)
 		return r;
-	r = send_question(worker, question, payload, size, fds, fd_count);
-	/* Gone while nobody asked. */
-	if (r == -EPIPE || r == -ECONNRESET) {
+	if (fd_count)
+		memcpy(sent + 1, fds, fd_count * sizeof(*fds));
+	r = send_question(worker, question, payload, size, sent, 1 + fd_count);
+	if (r == WORKER_DIED) { /* while nobody asked */
 		end(worker);
 		r = worker_start(worker);
 		if (r == 0)
-			r = send_question(worker, question, payload, size, fds, fd_count);
+			r = send_question(worker, question, payload, size, sent, 1 + fd_count);
 	}
-	if (r < 0)
-		return r == -EPIPE || r == -ECONNRESET ? WORKER_DIED : r;
+	if (r != 0)
+		return r;
 	worker->asked++;
 	r = await(worker);
 	if (r == 0)
 		r = receive(worker, &head, received, &count);
 	if (r == 0)
-		r = unpack(worker, ret, &head, question->sequence, received, count);
+		r = unpack(worker, ret, &head, question->sequence, memory, received, count);
 	for (unsigned i = 0; i < count; i++)
 		if (received[i] >= 0)
 			close(received[i]);
@@ -394,8 +464,10 @@ int worker_ask(struct worker *worker, struct answer *ret, struct question questi
 int worker_check(struct worker *worker)
 {
 	struct answer answer;
-	int r = worker->direct ? 0 : worker_ask(worker, &answer, (struct question){ .what = WORKER_PING },
-						NULL, 0, NULL, 0);
+	int r = worker->direct
+			? 0
+			: worker_ask(worker, &answer, (struct question){ .what = WORKER_PING },
+				     NULL, 0, NULL, 0);
 
 	if (r == 0 && !worker->direct)
 		answer_fini(&answer);

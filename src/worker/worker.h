@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/array.h"
 #include "worker/protocol.h"
 
 /* Positive results of worker_ask: no answer. */
@@ -29,12 +30,18 @@ struct worker {
 	int socket;       /* -1: not running */
 	uint32_t generation; /* of the process; 0: none was started yet */
 	uint32_t lost;       /* processes that did not answer */
+	uint32_t stuck;      /* of them: WORKER_STUCK */
 	uint64_t sequence;
 	uint32_t asked;  /* questions that this process has got */
 	uint64_t cpu_ns; /* of all generations */
 	uint64_t current_cpu_ns;
 	uint64_t peak_bytes; /* of memory, the most that one of those that ended had */
 	int nice; /* of new processes */
+	/* How long it may wait for what does not come, and work, in CPU time, on one question. */
+	uint64_t patience_ns, overtime_ns;
+	bool gives_files; /* descriptors are taken from it; false unless set after worker_init */
+	bool was_killed;  /* the last process that ended was killed (SIGKILL), but not by us */
+	ARRAY_OF(pid_t) lingering; /* killed by us; the system call they are in has not come back */
 	/* Called every few milliseconds while an answer is awaited; NULL: nothing else to do. */
 	void (*meanwhile)(void *context);
 	void *context;
@@ -52,11 +59,17 @@ struct answer {
 	bool mapped;
 };
 
-/* The program that is run instead of /proc/self/exe; for tests. NULL: the usual one. */
+/*
+ * The program that is run instead of /proc/self/exe; for tests, so it keeps stderr. NULL: the usual
+ * one.
+ */
 void worker_set_program(const char *path);
 
 void worker_init(struct worker *worker, const char *role);
-/* Ends the process, if there is one. */
+/*
+ * Ends the process, if there is one. One that waits for a file system that does not answer ends when
+ * that does, long after us maybe; it holds nothing that anybody waits for.
+ */
 void worker_fini(struct worker *worker);
 /* Ends the process; the next question gets a new one. */
 void worker_restart(struct worker *worker);
@@ -65,7 +78,8 @@ int worker_start(struct worker *worker);
 /* Whether the process is there and ready. Returns 0 or a negative errno. */
 int worker_check(struct worker *worker);
 /*
- * Asks and waits. question.sequence is filled in. payload: at most QUESTION_BYTES_MAX less the head; fds: stay the caller's.
+ * Asks and waits. question.sequence is filled in. payload: at most QUESTION_BYTES_MAX less the head;
+ * fds: at most MESSAGE_MAX_FDS, stay the caller's.
  * Returns 0 with *ret to be freed by answer_fini, a worker_outcome (the process is gone then), or a
  * negative errno when none could be started.
  */

@@ -12,6 +12,7 @@ void workers_init(struct workers *workers)
 	*workers = (struct workers){};
 	worker_init(&workers->reader, "reader");
 	worker_init(&workers->opener, "opener");
+	workers->opener.gives_files = true;
 }
 
 void workers_fini(struct workers *workers)
@@ -87,10 +88,10 @@ void workers_give_up(struct workers *workers, const char *path, const char *why)
 {
 	struct casualty *casualty;
 
-	workers->given_up++;
 	for (uint32_t i = 0; i < workers->casualties.count; i++)
 		if (strcmp(workers->casualties.at[i].path, path) == 0)
 			return;
+	workers->given_up++;
 	if (workers->casualties.count >= MAX_CASUALTIES)
 		return;
 	casualty = array_push(&workers->casualties);

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Who is to blame when the reader does not answer: the objects tell misbehave.c what to do. */
+#include "test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/parcel.h"
+#include "worker/ask_reader.h"
+#include "worker/misbehave.h"
+
+static struct workers workers;
+
+static int begin(void **state)
+{
+	const char *program = getenv("MISBEHAVE");
+
+	(void)state;
+	if (!program)
+		return -1;
+	worker_set_program(program);
+	workers_init(&workers);
+	workers.reader.patience_ns = workers.reader.overtime_ns = 300000000;
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	workers_fini(&workers);
+	return 0;
+}
+
+static int open_text(const char *text, struct opened *ret)
+{
+	int fd = memfd_create("object", MFD_CLOEXEC);
+	struct stat st;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_ok(fstat(fd, &st));
+	*ret = (struct opened){ .identity = object_identity_of(&st) };
+	return fd;
+}
+
+/* What asking about a new object comes to, which says `text`. */
+static int ask_of(struct object **ret, const char *text)
+{
+	struct opened opened;
+	int fd = open_text(text, &opened);
+
+	return ask_object(&workers, ret, fd, -1, &opened, text);
+}
+
+static void check_fine(const char *text)
+{
+	struct object *object = NULL;
+
+	if (ask_of(&object, text) != 0)
+		fail_msg("'%s' is not fine", text);
+	assert_int_equal(object->segments.count, 1);
+	assert_int_equal(object->known_by, workers.reader.generation);
+	object_unref(object);
+}
+
+/* The object is given up, and named as the last of so many. */
+static void check_given_up(const char *text, const char *why, uint32_t count)
+{
+	struct object *object = NULL;
+
+	assert_errno(ask_of(&object, text), EIO);
+	assert_null(object);
+	assert_int_equal(workers.given_up, count);
+	assert_int_equal(workers.casualties.count, count);
+	assert_string_equal(workers.casualties.at[count - 1].path, text);
+	if (strcmp(workers.casualties.at[count - 1].why, why) != 0)
+		fail_msg("'%s': %s", text, workers.casualties.at[count - 1].why);
+}
+
+static void test_its_own_fault(void **state)
+{
+	(void)state;
+	check_fine("fine");
+	check_given_up("crash", worker_outcome_text(WORKER_DIED), 1);
+	assert_int_equal(workers.reader.lost, 2); /* once more in a new process */
+	check_fine("fine");
+	check_given_up("nonsense", worker_outcome_text(WORKER_NONSENSE), 2);
+	check_fine("fine");
+	check_given_up("sleep", worker_outcome_text(WORKER_STUCK), 3);
+	check_fine("fine");
+	check_given_up("memory", "reading it takes more memory than profd allows", 4);
+	check_fine("fine");
+	check_fine("memory later");
+	assert_int_equal(workers.stuck.count, 0); /* it is on a disk of ours */
+}
+
+static void test_first_question(void **state)
+{
+	uint32_t lost = workers.reader.lost;
+
+	(void)state;
+	worker_restart(&workers.reader);
+	check_given_up("crash", worker_outcome_text(WORKER_DIED), 1);
+	assert_int_equal(workers.reader.lost, lost + 1);
+}
+
+static void test_poisoned_process(void **state)
+{
+	(void)state;
+	check_fine("poison crash");
+	check_fine("fine");
+	check_fine("poison nonsense");
+	check_fine("fine");
+	check_fine("poison sleep");
+	check_fine("fine");
+	assert_int_equal(workers.given_up, 0);
+	assert_int_equal(workers.stuck.count, 0);
+}
+
+/* Whoever kills the process says nothing about the object, unless it happens each time. */
+static void test_killed(void **state)
+{
+	struct object *object = NULL;
+
+	(void)state;
+	check_fine("fine");
+	check_fine("kill 1");
+	worker_restart(&workers.reader);
+	check_fine("kill 2");
+	assert_int_equal(workers.given_up, 0);
+	assert_errno(ask_of(&object, "kill 9"), EIO);
+	assert_int_equal(workers.given_up, 1);
+	check_fine("fine");
+}
+
+static void test_given_up_for_good(void **state)
+{
+	struct needed needed = {};
+	struct opened opened;
+	struct object *object;
+
+	(void)state;
+	assert_ok(ask_of(&object, "fine"));
+	assert_ok(ask_needed(&workers, &needed, object));
+	needed_fini(&needed);
+	/* The new process does not know the object, and is told. */
+	worker_restart(&workers.reader);
+	assert_ok(ask_needed(&workers, &needed, object));
+	needed_fini(&needed);
+	check_fine("poison crash");
+	assert_ok(ask_needed(&workers, &needed, object));
+	needed_fini(&needed);
+	ask_forget(&workers, object);
+	assert_errno(ask_needed(&workers, &needed, object), ESTALE);
+	object->fd = open_text("crash", &opened);
+	assert_errno(ask_needed(&workers, &needed, object), EIO);
+	assert_true(object->given_up);
+	assert_ok(ftruncate(object->fd, 0));
+	assert_int_equal(pwrite(object->fd, "fine", 4, 0), 4);
+	assert_errno(ask_needed(&workers, &needed, object), EIO);
+	object_unref(object);
+}
+
+/* A file system that does not answer is not asked about its other files for a while. */
+static void test_stuck_device(void **state)
+{
+	struct object *object;
+	struct opened opened;
+	int file = open_text("sleep", &opened), fd = parcel_make(file);
+	uint32_t generation;
+
+	(void)state;
+	opened.may_block = true;
+	close(file);
+	assert_errno(ask_object(&workers, &object, fd, -1, &opened, "/silent/a"), EIO);
+	assert_true(workers_is_stuck(&workers, opened.identity.device));
+	generation = workers.reader.generation;
+	file = open_text("fine", &opened);
+	opened.may_block = true;
+	assert_errno(ask_object(&workers, &object, file, -1, &opened, "/silent/b"), EIO);
+	assert_int_equal(workers.reader.generation, generation);
+	assert_int_equal(workers.given_up, 2);
+	check_fine("fine"); /* the same device number, but not one that may block */
+}
+
+/* Each file is counted and named once. */
+static void test_counted_once(void **state)
+{
+	char path[32];
+
+	(void)state;
+	for (unsigned i = 0; i < 3 * MAX_CASUALTIES; i++) {
+		snprintf(path, sizeof(path), "/file%u", i % (MAX_CASUALTIES - 1));
+		workers_give_up(&workers, path, "why");
+	}
+	assert_int_equal(workers.given_up, MAX_CASUALTIES - 1);
+	workers_give_up(&workers, "/more", "why");
+	workers_give_up(&workers, "/yet more", "why");
+	assert_int_equal(workers.given_up, MAX_CASUALTIES + 1);
+	assert_int_equal(workers.casualties.count, MAX_CASUALTIES);
+}
+
+static int count_nothing(void *count, uint32_t number, const struct name_line *lines,
+			 uint32_t line_count)
+{
+	assert_int_equal(number, (*(uint32_t *)count)++);
+	assert_int_equal(line_count, 1);
+	assert_int_equal(lines[0].kind, WIRE_NAME_NONE);
+	return 0;
+}
+
+static int refuse(void *context, uint32_t number, const struct name_line *lines,
+		  uint32_t line_count)
+{
+	(void)context;
+	(void)number;
+	(void)lines;
+	(void)line_count;
+	return -ENOSPC;
+}
+
+/* Every address has its turn, once, whatever becomes of its object. */
+static void test_names_of_nothing(void **state)
+{
+	const uint64_t addresses[] = { 1, 2, 3 };
+	struct object *object;
+	uint32_t count = 0;
+
+	(void)state;
+	assert_ok(ask_of(&object, "fine")); /* and what it says of names is no answer about names */
+	assert_ok(ask_names(&workers, object, addresses, 3, count_nothing, &count));
+	assert_int_equal(count, 3);
+	assert_true(object->given_up);
+	assert_errno(ask_names(&workers, object, addresses, 3, refuse, NULL), ENOSPC);
+	object_unref(object);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+	const struct CMUnitTest tests[] = {
+		TEST(test_its_own_fault), TEST(test_first_question),	TEST(test_poisoned_process),
+		TEST(test_killed),	  TEST(test_given_up_for_good), TEST(test_stuck_device),
+		TEST(test_counted_once),  TEST(test_names_of_nothing),
+	};
+#undef TEST
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
