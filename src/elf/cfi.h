@@ -28,7 +28,8 @@ enum cfi_none {
 
 struct cfi_table {
 	ARRAY_OF(struct cfi_row) rows; /* ascending, neighbours differ, the last one is RULE_NONE */
-	ARRAY_OF(uint64_t) functions;  /* start address of each FDE, ascending, distinct */
+	/* Start address of each FDE, or of a function without rows; ascending, distinct. */
+	ARRAY_OF(uint64_t) functions;
 	uint32_t unsupported; /* rows that are CFI_UNKNOWN */
 	uint32_t broken;      /* entries left out, or cut, because they contradict themselves or
 				 another entry */

@@ -92,7 +92,8 @@ struct builder {
 	uint8_t kind;				     /* where the table tells: RULE_SP and flags */
 	struct exception exceptions[MAX_EXCEPTIONS]; /* ascending, disjoint */
 	unsigned exception_count;
-	uint64_t end; /* how far there are rows */
+	uint64_t end;	 /* how far there are rows */
+	uint64_t passed; /* end of the last function */
 	uint64_t total_steps;
 };
 
@@ -357,13 +358,15 @@ static int add_function(struct builder *b, const struct gopclntab_function *func
 	uint32_t count;
 	int r;
 
-	/* Without a table it is not Go's: C code that Go's linker took in. */
-	if (function->stack_values == 0)
-		return 0;
-	if (function->start < b->end || !go_code_covers(&b->code, function->start, function->end)) {
+	if (function->start < b->passed ||
+	    !go_code_covers(&b->code, function->start, function->end)) {
 		b->table->broken++;
 		return 0;
 	}
+	b->passed = function->end;
+	/* Without a table it is not Go's: C code that Go's linker took in, and nothing of its CFI. */
+	if (function->stack_values == 0)
+		return add_start(b->table, function->start);
 	r = read_steps(b, function);
 	if (r < 0)
 		return r;

@@ -506,11 +506,25 @@ static int follow_pointed(struct synthesis *s, const struct section_table *secti
 	return r < 0 ? r : follow_taken(s);
 }
 
+/* Functions of which nothing but the start is known. */
+static int add_known_starts(struct synthesis *s, const struct cfi_table *covered)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < covered->functions.count && r == 0; i++)
+		if (code_range_of(&s->code, covered->functions.at[i]))
+			r = function_list_add(&s->list, covered->functions.at[i], 0,
+					      FUNCTION_CERTAIN);
+	return r;
+}
+
 static int synthesise(struct cfi_table *table, struct synthesis *s, const struct object *object,
 		      const struct section_table *sections, const struct cfi_table *covered)
 {
 	int r = code_entries_list(&s->list, &s->code, sections);
 
+	if (r == 0)
+		r = add_known_starts(s, covered);
 	if (r == 0 && is_worth_reading(&s->code, s->code.bytes))
 		r = code_entries_list_called(&s->list, &s->code, covered);
 	if (r == 0 && is_worth_reading(&s->code, s->code.bytes))

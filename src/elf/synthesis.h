@@ -12,7 +12,7 @@
 
 /*
  * covered: the rows there are already; only their gaps are looked at, so that a file with full call
- * frame information costs next to nothing. As cfi_read otherwise; the work and the memory it takes
+ * frame information costs next to nothing. Functions that it lists in gaps are decoded, too. As cfi_read otherwise; the work and the memory it takes
  * are limited whatever the file says. Returns 0 (also without any rows) or a negative errno.
  */
 int synthesis_rows(struct cfi_table *ret, const struct object *object,

@@ -175,6 +175,21 @@ def test_c_and_back_position_independent():
     each_toolchain(lambda go: check_c(build(go, 'golang_cgo', NO_SYMBOLS, '-buildmode=pie'), False))
 
 
+def test_c_of_the_standard_library():
+    """Go's linker alone: there is no call frame information for C, either."""
+    need('gcc')
+
+    def standard(go):
+        path = build(go, 'golang_cgo_std', '-ldflags=-s -w -linkmode=internal')
+        recording = record_program(path)
+        through = recording.share(in_order('runtime.goexit', 'main.work', 'runtime.cgocall',
+                                           'runtime.asmcgocall', 'getpwnam_r'))
+        check(through > 0.5, f'only {through:.3f} of the samples pass from Go to the C library')
+        names = share_of_names(recording, but=('libc.so', 'ld-linux'))
+        check(names > 0.99, f'only {names:.4f} of the frames have names')
+    each_toolchain(standard)
+
+
 def test_short_processes():
     """Most samples of each come before anything is known of it: their stacks are copied."""
     def short(go):

@@ -551,6 +551,26 @@ static void code_that_rows_cover_is_left_alone(void **state)
 	cfi_table_fini(&covered);
 }
 
+static void functions_that_others_know_are_decoded(void **state)
+{
+	struct cfi_table covered = {};
+	size_t size = (size_t)(pushes_end - pushes_code);
+	uint64_t *start = array_push(&covered.functions);
+	struct image image;
+
+	(void)state;
+	image_make(&image, NULL, 0);
+	image.sections[1].sh_size = size;
+	*start = IMAGE_TEXT + size; /* outside of the code */
+	synthesise_image(&image, pushes_code, size, &covered);
+	assert_int_equal(rows.rows.count, 0);
+	*start = IMAGE_TEXT;
+	synthesise_image(&image, pushes_code, size, &covered);
+	assert_int_equal(rows.functions.count, 1);
+	assert_rule(IMAGE_TEXT + pushes_points[3], &(struct expected){ RULE_SP, 8, 3, 2 });
+	cfi_table_fini(&covered);
+}
+
 static void other_machines_are_left_alone(void **state)
 {
 	static const struct image_symbol first[] = { FUNCTION(0) };
@@ -623,6 +643,7 @@ int main(void)
 		TEST(the_code_that_signal_handlers_return_to),
 		TEST(a_function_whose_address_is_taken),
 		TEST(code_that_rows_cover_is_left_alone),
+		TEST(functions_that_others_know_are_decoded),
 		TEST(other_machines_are_left_alone),
 		TEST(functions_at_every_byte),
 	};
