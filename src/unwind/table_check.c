@@ -14,19 +14,21 @@ static bool is_rule(const struct wire_rule *rule)
 		(kind == RULE_SP && (steps == RULE_STEPS_PUSH || steps == RULE_STEPS_POP)));
 }
 
-/* Rows ascending, each in its bucket, the first one at 0; header as wire.h says. */
+enum { MIN_BLOCK_BYTES = WIRE_BLOCK_HEADER_BYTES + sizeof(struct wire_row) };
+
+/*
+ * Rows ascending, each in its bucket, the first one at 0; header as wire.h says.
+ * size: MIN_BLOCK_BYTES or more.
+ */
 static bool is_block(const unsigned char *block, uint32_t size, uint32_t rule_count)
 {
 	uint16_t header[WIRE_BLOCK_HEADER_BYTES / 2];
 	uint32_t count, previous = 0;
 	struct wire_row row;
 
-	if (size < WIRE_BLOCK_HEADER_BYTES + sizeof(row))
-		return false;
 	memcpy(header, block, sizeof(header));
 	count = header[WIRE_BUCKETS];
-	if (header[0] != 0 || count == 0 ||
-	    size != WIRE_BLOCK_HEADER_BYTES + count * sizeof(row))
+	if (header[0] != 0 || count == 0 || size != WIRE_BLOCK_HEADER_BYTES + count * sizeof(row))
 		return false;
 	for (uint32_t bucket = 0, i = 0; bucket < WIRE_BUCKETS; bucket++) {
 		if (header[bucket + 1] < header[bucket])
@@ -64,6 +66,7 @@ int unwind_table_check(const struct unwind_table *table)
 			continue;
 		/* One behind the other: nothing small stands for much memory. */
 		if (offset != end || size > table->blocks.count - offset ||
+		    size < MIN_BLOCK_BYTES ||
 		    !is_block(table->blocks.at + offset, size, table->rules.count))
 			return -EBADMSG;
 		end = offset + size;
