@@ -28,11 +28,12 @@ static void check_object(const unsigned char *data, size_t size, uint32_t file_s
 
 			FUZZ_CHECK(segment->file_offset <= file_size &&
 				   segment->file_size <= file_size - segment->file_offset);
-			FUZZ_CHECK(segment->file_size <= segment->memory_size);
+			FUZZ_CHECK(segment->memory_size > 0 &&
+				   segment->file_size <= segment->memory_size);
 			FUZZ_CHECK(segment->address + segment->memory_size >= segment->address);
 		}
 		if (object->debug_link)
-			FUZZ_CHECK(!strchr(object->debug_link, '/'));
+			FUZZ_CHECK(object->debug_link[0] && !strchr(object->debug_link, '/'));
 	}
 	object_unref(object);
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "elf/call_sites.h"
 #include "memory_file.h"
 #include "reader/reader.h"
 #include "worker/answers.h"
@@ -100,6 +101,23 @@ static void ask_names(struct reader_state *state, int file, const struct object 
 	bytes_fini(&reply.bytes);
 }
 
+static void ask_calls(struct reader_state *state, int file, const struct object *object)
+{
+	uint64_t addresses[ADDRESSES_OF_SEGMENT], calls[ADDRESSES_OF_SEGMENT];
+	struct reply reply;
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(addresses); i++)
+		addresses[i] = object->segments.at[0].address + 5 * i + i % 3;
+	if (ask(state, file, READER_CALLS, addresses, sizeof(addresses), &reply) == 0) {
+		FUZZ_CHECK(answer_calls(calls, ARRAY_SIZE(calls), bytes_of(&reply),
+					reply.bytes.size) == 0);
+		for (uint32_t i = 0; i < ARRAY_SIZE(calls); i++)
+			FUZZ_CHECK(calls[i] == CALL_NONE || calls[i] == CALL_INDIRECT ||
+				   object_segment_of(object, calls[i]));
+	}
+	bytes_fini(&reply.bytes);
+}
+
 static void ask_needed(struct reader_state *state, int file)
 {
 	struct needed needed = {};
@@ -122,6 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (object) {
 		ask_table(state, file);
 		ask_names(state, file, object);
+		ask_calls(state, file, object);
 		ask_needed(state, file);
 	}
 	object_unref(object);
