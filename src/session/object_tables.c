@@ -55,12 +55,14 @@ uint32_t object_tables_get(struct object_tables *tables, struct object *object, 
 		if (!array_push(&tables->objects))
 			return 0;
 	entry = &tables->objects.at[object->id];
-	if (entry->state == OBJECT_TABLE_PLACED && !table_store_has(tables->store, entry->table))
+	if (entry->state == OBJECT_TABLE_PLACED &&
+	    table_store_serial(tables->store, entry->table) != entry->serial)
 		*entry = (struct object_table){}; /* evicted */
 	if (entry->state == OBJECT_TABLE_UNTRIED && build && now_ns >= entry->retry_ns) {
 		uint64_t begin = cost_now(tables);
 
 		entry->state = compile(tables, object, now_ns, &entry->table);
+		entry->serial = table_store_serial(tables->store, entry->table);
 		entry->retry_ns = now_ns + RETRY_NS;
 		tables->compiled += entry->state == OBJECT_TABLE_PLACED;
 		tables->failed += entry->state == OBJECT_TABLE_FAILED;

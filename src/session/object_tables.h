@@ -15,6 +15,7 @@ struct object_tables {
 };
 
 struct object_table {
+	uint64_t serial; /* of the table: its id may serve another one since */
 	uint32_t table; /* 0: none */
 	uint64_t retry_ns; /* UNTRIED: not before, while room is made for it */
 	enum object_table_state {

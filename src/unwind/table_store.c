@@ -29,6 +29,8 @@ struct stored_table {
 	ARRAY_OF(struct chunk_run) runs;
 	ARRAY_OF(uint16_t) rules; /* of the dictionary, by the number in the table; it uses them */
 	uint64_t used_ns;
+	uint64_t serial; /* of all tables there ever were */
+	uint64_t free_at_ns; /* evicted: when the id may serve another one */
 	bool published;
 };
 
@@ -50,6 +52,7 @@ struct table_store {
 	struct wire_mapping *mapping_memory; /* mapped from maps.mappings, or NULL */
 	struct wire_table *table_memory;     /* mapped from maps.tables, or NULL */
 	struct wire_rule_cache *cache_memory; /* mapped from maps.rule_caches, or NULL */
+	uint64_t last_serial;
 	uint32_t next_id; /* once all ids were used: where to look for a free one */
 	uint32_t evictions, processes_refused, rules_refused;
 };
@@ -205,6 +208,7 @@ static void table_evict(struct table_store *store, uint32_t id, uint64_t now_ns)
 			quarantine(store, &(struct chunk_run){ RULES, table->rules.at[i], 1 },
 				   now_ns);
 	stored_table_fini(table);
+	table->free_at_ns = now_ns + QUARANTINE_NS;
 	store->evictions++;
 }
 
@@ -272,16 +276,30 @@ static bool evict_coldest(struct table_store *store, uint64_t now_ns)
 /* ---- tables ---- */
 
 /* An unused id, the one that was used longest ago, or 0. */
-static uint32_t free_id(struct table_store *store)
+static uint32_t free_id(struct table_store *store, uint64_t now_ns)
 {
 	if (store->tables.count < WIRE_MAX_TABLES)
 		return array_push(&store->tables) ? store->tables.count - 1 : 0;
 	for (uint32_t i = 0; i < WIRE_MAX_TABLES - 1; i++) {
 		store->next_id = store->next_id % (WIRE_MAX_TABLES - 1) + 1;
-		if (store->tables.at[store->next_id].wire.page_count == 0)
+		if (store->tables.at[store->next_id].wire.page_count == 0 &&
+		    store->tables.at[store->next_id].free_at_ns <= now_ns)
 			return store->next_id;
 	}
 	return 0;
+}
+
+/* Until then the kernel half may still look the old table up by it. 0 or a negative errno. */
+static int make_id_room(struct table_store *store, uint64_t now_ns)
+{
+	enum { IDS_AT_ONCE = 64 };
+	uint32_t waiting = 0;
+
+	for (uint32_t i = 1; i < store->tables.count; i++)
+		waiting += store->tables.at[i].wire.page_count == 0;
+	while (waiting < IDS_AT_ONCE && evict_coldest(store, now_ns))
+		waiting++;
+	return waiting ? -EAGAIN : -ENOSPC;
 }
 
 /*
@@ -389,12 +407,13 @@ int table_store_add(struct table_store *store, uint32_t *ret, const struct unwin
 		    uint64_t now_ns)
 {
 	struct stored_table stored = { .used_ns = now_ns };
-	uint32_t id = free_id(store);
+	uint32_t id = free_id(store, now_ns);
 	uint64_t need;
 	int r;
 
 	if (id == 0)
-		return -ENOSPC;
+		return store->tables.count < WIRE_MAX_TABLES ? -ENOMEM
+							     : make_id_room(store, now_ns);
 	if (table->block_offset.count == 0 || table->rules.count == 0)
 		return -EINVAL;
 	release_quarantine(store, now_ns);
@@ -416,6 +435,7 @@ int table_store_add(struct table_store *store, uint32_t *ret, const struct unwin
 			;
 		return quarantined_table_bytes(store) ? -EAGAIN : -ENOSPC;
 	}
+	stored.serial = ++store->last_serial;
 	store->tables.at[id] = stored;
 	*ret = id;
 	return 0;
@@ -448,6 +468,11 @@ void table_store_touch(struct table_store *store, uint32_t table, uint64_t now_n
 {
 	if (table_store_has(store, table))
 		store->tables.at[table].used_ns = now_ns;
+}
+
+uint64_t table_store_serial(const struct table_store *store, uint32_t table)
+{
+	return table_store_has(store, table) ? store->tables.at[table].serial : 0;
 }
 
 bool table_store_has(const struct table_store *store, uint32_t table)

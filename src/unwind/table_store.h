@@ -51,6 +51,8 @@ void table_store_touch(struct table_store *store, uint32_t table, uint64_t now_n
  * tables of every process and set those that are gone to 0 (table_store_set_process).
  */
 bool table_store_has(const struct table_store *store, uint32_t table);
+/* A number that no other table ever has, also not the next one with the id; 0: it was evicted. */
+uint64_t table_store_serial(const struct table_store *store, uint32_t table);
 
 /*
  * The executable mappings of a process, ascending and not overlapping (copied), for the kernel

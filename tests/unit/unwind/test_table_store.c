@@ -240,6 +240,38 @@ static void place_zero_is_never_handed_out(void **state)
 	table_store_free(store);
 }
 
+/* With ever new files there are more tables in time than ids. */
+static void ids_are_used_again_in_time(void **state)
+{
+	struct table_store *store = new_store(64 << 20);
+	uint64_t first_serial;
+	uint32_t first = 0, id = 0, again = 0;
+	int r = 0;
+
+	(void)state;
+	for (uint32_t count = 1; r == 0; count++) {
+		r = add(store, &id, 0x10000, 2, 16, START + count);
+		if (count == 1) {
+			first = id;
+			first_serial = table_store_serial(store, first);
+			assert_true(first_serial > 0);
+		}
+		assert_true(count <= WIRE_MAX_TABLES);
+	}
+	/* Nothing was published: nobody can be sent away. */
+	assert_errno(r, ENOSPC);
+	assert_ok(table_store_publish(store));
+	assert_errno(add(store, &again, 0x10000, 2, 16, 2 * START), EAGAIN);
+	assert_int_equal(table_store_serial(store, first), 0);
+	/* A walk may be under way by the tables that had to go. */
+	assert_errno(add(store, &again, 0x10000, 2, 16, 2 * START + QUARANTINE - 1), EAGAIN);
+	assert_ok(add(store, &again, 0x10000, 2, 16, 2 * START + QUARANTINE));
+	assert_int_equal(again, first);
+	assert_true(table_store_has(store, first));
+	assert_true(table_store_serial(store, first) != first_serial);
+	table_store_free(store);
+}
+
 static void more_than_the_budget_is_refused(void **state)
 {
 	struct table_store *store = new_store(WIRE_CHUNK_BYTES);
@@ -371,6 +403,7 @@ int main(void)
 		cmocka_unit_test(ids_that_are_not_there),
 		cmocka_unit_test(an_empty_table_is_refused),
 		cmocka_unit_test(place_zero_is_never_handed_out),
+		cmocka_unit_test(ids_are_used_again_in_time),
 		cmocka_unit_test(more_than_the_budget_is_refused),
 		cmocka_unit_test(room_is_made_after_a_quarantine),
 		cmocka_unit_test(a_large_table_takes_the_place_of_several),
