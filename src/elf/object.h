@@ -51,6 +51,7 @@ struct object {
 	uint32_t known_by; /* the generation of the process that knows it; 0: none */
 	bool given_up;     /* it cannot be read; never to be asked about again */
 	uint64_t used_ns;  /* when a process had it mapped last */
+	bool forgotten;    /* by the object cache: the file is a new object when it comes again */
 	/* Of process_table_check: the last round in which it was looked at, and what was seen. */
 	uint32_t checked;
 	bool changed;

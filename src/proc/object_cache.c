@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The cache holds one reference to each of its objects until it is freed: what was learnt of a file
- * is good for the next process that maps it. Entries are never removed, so a position in `entries`
- * is good for the life of the cache.
+ * The cache holds one reference to each of its objects: what was learnt of a file is good for the
+ * next process that maps it. Only when there are many are those forgotten that nobody mapped for the
+ * longest time.
  */
 #include "proc/object_cache.h"
 
@@ -20,6 +20,7 @@ struct entry {
 	struct object_identity identity; /* see key_of */
 	struct object *object; /* NULL: opening failed, with `result` */
 	int result;
+	uint64_t asked_ns; /* for the last time */
 };
 
 struct object_cache {
@@ -82,16 +83,17 @@ static struct object_identity key_of(const struct opened *opened)
 }
 
 /* fd, root_fd: of the file, in case those there were are closed already; taken over then. */
-static int hand_out(struct object **ret, const struct entry *entry, int *fd, int *root_fd)
+static int hand_out(struct object **ret, struct entry *entry, int *fd, int *root_fd)
 {
 	struct object *object = entry->object;
 
+	entry->asked_ns = clock_ns(CLOCK_MONOTONIC);
 	if (object && object->fd < 0 && !object->given_up) {
 		object->fd = TAKE_FD(*fd);
 		object->root_fd = TAKE_FD(*root_fd);
 	}
 	if (object) {
-		object->used_ns = clock_ns(CLOCK_MONOTONIC);
+		object->used_ns = entry->asked_ns;
 		*ret = object_ref(object);
 	}
 	return entry->result;
@@ -154,4 +156,66 @@ int object_cache_close_unused(struct object_cache *cache, uint64_t since_ns,
 		ask_forget(cache->workers, object);
 	}
 	return 0;
+}
+
+/* When the entry was of use last; UINT64_MAX: it is now. */
+static uint64_t last_use(const struct entry *entry, uint64_t since_ns)
+{
+	uint64_t used = entry->object ? entry->object->used_ns : entry->asked_ns;
+
+	return used >= since_ns || (entry->object && entry->object->fd >= 0) ? UINT64_MAX : used;
+}
+
+static void remove_entry(struct object_cache *cache, uint32_t at)
+{
+	struct entry *entry = &cache->entries.at[at], *last;
+
+	hash_index_remove(&cache->index, hash_identity(&entry->identity), at);
+	object_unref(entry->object);
+	last = &cache->entries.at[--cache->entries.count];
+	if (last != entry) {
+		uint64_t hash = hash_identity(&last->identity);
+
+		*entry = *last;
+		hash_index_remove(&cache->index, hash, cache->entries.count);
+		(void)hash_index_add(&cache->index, hash, at); /* a slot was just freed */
+	}
+}
+
+static int compare(const void *a_, const void *b_)
+{
+	uint64_t a = *(const uint64_t *)a_, b = *(const uint64_t *)b_;
+
+	return (a > b) - (a < b);
+}
+
+bool object_cache_forget(struct object_cache *cache, uint32_t keep, uint64_t since_ns,
+			 void (*forget)(void *context, const struct object *object), void *context)
+{
+	cleanup(free) uint64_t *uses = NULL;
+	uint32_t surplus = cache->entries.count - keep;
+	uint64_t limit;
+
+	if (cache->entries.count <= keep)
+		return false;
+	uses = malloc(cache->entries.count * sizeof(*uses));
+	if (!uses)
+		return false; /* the next time */
+	for (uint32_t i = 0; i < cache->entries.count; i++)
+		uses[i] = last_use(&cache->entries.at[i], since_ns);
+	qsort(uses, cache->entries.count, sizeof(*uses), compare);
+	limit = uses[surplus - 1];
+	for (uint32_t i = cache->entries.count; i-- > 0;) {
+		struct object *object = cache->entries.at[i].object;
+		uint64_t use = last_use(&cache->entries.at[i], since_ns);
+
+		if (use > limit || use == UINT64_MAX)
+			continue;
+		if (object) {
+			object->forgotten = true;
+			forget(context, object);
+		}
+		remove_entry(cache, i);
+	}
+	return true;
 }

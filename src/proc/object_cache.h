@@ -28,3 +28,10 @@ int object_cache_get_vdso(struct object_cache *cache, struct object **ret);
  */
 int object_cache_close_unused(struct object_cache *cache, uint64_t since_ns,
 			      int (*finish)(void *context, struct object *object), void *context);
+/*
+ * When there are more than `keep`, lets go of those that nobody has used for the longest time, but
+ * not since a moment. forget: is called for each object, which is object.forgotten by then; who
+ * holds a reference should let go of it, too. Returns whether there were any.
+ */
+bool object_cache_forget(struct object_cache *cache, uint32_t keep, uint64_t since_ns,
+			 void (*forget)(void *context, const struct object *object), void *context);

@@ -12,11 +12,14 @@
 #include "proc/maps.h"
 #include "proc/stat.h"
 
+/* Of files that nobody maps: a machine has some thousand programs and libraries in use. */
+enum { OBJECTS_KEPT = 4096, PATHS_KEPT = 16384 };
+
 int process_table_init(struct process_table *table, struct workers *workers)
 {
 	int r;
 
-	*table = (struct process_table){ .workers = workers };
+	*table = (struct process_table){ .workers = workers, .paths_limit = PATHS_KEPT };
 	r = strtab_init(&table->paths);
 	if (r < 0)
 		return r;
@@ -247,6 +250,111 @@ void process_table_resolve(struct process_table *table, const struct process *pr
 	mapping->object = object;
 	if (mapping->kind == MAPPING_FILE)
 		remember_file(table, mapping);
+}
+
+/* ---- what is kept of files that nobody maps ---- */
+
+static void forget_files(struct process_table *table)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < table->files.count; i++) {
+		if (table->files.at[i].object->forgotten)
+			object_unref(table->files.at[i].object);
+		else
+			table->files.at[kept++] = table->files.at[i];
+	}
+	table->files.count = kept;
+}
+
+static uint64_t hash_of(const struct known_file *file)
+{
+	const struct mapping key = { .inode = file->inode,
+				     .inode_generation = file->inode_generation,
+				     .device_major = file->device_major,
+				     .device_minor = file->device_minor,
+				     .path = file->path };
+
+	return file_hash(&key);
+}
+
+/* After positions or ids of paths have changed. */
+static void index_files(struct process_table *table)
+{
+	hash_index_fini(&table->known_files);
+	for (uint32_t i = 0; i < table->files.count; i++) {
+		if (hash_index_add(&table->known_files, hash_of(&table->files.at[i]), i) == 0)
+			continue;
+		/* Out of memory: the others are found anew. */
+		while (table->files.count > i)
+			object_unref(table->files.at[--table->files.count].object);
+	}
+}
+
+/* The id that a path has in the new table, which it is put into. Returns 0 or -ENOMEM. */
+static int move_path(struct strtab *to, const struct strtab *from, uint32_t *path)
+{
+	return strtab_add_str(to, path, strtab_get(from, *path));
+}
+
+static int move_paths(struct process_table *table, struct strtab *to, bool done)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < table->files.count && r == 0; i++) {
+		uint32_t path = table->files.at[i].path;
+
+		r = move_path(to, &table->paths, &path);
+		if (done)
+			table->files.at[i].path = path;
+	}
+	for (uint32_t i = 0; i < table->processes.count && r == 0; i++) {
+		struct process *process = table->processes.at[i];
+
+		for (uint32_t k = 0; k < process->mappings.count && r == 0; k++) {
+			uint32_t path = process->mappings.at[k].path;
+
+			r = move_path(to, &table->paths, &path);
+			if (done)
+				process->mappings.at[k].path = path;
+		}
+	}
+	return r;
+}
+
+static void drop_paths(struct process_table *table)
+{
+	struct strtab paths;
+
+	/* Once to have room for all; then nothing can fail half way. */
+	if (strtab_init(&paths) < 0)
+		return;
+	if (move_paths(table, &paths, false) < 0) {
+		strtab_fini(&paths);
+		return;
+	}
+	(void)move_paths(table, &paths, true);
+	strtab_fini(&table->paths);
+	table->paths = paths;
+	table->paths_limit = 2 * paths.offsets.count;
+	if (table->paths_limit < PATHS_KEPT)
+		table->paths_limit = PATHS_KEPT;
+}
+
+void process_table_forget_unused(struct process_table *table, uint64_t since_ns,
+				 void (*forget)(void *context, const struct object *object),
+				 void *context)
+{
+	bool changed = object_cache_forget(table->objects, OBJECTS_KEPT, since_ns, forget, context);
+
+	if (changed)
+		forget_files(table);
+	if (table->paths.offsets.count > table->paths_limit) {
+		drop_paths(table);
+		changed = true;
+	}
+	if (changed)
+		index_files(table);
 }
 
 /* ---- reading /proc ---- */

@@ -13,6 +13,7 @@
 struct process_table {
 	struct workers *workers; /* borrowed */
 	struct strtab paths;
+	uint32_t paths_limit; /* when there are so many, those that are not in use are dropped */
 	struct object_cache *objects;
 	ARRAY_OF(struct process *) processes;
 	struct hash_index index;
@@ -61,6 +62,14 @@ int process_table_find_copied(struct process_table *table, const struct process 
 /* Was the file that the mapping names found before, for whatever process? */
 bool process_table_knows(const struct process_table *table, const struct mapping *mapping);
 
+/*
+ * What is kept of files that nobody maps any more, and of their names, is bounded: lets go of what
+ * was not used for the longest time, but not since a moment (CLOCK_MONOTONIC). forget: see
+ * object_cache_forget.
+ */
+void process_table_forget_unused(struct process_table *table, uint64_t since_ns,
+				 void (*forget)(void *context, const struct object *object),
+				 void *context);
 /*
  * Looks once in every round (a number that is not 0) whether files that the process has mapped were
  * written to, and takes the objects of those away (process_write_over).

@@ -48,6 +48,8 @@ static int name_location(struct naming *naming, uint32_t location, const struct 
 	int r;
 
 	item->named = true;
+	object_unref(item->object);
+	item->object = NULL;
 	if (!symbol->named && item->fallback) {
 		struct profile_function function = { .name = item->fallback,
 						     .system_name = item->fallback };
@@ -106,9 +108,12 @@ static int name_object(struct naming *naming, struct object *object, uint32_t fr
 		*address = item->address;
 		*location = i;
 	}
+	/* Those that get their names let go of it. */
+	object_ref(object);
 	if (r == 0 && batch.addresses.count)
 		r = symbolizer_object(naming->symbolizer, object, batch.addresses.at,
 				      batch.addresses.count, take_symbol, &batch);
+	object_unref(object);
 	array_fini(&batch.addresses);
 	array_fini(&batch.locations);
 	return r;

@@ -45,19 +45,43 @@ static uint64_t cost_now(const struct object_tables *tables)
 	return clock_ns(CLOCK_THREAD_CPUTIME_ID) + workers_cpu_ns(tables->workers);
 }
 
+static struct object_table *find(const struct object_tables *tables, const struct object *object)
+{
+	uint32_t at = hash_index_find(&tables->index, hash_u64(object->id), NULL, NULL, NULL);
+
+	return at == HASH_ABSENT ? NULL : &tables->objects.at[at];
+}
+
+/* NULL: out of memory. */
+static struct object_table *get(struct object_tables *tables, const struct object *object)
+{
+	struct object_table *entry = find(tables, object);
+
+	if (entry)
+		return entry;
+	entry = array_push(&tables->objects);
+	if (!entry)
+		return NULL;
+	if (hash_index_add(&tables->index, hash_u64(object->id), tables->objects.count - 1) < 0) {
+		tables->objects.count--;
+		return NULL;
+	}
+	entry->object = object->id;
+	return entry;
+}
+
 uint32_t object_tables_get(struct object_tables *tables, struct object *object, bool build,
 			   uint64_t now_ns, bool *no_cfi)
 {
 	struct object_table *entry;
 
 	*no_cfi = false;
-	while (tables->objects.count <= object->id)
-		if (!array_push(&tables->objects))
-			return 0;
-	entry = &tables->objects.at[object->id];
+	entry = get(tables, object);
+	if (!entry)
+		return 0;
 	if (entry->state == OBJECT_TABLE_PLACED &&
 	    table_store_serial(tables->store, entry->table) != entry->serial)
-		*entry = (struct object_table){}; /* evicted */
+		*entry = (struct object_table){ .object = object->id }; /* evicted */
 	if (entry->state == OBJECT_TABLE_UNTRIED && build && now_ns >= entry->retry_ns) {
 		uint64_t begin = cost_now(tables);
 
@@ -76,11 +100,32 @@ uint32_t object_tables_get(struct object_tables *tables, struct object *object, 
 void object_tables_touch(struct object_tables *tables, const struct object *object,
 			 uint64_t now_ns)
 {
-	if (object->id < tables->objects.count)
-		table_store_touch(tables->store, tables->objects.at[object->id].table, now_ns);
+	const struct object_table *entry = find(tables, object);
+
+	if (entry)
+		table_store_touch(tables->store, entry->table, now_ns);
+}
+
+void object_tables_forget(struct object_tables *tables, const struct object *object)
+{
+	struct object_table *entry = find(tables, object), *last;
+	uint32_t at;
+
+	if (!entry)
+		return;
+	at = (uint32_t)(entry - tables->objects.at);
+	hash_index_remove(&tables->index, hash_u64(object->id), at);
+	last = &tables->objects.at[--tables->objects.count];
+	if (last != entry) {
+		*entry = *last;
+		hash_index_remove(&tables->index, hash_u64(entry->object), tables->objects.count);
+		/* A slot was just freed. */
+		(void)hash_index_add(&tables->index, hash_u64(entry->object), at);
+	}
 }
 
 void object_tables_fini(struct object_tables *tables)
 {
 	array_fini(&tables->objects);
+	hash_index_fini(&tables->index);
 }

@@ -450,10 +450,18 @@ static int finish_object(void *context, struct object *object)
 	return naming_finish_object(&p->naming, object);
 }
 
+static void forget_object(void *context, const struct object *object)
+{
+	struct pipeline *p = context;
+
+	object_tables_forget(&p->tables, object);
+}
+
 /* A file is held open only while somebody maps it: see object_cache_close_unused. */
 static int close_unused_files(struct pipeline *p)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	int r;
 
 	if (now - p->swept_ns < SWEEP_NS)
 		return 0;
@@ -466,7 +474,9 @@ static int close_unused_files(struct pipeline *p)
 			if (process->mappings.at[k].object)
 				process->mappings.at[k].object->used_ns = now;
 	}
-	return object_cache_close_unused(p->processes.objects, now - UNUSED_NS, finish_object, p);
+	r = object_cache_close_unused(p->processes.objects, now - UNUSED_NS, finish_object, p);
+	process_table_forget_unused(&p->processes, now - UNUSED_NS, forget_object, p);
+	return r;
 }
 
 int pipeline_advance(struct pipeline *p, uint64_t horizon_ns)

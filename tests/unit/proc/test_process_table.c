@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -266,6 +267,92 @@ static void a_file_that_is_written_over_is_another_object(void **state)
 	munmap(memory, 4096);
 }
 
+static void count_forgotten(void *context, const struct object *object)
+{
+	assert_true(object->forgotten);
+	++*(uint32_t *)context;
+}
+
+/* Files of no content are enough: that they are no programs is remembered, too. */
+static void add_empty_files(struct process_table *table, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct opened opened = { .identity = { .inode = i, .mtime_ns = 5 } };
+		struct object *object = NULL;
+
+		assert_true(object_cache_get(table->objects, &object,
+					     memfd_create("empty", MFD_CLOEXEC), -1, &opened,
+					     "empty") != 0);
+	}
+}
+
+/* A machine that runs ever new programs: what is kept of those that are gone is bounded. */
+static void of_many_files_the_latest_are_kept(void **state)
+{
+	struct process_table *table = *state;
+	struct process *process = get(table, getpid());
+	uint64_t here = (uint64_t)(uintptr_t)of_many_files_the_latest_are_kept;
+	uint32_t forgotten = 0, path;
+	struct mapping *code;
+	char name[64];
+
+	assert_ok(process_table_read(table, process));
+	code = process_mapping(process, here);
+	process_table_resolve(table, process, code, true);
+	assert_non_null(code->object);
+	add_empty_files(table, 6000);
+	for (uint32_t i = 0; i < 40000; i++) {
+		snprintf(name, sizeof(name), "/tmp/conftest%u", i);
+		assert_ok(strtab_add_str(&table->paths, &path, name));
+	}
+	snprintf(name, sizeof(name), "%s", strtab_get(&table->paths, code->path));
+	/* All of them were used just now, but names are only names. */
+	process_table_forget_unused(table, 0, count_forgotten, &forgotten);
+	assert_int_equal(forgotten, 0);
+	assert_true(table->paths.offsets.count < 1000);
+	assert_string_equal(strtab_get(&table->paths, code->path), name);
+	assert_true(process_table_knows(table, code));
+	/* The one that was used first is open: somebody has it mapped. */
+	process_table_forget_unused(table, UINT64_MAX, count_forgotten, &forgotten);
+	assert_int_equal(forgotten, 0);
+	assert_true(process_table_knows(table, code));
+	object_close(code->object);
+	assert_true(object_cache_forget(table->objects, 4000, UINT64_MAX, count_forgotten,
+					&forgotten));
+	assert_int_equal(forgotten, 1);
+	assert_true(code->object->forgotten); /* what has it mapped still has it */
+	assert_false(object_cache_forget(table->objects, 4000, UINT64_MAX, count_forgotten,
+					 &forgotten));
+}
+
+/* What the kernel calls such a file is forgotten with it. */
+static void a_forgotten_file_is_looked_for_again(void **state)
+{
+	struct process_table *table = *state;
+	struct process *process = get(table, getpid());
+	uint64_t here = (uint64_t)(uintptr_t)a_forgotten_file_is_looked_for_again;
+	struct object *before;
+	uint32_t forgotten = 0;
+	struct mapping *code;
+
+	assert_ok(process_table_read(table, process));
+	code = process_mapping(process, here);
+	process_table_resolve(table, process, code, true);
+	before = object_ref(code->object);
+	object_close(before);
+	add_empty_files(table, 6000);
+	process_table_forget_unused(table, UINT64_MAX, count_forgotten, &forgotten);
+	assert_int_equal(forgotten, 1);
+	assert_false(process_table_knows(table, code));
+	assert_ok(process_table_read(table, process));
+	code = process_mapping(process, here);
+	process_table_resolve(table, process, code, true);
+	assert_non_null(code->object);
+	assert_ptr_not_equal(code->object, before);
+	assert_true(process_table_knows(table, code));
+	object_unref(before);
+}
+
 static void anonymous_code_has_no_object(void **state)
 {
 	struct process_table *table = *state;
@@ -418,6 +505,10 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_file_that_is_written_over_is_another_object,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(of_many_files_the_latest_are_kept, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_forgotten_file_is_looked_for_again, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(anonymous_code_has_no_object, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(code_that_was_copied_is_still_the_files, set_up,
 						tear_down),
