@@ -51,6 +51,17 @@ static __always_inline int has_new_place(const struct walk_registers *at, const 
 		  t[TEMPORARY_DX] | at->bp | at->bx));
 }
 
+/*
+ * Is the task a thread that clone has made (system calls 56 and 435), on its way out of the kernel for
+ * the first time? clone returns 0 only there. Its stack is empty.
+ */
+static __always_inline int is_new_thread(struct task_struct *task,
+					 const struct pt_regs___kernel *saved)
+{
+	return (saved->orig_ax == 56 || saved->orig_ax == 435) && saved->ax == 0 &&
+	       task->pid != task->tgid;
+}
+
 /* Fills in the user registers at which the walk begins. Returns 0 when there are none. */
 static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 					  struct task_struct *task, struct scratch *s)
@@ -91,6 +102,11 @@ static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 		keep_temporaries(t, saved);
 		entered_by = saved->orig_ax;
 		s->at.exact = (int64_t)entered_by < 0 || has_new_place(&s->at, t);
+		/* The mark of a stack that begins here: see walk_step. */
+		if (is_new_thread(task, saved)) {
+			s->at.bp = s->at.ip;
+			s->at.exact = 0;
+		}
 	}
 	if (cs == USER32_CS) { /* other registers, other tables */
 		s->outcome = WALK_COMPAT;
