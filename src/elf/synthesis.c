@@ -184,6 +184,49 @@ static bool runs_over(const struct synthesis *s, const struct code_function *fun
 	return false;
 }
 
+/*
+ * Lets go what functions have left that were followed again since. Returns 0 or -ENOMEM.
+ */
+static int drop_stale(struct synthesis *s)
+{
+	struct function_flow *flow = &s->flow;
+	struct function_list *list = &s->list;
+	struct function_flow kept = {};
+
+	for (uint32_t i = 0; i < list->functions.count; i++) {
+		struct code_function *function = &list->functions.at[i];
+		uint32_t pieces = kept.pieces.count, calls = kept.calls.count;
+
+		if (!array_reserve(&kept.pieces, (uint64_t)pieces + function->piece_count) ||
+		    !array_reserve(&kept.calls, (uint64_t)calls + function->call_count)) {
+			function_flow_fini(&kept);
+			return -ENOMEM;
+		}
+		if (function->piece_count)
+			memcpy(&kept.pieces.at[pieces], &flow->pieces.at[function->first_piece],
+			       function->piece_count * sizeof(*kept.pieces.at));
+		if (function->call_count)
+			memcpy(&kept.calls.at[calls], &flow->calls.at[function->first_call],
+			       function->call_count * sizeof(*kept.calls.at));
+		kept.pieces.count += function->piece_count;
+		kept.calls.count += function->call_count;
+	}
+	/* Nothing fails from here on. */
+	for (uint32_t i = 0, piece = 0, call = 0; i < list->functions.count; i++) {
+		struct code_function *function = &list->functions.at[i];
+
+		function->first_piece = piece;
+		function->first_call = call;
+		piece += function->piece_count;
+		call += function->call_count;
+	}
+	array_fini(&flow->pieces);
+	array_fini(&flow->calls);
+	memcpy(&flow->pieces, &kept.pieces, sizeof(flow->pieces));
+	memcpy(&flow->calls, &kept.calls, sizeof(flow->calls));
+	return 0;
+}
+
 struct settling {
 	bool first; /* before, nothing was known of any function */
 	bool last;  /* nothing is followed again */
@@ -201,7 +244,7 @@ static int64_t settle(struct synthesis *s, const struct settling *how)
 	cleanup(free) unsigned char *changed = calloc(1, list->functions.count + 1ULL);
 	int64_t again = 0;
 
-	if (!changed || sort_starts(s) < 0)
+	if (!changed || drop_stale(s) < 0 || sort_starts(s) < 0)
 		return -ENOMEM;
 	follow_tails(list, &s->flow);
 	for (uint32_t i = 0; i < list->functions.count; i++) {
