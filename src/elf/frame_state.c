@@ -274,7 +274,12 @@ void frame_state_apply(struct frame_state *state, const struct instruction *i)
 		      i->a == REGISTER_NONE ? unknown : r[i->a]);
 		break;
 	case INSTRUCTION_PUSH:
-		push(state, i->a == REGISTER_NONE ? unknown : r[i->a]);
+		if (i->a != REGISTER_NONE)
+			value = r[i->a];
+		else
+			value = i->b == REGISTER_NONE ? unknown
+						      : load(state, moved(r[i->b], i->value));
+		push(state, value);
 		break;
 	case INSTRUCTION_POP:
 		value = pop(state);

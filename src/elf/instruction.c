@@ -216,7 +216,7 @@ static void describe_stack(struct instruction *ret, const struct decoded *d)
 	}
 	if (d->instruction.operand_count_visible)
 		ret->a = register_of(&d->operands[0]);
-	if (!push && d->instruction.operand_count_visible)
+	if (d->instruction.operand_count_visible)
 		takes_place(ret, &d->operands[0]);
 	ret->kind = push ? INSTRUCTION_PUSH : INSTRUCTION_POP;
 }

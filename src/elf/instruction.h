@@ -36,7 +36,7 @@ enum instruction_kind {
 	INSTRUCTION_EXCHANGE, /* a and b change places */
 	INSTRUCTION_LOAD,     /* a = 8 bytes at b + value */
 	INSTRUCTION_STORE, /* `size` bytes at b + value = a, or anything when a is REGISTER_NONE */
-	INSTRUCTION_PUSH,  /* a, or anything */
+	INSTRUCTION_PUSH,     /* a; or 8 bytes at b + value, b being a register; or anything */
 	INSTRUCTION_POP,   /* into a; or to b + value, b being a register; or somewhere */
 	INSTRUCTION_ENTER, /* push rbp; mov rbp, rsp; sub rsp, value */
 	INSTRUCTION_LEAVE, /* mov rsp, rbp; pop rbp */

@@ -17,7 +17,7 @@ static const struct sample samples[] = {
 	{ "push %rbp", { 0x55 }, { 1, INSTRUCTION_PUSH, 5, NO } },
 	{ "push %r15", { 0x41, 0x57 }, { 2, INSTRUCTION_PUSH, 15, NO } },
 	{ "push $8", { 0x6a, 0x08 }, { 2, INSTRUCTION_PUSH, NO, NO, .immediate = 8 } },
-	{ "push 8(%rax)", { 0xff, 0x70, 0x08 }, { 3, INSTRUCTION_PUSH, NO, NO } },
+	{ "push 8(%rax)", { 0xff, 0x70, 0x08 }, { 3, INSTRUCTION_PUSH, NO, 0, .value = 8 } },
 	{ "pushf", { 0x9c }, { 1, INSTRUCTION_PUSH, NO, NO } },
 	{ "pushw %ax", { 0x66, 0x50 }, { 2, INSTRUCTION_STORE, NO, 4, 2, .written = 0x10 } },
 	{ "pop %rbx", { 0x5b }, { 1, INSTRUCTION_POP, 3, NO } },

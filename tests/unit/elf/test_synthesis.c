@@ -396,6 +396,26 @@ static void tail_calls(void **state)
 	CHECK(tails, { RULE_SP, 1, 0, 0 }, { RULE_SP, 1, 0, 0 }, { RULE_SP, 1, 0, 0 }, GAP);
 }
 
+CODE(handed_on, BEGIN(handed_on)
+	"push %rbp\n	mov %rsp, %rbp\n	sub $16, %rsp\n	test %edi, %edi\n	je 1f\n"
+	"leave\n	ret\n"
+	"1:	mov 0(%rbp), %rbp\n	add $24, %rsp\n	push %rax\n"
+	"push 8(%rsp)\n" POINT(handed_on) "mov %rdx, 16(%rsp)\n"
+	POINT(handed_on) "jmp 2f\n"
+	".balign 16\n2:\n" POINT(handed_on) "ret $16\n");
+
+/* V8's code jumps to other code with new arguments on the stack, the return address on top. */
+static void arguments_put_under_the_return_address(void **state)
+{
+	static const struct expected want[] = { { RULE_SP, 3, 0, 0 }, UNKNOWN, { RULE_SP, 1, 0, 0 } };
+	struct image_symbol symbols[] = { FUNCTION(0), FUNCTION(0) };
+
+	(void)state;
+	symbols[1].address = IMAGE_TEXT + handed_on_points[2];
+	synthesise(handed_on_code, handed_on_end, symbols, 2);
+	assert_points(handed_on_points, handed_on_points_end, want, 3);
+}
+
 CODE(clobbers, BEGIN(clobbers)
 	"push %rbp\n	push %rbx\n	mov %rsp, %rbp\n"
 	POINT(clobbers) "sub $64, %rsp\n	call 1f\n"
@@ -635,6 +655,7 @@ int main(void)
 		TEST(a_function_behind_a_call_that_does_not_come_back),
 		TEST(a_switch),
 		TEST(tail_calls),
+		TEST(arguments_put_under_the_return_address),
 		TEST(a_function_that_preserves_nothing),
 		TEST(a_call_to_learn_the_own_address),
 		TEST(the_child_of_clone),
