@@ -370,6 +370,41 @@ static int take_relative(void *context, const void *elements, size_t count, uint
 	return r;
 }
 
+enum pointer_section { NO_POINTERS, RELOCATED_POINTERS, POINTERS, CALLED_POINTERS };
+
+static enum pointer_section pointer_section(const struct object *object, const Elf64_Shdr *section)
+{
+	uint64_t flags = section->sh_flags;
+
+	if (!(flags & SHF_ALLOC) || section->sh_size > MAX_POINTERS_BYTES)
+		return NO_POINTERS;
+	switch (section->sh_type) {
+	case SHT_RELA:
+		return section->sh_entsize == sizeof(Elf64_Rela) ? RELOCATED_POINTERS : NO_POINTERS;
+	case SHT_PROGBITS:
+		/* Constants of what is moved when loaded lie in writable sections, too. */
+		if (flags & SHF_EXECINSTR || (!(flags & SHF_WRITE) && object->type != ET_EXEC))
+			return NO_POINTERS;
+		return POINTERS;
+	case SHT_INIT_ARRAY:
+	case SHT_FINI_ARRAY:
+	case SHT_PREINIT_ARRAY:
+		return CALLED_POINTERS;
+	default:
+		return NO_POINTERS;
+	}
+}
+
+uint64_t code_entries_pointer_bytes(const struct code *code, const struct section_table *sections)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < sections->count; i++)
+		if (pointer_section(code->object, &sections->at[i]) != NO_POINTERS)
+			bytes += sections->at[i].sh_size;
+	return bytes;
+}
+
 int code_entries_list_pointers(struct function_list *ret, struct code *code,
 			       const struct section_table *sections)
 {
@@ -378,32 +413,13 @@ int code_entries_list_pointers(struct function_list *ret, struct code *code,
 
 	for (uint32_t i = 0; i < sections->count && r == 0; i++) {
 		const Elf64_Shdr *section = &sections->at[i];
-		uint64_t flags = section->sh_flags;
+		enum pointer_section what = pointer_section(code->object, section);
 
-		if (!(flags & SHF_ALLOC) || section->sh_size > MAX_POINTERS_BYTES)
-			continue;
-		pointers.trust = FUNCTION_CERTAIN;
-		switch (section->sh_type) {
-		case SHT_RELA:
-			if (section->sh_entsize == sizeof(Elf64_Rela))
-				r = for_each(fd, section, sizeof(Elf64_Rela), take_relative,
-					     &pointers);
-			break;
-		case SHT_PROGBITS:
-			pointers.trust = FUNCTION_POINTER;
-			/* Constants of what is moved when loaded lie in writable sections, too. */
-			if (flags & SHF_EXECINSTR ||
-			    (!(flags & SHF_WRITE) && code->object->type != ET_EXEC))
-				break;
-			/* fall through */
-		case SHT_INIT_ARRAY:
-		case SHT_FINI_ARRAY:
-		case SHT_PREINIT_ARRAY:
+		pointers.trust = what == CALLED_POINTERS ? FUNCTION_CERTAIN : FUNCTION_POINTER;
+		if (what == RELOCATED_POINTERS)
+			r = for_each(fd, section, sizeof(Elf64_Rela), take_relative, &pointers);
+		else if (what != NO_POINTERS)
 			r = for_each(fd, section, sizeof(uint64_t), take_words, &pointers);
-			break;
-		default:
-			break;
-		}
 	}
 	return r;
 }

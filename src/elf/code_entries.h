@@ -19,6 +19,8 @@ int code_entries_list(struct function_list *ret, struct code *code,
 int code_entries_list_pointers(struct function_list *ret, struct code *code,
 			       const struct section_table *sections);
 
+/* How many bytes that would read. */
+uint64_t code_entries_pointer_bytes(const struct code *code, const struct section_table *sections);
 /*
  * Adds what the code that `covered` has rows for calls, jumps to or points to in `code`: assembly
  * without unwind information in a library that has it else. Reads all of that code. Returns 0 or a

@@ -575,12 +575,18 @@ static int pass(struct function_flow *flow, uint32_t number, uint32_t *state_at,
 	return state_number(flow, state_at, &state);
 }
 
-/* Does the function's symbol say that it has ended where control goes on to? */
-static bool is_end(const struct function_flow *flow, uint64_t address)
+/*
+ * Does the function's symbol say that it has ended where control goes on to? After a call that is
+ * told to come back nobody would say so; else only padding is believed, for _init is put together
+ * from pieces of which the first has the symbol.
+ */
+static bool is_end(struct function_flow *flow, uint64_t address, bool by_guess)
 {
 	const struct code_function *function = &flow->list->functions.at[flow->number];
 
-	return function->size && address == function->start + function->size;
+	if (!function->size || address != function->start + function->size)
+		return false;
+	return by_guess || skip_padding(flow, address, address + 1) != address;
 }
 
 /* Follows a path until it ends. Returns 0 then, or another result. */
@@ -600,7 +606,7 @@ static int follow(struct function_flow *flow, const struct flow_item *item)
 			r = leave_for(flow, address, at, item->origin);
 			break;
 		}
-		if (goes_on && is_end(flow, address)) {
+		if (goes_on && is_end(flow, address, item->origin)) {
 			r = item->origin ? leave_badly(flow, address, at, item->origin) : PATH_ENDS;
 			break;
 		}

@@ -27,6 +27,7 @@ enum {
 	 * all other code, all relocations and all data: of a large library that takes milliseconds.
 	 */
 	MIN_WORTH_SHARE = 64,
+	FEW_BYTES = 256 << 10, /* are always worth it */
 	/* So many functions with different ideas of the same code: nonsense. */
 	MAX_OVERLAPPING = 16,
 };
@@ -541,7 +542,8 @@ static int follow_pointed(struct synthesis *s, const struct section_table *secti
 {
 	int r;
 
-	if (!is_worth_reading(&s->code, s->code.bytes - count_reached(s)))
+	if (!is_worth_reading(&s->code, s->code.bytes - count_reached(s)) &&
+	    code_entries_pointer_bytes(&s->code, sections) > FEW_BYTES)
 		return 0;
 	r = code_entries_list_pointers(&s->list, &s->code, sections);
 	if (r == 0)

@@ -137,14 +137,18 @@ static int find_start(struct object_names *names, uint64_t address, struct found
 	return 0;
 }
 
-/* The same where no table tells. */
+/* The same where no table tells. A symbol's word for how far it goes is believed first. */
 static int find_decoded(struct object_names *names, uint64_t address, struct found_function *ret)
 {
+	struct symbol_extent extent;
 	uint64_t start;
 	int r = find_extent(names, address, &start);
 
 	if (r)
 		return r;
+	if (names->symbols && symbol_table_find(names->symbols, start, &extent) == 0 &&
+	    extent.size > 0)
+		return RESOLVER_SILENT;
 	*ret = (struct found_function){ .kind = FOUND_START, .start = start };
 	return 0;
 }
