@@ -112,6 +112,7 @@ static int guess(struct function_flow *flow, uint64_t site, uint64_t address, ui
 {
 	struct flow_item *item;
 
+	spend(flow, flow->cuts.count / 32);
 	if (is_cut(flow, site))
 		return 0;
 	item = array_push(&flow->guesses);
@@ -135,10 +136,10 @@ static int cut(struct function_flow *flow, uint64_t site)
 	return WRONG_GUESS;
 }
 
-static void count_good(struct function_flow *flow, uint32_t origin)
+static void note_good(struct function_flow *flow, uint32_t origin)
 {
-	for (; origin; origin = flow->origins.at[origin].parent)
-		flow->origins.at[origin].good++;
+	for (; origin && !flow->origins.at[origin].good; origin = flow->origins.at[origin].parent)
+		flow->origins.at[origin].good = true;
 }
 
 /*
@@ -157,18 +158,20 @@ static int blame_meeting(struct function_flow *flow, uint64_t address, uint32_t 
 }
 
 /* Of the guesses that lead to a wrong way out, the one to blame. */
-static uint64_t blame_exit(const struct function_flow *flow, uint32_t origin)
+static uint64_t blame_exit(struct function_flow *flow, uint32_t origin)
 {
 	const struct flow_origin *origins = flow->origins.at;
-	uint32_t like_start = 0, hopeless = 0;
+	uint32_t like_start = 0, hopeless = 0, steps = 0;
 
 	for (uint32_t i = origin; i; i = origins[i].parent) {
+		steps++;
 		if (origins[i].good)
 			continue;
 		hopeless = i;
 		if (origins[i].like_start)
 			like_start = i;
 	}
+	spend(flow, steps / 8);
 	return origins[like_start ? like_start : hopeless ? hopeless : origin].site;
 }
 
@@ -234,7 +237,7 @@ static void leave(struct function_flow *flow, const struct frame_state *state, u
 {
 	flow->changes |= frame_state_clobbered(state);
 	flow->good++;
-	count_good(flow, origin);
+	note_good(flow, origin);
 }
 
 /* The function is left with this frame, which is not the one to leave with. */
@@ -305,8 +308,10 @@ static int return_to_caller(struct function_flow *flow, const struct flow_instru
 /* A path has come to code that another guess, or none, has led to before, with the same frame. */
 static void join(struct function_flow *flow, uint32_t older, uint32_t newer)
 {
-	for (; newer > older; newer = flow->origins.at[newer].parent)
-		flow->origins.at[newer].joined = true;
+	struct flow_origin *origins = flow->origins.at;
+
+	if (origins[newer].first != origins[older].first)
+		origins[origins[newer].first].joined = true;
 }
 
 static int jump_somewhere(struct function_flow *flow, const struct flow_instruction *at,
@@ -665,9 +670,12 @@ static int follow_guess(struct function_flow *flow, const struct flow_item *item
 	*origin = (struct flow_origin){ .site = item->site,
 					.begin = item->address,
 					.parent = item->origin,
+					.first = flow->origins.at[item->origin].first,
 					.unasked = item->site == item->address,
 					.like_start = looks_like_start(flow, item->address) };
 	path.origin = flow->origins.count - 1;
+	if (!item->origin)
+		flow->origins.at[path.origin].first = path.origin;
 	return follow(flow, &path);
 }
 
@@ -882,14 +890,18 @@ static void begin(struct function_flow *flow, bool anew)
 	empty_index(&flow->by_state);
 }
 
-/* Looks for guesses that have led to nothing good. Returns 0, WRONG_GUESS or -ENOMEM. */
+/*
+ * Looks for guesses that have led to nothing good. Returns 0, WRONG_GUESS, OUT_OF_BOUNDS or -ENOMEM.
+ */
 static int check(struct function_flow *flow)
 {
 	int r = 0;
 
-	for (uint32_t i = 0; i < flow->bad.count && r >= 0; i++)
+	for (uint32_t i = 0; i < flow->bad.count && r >= 0 && flow->steps_left; i++)
 		if (flow->bad.at[i].origin)
 			r = cut(flow, blame_exit(flow, flow->bad.at[i].origin));
+	if (flow->steps_left == 0)
+		return r < 0 ? r : OUT_OF_BOUNDS;
 	/* Code that is thought to be a switch's has to come back into the function, or out of it. */
 	for (uint32_t i = 1; i < flow->origins.count && r >= 0; i++) {
 		const struct flow_origin *origin = &flow->origins.at[i];

@@ -41,10 +41,11 @@ struct flow_instruction {
 /* A guess: that the call at `site` comes back, or that the code at `site` belongs to a switch. */
 struct flow_origin {
 	uint64_t site, begin; /* begin: where it leads to */
-	uint32_t parent;      /* the guess before it */
-	uint32_t good;	      /* ways out of the function behind it that are as they should be */
-	bool joined;	      /* it has come to what was known before it */
-	bool unasked;	      /* nothing leads to it but the guess */
+	uint32_t parent;      /* the guess before it, 0: none */
+	uint32_t first;	      /* the first one of those */
+	bool good;	      /* a way out of the function behind it is as it should be */
+	bool joined;	      /* it has come to what was known without it */
+	bool unasked;	      /* nothing leads to it but the guess; such ones have no parent */
 	bool like_start;      /* what follows looks like the beginning of a function */
 };
 
