@@ -36,9 +36,8 @@ static char *take_room(struct name_pool *pool, size_t size)
 	return room;
 }
 
-const char *name_pool_add(struct name_pool *pool, const char *name)
+static const char *add(struct name_pool *pool, const char *name, size_t size)
 {
-	size_t size = strlen(name) + 1;
 	uint64_t hash = hash_bytes(name, size);
 	uint32_t position = hash_index_find(&pool->index, hash, equal, pool, name);
 	const char **place;
@@ -55,7 +54,21 @@ const char *name_pool_add(struct name_pool *pool, const char *name)
 		pool->names.count--;
 		return NULL;
 	}
+	if (size > NAME_POOL_LONG)
+		pool->long_bytes += size;
 	return copy;
+}
+
+const char *name_pool_add(struct name_pool *pool, const char *name)
+{
+	size_t size = strlen(name) + 1;
+	char cut[NAME_POOL_LONG];
+
+	if (size <= sizeof(cut) || pool->long_bytes + size <= NAME_POOL_LONG_TOTAL)
+		return add(pool, name, size);
+	memcpy(cut, name, sizeof(cut));
+	strcpy(cut + sizeof(cut) - sizeof("..."), "...");
+	return add(pool, cut, sizeof(cut));
 }
 
 void name_pool_fini(struct name_pool *pool)
