@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -21,6 +22,8 @@ enum {
 	MAX_LINK_BYTES = 4096,
 	/* Real ones unpack to less than 10 MB; a memfd is memory that somebody must have. */
 	MAX_UNPACKED_BYTES = 64 << 20,
+	/* Of all that are open. Limits of a process's memory do not count memfds. */
+	MAX_UNPACKED_TOTAL = 256 << 20,
 	/* xz -9 asks for 65 MiB; of its window only as much is touched as the output is long. */
 	MAX_DECODER_BYTES = 80 << 20,
 };
@@ -113,6 +116,8 @@ struct unpacker {
 	uint64_t written;
 };
 
+static uint64_t unpacked_total; /* bytes */
+
 static void unpacker_free(struct unpacker *unpacker)
 {
 	if (unpacker)
@@ -167,6 +172,8 @@ static int unpack(struct unpacker *unpacker, int from, int to)
 		unpacker->written += produced;
 		if (unpacker->written > MAX_UNPACKED_BYTES)
 			return -EFBIG;
+		if (unpacker->written > MAX_UNPACKED_TOTAL - unpacked_total)
+			return -ENOMEM;
 		r = fs_write_all(to, unpacker->output, produced);
 		if (r < 0)
 			return r;
@@ -196,5 +203,19 @@ int debug_file_unpack(const struct object *object, const struct section_table *s
 	if (fd < 0)
 		return fd;
 	r = unpack(unpacker, object->fd, fd);
-	return r < 0 ? r : TAKE_FD(fd);
+	if (r < 0)
+		return r;
+	unpacked_total += unpacker->written;
+	return TAKE_FD(fd);
+}
+
+void debug_file_close_unpacked(int fd)
+{
+	struct stat st;
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) == 0)
+		unpacked_total -= (uint64_t)st.st_size;
+	(void)close(fd);
 }

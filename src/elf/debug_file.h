@@ -21,8 +21,10 @@ int debug_link_read(struct object *object);
 int debug_file_belongs(const struct object *object, int fd);
 /*
  * The small ELF file inside .gnu_debugdata ("MiniDebugInfo": xz-compressed, function symbols that
- * are not in .dynsym), unpacked into a memfd. sections: of the object. Returns a descriptor,
- * -ENOENT when there is none, -EBADMSG when it cannot be unpacked, -EFBIG past the limit, or
+ * are not in .dynsym), unpacked into a memfd. sections: of the object. Returns a descriptor to be
+ * closed with debug_file_close_unpacked, -ENOENT when there is none, -EBADMSG when it cannot be
+ * unpacked, -EFBIG past the limit, -ENOMEM also when all that are open are too large together, or
  * another negative errno.
  */
 int debug_file_unpack(const struct object *object, const struct section_table *sections);
+void debug_file_close_unpacked(int fd);

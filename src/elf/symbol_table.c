@@ -23,6 +23,8 @@ enum {
 	CHUNK_SYMBOLS = 2048,
 	/* 40 MB; the largest browsers have 1.5 million functions. */
 	MAX_ENTRIES = 2 << 20,
+	/* Functions and others. A file of zeros costs nothing and may be as large as it likes. */
+	MAX_SYMBOLS = 16 << 20,
 	SIZE_BITS = 27,
 	MAX_SIZE = (1 << SIZE_BITS) - 1,
 	/* C++ names of 4 KiB exist; what is longer is cut. */
@@ -152,6 +154,8 @@ static int64_t add_symbols(struct symbol_table *table, enum source source, int f
 		return -ENOMEM;
 	table->names[source] = (struct names){ fd, names->sh_offset, names->sh_size };
 	count = section->sh_size / sizeof(Elf64_Sym);
+	if (count > MAX_SYMBOLS)
+		count = MAX_SYMBOLS;
 	for (uint64_t done = 0; done < count;) {
 		uint64_t some = count - done < CHUNK_SYMBOLS ? count - done : CHUNK_SYMBOLS;
 		int r = fs_read_at(fd, chunk, some * sizeof(*chunk),
@@ -397,7 +401,9 @@ void symbol_table_free(struct symbol_table *table)
 	if (!table)
 		return;
 	for (unsigned i = 0; i < SOURCE_COUNT; i++) {
-		if (table->own_fds[i] >= 0)
+		if (i == SOURCE_DEBUGDATA)
+			debug_file_close_unpacked(table->own_fds[i]);
+		else if (table->own_fds[i] >= 0)
 			(void)close(table->own_fds[i]);
 	}
 	object_unref(table->object);

@@ -28,7 +28,7 @@
 
 #define PATIENCE_NS 3000000000ULL
 /* The largest unwind tables and symbol tables of common files take 0.2 s. */
-#define OVERTIME_NS 20000000000ULL
+#define OVERTIME_NS 10000000000ULL
 
 enum {
 	MEANWHILE_MS = 10,
