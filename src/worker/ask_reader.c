@@ -110,6 +110,11 @@ static int ask(struct workers *workers, struct object *object, const struct requ
 		} else if (refused && result == -ENOMEM) {
 			return give_up(workers, object,
 				       "reading it takes more memory than profd allows");
+		} else if (refused && (result == -EFBIG || result == -E2BIG)) {
+			/* What else is in it may be had. */
+			workers_give_up(workers, object->path,
+					"it holds more than profd reads of a file");
+			return result;
 		} else {
 			return result;
 		}

@@ -35,7 +35,7 @@ enum {
 	STAT_BYTES = 4096,
 	/* Of its patience_ns, when it is fed slowly: so much waiting for one question is too much. */
 	MOST_WAITING = 10,
-	STUCK_PER_HALVING = 4,
+	TIMES_PER_HALVING = 4,
 	MAX_HALVINGS = 3,
 	END_MS = 200, /* a process that can be killed is gone by then */
 	MAX_ERRNO = 4095,
@@ -249,12 +249,12 @@ static bool is_waiting(pid_t pid)
 	return end && end[1] == ' ' && end[2] != 'R';
 }
 
-/* Less and less: somebody may have many file systems that do not answer. */
-static uint64_t patience(const struct worker *worker)
+/* Less and less patience: somebody may have many files, and file systems, that take all we have. */
+static uint64_t shrunk(uint64_t limit_ns, uint32_t times)
 {
-	unsigned halvings = worker->stuck / STUCK_PER_HALVING;
+	unsigned halvings = times / TIMES_PER_HALVING;
 
-	return worker->patience_ns >> (halvings < MAX_HALVINGS ? halvings : MAX_HALVINGS);
+	return limit_ns >> (halvings < MAX_HALVINGS ? halvings : MAX_HALVINGS);
 }
 
 /* Waits until there is something to receive. Returns 0 or a worker_outcome. */
@@ -262,7 +262,8 @@ static int await(struct worker *worker)
 {
 	uint64_t begin_cpu = process_cpu_ns(worker->pid), last_cpu = begin_cpu;
 	uint64_t last_progress = clock_ns(CLOCK_MONOTONIC), last_look = last_progress;
-	uint64_t waited_ns = 0, patience_ns = patience(worker);
+	uint64_t waited_ns = 0, patience_ns = shrunk(worker->patience_ns, worker->stuck);
+	uint64_t overtime_ns = shrunk(worker->overtime_ns, worker->overran);
 
 	for (;;) {
 		struct pollfd poll_fd = { .fd = worker->socket, .events = POLLIN };
@@ -290,8 +291,10 @@ static int await(struct worker *worker)
 			worker->stuck++;
 			return WORKER_STUCK;
 		}
-		if (cpu - begin_cpu > worker->overtime_ns)
+		if (cpu - begin_cpu > overtime_ns) {
+			worker->overran++;
 			return WORKER_OVERTIME;
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ struct worker {
 	int socket;       /* -1: not running */
 	uint32_t generation; /* of the process; 0: none was started yet */
 	uint32_t lost;       /* processes that did not answer */
-	uint32_t stuck;      /* of them: WORKER_STUCK */
+	uint32_t stuck, overran; /* of them: WORKER_STUCK, WORKER_OVERTIME */
 	uint64_t sequence;
 	uint32_t asked;  /* questions that this process has got */
 	uint64_t cpu_ns; /* of all generations */
