@@ -20,20 +20,26 @@ enum {
 	MAX_PROGRAM_HEADERS = 1024,
 	MAX_POINTERS_BYTES = 64 << 20,
 	MAX_LINKAGE_ENTRIES = 1 << 16,
+	/* Of symbols or relocations; a browser's are 100 MB. Zeros take no room on a disk. */
+	MAX_LIST_BYTES = 512 << 20,
 };
 
-/* Calls `take` with each whole element of the section, in chunks. A short file ends it early. */
+/*
+ * Calls `take` with each whole element of the section, in chunks, as far as MAX_LIST_BYTES. A short
+ * file ends it early.
+ */
 static int for_each(int fd, const Elf64_Shdr *section, size_t element,
 		    int (*take)(void *context, const void *elements, size_t count,
 				uint64_t address),
 		    void *context)
 {
 	cleanup(free) unsigned char *chunk = malloc(CHUNK_BYTES);
+	uint64_t all = section->sh_size < MAX_LIST_BYTES ? section->sh_size : MAX_LIST_BYTES;
 
 	if (!chunk)
 		return -ENOMEM;
-	for (uint64_t done = 0; section->sh_size - done >= element;) {
-		uint64_t left = section->sh_size - done;
+	for (uint64_t done = 0; all - done >= element;) {
+		uint64_t left = all - done;
 		size_t size = left < CHUNK_BYTES ? left / element * element : CHUNK_BYTES;
 		int r = fs_read_at(fd, chunk, size, (off_t)(section->sh_offset + done));
 
