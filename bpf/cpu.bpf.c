@@ -170,6 +170,15 @@ static __always_inline int ring_fuller_than(uint64_t quarters)
 	       bpf_ringbuf_query(&samples, BPF_RB_RING_SIZE) * quarters;
 }
 
+/*
+ * Few stacks are deep. Of the others more find room when those are cut, while user space cannot keep
+ * up: with the first samples of all processes, say.
+ */
+static __always_inline uint32_t copy_limit(void)
+{
+	return ring_fuller_than(2) ? 8192 : ring_fuller_than(1) ? 24576 : WIRE_STACK_COPY_BYTES;
+}
+
 static __always_inline uint64_t wakeup_flags(int urgent, uint64_t now)
 {
 	if (!urgent)
@@ -240,7 +249,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	    s->outcome == WALK_NO_MAPPING || s->outcome == WALK_NO_TABLE || s->guess) {
 		/* When profd cannot keep up, many samples without are better than few with. */
 		if (!ring_fuller_than(3)) {
-			s->sample.stack_bytes = copy_stack(s, size);
+			s->sample.stack_bytes = copy_stack(s, size, copy_limit());
 			s->sample.other_bytes =
 				copy_other_stack(s, size + s->sample.stack_bytes);
 		}

@@ -50,10 +50,11 @@ static int copy_payload_page(uint32_t index, void *context)
 }
 
 /* The user stack from below s->sample.sp on, behind the addresses. Returns the number of bytes. */
-static __always_inline uint32_t copy_stack(struct scratch *s, uint32_t payload_offset)
+static __always_inline uint32_t copy_stack(struct scratch *s, uint32_t payload_offset,
+					   uint32_t limit)
 {
 	/* Kept in a map: the verifier need not follow what it is on each turn of the loop. */
-	s->copy = stack_copy_begin(s->sample.sp, WIRE_STACK_COPY_BYTES);
+	s->copy = stack_copy_begin(s->sample.sp, limit);
 	s->copy_offset = payload_offset;
 	bpf_loop(WIRE_STACK_COPY_BYTES / 4096 + COPY_SKIPS_PAGES, copy_payload_page, NULL, 0);
 	s->sample.stack_at = s->copy.begin;
