@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * exec_even LEFT MILLISECONDS [OTHER]   (and exec_odd: the same source, other functions)
+ * exec_even LEFT MILLISECONDS [OTHER [thread]]   (and exec_odd: the same source, other functions)
  *
  * One process that works for MILLISECONDS of CPU time, then executes OTHER with LEFT - 1, which
- * executes this one again, and so on: the same pid, ever new programs at other addresses. True
+ * executes this one again, and so on: the same pid, ever new programs at other addresses. With
+ * "thread" it is another thread that calls exec, while the first one sleeps. True
  * stacks: _start, …, main, even_stage, even_leaf in exec_even; …, main, odd_stage, odd_outer,
  * odd_leaf in exec_odd, with frames of another size so that the wrong program's table shows.
  * Prints no "ready": it is run as a profiler's command.
  */
+#include <pthread.h>
 #include <string.h>
 
 #include "target.h"
+
+struct next {
+	char left[24], self[4096];
+	char **argv;
+	const char *how;
+};
 
 #ifdef ODD
 FUNCTION uint64_t odd_stage(uint64_t limit_ns);
@@ -71,10 +79,20 @@ uint64_t even_stage(uint64_t limit_ns)
 }
 #endif
 
+static void *execute(void *argument)
+{
+	struct next *next = argument;
+
+	execl(next->argv[3], next->argv[3], next->left, next->argv[2], next->self, next->how,
+	      (char *)NULL);
+	exit(1);
+}
+
 int main(int argc, char **argv)
 {
-	char left[24], self[4096];
+	struct next next = { .argv = argv, .how = argc > 4 ? argv[4] : "" };
 	uint64_t limit_ns;
+	pthread_t thread;
 	ssize_t size;
 
 	if (argc < 4)
@@ -88,11 +106,15 @@ int main(int argc, char **argv)
 		       (unsigned long long)target_clock_ns(CLOCK_PROCESS_CPUTIME_ID));
 		return 0;
 	}
-	snprintf(left, sizeof(left), "%d", atoi(argv[1]) - 1);
-	size = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	snprintf(next.left, sizeof(next.left), "%d", atoi(argv[1]) - 1);
+	size = readlink("/proc/self/exe", next.self, sizeof(next.self) - 1);
 	if (size < 0)
 		return 1;
-	self[size] = '\0';
-	execl(argv[3], argv[3], left, argv[2], self, (char *)NULL);
-	return 1;
+	next.self[size] = '\0';
+	if (strcmp(next.how, "thread") != 0)
+		execute(&next);
+	if (pthread_create(&thread, NULL, execute, &next) != 0)
+		return 1;
+	for (;;)
+		pause();
 }

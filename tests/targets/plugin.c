@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A plugin for dlopen_loop, built twice: red and blue. Their functions lie at the same offsets'
- * neighbourhood but have frames of different sizes, so that one's table is wrong for the other.
+ * A plugin, built several times: red, blue, green, grey. Their functions lie at the same offsets'
+ * neighbourhood but have frames of different sizes, so that one's table is wrong for the other; tan
+ * differs from red by the names alone.
  */
 #include "target.h"
 

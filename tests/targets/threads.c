@@ -15,7 +15,7 @@
 
 #include "target.h"
 
-enum { MAX_THREADS = 2000, STACK_BYTES = 64 * 1024 };
+enum { MAX_THREADS = 5000, STACK_BYTES = 64 * 1024 };
 
 struct worker {
 	pthread_t thread;
@@ -25,6 +25,7 @@ struct worker {
 };
 
 static struct worker workers[MAX_THREADS];
+static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
 
 LEAF uint64_t worker_leaf(uint64_t value, unsigned int rounds);
 FUNCTION uint64_t worker_step(uint64_t value, unsigned int rounds);
@@ -51,13 +52,20 @@ void *worker(void *argument)
 	self->tid = syscall(SYS_gettid);
 	snprintf(name, sizeof(name), "worker %u", self->number);
 	pthread_setname_np(pthread_self(), name);
+	if (self->count > 1000) {
+		/* Thousands that work would keep the first one from starting the others. */
+		pthread_mutex_lock(&starting);
+		pthread_mutex_unlock(&starting);
+		usleep((useconds_t)(target_random(&random) % self->count * 1000));
+	}
 	while (!target_stopped) {
-		uint64_t dice = target_random(&random) >> 16;
+		uint64_t dice = target_random(&random) >> 16, pause_ns;
 		struct timespec pause = { 0 };
 
 		value = worker_step(value, 200000 + (unsigned int)(dice % 1800000));
-		pause.tv_nsec = (long)(dice % 1000000) * (self->count < 400 ? self->count : 400);
-		pause.tv_nsec %= 1000000000;
+		pause_ns = dice % 1000000 * self->count;
+		pause.tv_sec = (time_t)(pause_ns / 1000000000u);
+		pause.tv_nsec = (long)(pause_ns % 1000000000u);
 		nanosleep(&pause, NULL);
 	}
 	self->cpu_ns = target_clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -77,6 +85,7 @@ int main(int argc, char **argv)
 	pthread_attr_setstacksize(&attributes, STACK_BYTES);
 	if (stagger_ms > 0)
 		target_ready();
+	pthread_mutex_lock(&starting);
 	for (; started < count && !target_stopped; started++) {
 		struct worker *next = &workers[started];
 		struct timespec pause = { stagger_ms / 1000, stagger_ms % 1000 * 1000000 };
@@ -88,6 +97,7 @@ int main(int argc, char **argv)
 		if (pthread_create(&next->thread, &attributes, worker, next) != 0)
 			return 1;
 	}
+	pthread_mutex_unlock(&starting);
 	if (stagger_ms == 0)
 		target_ready();
 	while (!target_stopped)
