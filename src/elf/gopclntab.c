@@ -189,14 +189,14 @@ static bool decode_number(uint32_t *ret, const unsigned char **at, const unsigne
 bool gopclntab_values_next(struct gopclntab_values *values, struct gopclntab_cursor *cursor)
 {
 	size_t some = MAX_VALUE_BYTES;
-	const unsigned char *at = file_window_some(&cursor->values, values->position, &some), *from;
-	const unsigned char *end = at + some;
-	bool first = values->value == -1 && values->start == values->end;
+	const unsigned char *from = file_window_some(&cursor->values, values->position, &some);
+	const unsigned char *at = from, *end;
+	bool first = values->start == values->end;
 	uint32_t change, distance;
 
-	if (!at || values->end >= values->limit)
+	if (!from || values->end >= values->limit)
 		return false;
-	from = at;
+	end = from + some;
 	if (!decode_number(&change, &at, end) || (change == 0 && !first) ||
 	    !decode_number(&distance, &at, end) || distance == 0)
 		return false;
