@@ -44,7 +44,8 @@ int rooted_openat(int rootfd, const char *path, bool follow, uint64_t limit_byte
 	if ((uint64_t)st.st_size > limit_bytes)
 		return -EFBIG;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", place);
-	fd = open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* Nor to wait for whoever has a lease on it (F_SETLEASE). */
+	fd = open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return fd < 0 ? -errno : fs_spare(fd);
 }
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <lzma.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -298,12 +299,26 @@ static void test_rooted(void **state)
 	assert_errno(rooted_open("", "/dev/null", true, 100), EINVAL);
 }
 
+/* Who holds one is given tens of seconds by the kernel to let go of it. */
+static void test_leased_file(void **state)
+{
+	cleanup(close) int leased = -1;
+
+	(void)state;
+	write_file("/inside/leased", "x", 1);
+	leased = open(below("/inside/leased"), O_RDWR | O_CLOEXEC);
+	assert_true(leased >= 0);
+	(void)signal(SIGIO, SIG_IGN);
+	assert_ok(fcntl(leased, F_SETLEASE, F_WRLCK));
+	assert_errno(rooted_open(root, "/inside/leased", true, 100), EWOULDBLOCK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_build_id),  cmocka_unit_test(test_debug_link),
 		cmocka_unit_test(test_debugdata), cmocka_unit_test(test_debugdata_bomb),
-		cmocka_unit_test(test_rooted),
+		cmocka_unit_test(test_rooted),	  cmocka_unit_test(test_leased_file),
 	};
 
 	return cmocka_run_group_tests(tests, make_root, remove_root);
