@@ -51,6 +51,13 @@ struct object {
 	uint32_t known_by; /* the generation of the process that knows it; 0: none */
 	bool given_up;     /* it cannot be read; never to be asked about again */
 	uint64_t used_ns;  /* when a process had it mapped last */
+	/*
+	 * The process in whose mount namespace its file was opened, and when that had it mapped
+	 * last; who else has had it for the longest time, and since when. 0: nobody. Of
+	 * session/open_files.c.
+	 */
+	pid_t opened_by, heir;
+	uint64_t there_ns, heir_ns;
 	bool forgotten;    /* by the object cache: the file is a new object when it comes again */
 	/* Of process_table_check: the last round in which it was looked at, and what was seen. */
 	uint32_t checked;

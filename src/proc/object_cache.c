@@ -82,8 +82,15 @@ static struct object_identity key_of(const struct opened *opened)
 	return key;
 }
 
+static void note_opener(struct object *object, const struct opened *opened)
+{
+	object->opened_by = opened->whose;
+	object->there_ns = clock_ns(CLOCK_MONOTONIC);
+}
+
 /* fd, root_fd: of the file, in case those there were are closed already; taken over then. */
-static int hand_out(struct object **ret, struct entry *entry, int *fd, int *root_fd)
+static int hand_out(struct object **ret, struct entry *entry, int *fd, int *root_fd,
+		    const struct opened *opened)
 {
 	struct object *object = entry->object;
 
@@ -91,6 +98,7 @@ static int hand_out(struct object **ret, struct entry *entry, int *fd, int *root
 	if (object && object->fd < 0 && !object->given_up) {
 		object->fd = TAKE_FD(*fd);
 		object->root_fd = TAKE_FD(*root_fd);
+		note_opener(object, opened);
 	}
 	if (object) {
 		object->used_ns = entry->asked_ns;
@@ -110,7 +118,7 @@ int object_cache_get(struct object_cache *cache, struct object **ret, int fd, in
 	int r, result;
 
 	if (position != HASH_ABSENT) {
-		r = hand_out(ret, &cache->entries.at[position], &fd, &root_fd);
+		r = hand_out(ret, &cache->entries.at[position], &fd, &root_fd, opened);
 		if (fd >= 0)
 			close(fd);
 		fs_close_aside(root_fd);
@@ -128,8 +136,31 @@ int object_cache_get(struct object_cache *cache, struct object **ret, int fd, in
 		cache->entries.count--;
 		return r;
 	}
+	if (object)
+		note_opener(object, opened);
 	entry->object = TAKE_PTR(object);
-	return hand_out(ret, entry, &(int){ -1 }, &(int){ -1 });
+	return hand_out(ret, entry, &(int){ -1 }, &(int){ -1 }, opened);
+}
+
+int object_cache_reopen(struct object_cache *cache, struct object *object, int fd, int root_fd,
+			const struct opened *opened)
+{
+	struct object_identity key = key_of(opened);
+	uint32_t at = hash_index_find(&cache->index, hash_identity(&key), equal, cache, &key);
+	int r = at != HASH_ABSENT && cache->entries.at[at].object == object ? 0 : -ESTALE;
+
+	if (r == 0) {
+		ask_forget(cache->workers, object);
+		object->fd = TAKE_FD(fd);
+		object->root_fd = TAKE_FD(root_fd);
+		object->identity = opened->identity;
+		object->may_block = opened->may_block;
+		note_opener(object, opened);
+	}
+	if (fd >= 0)
+		close(fd);
+	fs_close_aside(root_fd);
+	return r;
 }
 
 int object_cache_get_vdso(struct object_cache *cache, struct object **ret)
@@ -141,14 +172,16 @@ int object_cache_get_vdso(struct object_cache *cache, struct object **ret)
 	return r;
 }
 
-int object_cache_close_unused(struct object_cache *cache, uint64_t since_ns,
+int object_cache_close_unused(struct object_cache *cache, uint64_t since_ns, uint64_t left_ns,
 			      int (*finish)(void *context, struct object *object), void *context)
 {
 	for (uint32_t i = 0; i < cache->entries.count; i++) {
 		struct object *object = cache->entries.at[i].object;
 		int r;
 
-		if (!object || object->fd < 0 || object->used_ns >= since_ns)
+		if (!object || object->fd < 0 ||
+		    (object->used_ns >= since_ns &&
+		     (object->root_fd < 0 || object->there_ns >= left_ns)))
 			continue;
 		r = finish(context, object);
 		if (r < 0)

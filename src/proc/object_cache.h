@@ -19,14 +19,21 @@ DEFINE_CLEANUP(struct object_cache, object_cache_free);
  */
 int object_cache_get(struct object_cache *cache, struct object **ret, int fd, int root_fd,
 		     const struct opened *opened, const char *path);
+/*
+ * Another descriptor of the object's file (fd, root_fd: consumed, as object_cache_get), instead of
+ * what it has. Returns 0, or -ESTALE when that is another file.
+ */
+int object_cache_reopen(struct object_cache *cache, struct object *object, int fd, int root_fd,
+			const struct opened *opened);
 int object_cache_get_vdso(struct object_cache *cache, struct object **ret);
 /*
  * Closes the files of objects that nobody has used since a moment (CLOCK_MONOTONIC, see
- * object.used_ns): an open file pins a deleted file's space and the file system it is on.
+ * object.used_ns): an open file pins a deleted file's space and the file system it is on. And those
+ * that were opened in another root, whose process has not used them since left_ns (object.there_ns).
  * finish: is called before, for what still needs the file; returns 0 or a negative errno, which
  * ends it. Returns 0 or that.
  */
-int object_cache_close_unused(struct object_cache *cache, uint64_t since_ns,
+int object_cache_close_unused(struct object_cache *cache, uint64_t since_ns, uint64_t left_ns,
 			      int (*finish)(void *context, struct object *object), void *context);
 /*
  * When there are more than `keep`, lets go of those that nobody has used for the longest time, but

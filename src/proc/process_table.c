@@ -196,8 +196,10 @@ static void add_ancestors(struct file_mapping *ret, const struct process_table *
 	}
 }
 
-static struct object *find_object(struct process_table *table, const struct process *process,
-				  const struct mapping *mapping, bool still_there)
+/* As ask_mapping. */
+static int open_file(const struct process_table *table, const struct process *process,
+		     const struct mapping *mapping, bool still_there, struct opened *ret,
+		     int *root_fd)
 {
 	struct file_mapping file = {
 		.start = mapping->start,
@@ -209,6 +211,18 @@ static struct object *find_object(struct process_table *table, const struct proc
 		.still_there = still_there,
 		.path = strtab_get(&table->paths, mapping->path),
 	};
+	int fd;
+
+	add_ancestors(&file, table, process);
+	fd = ask_mapping(table->workers, ret, root_fd, process->thread, &file);
+	if (fd >= 0)
+		ret->whose = process->pid;
+	return fd;
+}
+
+static struct object *find_object(struct process_table *table, const struct process *process,
+				  const struct mapping *mapping, bool still_there)
+{
 	struct object *object = known_object(table, mapping);
 	struct opened opened;
 	int fd, root_fd;
@@ -216,13 +230,13 @@ static struct object *find_object(struct process_table *table, const struct proc
 	/* Without the generation it might be the inode of another file by now. */
 	if (object && object->fd >= 0 && mapping->inode_generation)
 		return object;
-	add_ancestors(&file, table, process);
-	fd = ask_mapping(table->workers, &opened, &root_fd, process->thread, &file);
+	fd = open_file(table, process, mapping, still_there, &opened, &root_fd);
 	if (fd < 0)
 		return object;
 	object_unref(object);
 	object = NULL;
-	return object_cache_get(table->objects, &object, fd, root_fd, &opened, file.path) == 0
+	return object_cache_get(table->objects, &object, fd, root_fd, &opened,
+				strtab_get(&table->paths, mapping->path)) == 0
 		       ? object
 		       : NULL;
 }
@@ -250,6 +264,16 @@ void process_table_resolve(struct process_table *table, const struct process *pr
 	mapping->object = object;
 	if (mapping->kind == MAPPING_FILE)
 		remember_file(table, mapping);
+}
+
+int process_table_reopen(struct process_table *table, const struct process *process,
+			 const struct mapping *mapping, bool still_there)
+{
+	struct opened opened;
+	int root_fd, fd = open_file(table, process, mapping, still_there, &opened, &root_fd);
+
+	return fd < 0 ? fd
+		      : object_cache_reopen(table->objects, mapping->object, fd, root_fd, &opened);
 }
 
 /* ---- what is kept of files that nobody maps ---- */

@@ -84,3 +84,9 @@ bool process_table_may_be_copy(const struct process_table *table, const struct m
  */
 void process_table_resolve(struct process_table *table, const struct process *process,
 			   struct mapping *mapping, bool still_there);
+/*
+ * Opens the file of mapping->object anew, by way of this process instead of the one it was opened by.
+ * Returns 0 or a negative errno; then the object keeps the descriptors it has.
+ */
+int process_table_reopen(struct process_table *table, const struct process *process,
+			 const struct mapping *mapping, bool still_there);

@@ -16,6 +16,7 @@
 #include "proc/stat.h"
 #include "session/guess.h"
 #include "session/meet.h"
+#include "session/open_files.h"
 #include "session/sample_stack.h"
 
 /* A process that ended is kept this long for samples of its last moments (exit_mm). */
@@ -28,10 +29,6 @@
 #define REUSE_NS 10000000000ULL
 /* Samples that may wait while a worker does not answer; then no more are taken. */
 #define INCOMING_BYTES_MAX (128UL << 20)
-
-/* A file that nobody maps any more is closed after UNUSED_NS to UNUSED_NS + SWEEP_NS. */
-#define SWEEP_NS 1000000000ULL
-#define UNUSED_NS 2000000000ULL
 
 /* No program takes longer to copy its code. */
 #define COPYING_NS 1000000000ULL
@@ -443,42 +440,6 @@ static int forget_dead(struct pipeline *p)
 	return 0;
 }
 
-static int finish_object(void *context, struct object *object)
-{
-	struct pipeline *p = context;
-
-	return naming_finish_object(&p->naming, object);
-}
-
-static void forget_object(void *context, const struct object *object)
-{
-	struct pipeline *p = context;
-
-	object_tables_forget(&p->tables, object);
-}
-
-/* A file is held open only while somebody maps it: see object_cache_close_unused. */
-static int close_unused_files(struct pipeline *p)
-{
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
-	int r;
-
-	if (now - p->swept_ns < SWEEP_NS)
-		return 0;
-	p->swept_ns = now;
-	meet_count_the_living(p);
-	for (uint32_t i = 0; i < p->processes.processes.count; i++) {
-		const struct process *process = p->processes.processes.at[i];
-
-		for (uint32_t k = 0; k < process->mappings.count; k++)
-			if (process->mappings.at[k].object)
-				process->mappings.at[k].object->used_ns = now;
-	}
-	r = object_cache_close_unused(p->processes.objects, now - UNUSED_NS, finish_object, p);
-	process_table_forget_unused(&p->processes, now - UNUSED_NS, forget_object, p);
-	return r;
-}
-
 int pipeline_advance(struct pipeline *p, uint64_t horizon_ns)
 {
 	struct collected *w = &p->waiting;
@@ -515,11 +476,10 @@ int pipeline_advance(struct pipeline *p, uint64_t horizon_ns)
 	r = keep_rest(p, event, sample);
 	if (r == 0)
 		r = forget_dead(p);
-	return r < 0 ? r : close_unused_files(p);
+	return r < 0 ? r : open_files_sweep(p);
 }
 
-/* Or was something mapped over it, later than up to where events were used? */
-static bool still_mapped(const struct pipeline *p, const struct process *process,
+bool pipeline_still_maps(const struct pipeline *p, const struct process *process,
 			 const struct mapping *mapping)
 {
 	for (uint32_t i = p->next_event; i < p->waiting.events.count; i++)
@@ -535,14 +495,14 @@ bool pipeline_maps_later(const struct pipeline *p, const struct process *process
 {
 	const struct mapping everywhere = { .end = UINT64_MAX };
 
-	return !still_mapped(p, process, &everywhere);
+	return !pipeline_still_maps(p, process, &everywhere);
 }
 
 void pipeline_resolve(struct pipeline *p, struct process *process, struct mapping *mapping)
 {
 	if (!mapping->resolved)
 		process_table_resolve(&p->processes, process, mapping,
-				      still_mapped(p, process, mapping));
+				      pipeline_still_maps(p, process, mapping));
 }
 
 /* ---- telling the kernel half ---- */

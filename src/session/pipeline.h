@@ -113,5 +113,8 @@ int pipeline_mapping(struct pipeline *pipeline, struct mapping *ret,
 void pipeline_note_reuse(struct process *process, uint64_t time_ns);
 /* Do events tell of what the process maps later than up to where they were used? */
 bool pipeline_maps_later(const struct pipeline *pipeline, const struct process *process);
+/* Is nothing mapped over it later than up to where events were used? */
+bool pipeline_still_maps(const struct pipeline *pipeline, const struct process *process,
+			 const struct mapping *mapping);
 /* Looks for the file behind a mapping, if that was not done. See process_table_resolve. */
 void pipeline_resolve(struct pipeline *pipeline, struct process *process, struct mapping *mapping);

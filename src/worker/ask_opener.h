@@ -9,6 +9,7 @@ struct opened {
 	struct object_identity identity;
 	bool may_block; /* the descriptor is a parcel (base/parcel.h): its file may never answer */
 	bool overlay;	/* on an overlayfs: the same file may be on others, too */
+	pid_t whose;	/* the process whose mapping led there; 0: none did */
 };
 
 /* A mapping of a file, as /proc/PID/maps and mapping events tell it. */

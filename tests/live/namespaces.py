@@ -352,6 +352,40 @@ def test_debug_files_of_a_container_that_is_gone():
     check_equal(recording.share(has('main', 'recurse', 'recurse')), 1.0, 'share that is named')
 
 
+def mount(*arguments):
+    subprocess.run(['mount', *arguments], check=True)
+
+
+def test_mounts_of_what_is_gone():
+    """A process ended in a root of its own; who still maps the same file does so from elsewhere."""
+    root, elsewhere = folder(), folder()
+    mount('-t', 'tmpfs', 'tmpfs', elsewhere)
+    try:
+        shutil.copy(program('recurse_static'), os.path.join(elsewhere, 'server'))
+        mount('--bind', elsewhere, root)
+        recorder = Recorder('-a')
+        recorder.wait_timers()
+        inside = start(['chroot', root, '/server', '200'], stdout=subprocess.PIPE)
+        time.sleep(1)
+        outside = start([os.path.join(elsewhere, 'server'), '200'], stdout=subprocess.PIPE)
+        time.sleep(1)
+        end(inside)
+        for _ in range(30):
+            busy = subprocess.run(['umount', root], check=False).returncode
+            if not busy:
+                break
+            time.sleep(1)
+        time.sleep(0.5)
+        recorder.signal(signal.SIGINT)
+        recording = recorder.finish()
+        end(outside)
+        check_equal(busy, 0, 'status of umount, long after the process in there has ended')
+        check(recording.share(has('main', 'recurse', 'recurse')) > 0, most(recording))
+    finally:
+        subprocess.run(['umount', root], check=False, stderr=subprocess.DEVNULL)
+        subprocess.run(['umount', elsewhere], check=True)
+
+
 def test_same_path_and_inode_number_here():
     """Of a container that is gone nobody has the file, but here is one that looks like it."""
     view = '''
