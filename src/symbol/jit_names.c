@@ -2,6 +2,7 @@
 #include "symbol/jit_names.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,7 +11,11 @@
 #include "symbol/perf_map.h"
 #include "worker/ask_opener.h"
 
-enum { PIECE_BYTES = 1 << 20 };
+enum {
+	PIECE_BYTES = 1 << 20,
+	/* What a map may hold (perf_map.c) fits in; who goes on has lines that mean nothing. */
+	FILE_BYTES_MAX = 128 << 20,
+};
 
 /* How often to look for a file that was not there: most processes never have one. */
 #define RETRY_NS 100000000ULL
@@ -58,6 +63,16 @@ void jit_names_free(struct jit_names *names)
 	free(names);
 }
 
+/* Names that are missing must not be so silently. */
+static void note_too_many(struct jit_names *names, struct workers *workers)
+{
+	char path[32];
+
+	names->full = true;
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)names->pid);
+	workers_give_up(workers, path, "it has more names than profd allows");
+}
+
 static int read_on(struct jit_names *names, struct workers *workers)
 {
 	struct stat st;
@@ -77,7 +92,11 @@ static int read_on(struct jit_names *names, struct workers *workers)
 			r = perf_map_add(names->map, piece.at, piece.size, &taken);
 		if (r == -ENOMEM)
 			return r;
-		if (r < 0) { /* it is full, or it cannot be read */
+		if (r == -E2BIG || names->taken > FILE_BYTES_MAX) {
+			note_too_many(names, workers);
+			return 0;
+		}
+		if (r < 0) { /* it cannot be read */
 			names->full = true;
 			return 0;
 		}
@@ -111,6 +130,23 @@ int jit_names_update(struct jit_names *names, struct workers *workers)
 		names->may_block = opened.may_block;
 	}
 	return read_on(names, workers);
+}
+
+uint64_t jit_names_bytes(const struct jit_names *names)
+{
+	return perf_map_bytes(names->map);
+}
+
+int jit_names_give_up(struct jit_names *names, struct workers *workers)
+{
+	struct perf_map *empty = perf_map_new();
+
+	if (!empty)
+		return -ENOMEM;
+	perf_map_free(names->map);
+	names->map = empty;
+	note_too_many(names, workers);
+	return 0;
 }
 
 int jit_names_close(struct jit_names *names, struct workers *workers)

@@ -16,9 +16,14 @@ void jit_names_free(struct jit_names *names);
 DEFINE_CLEANUP(struct jit_names, jit_names_free);
 /*
  * Reads what was appended to the file since the last call, finding it first. A process or a file
- * that is not there (any more) is no error. Returns 0 or -ENOMEM.
+ * that is not there (any more) is no error, nor one that is too large, which is noted.
+ * Returns 0 or -ENOMEM.
  */
 int jit_names_update(struct jit_names *names, struct workers *workers);
+/* About the memory that they take. */
+uint64_t jit_names_bytes(const struct jit_names *names);
+/* Forgets all names, and takes no more: they are too many. That is noted. Returns 0 or -ENOMEM. */
+int jit_names_give_up(struct jit_names *names, struct workers *workers);
 /* Reads what is left and closes the file: the process has ended. Returns 0 or -ENOMEM. */
 int jit_names_close(struct jit_names *names, struct workers *workers);
 /*

@@ -139,6 +139,14 @@ int perf_map_add(struct perf_map *map, const char *text, size_t size, size_t *re
 	return r;
 }
 
+uint64_t perf_map_bytes(const struct perf_map *map)
+{
+	/* An entry of the index takes two words, and half of its places are free. */
+	return map->lines.count * sizeof(*map->lines.at) +
+	       map->ranges.count * sizeof(*map->ranges.at) + map->names.bytes.count +
+	       map->names.offsets.count * (sizeof(*map->names.offsets.at) + 4 * sizeof(uint64_t));
+}
+
 struct sorting {
 	struct perf_map *map;
 	uint32_t *order; /* lines by start */

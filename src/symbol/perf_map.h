@@ -24,6 +24,8 @@ DEFINE_CLEANUP(struct perf_map, perf_map_free);
  * are passed over. Returns 0, -ENOMEM, or -E2BIG when the map has become too large to take more.
  */
 int perf_map_add(struct perf_map *map, const char *text, size_t size, size_t *ret_taken);
+/* About the memory that it takes. */
+uint64_t perf_map_bytes(const struct perf_map *map);
 /*
  * The name of the code at an address, borrowed until the next add.
  * Returns 0, -ENOENT or -ENOMEM.

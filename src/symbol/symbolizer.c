@@ -19,10 +19,14 @@
 #include "symbol/name_pool.h"
 #include "worker/ask_reader.h"
 
+/* Of the names that JITs give, all in all: any number of processes may have a large map. */
+#define JIT_BYTES_MAX (256ULL << 20)
+
 struct known_process {
 	pid_t pid;
 	uint64_t start_time;
 	struct jit_names *names;
+	uint64_t bytes; /* that they take */
 };
 
 /* A function that has its name. */
@@ -41,6 +45,7 @@ struct symbolizer {
 	struct kernel_symbols *kernel; /* NULL: not read so far */
 	const char *kernel_trouble;
 	uint64_t cost_ns;
+	uint64_t jit_bytes; /* of all processes */
 };
 
 int symbolizer_new(struct symbolizer **ret, const struct symbolizer_options *options,
@@ -51,6 +56,8 @@ int symbolizer_new(struct symbolizer **ret, const struct symbolizer_options *opt
 	if (!symbolizer)
 		return -ENOMEM;
 	symbolizer->options = *options;
+	if (!symbolizer->options.jit_bytes_max)
+		symbolizer->options.jit_bytes_max = JIT_BYTES_MAX;
 	symbolizer->workers = workers;
 	*ret = symbolizer;
 	return 0;
@@ -295,7 +302,7 @@ static struct known_process *find_process(struct symbolizer *symbolizer, pid_t p
 	return position == HASH_ABSENT ? NULL : &symbolizer->processes.at[position];
 }
 
-static int know_process(struct symbolizer *symbolizer, struct jit_names **ret, pid_t pid,
+static int know_process(struct symbolizer *symbolizer, struct known_process **ret, pid_t pid,
 			uint64_t start_time)
 {
 	struct known_process *known = find_process(symbolizer, pid, start_time);
@@ -303,7 +310,7 @@ static int know_process(struct symbolizer *symbolizer, struct jit_names **ret, p
 	int r;
 
 	if (known) {
-		*ret = known->names;
+		*ret = known;
 		return 0;
 	}
 	names = jit_names_new(pid, start_time);
@@ -316,25 +323,56 @@ static int know_process(struct symbolizer *symbolizer, struct jit_names **ret, p
 		symbolizer->processes.count--;
 		return r;
 	}
-	*known = (struct known_process){ pid, start_time, names };
-	*ret = TAKE_PTR(names);
+	*known = (struct known_process){ .pid = pid,
+					 .start_time = start_time,
+					 .names = TAKE_PTR(names) };
+	*ret = known;
 	return 0;
+}
+
+static void count_bytes(struct symbolizer *symbolizer, struct known_process *process)
+{
+	symbolizer->jit_bytes -= process->bytes;
+	process->bytes = jit_names_bytes(process->names);
+	symbolizer->jit_bytes += process->bytes;
+}
+
+/* Gives up whoever has the most, for that is not who has a few as everybody does. */
+static int keep_jit_names_small(struct symbolizer *symbolizer)
+{
+	int r = 0;
+
+	while (r == 0 && symbolizer->jit_bytes > symbolizer->options.jit_bytes_max) {
+		struct known_process *largest = &symbolizer->processes.at[0];
+
+		for (uint32_t i = 1; i < symbolizer->processes.count; i++)
+			if (symbolizer->processes.at[i].bytes > largest->bytes)
+				largest = &symbolizer->processes.at[i];
+		r = jit_names_give_up(largest->names, symbolizer->workers);
+		count_bytes(symbolizer, largest);
+	}
+	return r;
 }
 
 static int name_jit(struct symbolizer *symbolizer, struct symbol *ret, pid_t pid,
 		    uint64_t start_time, uint64_t address)
 {
 	struct symbol_line line;
-	struct jit_names *names;
+	struct known_process *process;
 	const char *name;
-	int r = know_process(symbolizer, &names, pid, start_time);
+	int r = know_process(symbolizer, &process, pid, start_time);
 	bool named;
 
 	if (r == 0)
-		r = jit_names_update(names, symbolizer->workers);
+		r = jit_names_update(process->names, symbolizer->workers);
+	if (r == 0) {
+		count_bytes(symbolizer, process);
+		r = keep_jit_names_small(symbolizer);
+	}
 	if (r < 0)
 		return r;
-	r = jit_names_find(names, address, &name);
+	r = jit_names_find(process->names, address, &name);
+	count_bytes(symbolizer, process); /* they are put in order */
 	if (r == -ENOMEM)
 		return r;
 	named = r == 0;
@@ -356,6 +394,7 @@ void symbolizer_forget_process(struct symbolizer *symbolizer, pid_t pid, uint64_
 	at = (uint32_t)(known - symbolizer->processes.at);
 	hash_index_remove(&symbolizer->process_index, hash, at);
 	jit_names_free(known->names);
+	symbolizer->jit_bytes -= known->bytes;
 	if (at != last) {
 		*known = symbolizer->processes.at[last];
 		moved = hash_pair((uint64_t)known->pid, known->start_time);

@@ -37,6 +37,7 @@ struct symbolizer;
 
 struct symbolizer_options {
 	bool kernel_names; /* read /proc/kallsyms when a kernel address comes */
+	uint64_t jit_bytes_max; /* of memory for the names that JITs give; 0: the usual */
 };
 
 /* workers: borrowed. Returns 0 or -ENOMEM. */

@@ -4,8 +4,11 @@
 
 #include <fcntl.h>
 #include <link.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "elf/elf_image.h"
@@ -193,6 +196,75 @@ static void test_jit(void **state)
 	check("[jit]", "[jit]", false);
 }
 
+/* A process that waits, whose JIT has so many functions of 16 bytes from 0x1000 on. */
+static pid_t start_jit(unsigned functions)
+{
+	char path[64];
+	FILE *file;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	assert_true(pid > 0);
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)pid);
+	(void)unlink(path);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	for (unsigned i = 0; i < functions; i++)
+		fprintf(file, "%x 10 f%u\n", 0x1000 + 16 * i, i);
+	fclose(file);
+	return pid;
+}
+
+static void end_jit(pid_t pid)
+{
+	char path[64];
+
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)pid);
+	assert_ok(unlink(path));
+}
+
+/* Who has the most gives way, and that is told; the others keep theirs. */
+static void test_too_many_jit_names(void **state)
+{
+	const struct symbolizer_options options = { .jit_bytes_max = 1 << 20 };
+	cleanup(symbolizer_free) struct symbolizer *symbolizer = NULL;
+	struct workers *workers = direct_workers();
+	uint32_t given_up = workers->given_up;
+	pid_t many = start_jit(4000), few = start_jit(2), more = start_jit(14000);
+
+	(void)state;
+	assert_ok(symbolizer_new(&symbolizer, &options, workers));
+	assert_ok(symbolizer_jit(symbolizer, &symbol, many, 0, 0x1000));
+	check("f0", "f0", true);
+	assert_ok(symbolizer_jit(symbolizer, &symbol, few, 0, 0x1010));
+	check("f1", "f1", true);
+	assert_int_equal(workers->given_up, given_up);
+	assert_ok(symbolizer_jit(symbolizer, &symbol, more, 0, 0x1020));
+	check("[jit]", "[jit]", false);
+	assert_int_equal(workers->given_up, given_up + 1);
+	assert_ok(symbolizer_jit(symbolizer, &symbol, more, 0, 0x1000));
+	check("[jit]", "[jit]", false);
+	assert_ok(symbolizer_jit(symbolizer, &symbol, few, 0, 0x1000));
+	check("f0", "f0", true);
+	assert_ok(symbolizer_jit(symbolizer, &symbol, many, 0, 0x1020));
+	check("f2", "f2", true);
+	assert_int_equal(workers->given_up, given_up + 1);
+	/* What a process had is there for others when it is over. */
+	symbolizer_forget_process(symbolizer, many, 0);
+	symbolizer_forget_process(symbolizer, more, 0);
+	assert_ok(symbolizer_jit(symbolizer, &symbol, more, 0, 0x1020));
+	check("f2", "f2", true);
+	end_jit(many);
+	end_jit(few);
+	end_jit(more);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +272,7 @@ int main(void)
 		cmocka_unit_test(test_go), cmocka_unit_test(test_function_start),
 		cmocka_unit_test(test_vdso),   cmocka_unit_test(test_kernel),
 		cmocka_unit_test(test_jit),
+		cmocka_unit_test(test_too_many_jit_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
