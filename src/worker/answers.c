@@ -161,6 +161,21 @@ static bool take_line(struct name_line *ret, const struct wire_name *wire, const
 	       ret->system_name[0] && find_text(&ret->file, texts, size, wire->file);
 }
 
+/* Texts may overlap, so that a small answer would stand for terabytes of names to keep. */
+static bool are_texts_small(const struct wire_name *lines, uint32_t count, const char *texts,
+			    uint32_t size)
+{
+	struct name_line line;
+	size_t all = 0;
+
+	for (uint32_t i = 0; i < count && all <= ANSWER_BYTES_MAX; i++) {
+		if (!take_line(&line, &lines[i], texts, size))
+			return false;
+		all += strlen(line.name) + strlen(line.system_name) + strlen(line.file);
+	}
+	return all <= ANSWER_BYTES_MAX;
+}
+
 int answer_names(const unsigned char *data, size_t size, uint32_t address_count, name_fn name,
 		 void *context)
 {
@@ -180,9 +195,8 @@ int answer_names(const unsigned char *data, size_t size, uint32_t address_count,
 	if (reader.overrun || reader_left(&reader) ||
 	    (head->text_bytes && texts[head->text_bytes - 1]))
 		return -EBADMSG;
-	for (uint32_t i = 0; i < head->name_count; i++)
-		if (!take_line(&found[0], &lines[i], texts, head->text_bytes))
-			return -EBADMSG;
+	if (!are_texts_small(lines, head->name_count, texts, head->text_bytes))
+		return -EBADMSG;
 	for (uint32_t i = 0; i < address_count; i++)
 		if (names[i].count == 0 || names[i].count > MAX_LINES ||
 		    names[i].first > head->name_count ||

@@ -468,6 +468,34 @@ static void test_names_ended(void **state)
 	bytes_fini(&honest);
 }
 
+/* Names that are all the same text, from one letter or the next on: gigabytes to keep. */
+static void test_overlapping_names(void **state)
+{
+	enum { LINES = 20000, TEXT_BYTES = 24000 };
+	const struct wire_names_head head = { 1, LINES, TEXT_BYTES, 0 };
+	const struct wire_names names = { 0, 1 };
+	static char text[TEXT_BYTES];
+	struct bytes answer = {};
+
+	(void)state;
+	bytes_add(&answer, &head, sizeof(head));
+	bytes_add(&answer, &names, sizeof(names));
+	for (uint32_t i = 0; i < LINES; i++) {
+		struct wire_name line = { .kind = WIRE_NAME_SYMBOL,
+					  .name = i % 10000,
+					  .system_name = i % 10000,
+					  .file = TEXT_BYTES - 1 };
+
+		bytes_add(&answer, &line, sizeof(line));
+	}
+	memset(text, 'a', TEXT_BYTES - 1);
+	bytes_add(&answer, text, TEXT_BYTES);
+	assert_errno(answer_names((const unsigned char *)answer.at, answer.size, 1, take_first,
+				  NULL),
+		     EBADMSG);
+	bytes_fini(&answer);
+}
+
 static void test_needed(void **state)
 {
 	struct bytes honest = ask_reader(READER_NEEDED, NULL, 0);
@@ -512,7 +540,8 @@ int main(void)
 		cmocka_unit_test(test_object),	      cmocka_unit_test(test_debug_link),
 		cmocka_unit_test(test_changed_file),  cmocka_unit_test(test_table),
 		cmocka_unit_test(test_shared_blocks), cmocka_unit_test(test_names),
-		cmocka_unit_test(test_names_ended),   cmocka_unit_test(test_needed),
+		cmocka_unit_test(test_names_ended),   cmocka_unit_test(test_overlapping_names),
+		cmocka_unit_test(test_needed),
 		cmocka_unit_test(test_calls),
 	};
 
