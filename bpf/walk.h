@@ -141,18 +141,19 @@ static inline uint64_t walk_unwinder(struct walk_registers *r, uint64_t cfa, uin
 				     uint64_t bp, uint32_t *exact, void *memory)
 {
 	uint64_t words = (cfa - r->sp) / 8, place, before = 0, landing_pad = 0, slot = 0;
+	uint64_t other, sp = 0;
 
 	if (words > WALK_UNWINDER_WORDS)
 		return cfa;
 	place = walk_search(r->sp, words, cfa, memory);
 	if (!place || walk_read(&before, place + 8, memory) < 0 || !before)
 		return cfa;
+	other = place + CONTEXT_BYTES - CONTEXT_CFA;
 	if (before == *ip) {
 		/* Maybe rbp has been exchanged already, and the return address has not. */
-		place += CONTEXT_BYTES - CONTEXT_CFA;
-		if (walk_read(&slot, place + CONTEXT_RBP, memory) == 0 && slot > cfa &&
+		if (walk_read(&slot, other + CONTEXT_RBP, memory) == 0 && slot > cfa &&
 		    walk_read(&before, slot, memory) == 0 && before == bp)
-			r->landing = place;
+			r->landing = other;
 		return cfa;
 	}
 	if (r->first) {
@@ -167,6 +168,10 @@ static inline uint64_t walk_unwinder(struct walk_registers *r, uint64_t cfa, uin
 			return place + 8;
 		}
 	}
+	/* A function that aligns its stack has the same return address a second time, lower. */
+	if (walk_read(&sp, other + CONTEXT_CFA, memory) == 0 && sp > cfa &&
+	    walk_read(&landing_pad, sp - 8, memory) == 0 && landing_pad == *ip)
+		return sp;
 	place = walk_search(cfa, WALK_UNWOUND_WORDS, *ip, memory);
 	if (place)
 		return place + 8;
@@ -239,8 +244,11 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 		r->exact = exact;
 		return WALK_OUTCOME_COUNT;
 	} else if (kind == RULE_RESUME) {
-		if (!r->first)
+		/* Also where a signal interrupted it: then rbx was saved with the rest. */
+		if (!r->exact)
 			return WALK_NO_ROW;
+		if (walk_fetch_bx(r, memory) < 0)
+			return WALK_NOT_PRESENT;
 		ip = r->bx;
 		if (steps && walk_read(&ip, r->bx + 8 * steps, memory) < 0)
 			return WALK_NOT_PRESENT;
@@ -261,6 +269,12 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 		/* Without a promise that it was kept: to be believed like a frame pointer. */
 		if (r->interrupted || cfa - r->sp >= WALK_FRAME_POINTER_REACH || cfa & 7)
 			return WALK_NO_ROW;
+		/* gcc goes on to say so when rbp has been restored. */
+		if (slot == RULE_BP_IN_FRAME) {
+			slot = 0;
+			if (r->bp >= r->sp && r->bp < cfa && walk_read(&bp, r->bp, memory) < 0)
+				return WALK_NOT_PRESENT;
+		}
 	} else if (kind == RULE_UNWINDER) {
 		cfa = r->bp + offset;
 	} else if (kind == RULE_PLT) {
@@ -278,6 +292,8 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 			return WALK_NOT_PRESENT;
 		cfa += 8 * (steps & RULE_STORED_ADDED);
 	} else if (kind == RULE_DRAP) {
+		if (landing)
+			return walk_to_landing_pad(r, landing, memory);
 		if (walk_read(&cfa, r->bp + offset, memory) < 0 ||
 		    walk_read(&bp, r->bp, memory) < 0)
 			return WALK_NOT_PRESENT;

@@ -140,6 +140,11 @@ enum {
 	RULE_STORED_INDEX = 0xf00,    /* is added to the address; in the leaf only */
 	RULE_STORED_FROM_BP = 0x8000, /* the address counts from rbp */
 };
+/*
+ * bp_slot of RULE_TEMPORARY, for functions with RULE_DRAP before they have stored their CFA and after
+ * they took it back: the caller's rbp is *rbp, unless rbp does not point into the frame.
+ */
+enum { RULE_BP_IN_FRAME = 255 };
 enum { RULE_BX_LOST = 255, RULE_MAX_CFA_WORDS = (1 << 23) - 1 };
 
 /* tables[id]. page_count 0: no table (yet). */

@@ -292,6 +292,7 @@ struct wire_rule cfi_rule_of(const struct cfi_machine *machine, const struct cfi
 {
 	const struct wire_rule none = { .cfa_words = CFI_UNKNOWN, .kind_and_step = RULE_NONE };
 	const struct cfi_register *ra = &state->columns[COLUMN_RETURN_ADDRESS];
+	const struct cfi_register *bp = &state->columns[COLUMN_FRAME_POINTER];
 	struct expression cfa = { EXPRESSION_OTHER };
 	enum wire_rule_kind kind;
 	struct wire_rule rule = {};
@@ -314,8 +315,13 @@ struct wire_rule cfi_rule_of(const struct cfi_machine *machine, const struct cfi
 	    cfa.added / 8 > RULE_STORED_ADDED)
 		return none;
 	kind = kind_of(machine, state, &cfa);
-	slot = kind == RULE_DRAP ? 0
-				 : saved_slot(machine, &state->columns[COLUMN_FRAME_POINTER], &cfa);
+	slot = kind == RULE_DRAP ? 0 : saved_slot(machine, bp, &cfa);
+	if (kind == RULE_TEMPORARY) {
+		if (is_saved_at(machine, bp, machine->frame_pointer, 0))
+			slot = RULE_BP_IN_FRAME;
+		else if (slot == RULE_BP_IN_FRAME)
+			slot = -1;
+	}
 	if (kind == RULE_NONE || slot < 0)
 		return none;
 	rule.cfa_words = (int32_t)(cfa.offset / 8);

@@ -475,12 +475,20 @@ static bool find_stored(struct wire_rule *rule, const struct frame_state *state,
 	return false;
 }
 
+/* Does rbp point to where the caller's was saved? */
+static bool is_bp_at_bp(const struct frame_state *state)
+{
+	const struct frame_value bp = state->registers[REGISTER_BP];
+
+	return is_address(bp) && load(state, bp).kind == VALUE_CALLER_BP;
+}
+
 /* The CFA in a stack word that rbp points near to, and the caller's rbp right at it. */
 static bool find_drap(struct wire_rule *rule, const struct frame_state *state)
 {
 	const struct frame_value bp = state->registers[REGISTER_BP];
 
-	if (!is_address(bp) || load(state, bp).kind != VALUE_CALLER_BP)
+	if (!is_bp_at_bp(state))
 		return false;
 	for (uint32_t i = 0; i < state->slot_count; i++) {
 		const struct frame_slot *slot = &state->slots[i];
@@ -562,6 +570,8 @@ struct wire_rule frame_state_rule(const struct frame_state *state)
 		bx_from = state->registers[REGISTER_BP];
 	} else {
 		slot = saved_slot(state, REGISTER_BP, VALUE_CALLER_BP, cfa);
+		if (slot < 0 && rule.kind_and_step == RULE_TEMPORARY && is_bp_at_bp(state))
+			slot = RULE_BP_IN_FRAME;
 		if (slot < 0)
 			return no_rule;
 		rule.bp_slot = (uint8_t)slot;

@@ -45,6 +45,7 @@ static const struct {
 	const char *name;
 	enum role role;
 } roles[] = {
+	{ "_rt0_amd64", ROLE_OUTERMOST }, /* the entry code jumps there */
 	{ "gogo", ROLE_RESUMING },
 	{ "runtime.asmcgocall", ROLE_C_CALL },
 	{ "runtime.asyncPreempt", ROLE_INJECTED },
@@ -65,6 +66,7 @@ static const struct {
 	{ "runtime.rt0_go", ROLE_OUTERMOST },
 	{ "runtime.sigfwd", ROLE_SWITCHING },
 	{ "runtime.sigpanic", ROLE_INJECTED },
+	{ "runtime.sigpanic0", ROLE_INJECTED },
 	{ "runtime.sigprofNonGoWrapper", ROLE_INJECTED },
 	{ "runtime.sigreturn", ROLE_SIGNAL },
 	{ "runtime.sigreturn__sigaction", ROLE_SIGNAL },

@@ -180,7 +180,7 @@ static void test_plt(void **state)
 	assert_int_equal(table.unsupported, 1);
 }
 
-/* As gcc writes it; where rbp is set but does not find the frame yet, it cannot be told. */
+/* As gcc writes it. */
 static void test_realigned_stack(void **state)
 {
 	size_t cie = cfi_cie(&eh, "zR");
@@ -197,10 +197,12 @@ static void test_realigned_stack(void **state)
 	assert_row(0, T, RULE_SP, 8, 0);
 	assert_row(1, T + 5, RULE_TEMPORARY, 0, 0);
 	assert_int_equal(table.rows.at[1].rule.steps, TEMPORARY_R10);
-	assert_row(2, T + 18, RULE_NONE, CFI_UNKNOWN, 0);
+	assert_row(2, T + 18, RULE_TEMPORARY, 0, RULE_BP_IN_FRAME);
+	assert_bx(2, 0);
 	assert_row(3, T + 28, RULE_DRAP, -8, 0);
 	assert_bx(3, 5); /* from rbp */
-	assert_row(4, T + 78, RULE_NONE, CFI_UNKNOWN, 0);
+	assert_row(4, T + 78, RULE_TEMPORARY, 0, RULE_BP_IN_FRAME);
+	assert_bx(4, RULE_BX_LOST);
 	assert_row(5, T + 83, RULE_SP, 8, 0);
 	assert_bx(5, 0);
 	assert_row(6, T + 100, RULE_NONE, CFI_UNKNOWN, 0);

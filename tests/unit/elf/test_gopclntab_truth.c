@@ -36,7 +36,7 @@ static bool is_known(const char *name)
 {
 	static const char *const known[] = {
 		"runtime.asyncPreempt", "runtime.sigreturn", "runtime.sigreturn__sigaction",
-		"_rt0_amd64_linux", /* the entry point */
+		"_rt0_amd64_linux", "_rt0_amd64", /* the entry point, and where it jumps */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)

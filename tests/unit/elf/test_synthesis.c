@@ -245,7 +245,9 @@ static void an_aligned_frame_with_the_arguments_pointer(void **state)
 {
 	(void)state;
 	CHECK(drap, { RULE_TEMPORARY, 0, 0, 0, TEMPORARY_R10 }, { RULE_DRAP, -2, 0, 1 },
-	      { RULE_DRAP, -2, 0, 1 }, UNKNOWN, { RULE_TEMPORARY, 0, 0, 0, TEMPORARY_R10 }, { RULE_SP, 1, 0, 0 });
+	      { RULE_DRAP, -2, 0, 1 },
+	      { RULE_TEMPORARY, 0, RULE_BP_IN_FRAME, 0, TEMPORARY_R10 },
+	      { RULE_TEMPORARY, 0, 0, 0, TEMPORARY_R10 }, { RULE_SP, 1, 0, 0 });
 }
 
 CODE(link, BEGIN(link)

@@ -257,6 +257,8 @@ static struct meaning oracle_meaning(struct oracle *o)
 		m.kind == RULE_TEMPORARY;
 	m.slot = oracle_slot(&bp, base, offset, exact);
 	m.bx_slot = oracle_slot(&bx, base, offset, exact);
+	if (m.kind == RULE_TEMPORARY && is_stored_at(&bp, BP, 0))
+		m.slot = RULE_BP_IN_FRAME;
 	if (m.kind == RULE_DRAP) {
 		m.slot = 0;
 		m.bx_slot = bx.at_cfa ? -1 : oracle_slot(&bx, BP, 0, true);

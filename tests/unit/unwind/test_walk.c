@@ -44,6 +44,7 @@ enum function {
 	NOTED,	   /* a note of another stack at rsp + 40, CFA = that + 8 */
 	RESUMING,  /* goes on at *(rbx + 8) */
 	JUMPING,   /* goes on at rbx */
+	REALIGNED, /* CFA = r9, the caller's rbp where rbp points, if that is in the frame */
 	PUSHES,	   /* CFA = rsp + 8, pushes at 1, 2, 4; rbp the second one */
 	FUNCTIONS
 };
@@ -90,6 +91,9 @@ static const struct wire_rule rules[FUNCTIONS] = {
 	[NOTED] = { .cfa_words = 1, .steps = 5, .kind_and_step = RULE_DEPTH },
 	[RESUMING] = { .steps = 1, .kind_and_step = RULE_RESUME },
 	[JUMPING] = { .kind_and_step = RULE_RESUME },
+	[REALIGNED] = { .steps = TEMPORARY_R9,
+			.bp_slot = RULE_BP_IN_FRAME,
+			.kind_and_step = RULE_TEMPORARY },
 };
 
 static struct table_store *store;
@@ -564,7 +568,13 @@ static void an_unwinder_has_its_caller_until_it_exchanges_it(void **state)
 	stack[U_BP] = word(210);
 	result = walk_from_unwinder(0);
 	ASSERT_WALK(result, WALK_NO_ROW, in(UNWINDER), in(FRAME)-1, CODE + 256 * LEAF, in(LINK)-1);
+	set_up_unwinder(DRAP);
+	stack[U_BP] = word(210);
+	result = walk_from_unwinder(0);
+	ASSERT_WALK(result, WALK_NO_ROW, in(UNWINDER), in(DRAP)-1, CODE + 256 * LEAF, in(LINK)-1);
 	/* A context that makes no sense. */
+	set_up_unwinder(FRAME);
+	stack[U_BP] = word(210);
 	stack[U_OTHER + 18] = word(8);
 	result = walk_from_unwinder(0);
 	ASSERT_WALK(result, WALK_NO_PROGRESS, in(UNWINDER), in(FRAME)-1);
@@ -586,6 +596,11 @@ static void an_unwinder_goes_to_the_landing_pad(void **state)
 	stack[U_RA] = in(LEAF);
 	result = walk_from_unwinder(0);
 	ASSERT_WALK(result, WALK_NO_ROW, in(UNWINDER), in(LEAF)-1, in(LINK)-1);
+	/* Where the context says, though there is the same below. */
+	stack[130] = in(LEAF);
+	result = walk_from_unwinder(0);
+	ASSERT_WALK(result, WALK_NO_ROW, in(UNWINDER), in(LEAF)-1, in(LINK)-1);
+	stack[130] = 0;
 	/* There the landing pad's address is instead. */
 	for (size_t i = 0; i < ARRAY_SIZE(cx); i++) {
 		stack[150] = CODE + 256 * LEAF;
@@ -729,6 +744,33 @@ static void a_leaf_may_be_about_to_resume_other_code(void **state)
 	stack[0] = in(RESUMING);
 	result = walk((struct start){ .ip = in(LEAF), .bx = word(60), .sp = 0 });
 	ASSERT_WALK(result, WALK_NO_ROW, in(LEAF), in(RESUMING)-1);
+	/* Where a signal interrupted it, rbx is in the signal's frame. */
+	stack[0] = in(SIGNAL);
+	stack[1 + 128 / 8] = word(60);
+	stack[1 + 160 / 8] = word(100);
+	stack[1 + 168 / 8] = in(RESUMING);
+	stack[100] = in(END);
+	result = walk((struct start){ .ip = in(LEAF), .bx = word(61), .sp = 0 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), in(SIGNAL)-1, in(RESUMING), CODE + 256 * LEAF,
+		    in(END)-1);
+}
+
+static void a_frame_that_is_about_to_be_realigned_has_rbp_at_rbp(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[6] = word(30); /* rbp */
+	stack[9] = in(FRAME);
+	stack[31] = in(END);
+	result = walk((struct start){ .ip = in(REALIGNED), .r9 = word(10), .bp = word(6), .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(REALIGNED), in(FRAME)-1, in(END)-1);
+	/* Not yet, or no more. */
+	result = walk((struct start){ .ip = in(REALIGNED), .r9 = word(10), .bp = word(30), .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(REALIGNED), in(FRAME)-1, in(END)-1);
+	stack[11] = in(END);
+	result = walk((struct start){ .ip = in(REALIGNED), .r9 = word(10), .bp = word(10), .sp = 4 });
+	ASSERT_WALK(result, WALK_COMPLETE, in(REALIGNED), in(FRAME)-1, in(END)-1);
 }
 
 static void pushes_are_counted_byte_by_byte(void **state)
@@ -997,6 +1039,7 @@ int main(void)
 		cmocka_unit_test_setup(a_leaf_may_hold_its_return_address, clear),
 		cmocka_unit_test_setup(a_leaf_may_have_popped_its_return_address, clear),
 		cmocka_unit_test_setup(a_frame_is_found_by_a_temporary, clear),
+		cmocka_unit_test_setup(a_frame_that_is_about_to_be_realigned_has_rbp_at_rbp, clear),
 		cmocka_unit_test_setup(a_landing_pad_is_looked_up_as_it_is, clear),
 		cmocka_unit_test_setup(an_unwinder_has_its_caller_until_it_exchanges_it, clear),
 		cmocka_unit_test_setup(an_unwinder_goes_to_the_landing_pad, clear),
