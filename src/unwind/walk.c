@@ -20,6 +20,8 @@ static int walk_read(uint64_t *ret, uint64_t address, void *memory)
 {
 	const struct walk_input *input = memory;
 
+	if (input->read)
+		return input->read(ret, address, input->read_context);
 	if (read_copy(ret, address, input->stack, input->stack_address, input->stack_bytes) == 0)
 		return 0;
 	return read_copy(ret, address, input->other, input->other_address, input->other_bytes);

@@ -25,6 +25,12 @@ struct walk_input {
 	const unsigned char *other; /* of another stack, from other_address on */
 	uint64_t other_address;
 	uint32_t other_bytes; /* 0: none */
+	/*
+	 * Instead of copies, when it is set: reads a word of the process's memory. Returns 0, or
+	 * below 0: not readable.
+	 */
+	int (*read)(uint64_t *ret, uint64_t address, void *read_context);
+	void *read_context;
 };
 
 /* Where a walk has ended, to go on from. */
