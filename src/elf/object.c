@@ -20,6 +20,7 @@ struct object_identity object_identity_of(const struct stat *st)
 		.size = (uint64_t)st->st_size,
 		.mtime_ns = st->st_mtim.tv_sec * INT64_C(1000000000) + st->st_mtim.tv_nsec,
 		.ctime_ns = st->st_ctim.tv_sec * INT64_C(1000000000) + st->st_ctim.tv_nsec,
+		.owner = st->st_uid,
 	};
 }
 

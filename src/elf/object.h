@@ -17,6 +17,7 @@
 struct object_identity {
 	uint64_t device, inode, size;
 	int64_t mtime_ns, ctime_ns;
+	uint32_t owner; /* user id */
 };
 
 /* A PT_LOAD program header (ELF gABI, "Program Header"). */

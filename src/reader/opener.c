@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -52,7 +55,7 @@ static int describe(struct reply *reply, int file)
 	identity = object_identity_of(&st);
 	opened = (struct wire_opened){ identity.device,		  identity.inode,    identity.size,
 				       identity.mtime_ns,	  identity.ctime_ns, may_block(fd),
-				       file_system_is_overlay(fd) };
+				       file_system_is_overlay(fd), identity.owner };
 	if (opened.may_block)
 		fd = pack(fd);
 	if (fd < 0)
@@ -79,6 +82,22 @@ static int open_foreign_root(pid_t pid)
 										      : TAKE_FD(fd);
 }
 
+/*
+ * Is the file at that path below our own root, too? Only what the kernel knows without asking any
+ * file system counts: the path was chosen below another root, and may lead anywhere here.
+ */
+static bool is_ours(const char *path, const struct wire_opened *opened)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED };
+	cleanup(close) int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	struct statx found;
+
+	return fd >= 0 &&
+	       statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &found) == 0 &&
+	       found.stx_ino == opened->inode &&
+	       makedev(found.stx_dev_major, found.stx_dev_minor) == opened->device;
+}
+
 static int open_mapping(struct reply *reply, const struct wire_open_mapping *mapping,
 			const char *path)
 {
@@ -88,12 +107,27 @@ static int open_mapping(struct reply *reply, const struct wire_open_mapping *map
 	if (r < 0)
 		return r;
 	root = open_foreign_root(whose);
-	if (root >= 0)
+	/* A file that our own programs run, too, is not called by what lies below another root. */
+	if (root >= 0 && is_ours(path, (const void *)reply->bytes.at))
+		close(root);
+	else if (root >= 0)
 		reply->fds[reply->fd_count++] = root;
 	return 0;
 }
 
-static int open_files(struct reply *reply, int root, const char *paths, size_t size)
+static bool belongs_to(int fd, uint32_t owner)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (st.st_uid == owner || st.st_uid == 0);
+}
+
+/*
+ * A debug file says what the code of its object is called, for all who run it: that is not for
+ * anybody to say who can put a file beside a link to the object, or below a root of his own.
+ */
+static int open_files(struct reply *reply, int root, const struct wire_open_files *question,
+		      const char *paths, size_t size)
 {
 	for (const char *path = paths; path < paths + size && reply->fd_count < MESSAGE_MAX_FDS - 2;
 	     path += strlen(path) + 1) {
@@ -103,7 +137,7 @@ static int open_files(struct reply *reply, int root, const char *paths, size_t s
 		if (fd < 0)
 			continue;
 		/* Only to help: what might never answer is left out. */
-		if (file_system_is_remote(fd)) {
+		if (file_system_is_remote(fd) || !belongs_to(fd, question->owner)) {
 			close(fd);
 			continue;
 		}
@@ -162,6 +196,7 @@ int opener_answer(void *state, const struct question *question, const void *payl
 {
 	const struct wire_open_mapping *mapping = payload;
 	const struct wire_named_process *process = payload;
+	const struct wire_open_files *files = payload;
 	const char *texts = payload;
 	int r;
 
@@ -172,9 +207,10 @@ int opener_answer(void *state, const struct question *question, const void *payl
 			break;
 		return open_mapping(reply, mapping, (const char *)(mapping + 1));
 	case OPENER_FILES:
-		if (size == 0 || texts[size - 1])
+		if (size <= sizeof(*files) || texts[size - 1])
 			break;
-		return open_files(reply, fd_count ? fds[0] : -1, texts, size);
+		return open_files(reply, fd_count ? fds[0] : -1, files,
+				  (const char *)(files + 1), size - sizeof(*files));
 	case OPENER_MAPS:
 		if (size != sizeof(*process))
 			break;

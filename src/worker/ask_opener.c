@@ -58,7 +58,7 @@ static int take_opened(struct opened *ret, struct answer *answer)
 	if (answer->size != sizeof(*opened) || answer->fd_count < 1)
 		return -EBADMSG;
 	*ret = (struct opened){ { opened->device, opened->inode, opened->size, opened->mtime_ns,
-				  opened->ctime_ns },
+				  opened->ctime_ns, opened->owner },
 				opened->may_block,
 				opened->overlay };
 	return TAKE_FD(answer->fds[0]);
@@ -105,11 +105,20 @@ int ask_mapping(struct workers *workers, struct opened *ret, int *root_fd, pid_t
 	return r;
 }
 
-int ask_files(struct workers *workers, int *ret, int root_fd, const char *paths, size_t size)
+int ask_files(struct workers *workers, int *ret, int root_fd, uint32_t owner, const char *paths,
+	      size_t size)
 {
+	const struct wire_open_files head = { .owner = owner };
+	cleanup(bytes_fini) struct bytes payload = {};
 	cleanup(answer_fini) struct answer answer = {};
-	int r = ask(workers, &answer, OPENER_FILES, paths, size, &root_fd, root_fd >= 0, paths);
+	int r;
 
+	bytes_add(&payload, &head, sizeof(head));
+	bytes_add(&payload, paths, size);
+	if (payload.failed)
+		return -ENOMEM;
+	r = ask(workers, &answer, OPENER_FILES, payload.at, payload.size, &root_fd, root_fd >= 0,
+		paths);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < answer.fd_count; i++)

@@ -31,10 +31,12 @@ struct file_mapping {
 int ask_mapping(struct workers *workers, struct opened *ret, int *root_fd, pid_t thread,
 		const struct file_mapping *mapping);
 /*
- * Opens what is there of several paths below a root (-1 is our own), in their order. paths: each
- * with its NUL. ret: room for MESSAGE_MAX_FDS. Returns how many, or -errno.
+ * Opens what is there of several paths below a root (-1 is our own), in their order, and belongs to
+ * the user `owner` or to root. paths: each with its NUL. ret: room for MESSAGE_MAX_FDS. Returns how
+ * many, or -errno.
  */
-int ask_files(struct workers *workers, int *ret, int root_fd, const char *paths, size_t size);
+int ask_files(struct workers *workers, int *ret, int root_fd, uint32_t owner, const char *paths,
+	      size_t size);
 /* The text of /proc/TID/maps, appended. Returns 0 or a negative errno (-ESRCH: gone). */
 int ask_maps(struct workers *workers, struct bytes *ret, pid_t tid);
 /* The beginning of a command line, arguments with their NULs, appended. 0 or a negative errno. */

@@ -200,8 +200,8 @@ static int open_debug_files(struct workers *workers, int *ret, const struct obje
 		int opened[MESSAGE_MAX_FDS], r = -ENOMEM;
 
 		if (!paths.failed)
-			r = ask_files(workers, opened, own ? -1 : object->root_fd, paths.at,
-				      paths.size);
+			r = ask_files(workers, opened, own ? -1 : object->root_fd,
+				      object->identity.owner, paths.at, paths.size);
 		if (r == -ENOMEM)
 			return r;
 		for (int i = 0; i < r; i++) {

@@ -137,7 +137,10 @@ enum opener_question {
 	 * the process where that is another than ours.
 	 */
 	OPENER_MAPPING,
-	/* Paths with a NUL each, and where to look for them → a descriptor for each that is there. */
+	/*
+	 * struct wire_open_files, paths with a NUL each, and where to look for them → a descriptor for
+	 * each that is there and belongs to the owner or to root.
+	 */
 	OPENER_FILES,
 	OPENER_MAPS,	 /* struct wire_named_process → the text of /proc/TID/maps */
 	OPENER_CMDLINE,	 /* the same → the beginning of /proc/TID/cmdline */
@@ -161,11 +164,17 @@ struct wire_open_mapping {
 	int32_t ancestors[WIRE_ANCESTORS]; /* see struct file_mapping */
 };
 
+struct wire_open_files {
+	uint32_t owner, reserved;
+};
+
 struct wire_opened {
 	uint64_t device, inode, size;
 	int64_t mtime_ns, ctime_ns;
 	uint32_t may_block; /* its file system asks somebody else: the descriptor is a parcel */
 	uint32_t overlay;   /* it is one, which shows files of others */
+	uint32_t owner;	    /* user id */
+	uint32_t reserved;
 };
 
 struct wire_read {

@@ -120,15 +120,19 @@ static int take_name(void *context, uint32_t number, const struct name_line *lin
 	return 0;
 }
 
+static uid_t image_owner; /* of objects; only root can choose another than himself */
+
 /* How an object whose path is /app/program below the root names its first function. */
 static void check_name(const struct image *image, const char *expected)
 {
-	cleanup(object_unref) struct object *object =
-		direct_object(image_open(image), open(root, O_PATH | O_DIRECTORY | O_CLOEXEC),
-			      "/app/program");
+	int fd = image_open(image);
+	cleanup(object_unref) struct object *object = NULL;
 	const uint64_t address = TEXT;
 	char name[NAME_BYTES];
 
+	if (geteuid() == 0)
+		assert_ok(fchown(fd, image_owner, 0));
+	object = direct_object(fd, open(root, O_PATH | O_DIRECTORY | O_CLOEXEC), "/app/program");
 	assert_ok(ask_names(direct_workers(), object, &address, 1, take_name, name));
 	assert_string_equal(name, expected ? expected : "");
 }
@@ -166,6 +170,32 @@ static void test_build_id(void **state)
 	assert_ok(unlink(below(path)));
 	assert_ok(mkfifo(below(path), 0644));
 	check_name(&stripped, NULL);
+	assert_ok(unlink(below(path)));
+}
+
+/* What belongs to somebody else than the object does, and not to root, says nothing of it. */
+static void test_owner(void **state)
+{
+	static const unsigned char id[] = { 0xfe, 0x01, 0x02, 0x03 };
+	static const char path[] = "/usr/lib/debug/.build-id/fe/010203.debug";
+	struct image stripped, debug;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* cannot give files away */
+	image_make(&stripped, NULL, 0);
+	add_build_id(&stripped, id);
+	image_make(&debug, symbols, 1);
+	add_build_id(&debug, id);
+	write_file(path, &debug, sizeof(debug));
+	check_name(&stripped, "found");
+	assert_ok(chown(below(path), 65534, 0));
+	check_name(&stripped, NULL);
+	image_owner = 65534;
+	check_name(&stripped, "found");
+	assert_ok(chown(below(path), 0, 0));
+	check_name(&stripped, "found");
+	image_owner = 0;
 	assert_ok(unlink(below(path)));
 }
 
@@ -316,7 +346,8 @@ static void test_leased_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_build_id),  cmocka_unit_test(test_debug_link),
+		cmocka_unit_test(test_build_id),  cmocka_unit_test(test_owner),
+		cmocka_unit_test(test_debug_link),
 		cmocka_unit_test(test_debugdata), cmocka_unit_test(test_debugdata_bomb),
 		cmocka_unit_test(test_rooted),	  cmocka_unit_test(test_leased_file),
 	};
