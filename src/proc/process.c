@@ -218,17 +218,20 @@ void process_write_over(struct process *process, struct mapping *mapping)
 	note_change(process, mapping->start, mapping->end);
 }
 
-void process_take_contents(struct process *process)
+void process_take_contents(struct process *process, uint64_t now_ns)
 {
 	if (!process->written_over)
 		return;
 	process->written_over = false;
 	process->dirty = true;
+	process->known_since_ns = now_ns;
 	for (uint32_t i = 0; i < process->mappings.count; i++) {
 		struct mapping *mapping = &process->mappings.at[i];
 
-		if (mapping->written_over)
-			mapping->written_over = mapping->resolved = false;
+		if (!mapping->written_over)
+			continue;
+		mapping->written_over = mapping->resolved = false;
+		mapping->mapped_ns = now_ns;
 	}
 }
 

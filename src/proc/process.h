@@ -90,10 +90,11 @@ int process_map(struct process *process, const struct mapping *mapping);
 bool process_has_code_below(const struct process *process, const struct mapping *mapping);
 /*
  * The mapping's code is other code by now, though it was not mapped anew: it has no object until
- * process_take_contents says that what the file holds now is what runs.
+ * process_take_contents says that what the file holds at that moment (CLOCK_MONOTONIC) is what runs
+ * from then on.
  */
 void process_write_over(struct process *process, struct mapping *mapping);
-void process_take_contents(struct process *process);
+void process_take_contents(struct process *process, uint64_t now_ns);
 struct mapping *process_mapping(const struct process *process, uint64_t address);
 /* Did the mapping at this address change after the state `generation`? */
 bool process_changed(const struct process *process, uint32_t generation, uint64_t address);

@@ -71,11 +71,11 @@ static struct object_table *get(struct object_tables *tables, const struct objec
 }
 
 uint32_t object_tables_get(struct object_tables *tables, struct object *object, bool build,
-			   uint64_t now_ns, bool *no_cfi)
+			   uint64_t now_ns, uint32_t *flags)
 {
 	struct object_table *entry;
 
-	*no_cfi = false;
+	*flags = 0;
 	entry = get(tables, object);
 	if (!entry)
 		return 0;
@@ -93,7 +93,10 @@ uint32_t object_tables_get(struct object_tables *tables, struct object *object, 
 		tables->cost_ns += cost_now(tables) - begin;
 	}
 	/* Without a table that could ever come, a frame pointer is better than nothing. */
-	*no_cfi = entry->state == OBJECT_TABLE_NO_CFI || entry->state == OBJECT_TABLE_FAILED;
+	if (entry->state == OBJECT_TABLE_NO_CFI)
+		*flags = MAPPING_NO_CFI;
+	else if (entry->state == OBJECT_TABLE_FAILED) /* nobody could look at it */
+		*flags = MAPPING_NO_CFI | MAPPING_UNKNOWN;
 	return entry->table;
 }
 

@@ -30,11 +30,11 @@ struct object_table {
 };
 
 /*
- * The table's id for wire_mapping.table, or 0; *no_cfi: there is none to be had, step by frame
- * pointer. build: compile it if that was not tried (or it was evicted); now_ns: CLOCK_MONOTONIC.
+ * The table's id for wire_mapping.table, or 0; *flags: for wire_mapping.flags, when there is none to
+ * be had. build: compile it if that was not tried (or it was evicted); now_ns: CLOCK_MONOTONIC.
  */
 uint32_t object_tables_get(struct object_tables *tables, struct object *object, bool build,
-			   uint64_t now_ns, bool *no_cfi);
+			   uint64_t now_ns, uint32_t *flags);
 /* A sample went through the object's code: its table is kept rather than others. */
 void object_tables_touch(struct object_tables *tables, const struct object *object,
 			 uint64_t now_ns);

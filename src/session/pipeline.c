@@ -527,7 +527,7 @@ static void learn_new_files(struct pipeline *p, struct process *process)
 {
 	for (uint32_t i = 0; i < process->mappings.count; i++) {
 		struct mapping *mapping = &process->mappings.at[i];
-		bool no_cfi;
+		uint32_t flags;
 
 		if (mapping->resolved || mapping->kind != MAPPING_FILE ||
 		    process_table_knows(&p->processes, mapping))
@@ -535,7 +535,7 @@ static void learn_new_files(struct pipeline *p, struct process *process)
 		pipeline_resolve(p, process, mapping);
 		if (mapping->object)
 			(void)object_tables_get(&p->tables, mapping->object, true, p->horizon_ns,
-						&no_cfi);
+						&flags);
 	}
 }
 
@@ -546,8 +546,7 @@ int pipeline_publish(struct pipeline *p)
 	for (uint32_t i = 0; i < p->processes.processes.count; i++) {
 		struct process *process = p->processes.processes.at[i];
 
-		/* The samples from before have been used. */
-		process_take_contents(process);
+		process_take_contents(process, clock_ns(CLOCK_MONOTONIC));
 		if (!process->dirty || (process->dead && !process->goes_on))
 			continue;
 		if (process->target)

@@ -489,20 +489,20 @@ void prepare_command(struct pipeline *pipeline, const char *program, char *const
 	uint64_t begin_ns = pipeline->tables.cost_ns;
 	struct table_store_figures before, now;
 	struct object *vdso;
-	bool no_cfi;
+	uint32_t flags;
 
 	if (prepare_find(&files, pipeline->workers, pipeline->processes.objects, program,
 			 environment, "/etc/ld.so.conf") < 0)
 		log_debug("not enough memory to find all libraries of %s", program);
 	if (object_cache_get_vdso(pipeline->processes.objects, &vdso) == 0) {
 		(void)object_tables_get(&pipeline->tables, vdso, true, clock_ns(CLOCK_MONOTONIC),
-					&no_cfi);
+					&flags);
 		object_unref(vdso);
 	}
 	table_store_figures(pipeline->store, &before);
 	for (uint32_t i = 0; i < files.objects.count; i++) {
 		(void)object_tables_get(&pipeline->tables, files.objects.at[i], true,
-					clock_ns(CLOCK_MONOTONIC), &no_cfi);
+					clock_ns(CLOCK_MONOTONIC), &flags);
 		table_store_figures(pipeline->store, &now);
 		/* Those that come first are the ones that are needed. */
 		if (now.evictions != before.evictions ||

@@ -22,19 +22,15 @@ void process_wire_update(struct pipeline *p, struct process *process, bool build
 	for (uint32_t i = 0; i < process->mappings.count; i++) {
 		struct mapping *mapping = &process->mappings.at[i];
 		struct wire_mapping *wire = array_push(&process->wire);
-		bool no_cfi = true;
 
 		/* Looking for the file costs system calls: only where something was sampled. */
 		if (process->sampled || process->target)
 			pipeline_resolve(p, process, mapping);
-		*wire = (struct wire_mapping){ mapping->start, mapping->end, mapping->bias, 0, 0 };
+		*wire = (struct wire_mapping){ mapping->start, mapping->end, mapping->bias, 0,
+					       MAPPING_NO_CFI | MAPPING_UNKNOWN };
 		if (mapping->object)
 			wire->table = object_tables_get(&p->tables, mapping->object, build,
-							p->horizon_ns, &no_cfi);
-		else
-			wire->flags |= MAPPING_UNKNOWN;
-		if (no_cfi)
-			wire->flags |= MAPPING_NO_CFI;
+							p->horizon_ns, &wire->flags);
 	}
 }
 
@@ -52,16 +48,14 @@ static bool build_table(struct pipeline *p, struct process *process, uint64_t ad
 {
 	struct mapping *mapping = process_mapping(process, address);
 	struct wire_mapping *wire;
-	bool no_cfi;
 
 	if (!mapping || !mapping->object)
 		return false;
 	wire = &process->wire.at[mapping - process->mappings.at];
-	wire->table = object_tables_get(&p->tables, mapping->object, true, p->horizon_ns, &no_cfi);
-	if (no_cfi)
-		wire->flags |= MAPPING_NO_CFI;
+	wire->table = object_tables_get(&p->tables, mapping->object, true, p->horizon_ns,
+					&wire->flags);
 	process->dirty = true; /* the kernel half does not know of it yet */
-	return wire->table || no_cfi;
+	return wire->table || wire->flags & MAPPING_NO_CFI;
 }
 
 /* Appends the frames that the input leads to. */

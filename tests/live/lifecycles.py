@@ -356,8 +356,8 @@ def test_fork_storm():
     own = Own(everything.recording, 'children')
     expected = truth['cpu_s'] * HZ
     print(f'    {own.samples} samples, {own.summary["lost"]} lost, expected {expected:.0f}')
-    check(own.samples < expected * 1.1 and
-          own.samples + own.summary['lost'] > expected * 0.9, 'too many, or too few')
+    check(own.samples < expected * 1.25 and
+          own.samples + own.summary['lost'] > expected * 0.75, 'too many, or too few')
     check_complete(own, percent=FORKING)
     check(own.share(has('main', 'child', 'child_leaf')) > 0.8, 'the children are missing')
 
@@ -546,7 +546,7 @@ def test_no_mount_is_held():
             check(not os.path.ismount(place),
                   f'still held: {held_below(everything.recorder.pid, place)}')
         own = Own(everything.recording, 'program')
-        check_complete(own)
+        check_complete(own, percent=95)  # at the beginning all processes of the machine are new
         check(own.share(has('main', 'recurse', 'recurse')) > 0.9, 'its names are gone')
     finally:
         subprocess.run(['umount', '-l', place], check=False, capture_output=True)

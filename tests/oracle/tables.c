@@ -48,15 +48,13 @@ int tables_refresh(struct tables *tables, pid_t tid)
 	for (uint32_t i = 0; i < process->mappings.count; i++) {
 		struct mapping *mapping = &process->mappings.at[i];
 		struct wire_mapping *wire = array_push(&process->wire);
-		bool no_cfi = true;
 
 		process_table_resolve(&tables->processes, process, mapping, true);
-		*wire = (struct wire_mapping){ mapping->start, mapping->end, mapping->bias, 0, 0 };
+		*wire = (struct wire_mapping){ mapping->start, mapping->end, mapping->bias, 0,
+					       MAPPING_NO_CFI };
 		if (mapping->object && !tables->without)
 			wire->table = object_tables_get(&tables->objects, mapping->object, true, 1,
-							&no_cfi);
-		if (no_cfi)
-			wire->flags |= MAPPING_NO_CFI;
+							&wire->flags);
 	}
 	return table_store_publish(tables->store);
 }

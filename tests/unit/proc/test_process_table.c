@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "proc/process_table.h"
 #include "proc/stat.h"
 
@@ -250,7 +251,8 @@ static void a_file_that_is_written_over_is_another_object(void **state)
 	assert_true(process_changed(process, 5, mapping.start));
 	process_table_resolve(table, process, ours, true); /* not yet */
 	assert_null(ours->object);
-	process_take_contents(process);
+	process_take_contents(process, clock_ns(CLOCK_MONOTONIC));
+	assert_int_equal(ours->mapped_ns, process->known_since_ns);
 	process_table_resolve(table, process, ours, true);
 	assert_non_null(ours->object);
 	assert_ptr_not_equal(ours->object, before);
