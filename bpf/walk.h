@@ -63,6 +63,7 @@ struct walk_registers {
 	 * is about to be left, of which the unwinder's struct _Unwind_Context there tells more.
 	 */
 	uint64_t landing;
+	uint32_t unwinders; /* frames so far of which walk_unwinder has searched the stack */
 };
 
 /* A frame pointer is believed within this distance of the stack pointer. */
@@ -116,6 +117,11 @@ static inline int walk_step_frame_pointer(struct walk_registers *r, int unknown,
 /* How large a frame of the unwinder and its distance from the landing pad's may be, in words. */
 #define WALK_UNWINDER_WORDS 512
 #define WALK_UNWOUND_WORDS 8192
+/*
+ * Exceptions that are under way at once, one in a destructor that another has called. Who makes
+ * every frame look like the unwinder's must not make the kernel search for 0.1 s.
+ */
+#define WALK_UNWINDERS_MAX 4
 
 /* Offsets in struct _Unwind_Context on x86-64, and its size: libgcc/unwind-dw2.c. */
 #define CONTEXT_RBP 48  /* address of the rbp that was saved */
@@ -143,8 +149,9 @@ static inline uint64_t walk_unwinder(struct walk_registers *r, uint64_t cfa, uin
 	uint64_t words = (cfa - r->sp) / 8, place, before = 0, landing_pad = 0, slot = 0;
 	uint64_t other, sp = 0;
 
-	if (words > WALK_UNWINDER_WORDS)
+	if (words > WALK_UNWINDER_WORDS || r->unwinders >= WALK_UNWINDERS_MAX)
 		return cfa;
+	r->unwinders++;
 	place = walk_search(r->sp, words, cfa, memory);
 	if (!place || walk_read(&before, place + 8, memory) < 0 || !before)
 		return cfa;
