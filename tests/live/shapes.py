@@ -170,7 +170,8 @@ def test_one_writable_segment():
 
 def exchanged(ways, seconds):
     recording = record_together([('text_moves', way, when) for way, when in ways], seconds, hz=997)
-    check_complete(recording)
+    # Some exchange their code all the time: what cannot be told of such a moment is cut, and counted.
+    check_complete(recording, percent=95)
     check_chains(recording, ('main', 'outer', 'paged', 'inner', 'leaf'), most=0.9)
 
 
