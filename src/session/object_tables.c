@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/clock.h"
 #include "base/log.h"
 
 /* About the time after which evicted tables have made room; compiling in vain costs as much. */

@@ -29,6 +29,8 @@
 #define REUSE_NS 10000000000ULL
 /* Samples that may wait while a worker does not answer; then no more are taken. */
 #define INCOMING_BYTES_MAX (128UL << 20)
+/* The same of events: some 150 MB. */
+#define INCOMING_EVENTS_MAX (1U << 20)
 
 /* No program takes longer to copy its code. */
 #define COPYING_NS 1000000000ULL
@@ -121,8 +123,8 @@ int pipeline_event(void *context, const struct lifecycle_event *event)
 
 	struct process *process;
 
-	if (event->type == LIFECYCLE_LOST) {
-		p->lifecycle_lost += event->lost;
+	if (event->type == LIFECYCLE_LOST || p->incoming.events.count >= INCOMING_EVENTS_MAX) {
+		p->lifecycle_lost += event->type == LIFECYCLE_LOST ? event->lost : 1;
 		if (event->time_ns > p->doubt_ns)
 			p->doubt_ns = event->time_ns;
 		return 0;

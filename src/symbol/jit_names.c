@@ -149,15 +149,6 @@ int jit_names_give_up(struct jit_names *names, struct workers *workers)
 	return 0;
 }
 
-int jit_names_close(struct jit_names *names, struct workers *workers)
-{
-	int r = names->fd >= 0 ? jit_names_update(names, workers) : 0;
-
-	close_file(names);
-	names->gone = true;
-	return r;
-}
-
 int jit_names_find(struct jit_names *names, uint64_t address, const char **ret)
 {
 	return perf_map_find(names->map, address, ret);

@@ -24,8 +24,6 @@ int jit_names_update(struct jit_names *names, struct workers *workers);
 uint64_t jit_names_bytes(const struct jit_names *names);
 /* Forgets all names, and takes no more: they are too many. That is noted. Returns 0 or -ENOMEM. */
 int jit_names_give_up(struct jit_names *names, struct workers *workers);
-/* Reads what is left and closes the file: the process has ended. Returns 0 or -ENOMEM. */
-int jit_names_close(struct jit_names *names, struct workers *workers);
 /*
  * The name of the code at an address, borrowed until the next update.
  * Returns 0, -ENOENT or -ENOMEM.
