@@ -20,9 +20,14 @@ SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'target
 
 
 def chains_of(recording, names, short=lambda name: name):
-    """{the functions of these names in the order of the stack, others left out: share}"""
+    """{the functions of these names in the order of the stack, others left out: share}
+
+    Of stacks that are not marked as cut: how many those are is checked by itself.
+    """
     chains = {}
     for frames, weight in recording.stacks:
+        if frames[1:2] and frames[1].startswith('[truncated'):
+            continue
         chain = tuple(short(name) for name in frames[1:] if short(name) in names)
         chains[chain] = chains.get(chain, 0) + weight
     total = sum(chains.values())
