@@ -50,7 +50,16 @@ static bool went_on(const struct disagreement *d, const struct culprit *culprit)
 	return d->kind == DISAGREE_WENT_ON;
 }
 
+/* The frame is not the leaf, so a signal has interrupted it. */
+static bool below_signal(const struct disagreement *d, const struct culprit *culprit)
+{
+	(void)culprit;
+	return d->kind == DISAGREE_STOPPED && d->outcome == WALK_NO_ROW && d->exact && d->equal > 1;
+}
+
 static const struct explanation explanations[] = {
+	{ "aligning its stack, its frame is found by r10, which is not followed below a signal", "*",
+	  "*", "@(and $-0x*, %rsp|push*(%r10))", below_signal },
 	{ "the unwinder has put its target's registers where its own were: the target is told", "*",
 	  "*", "*", unwinder },
 	{ "the unwinder is about to jump to its target: that is told", "*", "_Unwind_*",
