@@ -19,14 +19,14 @@ from harness import (HANG_S, TARGETS, Program, Skipped, Target, check, check_com
 SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'targets')
 
 
-def chains_of(recording, names, short=lambda name: name):
+def chains_of(recording, names, short=lambda name: name, cut=True):
     """{the functions of these names in the order of the stack, others left out: share}
 
-    Of stacks that are not marked as cut: how many those are is checked by itself.
+    cut: also of stacks that are marked as cut.
     """
     chains = {}
     for frames, weight in recording.stacks:
-        if frames[1:2] and frames[1].startswith('[truncated'):
+        if not cut and frames[1:2] and frames[1].startswith('[truncated'):
             continue
         chain = tuple(short(name) for name in frames[1:] if short(name) in names)
         chains[chain] = chains.get(chain, 0) + weight
@@ -34,12 +34,12 @@ def chains_of(recording, names, short=lambda name: name):
     return {chain: weight / total for chain, weight in chains.items()}
 
 
-def check_chains(recording, *wholes, most=0.8, short=lambda name: name):
+def check_chains(recording, *wholes, most=0.8, short=lambda name: name, cut=True):
     """All chains are beginnings of a whole one, and most are whole; frames of other names aside.
 
-    short: what to compare of a name.
+    short: what to compare of a name. cut: stacks that say that they are cut count, too.
     """
-    chains = chains_of(recording, {name for whole in wholes for name in whole}, short)
+    chains = chains_of(recording, {name for whole in wholes for name in whole}, short, cut)
     wrong = {chain: share for chain, share in chains.items()
              if not any(chain == whole[:len(chain)] for whole in wholes)}
     share = sum(chains.get(whole, 0) for whole in set(wholes))
@@ -177,7 +177,7 @@ def exchanged(ways, seconds):
     recording = record_together([('text_moves', way, when) for way, when in ways], seconds, hz=997)
     # Some exchange their code all the time: what cannot be told of such a moment is cut, and counted.
     check_complete(recording, percent=95)
-    check_chains(recording, ('main', 'outer', 'paged', 'inner', 'leaf'), most=0.9)
+    check_chains(recording, ('main', 'outer', 'paged', 'inner', 'leaf'), most=0.9, cut=False)
 
 
 def test_code_in_exchanged_memory():
