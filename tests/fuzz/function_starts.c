@@ -53,13 +53,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	object = make_object(&reader, &header, &header_size);
 	FUZZ_CHECK(function_starts_init(&starts, object) == 0);
 	FUZZ_CHECK(starts.count <= header_size / 8);
-	for (uint32_t i = 0; i < starts.count && i < 64; i++) {
+	/* Each look-up reads from the file. */
+	for (uint32_t i = 0; i < starts.count && i < 12; i++) {
 		int32_t start;
 
 		memcpy(&start, data + 2 + 12 + 8 * i, sizeof(start));
-		check_address(&starts, header + (uint64_t)start);
-		check_address(&starts, header + (uint64_t)start - 1);
-		check_address(&starts, header + (uint64_t)start + 1);
+		check_address(&starts, header + (uint64_t)start + i % 3 - 1);
 	}
 	check_address(&starts, 0);
 	check_address(&starts, INT64_MAX);

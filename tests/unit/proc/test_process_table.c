@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -296,7 +297,7 @@ static void of_many_files_the_latest_are_kept(void **state)
 	uint64_t here = (uint64_t)(uintptr_t)of_many_files_the_latest_are_kept;
 	uint32_t forgotten = 0, path;
 	struct mapping *code;
-	char name[64];
+	char name[PATH_MAX]; /* the path of this very program, wherever it was built */
 
 	assert_ok(process_table_read(table, process));
 	code = process_mapping(process, here);
