@@ -8,96 +8,15 @@ kernel takes them away with their server whatever happens to this test.
 import contextlib
 import json
 import os
-import random
-import shlex
-import shutil
 import signal
-import struct
 import subprocess
-import threading
 import time
 
-from harness import (HANG_S, PROFD, TARGETS, Failed, Recorder, Target, check, check_complete,
-                     check_count, check_equal, end, folder, has, need, one_line, rate, record, run,
-                     start)
+from harness import (Recorder, Target, check, check_complete, check_count, check_equal, end, folder,
+                     rate, record, run, start)
+from neighbours import check_all_gone, check_untroubled, given_up, of_process, program
 
-NOBODY = 65534
 SILENT = 'its file system did not answer'
-LIBC = '/lib/x86_64-linux-gnu/libc.so.6'
-
-
-def program(name):
-    return os.path.join(TARGETS, name)
-
-
-def copy_of(name, path=None):
-    path = path or os.path.join(folder(), os.path.basename(name))
-    shutil.copy(program(name), path)
-    return path
-
-
-def given_up(recording):
-    """{file name: reason}"""
-    files = {os.path.basename(entry['path']): entry['why']
-             for entry in recording.summary['given_up']}
-    check_equal(len(files), recording.summary['files_given_up'], 'files given up')
-    return files
-
-
-def of_process(recording, name):
-    """The stacks of the processes of this name, and how many samples they are."""
-    stacks = [(frames, count) for frames, count in recording.stacks if frames[0] == name]
-    return stacks, sum(count for _, count in stacks)
-
-
-def check_untroubled(recording, name, *functions, at_least=100):
-    """Every stack of these processes reaches its root and has the functions in it."""
-    stacks, total = of_process(recording, name)
-    check(total >= at_least, f'only {total} samples of {name}: {recording.stderr}')
-    bad = [(frames, count) for frames, count in stacks
-           if frames[-1].startswith('[truncated') or frames[1].startswith('[truncated')
-           or not all(function in frames for function in functions)]
-    missing = sum(count for _, count in bad)
-    print(f'    {name}: {total} samples, {missing} of them incomplete')
-    check(missing <= 0.001 * total or missing <= 1, f'{missing} of {total} stacks of {name}: {bad[:3]}')
-
-
-def workers_of(pid):
-    """{role: pid} of the processes that work for a profd."""
-    with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as file:
-        children = file.read().split()
-    found = {}
-    for child in children:
-        try:
-            with open(f'/proc/{child}/cmdline', 'rb') as file:
-                words = file.read().split(b'\0')
-        except OSError:
-            continue
-        if len(words) > 2 and words[1] == b'_worker':
-            found[words[2].decode()] = int(child)
-    return found
-
-
-def profd_processes():
-    """Every process that runs this profd, workers included."""
-    found = set()
-    real = os.path.realpath(PROFD)
-    for name in os.listdir('/proc'):
-        try:
-            if name.isdigit() and os.readlink(f'/proc/{name}/exe') == real:
-                found.add(int(name))
-        except OSError:
-            pass
-    return found
-
-
-def check_all_gone(what):
-    for _ in range(HANG_S * 10):
-        left = profd_processes()
-        if not left:
-            return
-        time.sleep(0.1)
-    raise Failed(f'{what}: {left} are left')
 
 
 # ---- file systems that do not answer ----
