@@ -13,9 +13,9 @@
 #include "base/array.h"
 #include "base/hash.h"
 #include "elf/code.h"
-#include "elf/code_entries.h"
 #include "elf/frame_state.h"
 #include "elf/function_list.h"
+#include "elf/no_return.h"
 
 /* What holds in [start, end). */
 struct flow_piece {

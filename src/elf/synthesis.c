@@ -13,7 +13,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "elf/code_calls.h"
+#include "elf/code_entries.h"
+#include "elf/code_pointers.h"
 #include "elf/function_flow.h"
+#include "elf/sigreturn.h"
 
 enum {
 	/* About a second's work, for some 8 MiB of code. */
@@ -470,7 +474,7 @@ static int add_sigreturn(void *context, uint64_t start, uint64_t end)
 static int build_rows(struct cfi_table *table, struct synthesis *s)
 {
 	cleanup(pieces_fini) struct pieces pieces = {};
-	int r = code_entries_find_sigreturn(&s->code, add_sigreturn, &pieces);
+	int r = sigreturn_find(&s->code, add_sigreturn, &pieces);
 
 	for (uint32_t i = 0; i < s->list.functions.count && r == 0; i++) {
 		const struct code_function *function = &s->list.functions.at[i];
@@ -543,9 +547,9 @@ static int follow_pointed(struct synthesis *s, const struct section_table *secti
 	int r;
 
 	if (!is_worth_reading(&s->code, s->code.bytes - count_reached(s)) &&
-	    code_entries_pointer_bytes(&s->code, sections) > FEW_BYTES)
+	    code_pointers_bytes(&s->code, sections) > FEW_BYTES)
 		return 0;
-	r = code_entries_list_pointers(&s->list, &s->code, sections);
+	r = code_pointers_list(&s->list, &s->code, sections);
 	if (r == 0)
 		r = follow_trusted(s, FUNCTION_POINTER, UINT32_MAX);
 	return r < 0 ? r : follow_taken(s);
@@ -571,7 +575,7 @@ static int synthesise(struct cfi_table *table, struct synthesis *s, const struct
 	if (r == 0)
 		r = add_known_starts(s, covered);
 	if (r == 0 && is_worth_reading(&s->code, s->code.bytes))
-		r = code_entries_list_called(&s->list, &s->code, covered);
+		r = code_calls_list(&s->list, &s->code, covered);
 	if (r == 0 && is_worth_reading(&s->code, s->code.bytes))
 		r = no_return_pointers_read(&s->no_return, object, sections);
 	s->reached = calloc(1, s->code.bytes / 8 + 1);

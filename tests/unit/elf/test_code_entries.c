@@ -11,7 +11,10 @@
 #include <stdlib.h>
 
 #include "elf/cfi_image.h"
+#include "elf/code_calls.h"
 #include "elf/code_entries.h"
+#include "elf/code_pointers.h"
+#include "elf/no_return.h"
 #include "elf/elf_image.h"
 #include "elf/object_file.h"
 
@@ -101,8 +104,8 @@ static void symbols_and_pointers(void **state)
 	assert_true(lists(&list, address - bias, FUNCTION_CERTAIN));
 	assert_true(lists(&list, self.object->entry, FUNCTION_CERTAIN));
 	assert_true(list.functions.at[function_list_find(&list, self.object->entry)].outermost);
-	assert_true(code_entries_pointer_bytes(&self.code, &self.sections) > 1000);
-	assert_ok(code_entries_list_pointers(&pointed, &self.code, &self.sections));
+	assert_true(code_pointers_bytes(&self.code, &self.sections) > 1000);
+	assert_ok(code_pointers_list(&pointed, &self.code, &self.sections));
 	assert_true(lists(&pointed, address - bias, FUNCTION_POINTER));
 	/* What is counted is limited. */
 	pointed.limit = pointed.functions.count;
@@ -147,7 +150,7 @@ static void calls_from_code_that_has_rows(void **state)
 				 { .kind_and_step = RULE_NONE, .cfa_words = CFI_GAP } };
 	assert_ok(code_init(&code, object, &sections, &covered));
 	assert_int_equal(code.bytes, IMAGE_TEXT_SIZE - HALF);
-	assert_ok(code_entries_list_called(&list, &code, &covered));
+	assert_ok(code_calls_list(&list, &code, &covered));
 	assert_int_equal(list.functions.count, 3);
 	assert_true(lists(&list, IMAGE_TEXT + 0x900, FUNCTION_CERTAIN));
 	assert_true(lists(&list, IMAGE_TEXT + 0xa00, FUNCTION_TAKEN));
