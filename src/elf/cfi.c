@@ -16,11 +16,6 @@
 #include "elf/cfi_entry.h"
 #include "elf/cfi_section.h"
 
-enum {
-	/* 256 MiB. libLLVM has under a million rows, a browser three million. */
-	MAX_ROWS = 16 << 20,
-};
-
 /* A cut-out of an entry: it counts from start + skip up to start + size. */
 struct piece {
 	struct cfi_fde fde;
@@ -169,31 +164,6 @@ struct builder {
 	uint64_t end;	   /* how far there are rows */
 };
 
-static bool same_rule(const struct wire_rule *a, const struct wire_rule *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
-
-static int add_row(struct builder *b, uint64_t address, const struct wire_rule *rule)
-{
-	struct cfi_table *table = b->table;
-	uint32_t count = table->rows.count;
-	struct cfi_row *row;
-
-	if (count > 0 && same_rule(&table->rows.at[count - 1].rule, rule))
-		return 0;
-	if (count >= MAX_ROWS)
-		return -EFBIG;
-	row = array_push(&table->rows);
-	if (!row)
-		return -ENOMEM;
-	row->address = address;
-	row->rule = *rule;
-	if (rule->kind_and_step == RULE_NONE && rule->cfa_words == CFI_UNKNOWN)
-		table->unsupported++;
-	return 0;
-}
-
 static int add_state(void *context, const struct cfi_cie *cie, const struct cfi_state *state,
 		     uint64_t start, uint64_t end)
 {
@@ -208,7 +178,7 @@ static int add_state(void *context, const struct cfi_cie *cie, const struct cfi_
 		return 0;
 	rule = cfi_rule_of(cie->machine, state, cie->signal_frame);
 	b->end = end;
-	return add_row(b, start, &rule);
+	return cfi_table_add(b->table, start, &rule);
 }
 
 static int add_piece(struct builder *b, struct cfi_entries *entries, const struct piece *piece)
@@ -220,7 +190,7 @@ static int add_piece(struct builder *b, struct cfi_entries *entries, const struc
 	b->from = piece_from(piece);
 	b->to = piece_to(piece);
 	if (b->end < b->from) {
-		r = b->table->rows.count ? add_row(b, b->end, &gap) : 0;
+		r = cfi_table_add(b->table, b->end, &gap);
 		if (r < 0)
 			return r;
 	}
@@ -230,7 +200,7 @@ static int add_piece(struct builder *b, struct cfi_entries *entries, const struc
 			    piece_to(piece), add_state, b);
 	if (r == -EBADMSG) {
 		b->table->broken++;
-		r = b->end < b->to ? add_row(b, b->end, &unknown) : 0;
+		r = b->end < b->to ? cfi_table_add(b->table, b->end, &unknown) : 0;
 		b->end = b->to;
 	}
 	return r;
@@ -291,13 +261,8 @@ static int build(struct cfi_table *table, const struct object *object, struct cf
 		r = add_piece(&builder, piece->debug_frame ? debug_frame : eh_frame, piece);
 	}
 	if (r == 0 && table->rows.count > 0)
-		r = add_row(&builder, builder.end, &gap);
+		r = cfi_table_add(builder.table, builder.end, &gap);
 	return r;
-}
-
-static void cfi_table_fini_cleanup(struct cfi_table *table)
-{
-	cfi_table_fini(table);
 }
 
 int cfi_read(struct cfi_table *ret, const struct object *object)
@@ -320,11 +285,4 @@ int cfi_read(struct cfi_table *ret, const struct object *object)
 	*ret = table;
 	table = (struct cfi_table){};
 	return 0;
-}
-
-void cfi_table_fini(struct cfi_table *table)
-{
-	array_fini(&table->rows);
-	array_fini(&table->functions);
-	*table = (struct cfi_table){};
 }

@@ -16,7 +16,6 @@
 #include "elf/gopclntab_code.h"
 
 enum {
-	MAX_ROWS = 16 << 20, /* as cfi_read */
 	/* Of all functions together: several times what the largest programs have. */
 	MAX_STEPS = 64 << 20,
 	/* Between functions; more is no padding, but code of others. */
@@ -108,30 +107,6 @@ static const struct wire_rule by_frame = {
 	.cfa_words = 2, .bx_slot = RULE_BX_LOST, .bp_slot = 2, .kind_and_step = RULE_FRAME
 };
 
-static bool same_rule(const struct wire_rule *a, const struct wire_rule *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
-
-static int add_row(struct builder *b, uint64_t address, const struct wire_rule *rule)
-{
-	struct cfi_table *table = b->table;
-	uint32_t count = table->rows.count;
-	struct cfi_row *row;
-
-	if (count > 0 && same_rule(&table->rows.at[count - 1].rule, rule))
-		return 0;
-	if (count >= MAX_ROWS)
-		return -EFBIG;
-	row = array_push(&table->rows);
-	if (!row)
-		return -ENOMEM;
-	*row = (struct cfi_row){ address, *rule };
-	if (same_rule(rule, &unknown))
-		table->unsupported++;
-	return 0;
-}
-
 /* ---- one function ---- */
 
 /* The rule that the table gives: the frame is `delta` bytes and the return address. */
@@ -156,11 +131,11 @@ static int add_plain(struct builder *b, uint64_t from, uint64_t to, int32_t delt
 
 	if (from < saved_from) {
 		rule = plain_rule(b, delta, false);
-		r = add_row(b, from, &rule);
+		r = cfi_table_add(b->table, from, &rule);
 	}
 	if (r == 0 && saved_from < to) {
 		rule = plain_rule(b, delta, true);
-		r = add_row(b, from > saved_from ? from : saved_from, &rule);
+		r = cfi_table_add(b->table, from > saved_from ? from : saved_from, &rule);
 	}
 	return r;
 }
@@ -180,8 +155,8 @@ static int add_step(struct builder *b, uint64_t from, uint64_t to, int32_t delta
 		if (exception->from > from)
 			r = add_plain(b, from, exception->from, delta);
 		if (r == 0)
-			r = add_row(b, exception->from > from ? exception->from : from,
-				    &exception->rule);
+			r = cfi_table_add(b->table, exception->from > from ? exception->from : from,
+					  &exception->rule);
 		from = exception->to < to ? exception->to : to;
 	}
 	return r == 0 && from < to ? add_plain(b, from, to, delta) : r;
@@ -191,7 +166,7 @@ static void except(struct builder *b, uint64_t from, uint64_t to, const struct w
 {
 	struct exception *last = b->exceptions + b->exception_count - 1;
 
-	if (b->exception_count && last->to == from && same_rule(&last->rule, rule))
+	if (b->exception_count && last->to == from && cfi_rule_same(&last->rule, rule))
 		last->to = to;
 	else if (b->exception_count < MAX_EXCEPTIONS && from < to)
 		b->exceptions[b->exception_count++] = (struct exception){ from, to, *rule };
@@ -383,7 +358,7 @@ static int add_function(struct builder *b, const struct gopclntab_function *func
 	note_exceptions(b, function, role_of(b, function));
 	r = add_start(b->table, function->start);
 	if (r == 0 && b->end && b->end < function->start)
-		r = add_row(b, b->end, &gap);
+		r = cfi_table_add(b->table, b->end, &gap);
 	for (uint32_t i = 0; i < count && r == 0; i++)
 		r = add_step(b, steps->list.at[i].start, steps->list.at[i].end,
 			     steps->list.at[i].delta);
@@ -407,13 +382,8 @@ static int build(struct builder *b, const struct gopclntab *table)
 			b->table->broken++;
 	}
 	if (r == 0 && b->table->rows.count > 0)
-		r = add_row(b, b->end, &gap);
+		r = cfi_table_add(b->table, b->end, &gap);
 	return r;
-}
-
-static void cfi_table_fini_cleanup(struct cfi_table *table)
-{
-	cfi_table_fini(table);
 }
 
 int gopclntab_rows(struct cfi_table *ret, const struct object *object)

@@ -13,14 +13,7 @@
 #include "elf/row_marks.h"
 #include "elf/synthesis.h"
 
-enum { MAX_ROWS = 16 << 20 }; /* as cfi_read */
-
 static const struct wire_rule gap = { .cfa_words = CFI_GAP, .kind_and_step = RULE_NONE };
-
-static void cfi_table_fini_cleanup(struct cfi_table *table)
-{
-	cfi_table_fini(table);
-}
 
 /* A sweep over the rows of one table. */
 struct steps {
@@ -39,34 +32,6 @@ static const struct wire_rule *rule_in_force(const struct steps *steps)
 	return steps->next ? &steps->table->rows.at[steps->next - 1].rule : &gap;
 }
 
-static bool same_rule(const struct wire_rule *a, const struct wire_rule *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
-
-static bool is_gap(const struct wire_rule *rule)
-{
-	return same_rule(rule, &gap);
-}
-
-static int add_row(struct cfi_table *table, uint64_t address, const struct wire_rule *rule)
-{
-	uint32_t count = table->rows.count;
-	struct cfi_row *row;
-
-	if (count ? same_rule(&table->rows.at[count - 1].rule, rule) : is_gap(rule))
-		return 0;
-	if (count >= MAX_ROWS)
-		return -EFBIG;
-	row = array_push(&table->rows);
-	if (!row)
-		return -ENOMEM;
-	*row = (struct cfi_row){ address, *rule };
-	if (rule->kind_and_step == RULE_NONE && rule->cfa_words == CFI_UNKNOWN)
-		table->unsupported++;
-	return 0;
-}
-
 static int merge_rows(struct cfi_table *ret, const struct cfi_table *table,
 		      const struct cfi_table *more)
 {
@@ -81,9 +46,9 @@ static int merge_rows(struct cfi_table *ret, const struct cfi_table *table,
 		first.next += a == address;
 		second.next += b == address;
 		rule = rule_in_force(&first);
-		if (is_gap(rule))
+		if (cfi_rule_is(rule, CFI_GAP))
 			rule = rule_in_force(&second);
-		r = add_row(ret, address, rule);
+		r = cfi_table_add(ret, address, rule);
 		if (r < 0)
 			return r;
 	}
@@ -118,7 +83,7 @@ static int merge_functions(struct cfi_table *ret, const struct cfi_table *table,
 			r = add_function(ret, table->functions.at[at++]);
 		while (next_address(&steps) <= address)
 			steps.next++;
-		if (r == 0 && is_gap(rule_in_force(&steps)))
+		if (r == 0 && cfi_rule_is(rule_in_force(&steps), CFI_GAP))
 			r = add_function(ret, address);
 	}
 	while (at < table->functions.count && r == 0)

@@ -16,6 +16,7 @@
 #include "elf/code_calls.h"
 #include "elf/code_entries.h"
 #include "elf/code_pointers.h"
+#include "elf/flow_rows.h"
 #include "elf/function_flow.h"
 #include "elf/sigreturn.h"
 
@@ -32,8 +33,6 @@ enum {
 	 */
 	MIN_WORTH_SHARE = 64,
 	FEW_BYTES = 256 << 10, /* are always worth it */
-	/* So many functions with different ideas of the same code: nonsense. */
-	MAX_OVERLAPPING = 16,
 };
 
 /* Trust of pieces that are not found by following functions: more than those, and less. */
@@ -54,11 +53,6 @@ static void synthesis_fini_cleanup(struct synthesis *s)
 	no_return_pointers_fini(&s->no_return);
 	function_flow_fini(&s->flow);
 	free(s->reached);
-}
-
-static void cfi_table_fini_cleanup(struct cfi_table *table)
-{
-	cfi_table_fini(table);
 }
 
 /* ---- what is covered so far ---- */
@@ -320,123 +314,6 @@ static int follow_trusted(struct synthesis *s, enum function_trust trust, uint32
 
 /* ---- from pieces to rows ---- */
 
-struct merge {
-	struct cfi_table *table;
-	const struct flow_piece *active[MAX_OVERLAPPING];
-	uint32_t active_count;
-	uint64_t crowded_to; /* up to here there were too many pieces */
-};
-
-static bool same_rule(const struct wire_rule *a, const struct wire_rule *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
-
-static int add_row(struct cfi_table *table, uint64_t address, const struct wire_rule *rule)
-{
-	uint32_t count = table->rows.count;
-	struct cfi_row *row;
-
-	if (count && same_rule(&table->rows.at[count - 1].rule, rule))
-		return 0;
-	row = array_push(&table->rows);
-	if (!row)
-		return -ENOMEM;
-	*row = (struct cfi_row){ address, *rule };
-	table->unsupported += rule->kind_and_step == RULE_NONE && rule->cfa_words == CFI_UNKNOWN;
-	return 0;
-}
-
-static bool is_unknown(const struct flow_piece *piece)
-{
-	return piece->rule.kind_and_step == RULE_NONE;
-}
-
-/*
- * What the pieces that cover an address say together: the surest; none where those disagree. That
- * one of them does not know is nothing against the others.
- */
-static struct wire_rule decide(const struct merge *merge, uint64_t address)
-{
-	const struct wire_rule unknown = { .cfa_words = CFI_UNKNOWN, .kind_and_step = RULE_NONE };
-	const struct flow_piece *best = merge->active[0];
-
-	for (uint32_t i = 1; i < merge->active_count; i++) {
-		const struct flow_piece *piece = merge->active[i];
-
-		if (piece->trust < best->trust || (piece->trust == best->trust && is_unknown(best)))
-			best = piece;
-	}
-	for (uint32_t i = 0; i < merge->active_count; i++) {
-		const struct flow_piece *piece = merge->active[i];
-
-		if (piece->trust == best->trust && !is_unknown(piece) &&
-		    !same_rule(&piece->rule, &best->rule))
-			return unknown;
-	}
-	return address < merge->crowded_to ? unknown : best->rule;
-}
-
-static void drop_ended(struct merge *merge, uint64_t address)
-{
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < merge->active_count; i++)
-		if (merge->active[i]->end > address)
-			merge->active[kept++] = merge->active[i];
-	merge->active_count = kept;
-}
-
-static void add_active(struct merge *merge, const struct flow_piece *piece)
-{
-	for (uint32_t i = 0; i < merge->active_count; i++)
-		if (merge->active[i]->end == piece->end &&
-		    merge->active[i]->trust == piece->trust &&
-		    same_rule(&merge->active[i]->rule, &piece->rule))
-			return;
-	if (merge->active_count < MAX_OVERLAPPING)
-		merge->active[merge->active_count++] = piece;
-	else if (piece->end > merge->crowded_to)
-		merge->crowded_to = piece->end;
-}
-
-static int compare_pieces(const void *a, const void *b)
-{
-	const struct flow_piece *x = a, *y = b;
-
-	if (x->start != y->start)
-		return x->start < y->start ? -1 : 1;
-	return x->end < y->end ? -1 : x->end > y->end;
-}
-
-/* pieces: sorted, as many as there are. */
-static int merge_pieces(struct cfi_table *table, const struct flow_piece *pieces, uint32_t count)
-{
-	const struct wire_rule gap = { .cfa_words = CFI_GAP, .kind_and_step = RULE_NONE };
-	struct merge merge = { .table = table };
-	uint64_t at = count ? pieces[0].start : 0;
-	uint32_t next = 0;
-	int r = 0;
-
-	while (r == 0 && (next < count || merge.active_count)) {
-		uint64_t end = UINT64_MAX;
-		struct wire_rule rule;
-
-		while (next < count && pieces[next].start <= at)
-			add_active(&merge, &pieces[next++]);
-		if (next < count)
-			end = pieces[next].start;
-		for (uint32_t i = 0; i < merge.active_count; i++)
-			if (merge.active[i]->end < end)
-				end = merge.active[i]->end;
-		rule = merge.active_count ? decide(&merge, at) : gap;
-		r = add_row(table, at, &rule);
-		at = end;
-		drop_ended(&merge, at);
-	}
-	return r < 0 || count == 0 ? r : add_row(table, at, &gap);
-}
-
 struct pieces {
 	ARRAY_OF(struct flow_piece) list;
 };
@@ -496,9 +373,7 @@ static int build_rows(struct cfi_table *table, struct synthesis *s)
 		return r;
 	if (table->functions.count)
 		qsort(table->functions.at, table->functions.count, sizeof(uint64_t), compare_u64);
-	if (pieces.list.count)
-		qsort(pieces.list.at, pieces.list.count, sizeof(*pieces.list.at), compare_pieces);
-	return merge_pieces(table, pieces.list.at, pieces.list.count);
+	return flow_rows(table, pieces.list.at, pieces.list.count);
 }
 
 /* ---- the whole ---- */

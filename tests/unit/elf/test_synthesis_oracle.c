@@ -20,11 +20,6 @@
 #include "elf/object_file.h"
 #include "elf/synthesis.h"
 
-static void cfi_table_fini_cleanup(struct cfi_table *table)
-{
-	cfi_table_fini(table);
-}
-
 /* A walk over the addresses of a table, upwards. */
 struct steps {
 	const struct cfi_table *table;

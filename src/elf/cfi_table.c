@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elf/cfi_table.h"
+
+#include <errno.h>
+
+/* 256 MiB. libLLVM has under a million rows, a browser three million. */
+enum { MAX_ROWS = 16 << 20 };
+
+int cfi_table_add(struct cfi_table *table, uint64_t address, const struct wire_rule *rule)
+{
+	uint32_t count = table->rows.count;
+	struct cfi_row *row;
+
+	if (count > 0 ? cfi_rule_same(&table->rows.at[count - 1].rule, rule)
+		      : cfi_rule_is(rule, CFI_GAP))
+		return 0;
+	if (count >= MAX_ROWS)
+		return -EFBIG;
+	row = array_push(&table->rows);
+	if (!row)
+		return -ENOMEM;
+	*row = (struct cfi_row){ address, *rule };
+	table->unsupported += cfi_rule_is(rule, CFI_UNKNOWN);
+	return 0;
+}
+
+void cfi_table_fini(struct cfi_table *table)
+{
+	array_fini(&table->rows);
+	array_fini(&table->functions);
+	*table = (struct cfi_table){};
+}
