@@ -138,7 +138,8 @@ static void add_casualties(const struct workers *workers, struct bytes *ret)
 {
 	enum { NAMED = 3, PATH_BYTES = 256 }; /* so that the line is not cut off */
 
-	bytes_add_format(ret, "; gave up on %u file%s (", workers->given_up,
+	bytes_add_format(ret, "; gave up on %s%u file%s (",
+			 workers->more_given_up ? "more than " : "", workers->given_up,
 			 workers->given_up == 1 ? "" : "s");
 	for (uint32_t i = 0; i < workers->casualties.count && i < NAMED; i++)
 		bytes_add_format(ret, "%s%.*s: %s", i ? ", " : "", PATH_BYTES,
@@ -215,6 +216,8 @@ void health_json(const struct health *h, struct bytes *ret)
 	json_u64(&json, "frames_named", h->frames_named);
 	json_string(&json, "kernel_names", h->kernel_trouble ? h->kernel_trouble : "ok");
 	json_u64(&json, "files_given_up", h->workers ? h->workers->given_up : 0);
+	if (h->workers && h->workers->more_given_up)
+		json_bool(&json, "more_files_given_up", true);
 	json_array(&json, "given_up");
 	for (uint32_t i = 0; h->workers && i < h->workers->casualties.count; i++) {
 		json_object(&json, NULL);

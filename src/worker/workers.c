@@ -22,6 +22,7 @@ void workers_fini(struct workers *workers)
 	for (uint32_t i = 0; i < workers->casualties.count; i++)
 		free(workers->casualties.at[i].path);
 	array_fini(&workers->casualties);
+	hash_index_fini(&workers->given_up_paths);
 	array_fini(&workers->stuck);
 }
 
@@ -63,17 +64,20 @@ uint64_t workers_peak_bytes(const struct workers *workers)
 
 void workers_note_stuck(struct workers *workers, uint64_t device)
 {
-	uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + STUCK_PAUSE_NS;
-	struct stuck_device *stuck;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	struct stuck_device *stuck = NULL;
 
-	for (uint32_t i = 0; i < workers->stuck.count; i++)
-		if (workers->stuck.at[i].device == device) {
-			workers->stuck.at[i].until_ns = until_ns;
-			return;
-		}
-	stuck = array_push(&workers->stuck);
+	/* Those that may be tried again make room: whoever can mount, can mount any number. */
+	for (uint32_t i = 0; i < workers->stuck.count && !stuck; i++)
+		if (workers->stuck.at[i].device == device)
+			stuck = &workers->stuck.at[i];
+	for (uint32_t i = 0; i < workers->stuck.count && !stuck; i++)
+		if (workers->stuck.at[i].until_ns <= now)
+			stuck = &workers->stuck.at[i];
+	if (!stuck)
+		stuck = array_push(&workers->stuck);
 	if (stuck)
-		*stuck = (struct stuck_device){ device, until_ns };
+		*stuck = (struct stuck_device){ device, now + STUCK_PAUSE_NS };
 }
 
 bool workers_is_stuck(const struct workers *workers, uint64_t device)
@@ -86,11 +90,16 @@ bool workers_is_stuck(const struct workers *workers, uint64_t device)
 
 void workers_give_up(struct workers *workers, const char *path, const char *why)
 {
+	uint64_t hash = hash_bytes(path, strlen(path));
 	struct casualty *casualty;
 
-	for (uint32_t i = 0; i < workers->casualties.count; i++)
-		if (strcmp(workers->casualties.at[i].path, path) == 0)
-			return;
+	if (hash_index_find(&workers->given_up_paths, hash, NULL, NULL, NULL) != HASH_ABSENT)
+		return;
+	if (workers->given_up >= MAX_GIVEN_UP ||
+	    hash_index_add(&workers->given_up_paths, hash, workers->given_up) < 0) {
+		workers->more_given_up = true;
+		return;
+	}
 	workers->given_up++;
 	if (workers->casualties.count >= MAX_CASUALTIES)
 		return;

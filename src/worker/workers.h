@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/array.h"
+#include "base/hash.h"
 #include "elf/object.h"
 #include "worker/worker.h"
 
@@ -22,13 +23,18 @@ struct stuck_device {
 	uint64_t until_ns; /* CLOCK_MONOTONIC */
 };
 
-enum { MAX_CASUALTIES = 64 }; /* that are named; all are counted */
+enum {
+	MAX_CASUALTIES = 64, /* that are named */
+	MAX_GIVEN_UP = 65536, /* that are counted, each once, however often it is tried */
+};
 
 struct workers {
 	struct worker reader; /* unprivileged: parses */
 	struct worker opener; /* privileged: opens, and may hang */
 	ARRAY_OF(struct casualty) casualties;
 	uint32_t given_up;
+	bool more_given_up; /* than that */
+	struct hash_index given_up_paths; /* hashes of all that were counted */
 	ARRAY_OF(struct stuck_device) stuck;
 };
 
@@ -46,5 +52,5 @@ uint64_t workers_cpu_ns(const struct workers *workers);
 uint64_t workers_peak_bytes(const struct workers *workers);
 void workers_note_stuck(struct workers *workers, uint64_t device);
 bool workers_is_stuck(const struct workers *workers, uint64_t device);
-/* why: a text that lives for ever. */
+/* Counts the file, if that was not done. why: a text that lives for ever. */
 void workers_give_up(struct workers *workers, const char *path, const char *why);

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "session/health.h"
+#include "worker/workers.h"
 
 static struct health a_recording(void)
 {
@@ -65,6 +66,27 @@ static void nothing_is_rounded_up_to_all(void **state)
 	assert_line(&health, "1000000 samples in 30.0 s (99 Hz), 0 lost; stacks 99.9% complete "
 			     "(1 truncated: page not present 1); 99.9% of frames named; "
 			     "cost 0.11% of one CPU, 38 MiB");
+}
+
+static void files_that_are_given_up_are_named(void **state)
+{
+	struct workers workers = {};
+	struct health health = { .frequency_hz = 99, .workers = &workers };
+	cleanup(bytes_fini) struct bytes json = {};
+
+	(void)state;
+	workers_init(&workers);
+	workers_give_up(&workers, "/a", "crashed the reader");
+	workers_give_up(&workers, "/a", "crashed the reader");
+	assert_line(&health, "0 samples in 0.0 s (99 Hz), 0 lost; cost 0.00% of one CPU, 0 MiB; "
+			     "gave up on 1 file (/a: crashed the reader)");
+	workers.more_given_up = true;
+	assert_line(&health, "0 samples in 0.0 s (99 Hz), 0 lost; cost 0.00% of one CPU, 0 MiB; "
+			     "gave up on more than 1 file (/a: crashed the reader)");
+	health_json(&health, &json);
+	assert_non_null(strstr(bytes_str(&json), "\"files_given_up\":1"));
+	assert_non_null(strstr(bytes_str(&json), "\"more_files_given_up\":true"));
+	workers_fini(&workers);
 }
 
 static void nothing_recorded_is_no_division(void **state)
@@ -172,6 +194,7 @@ int main(void)
 		cmocka_unit_test(nothing_recorded_is_no_division),
 		cmocka_unit_test(rates_are_written_out),
 		cmocka_unit_test(losses_are_named),
+		cmocka_unit_test(files_that_are_given_up_are_named),
 		cmocka_unit_test(the_json_says_the_same),
 	};
 

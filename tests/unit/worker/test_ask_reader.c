@@ -203,6 +203,30 @@ static void test_counted_once(void **state)
 	workers_give_up(&workers, "/yet more", "why");
 	assert_int_equal(workers.given_up, MAX_CASUALTIES + 1);
 	assert_int_equal(workers.casualties.count, MAX_CASUALTIES);
+	/* Also those that are not named, however often they are tried. */
+	for (unsigned i = 0; i < 10; i++)
+		workers_give_up(&workers, "/yet more", "why");
+	assert_int_equal(workers.given_up, MAX_CASUALTIES + 1);
+	assert_false(workers.more_given_up);
+	for (unsigned i = 0; i <= MAX_GIVEN_UP; i++) {
+		snprintf(path, sizeof(path), "/another%u", i);
+		workers_give_up(&workers, path, "why");
+	}
+	assert_int_equal(workers.given_up, MAX_GIVEN_UP);
+	assert_true(workers.more_given_up);
+	assert_int_equal(workers.given_up_paths.count, MAX_GIVEN_UP);
+}
+
+/* File systems that do not answer are forgotten in time: anybody can mount many. */
+static void test_stuck_devices_are_few(void **state)
+{
+	(void)state;
+	for (uint64_t device = 1; device <= 1000; device++) {
+		workers_note_stuck(&workers, device);
+		assert_true(workers_is_stuck(&workers, device));
+		workers.stuck.at[0].until_ns = 0; /* its time is over */
+	}
+	assert_true(workers.stuck.count <= 2);
 }
 
 static int count_nothing(void *count, uint32_t number, const struct name_line *lines,
@@ -247,6 +271,7 @@ int main(void)
 		TEST(test_its_own_fault), TEST(test_first_question),	TEST(test_poisoned_process),
 		TEST(test_killed),	  TEST(test_given_up_for_good), TEST(test_stuck_device),
 		TEST(test_counted_once),  TEST(test_names_of_nothing),
+		TEST(test_stuck_devices_are_few),
 	};
 #undef TEST
 
