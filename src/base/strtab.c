@@ -18,6 +18,18 @@ static bool equal(const void *context, uint32_t id, const void *key_)
 	return strncmp(text, key->text, key->size) == 0 && text[key->size] == '\0';
 }
 
+bool strtab_find(const struct strtab *table, uint32_t *ret, const char *text, size_t size)
+{
+	struct key key = { text, strnlen(text, size) };
+	uint32_t id =
+		hash_index_find(&table->index, hash_bytes(text, key.size), equal, table, &key);
+
+	if (id == HASH_ABSENT)
+		return false;
+	*ret = id;
+	return true;
+}
+
 int strtab_add(struct strtab *table, uint32_t *ret, const char *text, size_t size)
 {
 	struct key key = { text, strnlen(text, size) };

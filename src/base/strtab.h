@@ -19,6 +19,8 @@ int strtab_init(struct strtab *table);
 void strtab_fini(struct strtab *table);
 /* Puts the id of the `size` bytes at `text` (cut at a NUL) into *ret. Returns 0 or -ENOMEM. */
 int strtab_add(struct strtab *table, uint32_t *ret, const char *text, size_t size);
+/* Puts the id of the string into *ret if it is there. Returns whether it is. */
+bool strtab_find(const struct strtab *table, uint32_t *ret, const char *text, size_t size);
 int strtab_add_str(struct strtab *table, uint32_t *ret, const char *text);
 /* Borrowed until the next add. */
 const char *strtab_get(const struct strtab *table, uint32_t id);

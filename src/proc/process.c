@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
-enum { MAX_CHANGES = 256 };
+enum {
+	MAX_CHANGES = 256,
+	MAX_MAPPINGS = 65536, /* what is mapped behind so many is not known */
+};
 
 /* Numbers that wrap around: which of two near ones is the later one? */
 static bool is_after(uint32_t a, uint32_t b)
@@ -196,6 +199,10 @@ int process_map(struct process *process, const struct mapping *mapping)
 			(process->mappings.count - last) * sizeof(*mapping));
 	process->mappings.count -= last - at;
 	note_change(process, mapping->start, mapping->end);
+	if (process->mappings.count >= MAX_MAPPINGS) {
+		object_unref(mapping->object);
+		return 0;
+	}
 	return insert_at(process, at, mapping);
 }
 

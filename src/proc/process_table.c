@@ -13,13 +13,21 @@
 #include "proc/stat.h"
 
 /* Of files that nobody maps: a machine has some thousand programs and libraries in use. */
-enum { OBJECTS_KEPT = 4096, PATHS_KEPT = 16384 };
+enum { OBJECTS_KEPT = 4096, PATHS_KEPT = 16384, FILES_KEPT = 16384 };
+
+/* Whoever renames a file between two mappings has as many paths of it, each of 4 KiB, as he likes. */
+enum {
+	PATH_BYTES_MAX = 64 << 20,
+	SHORT_PATH_MAX = 64, /* for these there is as much again */
+};
 
 int process_table_init(struct process_table *table, struct workers *workers)
 {
 	int r;
 
-	*table = (struct process_table){ .workers = workers, .paths_limit = PATHS_KEPT };
+	*table = (struct process_table){ .workers = workers,
+					  .paths_limit = PATHS_KEPT,
+					  .path_bytes_limit = PATH_BYTES_MAX / 4 };
 	r = strtab_init(&table->paths);
 	if (r < 0)
 		return r;
@@ -106,6 +114,24 @@ void process_table_number(struct process_table *table, struct process *process)
 	process->generation = table->generation;
 }
 
+int process_table_path(struct process_table *table, uint32_t *ret, const char *path, size_t size)
+{
+	const char *slash;
+
+	if (table->paths.bytes.count + size < PATH_BYTES_MAX)
+		return strtab_add(&table->paths, ret, path, size);
+	if (strtab_find(&table->paths, ret, path, size))
+		return 0;
+	slash = memrchr(path, '/', size);
+	if (slash) {
+		size -= (size_t)(slash + 1 - path);
+		path = slash + 1;
+	}
+	if (size > SHORT_PATH_MAX || table->paths.bytes.count + size > 2 * PATH_BYTES_MAX)
+		size = 0;
+	return strtab_add(&table->paths, ret, path, size);
+}
+
 /* ---- files behind mappings ---- */
 
 static uint64_t file_hash(const struct mapping *m)
@@ -131,6 +157,63 @@ bool process_table_knows(const struct process_table *table, const struct mapping
 			       mapping) != HASH_ABSENT;
 }
 
+static uint64_t hash_of(const struct known_file *file)
+{
+	const struct mapping key = { .inode = file->inode,
+				     .inode_generation = file->inode_generation,
+				     .device_major = file->device_major,
+				     .device_minor = file->device_minor,
+				     .path = file->path };
+
+	return file_hash(&key);
+}
+
+/* After positions or ids of paths have changed. */
+static void index_files(struct process_table *table)
+{
+	hash_index_fini(&table->known_files);
+	for (uint32_t i = 0; i < table->files.count; i++) {
+		if (hash_index_add(&table->known_files, hash_of(&table->files.at[i]), i) == 0)
+			continue;
+		/* Out of memory: the others are found anew. */
+		while (table->files.count > i)
+			object_unref(table->files.at[--table->files.count].object);
+	}
+}
+
+static int by_number(const void *a_, const void *b_)
+{
+	uint64_t a = *(const uint64_t *)a_, b = *(const uint64_t *)b_;
+
+	return (a > b) - (a < b);
+}
+
+/* Of too many, half are forgotten: those that were not used for the longest time. */
+static void limit_files(struct process_table *table)
+{
+	cleanup(free) uint64_t *uses = NULL;
+	uint32_t kept = 0;
+	uint64_t limit;
+
+	if (table->files.count < 2 * FILES_KEPT)
+		return;
+	uses = malloc(table->files.count * sizeof(*uses));
+	if (!uses)
+		return; /* the next time */
+	for (uint32_t i = 0; i < table->files.count; i++)
+		uses[i] = table->files.at[i].used;
+	qsort(uses, table->files.count, sizeof(*uses), by_number);
+	limit = uses[table->files.count - FILES_KEPT];
+	for (uint32_t i = 0; i < table->files.count; i++) {
+		if (table->files.at[i].used < limit)
+			object_unref(table->files.at[i].object);
+		else
+			table->files.at[kept++] = table->files.at[i];
+	}
+	table->files.count = kept;
+	index_files(table);
+}
+
 static void remember_file(struct process_table *table, const struct mapping *mapping)
 {
 	uint64_t hash = file_hash(mapping);
@@ -140,12 +223,14 @@ static void remember_file(struct process_table *table, const struct mapping *map
 	if (at != HASH_ABSENT) {
 		/* The newest object under this name wins: a file may have been rewritten in place. */
 		file = &table->files.at[at];
+		file->used = ++table->file_uses;
 		if (file->object == mapping->object)
 			return;
 		object_unref(file->object);
 		file->object = object_ref(mapping->object);
 		return;
 	}
+	limit_files(table);
 	file = array_push(&table->files);
 	if (!file)
 		return;
@@ -155,16 +240,19 @@ static void remember_file(struct process_table *table, const struct mapping *map
 	}
 	*file = (struct known_file){ mapping->inode,        mapping->inode_generation,
 				     mapping->device_major, mapping->device_minor,
-				     mapping->path,         object_ref(mapping->object) };
+				     mapping->path,         object_ref(mapping->object),
+				     ++table->file_uses };
 }
 
 /* What was mapped under this name, unless it was written to since. NULL: nothing is known. */
-static struct object *known_object(const struct process_table *table, const struct mapping *mapping)
+static struct object *known_object(struct process_table *table, const struct mapping *mapping)
 {
 	uint32_t at = hash_index_find(&table->known_files, file_hash(mapping), file_equal, table,
 				      mapping);
 	struct object *object = at == HASH_ABSENT ? NULL : table->files.at[at].object;
 
+	if (object)
+		table->files.at[at].used = ++table->file_uses;
 	return object && object_is_unchanged(object) ? object_ref(object) : NULL;
 }
 
@@ -291,30 +379,6 @@ static void forget_files(struct process_table *table)
 	table->files.count = kept;
 }
 
-static uint64_t hash_of(const struct known_file *file)
-{
-	const struct mapping key = { .inode = file->inode,
-				     .inode_generation = file->inode_generation,
-				     .device_major = file->device_major,
-				     .device_minor = file->device_minor,
-				     .path = file->path };
-
-	return file_hash(&key);
-}
-
-/* After positions or ids of paths have changed. */
-static void index_files(struct process_table *table)
-{
-	hash_index_fini(&table->known_files);
-	for (uint32_t i = 0; i < table->files.count; i++) {
-		if (hash_index_add(&table->known_files, hash_of(&table->files.at[i]), i) == 0)
-			continue;
-		/* Out of memory: the others are found anew. */
-		while (table->files.count > i)
-			object_unref(table->files.at[--table->files.count].object);
-	}
-}
-
 /* The id that a path has in the new table, which it is put into. Returns 0 or -ENOMEM. */
 static int move_path(struct strtab *to, const struct strtab *from, uint32_t *path)
 {
@@ -363,6 +427,8 @@ static void drop_paths(struct process_table *table)
 	table->paths_limit = 2 * paths.offsets.count;
 	if (table->paths_limit < PATHS_KEPT)
 		table->paths_limit = PATHS_KEPT;
+	/* Else all that is in use would be looked through at every turn. */
+	table->path_bytes_limit = paths.bytes.count + PATH_BYTES_MAX / 4;
 }
 
 void process_table_forget_unused(struct process_table *table, uint64_t since_ns,
@@ -373,7 +439,8 @@ void process_table_forget_unused(struct process_table *table, uint64_t since_ns,
 
 	if (changed)
 		forget_files(table);
-	if (table->paths.offsets.count > table->paths_limit) {
+	if (table->paths.offsets.count > table->paths_limit ||
+	    table->paths.bytes.count > table->path_bytes_limit) {
 		drop_paths(table);
 		changed = true;
 	}
@@ -451,7 +518,7 @@ static int add_line(void *context, const struct maps_line *line)
 		mapping.kind = MAPPING_ANONYMOUS;
 	if (mapping.kind == MAPPING_FILE)
 		skip_root(lines->root, &path, &size);
-	r = strtab_add(&lines->table->paths, &mapping.path, path, size);
+	r = process_table_path(lines->table, &mapping.path, path, size);
 	if (r < 0)
 		return r;
 	added = array_push(&lines->list);

@@ -13,13 +13,15 @@
 struct process_table {
 	struct workers *workers; /* borrowed */
 	struct strtab paths;
-	uint32_t paths_limit; /* when there are so many, those that are not in use are dropped */
+	/* When there are so many, those that are not in use are dropped. */
+	uint32_t paths_limit, path_bytes_limit;
 	struct object_cache *objects;
 	ARRAY_OF(struct process *) processes;
 	struct hash_index index;
 	uint32_t generation; /* the last one that a process was given */
 	struct hash_index known_files; /* what the kernel calls a file → position in files */
 	ARRAY_OF(struct known_file) files;
+	uint64_t file_uses; /* counts them */
 };
 
 /* A file as mapping events name it, so that processes that are gone by now still find it. */
@@ -27,6 +29,7 @@ struct known_file {
 	uint64_t inode, inode_generation;
 	uint32_t device_major, device_minor, path;
 	struct object *object; /* a reference */
+	uint64_t used; /* process_table.file_uses when it was of use last */
 };
 
 /* workers: borrowed. Returns 0 or -ENOMEM. */
@@ -37,6 +40,11 @@ struct process *process_table_find(const struct process_table *table, pid_t pid)
 /* The process, added (with nothing known) when it is not there. Returns 0 or -ENOMEM. */
 int process_table_get(struct process_table *table, struct process **ret, pid_t pid);
 void process_table_remove(struct process_table *table, pid_t pid);
+/*
+ * The id of a file's path in `paths`, for mapping.path. When all paths together are too long, that of
+ * its last part, or of "": the file can be found without. Returns 0 or -ENOMEM.
+ */
+int process_table_path(struct process_table *table, uint32_t *ret, const char *path, size_t size);
 /* Numbers the state of the process that is handed to the kernel half now. */
 void process_table_number(struct process_table *table, struct process *process);
 

@@ -29,8 +29,9 @@
 #define REUSE_NS 10000000000ULL
 /* Samples that may wait while a worker does not answer; then no more are taken. */
 #define INCOMING_BYTES_MAX (128UL << 20)
-/* The same of events: some 150 MB. */
+/* The same of events, and of the paths that they tell: some 150 MB, and as much. */
 #define INCOMING_EVENTS_MAX (1U << 20)
+#define INCOMING_TEXT_BYTES_MAX (128UL << 20)
 
 /* No program takes longer to copy its code. */
 #define COPYING_NS 1000000000ULL
@@ -123,7 +124,8 @@ int pipeline_event(void *context, const struct lifecycle_event *event)
 
 	struct process *process;
 
-	if (event->type == LIFECYCLE_LOST || p->incoming.events.count >= INCOMING_EVENTS_MAX) {
+	if (event->type == LIFECYCLE_LOST || p->incoming.events.count >= INCOMING_EVENTS_MAX ||
+	    p->incoming.texts.size >= INCOMING_TEXT_BYTES_MAX) {
 		p->lifecycle_lost += event->type == LIFECYCLE_LOST ? event->lost : 1;
 		if (event->time_ns > p->doubt_ns)
 			p->doubt_ns = event->time_ns;
@@ -244,7 +246,7 @@ int pipeline_mapping(struct pipeline *p, struct mapping *ret, const struct lifec
 				 .kind = kind_of(event, event->text) };
 	if (event->start >> 63 || event->size == 0 || event->size >> 47)
 		return PIPELINE_NO_MAPPING;
-	return strtab_add_str(&p->processes.paths, &ret->path, event->text);
+	return process_table_path(&p->processes, &ret->path, event->text, strlen(event->text));
 }
 
 static bool ends_mapping(const struct lifecycle_event *event, const struct process *process,

@@ -328,6 +328,99 @@ static void of_many_files_the_latest_are_kept(void **state)
 					 &forgotten));
 }
 
+/* Another path to the same file for each number. */
+static void spell_path(char *ret, const char *path, unsigned number)
+{
+	const char *slash = strrchr(path, '/');
+
+	memcpy(ret, path, (size_t)(slash - path));
+	ret += slash - path;
+	for (unsigned bit = 0; bit < 20; bit++)
+		ret += sprintf(ret, number >> bit & 1 ? "/." : "//.");
+	strcpy(ret, slash);
+}
+
+/* Whoever renames his file again and again is not to fill the memory with its names. */
+static void a_file_that_is_renamed_all_the_time_is_known_by_its_latest_names(void **state)
+{
+	enum { RENAMES = 100000 };
+	struct process_table *table = *state;
+	struct process *process = get(table, getpid());
+	uint64_t here =
+		(uint64_t)(uintptr_t)a_file_that_is_renamed_all_the_time_is_known_by_its_latest_names;
+	char real[PATH_MAX], path[PATH_MAX + 64];
+	struct mapping code, first;
+	uint32_t most_files = 0, most_bytes = 0, references;
+
+	assert_ok(process_table_read(table, process));
+	code = *process_mapping(process, here);
+	snprintf(real, sizeof(real), "%s", strtab_get(&table->paths, code.path));
+	for (unsigned i = 0; i < RENAMES; i++) {
+		struct mapping mapping = code;
+
+		spell_path(path, real, i);
+		assert_ok(process_table_path(table, &mapping.path, path, strlen(path)));
+		process_table_resolve(table, process, &mapping, false);
+		assert_non_null(mapping.object);
+		assert_true(process_table_knows(table, &mapping));
+		references = mapping.object->references;
+		object_unref(mapping.object);
+		if (i == 0)
+			first = mapping;
+		if (table->files.count > most_files)
+			most_files = table->files.count;
+		if (i % 1000 == 0)
+			process_table_forget_unused(table, 0, count_forgotten, &(uint32_t){ 0 });
+		if (table->paths.bytes.count > most_bytes)
+			most_bytes = table->paths.bytes.count;
+	}
+	assert_true(most_files <= 32768);
+	assert_true(references <= 32768 + 2);
+	assert_true(most_bytes < 64 << 20);
+	/* Ids of paths have changed since. */
+	spell_path(path, real, 0);
+	assert_ok(process_table_path(table, &first.path, path, strlen(path)));
+	assert_false(process_table_knows(table, &first));
+	spell_path(path, real, RENAMES - 1);
+	assert_ok(process_table_path(table, &first.path, path, strlen(path)));
+	assert_true(process_table_knows(table, &first));
+}
+
+/* Paths of 4 KiB that living processes have mapped cannot be dropped. */
+static void long_paths_have_an_end(void **state)
+{
+	struct process_table *table = *state;
+	static char path[4096];
+	uint32_t id, short_id;
+
+	memset(path, 'x', sizeof(path) - 1);
+	for (unsigned i = 0; i < 40000; i++) {
+		snprintf(path, 16, "/%08u", i);
+		path[9] = '/';
+		assert_ok(process_table_path(table, &id, path, sizeof(path) - 1));
+	}
+	assert_int_equal(id, 0);
+	assert_true(table->paths.bytes.count <= 64 << 20);
+	for (unsigned i = 0; i < 1000; i++) { /* what is left */
+		char rest[32];
+
+		snprintf(rest, sizeof(rest), "/lib/%08u", i);
+		assert_ok(process_table_path(table, &id, rest, strlen(rest)));
+	}
+	assert_ok(process_table_path(table, &short_id, "/usr/lib/libfoo.so", 18));
+	assert_string_equal(strtab_get(&table->paths, short_id), "libfoo.so");
+	/* Those that are there stay what they are. */
+	snprintf(path, 16, "/%08u", 7);
+	path[9] = '/';
+	assert_ok(process_table_path(table, &id, path, sizeof(path) - 1));
+	assert_string_equal(strtab_get(&table->paths, id), path);
+	/* Nobody has them mapped. */
+	process_table_forget_unused(table, 0, count_forgotten, &id);
+	assert_true(table->paths.bytes.count < 4096);
+	assert_ok(process_table_path(table, &id, path, sizeof(path) - 1));
+	assert_string_equal(strtab_get(&table->paths, id), path);
+}
+
 /* What the kernel calls such a file is forgotten with it. */
 static void a_forgotten_file_is_looked_for_again(void **state)
 {
@@ -510,6 +603,10 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(of_many_files_the_latest_are_kept, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_file_that_is_renamed_all_the_time_is_known_by_its_latest_names, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(long_paths_have_an_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_forgotten_file_is_looked_for_again, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(anonymous_code_has_no_object, set_up, tear_down),
