@@ -79,6 +79,7 @@ void health_gather(struct health *ret, const struct cpu_source *source,
 	ret->naming_ns = symbolizer_cost_ns(pipeline->symbolizer);
 	if (getrusage(RUSAGE_SELF, &usage) == 0)
 		ret->rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+	ret->names_refused = symbolizer_refused(pipeline->symbolizer);
 	ret->rss_bytes += workers_peak_bytes(pipeline->workers);
 	ret->workers = pipeline->workers;
 	table_store_figures(pipeline->store, &figures);
@@ -214,6 +215,7 @@ void health_json(const struct health *h, struct bytes *ret)
 	json_u64(&json, "walks_finished_later", h->finished);
 	json_u64(&json, "frames", h->frames);
 	json_u64(&json, "frames_named", h->frames_named);
+	json_u64(&json, "names_refused", h->names_refused);
 	json_string(&json, "kernel_names", h->kernel_trouble ? h->kernel_trouble : "ok");
 	json_u64(&json, "files_given_up", h->workers ? h->workers->given_up : 0);
 	if (h->workers && h->workers->more_given_up)

@@ -35,6 +35,7 @@ struct health {
 	uint64_t kernel_bytes;   /* BPF maps and programs */
 	uint64_t table_bytes;    /* of it, unwind tables in use */
 	uint32_t tables, evictions, processes_refused;
+	uint64_t names_refused;  /* functions without names because there are too many */
 	const struct workers *workers; /* borrowed; NULL: none */
 	const char *kernel_trouble; /* why kernel frames have no names; NULL: they have */
 };

@@ -2,6 +2,7 @@
 /* Blocks instead of one growing array: what is handed out must not move. */
 #include "symbol/name_pool.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,39 +37,73 @@ static char *take_room(struct name_pool *pool, size_t size)
 	return room;
 }
 
-static const char *add(struct name_pool *pool, const char *name, size_t size)
+/* With its place in the index, of which about half is free. */
+static uint64_t cost_of(const struct name_pool *pool, size_t size)
 {
-	uint64_t hash = hash_bytes(name, size);
-	uint32_t position = hash_index_find(&pool->index, hash, equal, pool, name);
-	const char **place;
-	char *copy;
-
-	if (position != HASH_ABSENT)
-		return pool->names.at[position];
-	copy = take_room(pool, size);
-	place = copy ? array_push(&pool->names) : NULL;
-	if (!place)
-		return NULL;
-	*place = memcpy(copy, name, size);
-	if (hash_index_add(&pool->index, hash, pool->names.count - 1) < 0) {
-		pool->names.count--;
-		return NULL;
-	}
-	if (size > NAME_POOL_LONG)
-		pool->long_bytes += size;
-	return copy;
+	return size + sizeof(*pool->names.at) + 2 * sizeof(*pool->index.slots);
 }
 
-const char *name_pool_add(struct name_pool *pool, const char *name)
+static int add(struct name_pool *pool, const char **ret, const char *name, size_t size,
+	       uint64_t hash)
 {
-	size_t size = strlen(name) + 1;
-	char cut[NAME_POOL_LONG];
+	char *copy = take_room(pool, size);
+	const char **place = copy ? array_push(&pool->names) : NULL;
 
-	if (size <= sizeof(cut) || pool->long_bytes + size <= NAME_POOL_LONG_TOTAL)
-		return add(pool, name, size);
-	memcpy(cut, name, sizeof(cut));
-	strcpy(cut + sizeof(cut) - sizeof("..."), "...");
-	return add(pool, cut, sizeof(cut));
+	if (!place)
+		return -ENOMEM;
+	if (hash_index_add(&pool->index, hash, pool->names.count - 1) < 0) {
+		pool->names.count--;
+		return -ENOMEM;
+	}
+	pool->budget.used += cost_of(pool, size);
+	*ret = *place = memcpy(copy, name, size);
+	return 0;
+}
+
+/* Both ends of a name tell something: whose it is, and what. */
+static void cut_name(char *ret, const char *name, size_t length)
+{
+	static const char mark[] = "...";
+	size_t end = NAME_POOL_LONG / 2, begin = NAME_POOL_LONG - end - (sizeof(mark) - 1);
+
+	memcpy(ret, name, begin);
+	memcpy(ret + begin, mark, sizeof(mark) - 1);
+	memcpy(ret + begin + sizeof(mark) - 1, name + length + 1 - end, end);
+}
+
+void name_pool_init(struct name_pool *pool, uint64_t bytes)
+{
+	*pool = (struct name_pool){};
+	pool->budget = bytes ? (struct budget){ .limit = bytes } : budget_of(NAME_POOL_BYTES, 16);
+}
+
+int name_pool_add(struct name_pool *pool, const char **ret, uint64_t *share, const char *name)
+{
+	enum { PART_OF_LONG = 4 };
+	size_t size = strlen(name) + 1;
+	uint64_t hash = hash_bytes(name, size);
+	uint32_t position = hash_index_find(&pool->index, hash, equal, pool, name);
+	char cut[NAME_POOL_LONG];
+	int r;
+
+	if (position == HASH_ABSENT && size > sizeof(cut) &&
+	    !budget_allows(&pool->budget, share ? *share : 0, cost_of(pool, size), PART_OF_LONG)) {
+		cut_name(cut, name, size - 1);
+		name = cut;
+		size = sizeof(cut);
+		hash = hash_bytes(name, size);
+		position = hash_index_find(&pool->index, hash, equal, pool, name);
+	}
+	if (position != HASH_ABSENT) {
+		*ret = pool->names.at[position];
+		return 0;
+	}
+	if (share && !budget_allows(&pool->budget, *share, cost_of(pool, size), 1))
+		return NAME_POOL_FULL;
+	r = add(pool, ret, name, size, hash);
+	if (r == 0 && share)
+		*share += cost_of(pool, size);
+	return r;
 }
 
 void name_pool_fini(struct name_pool *pool)

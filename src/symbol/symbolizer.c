@@ -27,6 +27,7 @@ struct known_process {
 	uint64_t start_time;
 	struct jit_names *names;
 	uint64_t bytes; /* that they take */
+	uint64_t kept_bytes; /* of those that were asked for, in symbolizer.names */
 };
 
 /* A function that has its name. */
@@ -46,6 +47,8 @@ struct symbolizer {
 	const char *kernel_trouble;
 	uint64_t cost_ns;
 	uint64_t jit_bytes; /* of all processes */
+	uint64_t kernel_kept_bytes;
+	uint64_t refused;
 };
 
 int symbolizer_new(struct symbolizer **ret, const struct symbolizer_options *options,
@@ -59,6 +62,7 @@ int symbolizer_new(struct symbolizer **ret, const struct symbolizer_options *opt
 	if (!symbolizer->options.jit_bytes_max)
 		symbolizer->options.jit_bytes_max = JIT_BYTES_MAX;
 	symbolizer->workers = workers;
+	name_pool_init(&symbolizer->names, options->name_bytes_max);
 	*ret = symbolizer;
 	return 0;
 }
@@ -93,10 +97,10 @@ static void answer(struct symbol *ret, const struct symbol_line *line, bool name
 
 /*
  * Makes a line of a name as it is in a symbol table. module: of the kernel, shown behind the name;
- * "" for none. Returns 0 or -ENOMEM.
+ * "" for none. share: see name_pool_add. Returns 0, NAME_POOL_FULL or -ENOMEM.
  */
-static int make_line(struct symbolizer *symbolizer, struct symbol_line *ret, const char *name,
-		     const char *module)
+static int make_line(struct symbolizer *symbolizer, struct symbol_line *ret, uint64_t *share,
+		     const char *name, const char *module)
 {
 	cleanup(bytes_fini) struct bytes text = {};
 	struct symbol_line line = { .file = "" };
@@ -108,21 +112,23 @@ static int make_line(struct symbolizer *symbolizer, struct symbol_line *ret, con
 		bytes_add_format(&text, " [%s]", module);
 	if (r < 0 || !bytes_str(&text))
 		return -ENOMEM;
-	line.name = name_pool_add(&symbolizer->names, bytes_str(&text));
-	line.system_name = name_pool_add(&symbolizer->names, name);
-	if (!line.name || !line.system_name)
-		return -ENOMEM;
-	*ret = line;
-	return 0;
+	r = name_pool_add(&symbolizer->names, &line.name, share, bytes_str(&text));
+	if (r == 0)
+		r = name_pool_add(&symbolizer->names, &line.system_name, share, name);
+	if (r == 0)
+		*ret = line;
+	return r;
 }
 
 /* The same for a name that we made up. */
-static int make_plain_line(struct symbolizer *symbolizer, struct symbol_line *ret, const char *name)
+static int make_plain_line(struct symbolizer *symbolizer, struct symbol_line *ret, uint64_t *share,
+			   const char *name)
 {
-	const char *kept = name_pool_add(&symbolizer->names, name);
+	const char *kept;
+	int r = name_pool_add(&symbolizer->names, &kept, share, name);
 
-	if (!kept)
-		return -ENOMEM;
+	if (r != 0)
+		return r;
 	*ret = (struct symbol_line){ .name = kept, .system_name = kept, .file = "" };
 	return 0;
 }
@@ -176,9 +182,9 @@ static uint64_t owner_of(const struct object *object, enum wire_name_kind kind)
 	return (uint64_t)object->id << 3 | kind;
 }
 
-/* A function without a name of its own: one line for all of it. */
+/* A function without a name of its own: one line for all of it. Returns as make_line. */
 static int make_nameless_line(struct symbolizer *symbolizer, struct symbol_line *ret,
-			      const struct object *object, const struct name_line *found)
+			      struct object *object, const struct name_line *found)
 {
 	uint64_t owner = owner_of(object, found->kind);
 	const struct symbol_line *known = find_function(symbolizer, owner, found->start);
@@ -198,26 +204,55 @@ static int make_nameless_line(struct symbolizer *symbolizer, struct symbol_line 
 		bytes_add_format(&name, *base == '[' ? "%s" : "[%s]", base);
 	if (!bytes_str(&name))
 		return -ENOMEM;
-	r = make_plain_line(symbolizer, ret, bytes_str(&name));
-	return r < 0 ? r : keep_function(symbolizer, owner, found->start, ret);
+	r = make_plain_line(symbolizer, ret, &object->name_bytes, bytes_str(&name));
+	return r != 0 ? r : keep_function(symbolizer, owner, found->start, ret);
 }
 
-static int keep_line(struct symbolizer *symbolizer, struct symbol_line *ret,
-		     const struct object *object, const struct name_line *found)
+/* Returns as make_line. */
+static int make_symbol_line(struct symbolizer *symbolizer, struct symbol_line *ret,
+			    struct object *object, const struct name_line *found)
 {
-	if (found->kind != WIRE_NAME_SYMBOL)
-		return make_nameless_line(symbolizer, ret, object, found);
-	*ret = (struct symbol_line){ name_pool_add(&symbolizer->names, found->name),
-				     name_pool_add(&symbolizer->names, found->system_name),
-				     *found->file ? name_pool_add(&symbolizer->names, found->file)
-						  : "",
-				     found->line };
-	return ret->name && ret->system_name && ret->file ? 0 : -ENOMEM;
+	struct name_pool *names = &symbolizer->names;
+	struct symbol_line line = { .file = "", .line = found->line };
+	int r = name_pool_add(names, &line.name, &object->name_bytes, found->name);
+
+	if (r == 0)
+		r = name_pool_add(names, &line.system_name, &object->name_bytes,
+				  found->system_name);
+	if (r == 0 && *found->file)
+		r = name_pool_add(names, &line.file, &object->name_bytes, found->file);
+	if (r == 0)
+		*ret = line;
+	return r;
+}
+
+static void note_too_many_names(struct symbolizer *symbolizer, const char *whose)
+{
+	symbolizer->refused++;
+	workers_give_up(symbolizer->workers, whose, "its names take more memory than profd allows");
+}
+
+/* Returns 0, NAME_POOL_FULL when it has another name than its own, or -ENOMEM. */
+static int keep_line(struct symbolizer *symbolizer, struct symbol_line *ret, struct object *object,
+		     const struct name_line *found)
+{
+	static const struct name_line whole = { .kind = WIRE_NAME_NONE };
+	int r = found->kind == WIRE_NAME_SYMBOL
+			? make_symbol_line(symbolizer, ret, object, found)
+			: make_nameless_line(symbolizer, ret, object, found);
+
+	if (r != NAME_POOL_FULL)
+		return r;
+	note_too_many_names(symbolizer, object->path);
+	r = make_nameless_line(symbolizer, ret, object, &whole);
+	if (r == NAME_POOL_FULL)
+		r = make_plain_line(symbolizer, ret, NULL, "[too many names]");
+	return r < 0 ? r : NAME_POOL_FULL;
 }
 
 struct naming_call {
 	struct symbolizer *symbolizer;
-	const struct object *object;
+	struct object *object;
 	uint32_t first; /* number of the first address of this question */
 	symbol_fn tell;
 	void *context;
@@ -242,9 +277,18 @@ static int take_name(void *context, uint32_t number, const struct name_line *lin
 
 	symbol.line_count = line_count < SYMBOL_MAX_LINES ? line_count : SYMBOL_MAX_LINES;
 	symbol.named = lines[0].kind == WIRE_NAME_SYMBOL || lines[0].kind == WIRE_NAME_ENTRY;
-	for (uint32_t i = 0; i < symbol.line_count && r == 0; i++)
+	for (uint32_t i = 0; i < symbol.line_count && r >= 0; i++) {
 		r = keep_line(call->symbolizer, &symbol.lines[i], call->object, &lines[i]);
+		if (r == NAME_POOL_FULL)
+			symbol.named = false;
+	}
 	return r < 0 ? r : call->tell(call->context, call->first + number, &symbol);
+}
+
+static const char *perf_map_path(char ret[32], pid_t pid)
+{
+	snprintf(ret, 32, "/tmp/perf-%d.map", (int)pid);
+	return ret;
 }
 
 static int read_kernel(struct symbolizer *symbolizer)
@@ -276,8 +320,13 @@ static int name_kernel(struct symbolizer *symbolizer, struct symbol *ret, uint64
 	if (r < 0)
 		return r;
 	named = kernel_symbols_find(symbolizer->kernel, address, &name, &module) == 0;
-	r = named ? make_line(symbolizer, &line, name, module)
-		  : make_plain_line(symbolizer, &line, "[kernel]");
+	r = named ? make_line(symbolizer, &line, &symbolizer->kernel_kept_bytes, name, module) : 0;
+	if (r == NAME_POOL_FULL) {
+		note_too_many_names(symbolizer, "/proc/kallsyms");
+		named = false;
+	}
+	if (r >= 0 && !named)
+		r = make_plain_line(symbolizer, &line, NULL, "[kernel]");
 	if (r == 0)
 		answer(ret, &line, named);
 	return r;
@@ -376,8 +425,15 @@ static int name_jit(struct symbolizer *symbolizer, struct symbol *ret, pid_t pid
 	if (r == -ENOMEM)
 		return r;
 	named = r == 0;
-	r = named ? make_line(symbolizer, &line, name, "")
-		  : make_plain_line(symbolizer, &line, "[jit]");
+	r = named ? make_line(symbolizer, &line, &process->kept_bytes, name, "") : 0;
+	if (r == NAME_POOL_FULL) {
+		char path[32];
+
+		note_too_many_names(symbolizer, perf_map_path(path, pid));
+		named = false;
+	}
+	if (r >= 0 && !named)
+		r = make_plain_line(symbolizer, &line, NULL, "[jit]");
 	if (r == 0)
 		answer(ret, &line, named);
 	return r;
@@ -445,6 +501,11 @@ int symbolizer_jit(struct symbolizer *symbolizer, struct symbol *ret, pid_t pid,
 const char *symbolizer_kernel_trouble(const struct symbolizer *symbolizer)
 {
 	return symbolizer->kernel_trouble;
+}
+
+uint64_t symbolizer_refused(const struct symbolizer *symbolizer)
+{
+	return symbolizer->refused;
 }
 
 uint64_t symbolizer_cost_ns(const struct symbolizer *symbolizer)

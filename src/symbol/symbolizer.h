@@ -5,6 +5,9 @@
  * A user frame is (object, ELF address): the reader process is asked (symbol/object_names.h says in
  * which order it looks), and what has no name is "libfoo.so+0x1234" by its function's start, or
  * "[libfoo.so]". JIT code is (process, runtime address); kernel frames are addresses.
+ *
+ * Names are kept within a budget, of which no object and no process has more than is left for all
+ * others. Beyond it functions are called after their object as a whole, as if they had no names.
  */
 #pragma once
 
@@ -38,6 +41,7 @@ struct symbolizer;
 struct symbolizer_options {
 	bool kernel_names; /* read /proc/kallsyms when a kernel address comes */
 	uint64_t jit_bytes_max; /* of memory for the names that JITs give; 0: the usual */
+	uint64_t name_bytes_max; /* the same for all names that were asked for */
 };
 
 /* workers: borrowed. Returns 0 or -ENOMEM. */
@@ -72,5 +76,7 @@ void symbolizer_forget_process(struct symbolizer *symbolizer, pid_t pid, uint64_
  * was asked for yet.
  */
 const char *symbolizer_kernel_trouble(const struct symbolizer *symbolizer);
+/* How many lines have none of their names because whose they are has too many. */
+uint64_t symbolizer_refused(const struct symbolizer *symbolizer);
 /* CPU time spent building name tables and naming so far, here and in the workers. */
 uint64_t symbolizer_cost_ns(const struct symbolizer *symbolizer);

@@ -156,6 +156,7 @@ static void the_json_says_the_same(void **state)
 		"\"page not present\":1",
 		"\"frames\":10000",
 		"\"frames_named\":9890",
+		"\"names_refused\":12",
 		"\"bpf_ns\":20000000",
 		"\"user_ns\":13011000",
 		"\"kernel_names\":\"a \\\"reason\\\"\"",
@@ -166,6 +167,7 @@ static void the_json_says_the_same(void **state)
 
 	(void)state;
 	health.lost_ring = 3;
+	health.names_refused = 12;
 	health.kernel_trouble = "a \"reason\"";
 	health_json(&health, &text);
 	assert_false(text.failed);

@@ -196,6 +196,41 @@ static void test_jit(void **state)
 	check("[jit]", "[jit]", false);
 }
 
+/* An object that has too many names has none of the others, and that is told. */
+static void test_too_many_names(void **state)
+{
+	static const struct image_symbol symbols[] = {
+		{ "_ZN2ns1f1gEv", IMAGE_TEXT, 16, STT_FUNC, STB_GLOBAL },
+		{ "_ZN2ns1f1hEv", IMAGE_TEXT + 16, 16, STT_FUNC, STB_GLOBAL },
+		{ "plain", IMAGE_TEXT + 32, 16, STT_FUNC, STB_GLOBAL },
+	};
+	const struct symbolizer_options options = { .name_bytes_max = 300 };
+	cleanup(symbolizer_free) struct symbolizer *symbolizer = NULL;
+	cleanup(object_unref) struct object *object = NULL, *other = NULL;
+	struct workers *workers = direct_workers();
+	uint32_t given_up = workers->given_up;
+	struct image image;
+
+	(void)state;
+	assert_ok(symbolizer_new(&symbolizer, &options, workers));
+	image_make(&image, symbols, 3);
+	assert_ok(object_open(&object, image_open(&image), "/opt/libgreedy.so"));
+	assert_ok(object_open(&other, image_open(&image), "/opt/libmodest.so"));
+	assert_ok(name_one(symbolizer, &symbol, object, IMAGE_TEXT));
+	check("ns::f::g", "_ZN2ns1f1gEv", true);
+	assert_int_equal(workers->given_up, given_up);
+	assert_ok(name_one(symbolizer, &symbol, object, IMAGE_TEXT + 16));
+	check("[too many names]", "[too many names]", false);
+	assert_int_equal(symbolizer_refused(symbolizer), 1);
+	assert_int_equal(workers->given_up, given_up + 1);
+	/* What is there costs nothing. */
+	assert_ok(name_one(symbolizer, &symbol, object, IMAGE_TEXT + 8));
+	check("ns::f::g", "_ZN2ns1f1gEv", true);
+	assert_ok(name_one(symbolizer, &symbol, other, IMAGE_TEXT + 32));
+	check("plain", "plain", true);
+	assert_int_equal(symbolizer_refused(symbolizer), 1);
+}
+
 /* A process that waits, whose JIT has so many functions of 16 bytes from 0x1000 on. */
 static pid_t start_jit(unsigned functions)
 {
@@ -269,10 +304,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_object),
-		cmocka_unit_test(test_go), cmocka_unit_test(test_function_start),
-		cmocka_unit_test(test_vdso),   cmocka_unit_test(test_kernel),
+		cmocka_unit_test(test_go),
+		cmocka_unit_test(test_function_start),
+		cmocka_unit_test(test_vdso),
+		cmocka_unit_test(test_kernel),
 		cmocka_unit_test(test_jit),
 		cmocka_unit_test(test_too_many_jit_names),
+		cmocka_unit_test(test_too_many_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
