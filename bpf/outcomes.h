@@ -20,7 +20,8 @@
 	OUTCOME(STALE_MAPPING, "code was mapped meanwhile")                                        \
 	OUTCOME(COMPAT, "32-bit code")                                                             \
 	OUTCOME(NO_USER_STACK, "no user stack")                                                    \
-	OUTCOME(GUESSED, "guessed")
+	OUTCOME(GUESSED, "guessed")                                                                \
+	OUTCOME(PROFILE_FULL, "profile full")
 
 enum walk_outcome {
 #define OUTCOME(name, text) WALK_##name,

@@ -63,9 +63,28 @@ static bool is_string(const struct profile *profile, uint32_t id)
 	return id < profile->strings.offsets.count;
 }
 
+#define BYTES_OF(array) ((array)->count * (uint64_t)sizeof(*(array)->at))
+
+uint64_t profile_bytes(const struct profile *p)
+{
+	uint64_t indexed = (uint64_t)p->strings.index.count + p->mapping_index.count +
+			   p->function_index.count + p->location_index.count +
+			   p->stack_index.count + p->label_index.count + p->sample_index.count;
+
+	return BYTES_OF(&p->strings.bytes) + BYTES_OF(&p->strings.offsets) +
+	       BYTES_OF(&p->mappings) + BYTES_OF(&p->functions) + BYTES_OF(&p->lines) +
+	       BYTES_OF(&p->locations) + BYTES_OF(&p->stack_locations) + BYTES_OF(&p->stacks) +
+	       BYTES_OF(&p->label_items) + BYTES_OF(&p->label_sets) + BYTES_OF(&p->samples) +
+	       BYTES_OF(&p->values) + indexed * 2 * sizeof(struct hash_slot);
+}
+
 int profile_string(struct profile *profile, uint32_t *ret, const char *text)
 {
-	return profile->frozen ? -EINVAL : strtab_add_str(&profile->strings, ret, text);
+	if (profile->frozen)
+		return -EINVAL;
+	if (profile->closed)
+		return strtab_find(&profile->strings, ret, text, strlen(text)) ? 0 : PROFILE_FULL;
+	return strtab_add_str(&profile->strings, ret, text);
 }
 
 int profile_type_add(struct profile *profile, uint32_t *ret, const char *name, const char *unit)
@@ -74,10 +93,10 @@ int profile_type_add(struct profile *profile, uint32_t *ret, const char *name, c
 	int r;
 
 	r = profile_string(profile, &type.name, name);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = profile_string(profile, &type.unit, unit);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	for (uint32_t i = 0; i < profile->types.count; i++)
 		if (profile->types.at[i].name == type.name &&
@@ -85,6 +104,8 @@ int profile_type_add(struct profile *profile, uint32_t *ret, const char *name, c
 			*ret = i;
 			return 0;
 		}
+	if (profile->closed)
+		return PROFILE_FULL;
 	/* The values of earlier samples would have to be laid out anew. */
 	if (profile->types.count == PROFILE_MAX_TYPES || profile->samples.count)
 		return -EINVAL;
@@ -116,6 +137,8 @@ int profile_mapping_add(struct profile *profile, uint32_t *ret, const struct pro
 	if (profile->frozen || !is_string(profile, m->file) || !is_string(profile, m->build_id))
 		return -EINVAL;
 	id = hash_index_find(&profile->mapping_index, hash, mapping_equal, profile, m);
+	if (id == HASH_ABSENT && profile->closed)
+		return PROFILE_FULL;
 	if (id == HASH_ABSENT) {
 		id = profile->mappings.count;
 		if (!array_reserve(&profile->mappings, id + 1ULL) ||
@@ -148,6 +171,8 @@ int profile_function_add(struct profile *profile, uint32_t *ret, const struct pr
 	    !is_string(profile, f->system_name) || !is_string(profile, f->file))
 		return -EINVAL;
 	id = hash_index_find(&profile->function_index, hash, function_equal, profile, f);
+	if (id == HASH_ABSENT && profile->closed)
+		return PROFILE_FULL;
 	if (id == HASH_ABSENT) {
 		id = profile->functions.count;
 		if (!array_reserve(&profile->functions, id + 1ULL) ||
@@ -185,6 +210,8 @@ int profile_location_add(struct profile *profile, uint32_t *ret, uint32_t mappin
 	if (profile->frozen || mapping >= profile->mappings.count)
 		return -EINVAL;
 	id = hash_index_find(&profile->location_index, hash, location_equal, profile, &key);
+	if (id == HASH_ABSENT && profile->closed)
+		return PROFILE_FULL;
 	if (id == HASH_ABSENT) {
 		id = profile->locations.count;
 		if (!array_reserve(&profile->locations, id + 1ULL) ||
@@ -261,6 +288,8 @@ int profile_stack_add(struct profile *profile, uint32_t *ret, const uint32_t *lo
 	for (uint32_t i = 0; i < count; i++)
 		if (locations[i] >= profile->locations.count)
 			return -EINVAL;
+	if (profile->closed)
+		return PROFILE_FULL;
 	id = profile->stacks.count;
 	if (!array_reserve(&profile->stacks, id + 1ULL) ||
 	    !array_reserve(&profile->stack_locations,
@@ -327,6 +356,8 @@ int profile_labels_add(struct profile *profile, uint32_t *ret, const struct prof
 		*ret = id;
 		return 0;
 	}
+	if (profile->closed)
+		return PROFILE_FULL;
 	id = profile->label_sets.count;
 	if (!array_reserve(&profile->label_sets, id + 1ULL) ||
 	    !array_reserve(&profile->label_items, (uint64_t)profile->label_items.count + count) ||
@@ -368,6 +399,8 @@ int profile_sample_add(struct profile *profile, uint32_t stack, uint32_t labels,
 	    labels >= profile->label_sets.count)
 		return -EINVAL;
 	id = hash_index_find(&profile->sample_index, hash, sample_equal, profile, &key);
+	if (id == HASH_ABSENT && profile->closed)
+		return PROFILE_FULL;
 	if (id == HASH_ABSENT) {
 		id = profile->samples.count;
 		if (!array_reserve(&profile->samples, id + 1ULL) ||
@@ -391,7 +424,7 @@ int profile_comment_add(struct profile *profile, const char *text)
 	uint32_t id, *added;
 	int r = profile_string(profile, &id, text);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	added = array_push(&profile->comments);
 	if (!added)

@@ -108,14 +108,23 @@ struct profile {
 	struct hash_index mapping_index, function_index, location_index, stack_index,
 		label_index, sample_index;
 	bool frozen;
+	bool closed; /* set by the caller: nothing new is added, see PROFILE_FULL */
 };
+
+/* Named outcome of what adds: it is not there, and the profile is closed. */
+enum { PROFILE_FULL = 1 };
 
 int profile_new(struct profile **ret);
 void profile_free(struct profile *profile);
 DEFINE_CLEANUP(struct profile, profile_free);
 
 /*
- * All of these return 0, -ENOMEM, or -EINVAL (an id that does not exist, a frozen profile, a type
+ * About the memory that it takes: what the tables hold, and their indexes, of which half is free.
+ */
+uint64_t profile_bytes(const struct profile *profile);
+
+/*
+ * All of these return 0, PROFILE_FULL, -ENOMEM, or -EINVAL (an id that does not exist, a frozen profile, a type
  * too many or after the first sample); *ret is the id of the new or the equal one.
  */
 int profile_string(struct profile *profile, uint32_t *ret, const char *text);

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "base/budget.h"
 #include "base/bytes.h"
 #include "bpf/wire.h"
 #include "proc/process_table.h"
@@ -55,6 +56,8 @@ struct pipeline {
 	struct profile *profile; /* owned until taken */
 	struct symbolizer *symbolizer; /* owned */
 	struct naming naming;
+	struct budget budget; /* of the profile, shared by processes */
+	uint64_t kernel_bytes; /* the share of kernel threads and the idle task */
 	bool everything; /* every process is followed, else those named and their children */
 	bool children;
 	bool threads;    /* threads are told apart */

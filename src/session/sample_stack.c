@@ -226,7 +226,11 @@ static void complete_walk(struct pipeline *p, struct process *process,
 		walked->outcome = (enum walk_outcome)sample->outcome;
 }
 
-/* ---- frames become locations ---- */
+/*
+ * ---- frames become locations ----
+ *
+ * What adds to the profile returns PROFILE_FULL, too.
+ */
 
 static bool is_library(const char *path)
 {
@@ -251,8 +255,8 @@ static int object_mapping(struct pipeline *p, const struct object *object, uint6
 		mapping.file_offset = segment->file_offset & ~4095ULL;
 	}
 	object_build_id_hex(object, build_id);
-	if ((r = profile_string(p->profile, &mapping.file, object->path)) < 0 ||
-	    (r = profile_string(p->profile, &mapping.build_id, build_id)) < 0)
+	if ((r = profile_string(p->profile, &mapping.file, object->path)) != 0 ||
+	    (r = profile_string(p->profile, &mapping.build_id, build_id)) != 0)
 		return r;
 	return profile_mapping_add(p->profile, ret, &mapping);
 }
@@ -262,7 +266,7 @@ static int named_mapping(struct pipeline *p, const char *name, uint32_t *ret)
 	struct profile_mapping mapping = {};
 	int r = profile_string(p->profile, &mapping.file, name);
 
-	return r < 0 ? r : profile_mapping_add(p->profile, ret, &mapping);
+	return r != 0 ? r : profile_mapping_add(p->profile, ret, &mapping);
 }
 
 static int add_location(struct pipeline *p, uint32_t mapping, uint64_t address,
@@ -297,7 +301,7 @@ static int unreadable_mapping(struct pipeline *p, const struct process *process,
 	}
 	snprintf(name, sizeof(name), "[%s]", slash ? slash + 1 : path);
 	r = profile_string(p->profile, fallback, name);
-	return r < 0 ? r : named_mapping(p, path, ret);
+	return r != 0 ? r : named_mapping(p, path, ret);
 }
 
 static int user_location(struct pipeline *p, const struct process *process, uint64_t address,
@@ -311,11 +315,11 @@ static int user_location(struct pipeline *p, const struct process *process, uint
 
 	if (!mapping) {
 		r = named_mapping(p, "[unknown]", &in);
-		if (r < 0)
+		if (r != 0)
 			return r;
 		/* Addresses nobody can place say nothing: one box for all of them. */
 		r = profile_location_add(p->profile, ret, in, 0, LOCATION_NOTE);
-		return r < 0 || *ret < p->naming.items.count
+		return r != 0 || *ret < p->naming.items.count
 			       ? r
 			       : naming_fixed(&p->naming, *ret, "[unknown]");
 	}
@@ -332,7 +336,7 @@ static int user_location(struct pipeline *p, const struct process *process, uint
 		item.start_time = process->start_time;
 		r = unreadable_mapping(p, process, mapping, &in, &item.fallback);
 	}
-	return r < 0 ? r : add_location(p, in, item.address, kind, &item, ret);
+	return r != 0 ? r : add_location(p, in, item.address, kind, &item, ret);
 }
 
 static int kernel_location(struct pipeline *p, uint64_t address, uint32_t *ret)
@@ -341,7 +345,7 @@ static int kernel_location(struct pipeline *p, uint64_t address, uint32_t *ret)
 	uint32_t in;
 	int r = named_mapping(p, "[kernel.kallsyms]", &in);
 
-	return r < 0 ? r : add_location(p, in, address, LOCATION_KERNEL, &item, ret);
+	return r != 0 ? r : add_location(p, in, address, LOCATION_KERNEL, &item, ret);
 }
 
 /* A frame that says why the stack does not go on. */
@@ -352,9 +356,17 @@ static int note_location(struct pipeline *p, const char *name, uint32_t *ret)
 
 	if (r == 0)
 		r = profile_location_add(p->profile, ret, in, 0, LOCATION_NOTE);
-	if (r < 0 || *ret < p->naming.items.count)
+	if (r != 0 || *ret < p->naming.items.count)
 		return r;
 	return naming_fixed(&p->naming, *ret, name);
+}
+
+static int truncation_location(struct pipeline *p, enum walk_outcome outcome, uint32_t *ret)
+{
+	char note[96];
+
+	snprintf(note, sizeof(note), "[truncated: %s]", walk_outcome_text(outcome));
+	return note_location(p, note, ret);
 }
 
 /* ---- counting ---- */
@@ -364,7 +376,7 @@ static int add_label(struct pipeline *p, struct profile_label *label, const char
 {
 	int r = profile_string(p->profile, &label->key, key);
 
-	return r < 0 ? r : profile_string(p->profile, &label->text, text);
+	return r != 0 ? r : profile_string(p->profile, &label->text, text);
 }
 
 static int sample_labels(struct pipeline *p, const struct process *process,
@@ -389,7 +401,7 @@ static int sample_labels(struct pipeline *p, const struct process *process,
 		if (r == 0)
 			r = add_label(p, &labels[count++], "tid", "");
 	}
-	return r < 0 ? r : profile_labels_add(p->profile, ret, labels, count);
+	return r != 0 ? r : profile_labels_add(p->profile, ret, labels, count);
 }
 
 /* The process of the sample; NULL for kernel threads and the idle task. */
@@ -403,13 +415,101 @@ static int sample_process(struct pipeline *p, const struct wire_sample *sample,
 	return process_table_get(&p->processes, ret, (pid_t)sample->pid);
 }
 
+/* The stack of locations, with a note at its root where it is not complete. */
+static int add_stack(struct pipeline *p, const struct process *process,
+		     const struct wire_sample *sample, const struct walked *walked, uint32_t *ret)
+{
+	const uint64_t *kernel = (const uint64_t *)(sample + 1);
+	uint32_t count = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < sample->kernel_count; i++)
+		/* The leaf is where it is; the others are return addresses. */
+		r = kernel_location(p, kernel[i] - (i > 0), &p->stack_locations[count++]);
+	for (uint32_t i = 0; r == 0 && i < walked->count; i++) {
+		if (walked->guessed && i == walked->guessed)
+			r = note_location(p, "[guessed]", &p->stack_locations[count++]);
+		if (r == 0)
+			r = user_location(p, process, walked->addresses[i],
+					  &p->stack_locations[count++]);
+	}
+	if (r == 0 && walked->outcome != WALK_COMPLETE && walked->outcome != WALK_GUESSED)
+		r = truncation_location(p, walked->outcome, &p->stack_locations[count++]);
+	return r != 0 ? r : profile_stack_add(p->profile, ret, p->stack_locations, count);
+}
+
+/* Counts the sample as it is. */
+static int count_whole(struct pipeline *p, const struct process *process,
+		       const struct wire_sample *sample, const struct walked *walked,
+		       const int64_t *values)
+{
+	uint32_t stack, labels;
+	int r = add_stack(p, process, sample, walked, &stack);
+
+	if (r == 0)
+		r = sample_labels(p, process, sample, &labels);
+	return r != 0 ? r : profile_sample_add(p->profile, stack, labels, values);
+}
+
+/*
+ * Counts it without its stack, and with as many labels as may be: those there are, or one that tells
+ * of its process; that cannot be said in many ways.
+ */
+static int count_merged(struct pipeline *p, const struct process *process,
+			const struct wire_sample *sample, const int64_t *values)
+{
+	struct profile_label pid = { .is_number = true, .number = sample->pid };
+	uint32_t stack, labels;
+	int r = sample_labels(p, process, sample, &labels);
+
+	p->profile->closed = false;
+	if (r == PROFILE_FULL && p->budget.used < p->budget.limit) {
+		r = add_label(p, &pid, "pid", "");
+		if (r == 0)
+			r = profile_labels_add(p->profile, &labels, &pid, 1);
+	} else if (r == PROFILE_FULL) {
+		labels = 0;
+		r = 0;
+	}
+	if (r == 0)
+		r = truncation_location(p, WALK_PROFILE_FULL, &p->stack_locations[0]);
+	if (r == 0)
+		r = profile_stack_add(p->profile, &stack, p->stack_locations, 1);
+	return r != 0 ? r : profile_sample_add(p->profile, stack, labels, values);
+}
+
+static uint64_t bytes_used(const struct pipeline *p)
+{
+	return profile_bytes(p->profile) +
+	       p->naming.items.count * (uint64_t)sizeof(*p->naming.items.at);
+}
+
+/* Counts the sample while there is room for what is new in it, and for its process. */
+static int count(struct pipeline *p, struct process *process, const struct wire_sample *sample,
+		 struct walked *walked)
+{
+	const int64_t values[2] = { 1, (int64_t)sample->weight_ns };
+	uint64_t *share = process ? &process->profile_bytes : &p->kernel_bytes;
+	int r;
+
+	p->budget.used = bytes_used(p);
+	p->profile->closed = !budget_allows(&p->budget, *share, 0, 1);
+	r = count_whole(p, process, sample, walked, values);
+	if (r == PROFILE_FULL) {
+		walked->outcome = WALK_PROFILE_FULL;
+		r = count_merged(p, process, sample, values);
+	}
+	p->profile->closed = false;
+	*share += bytes_used(p) - p->budget.used;
+	p->outcomes[walked->outcome]++;
+	return r;
+}
+
 int sample_stack_count(struct pipeline *p, const struct wire_sample *sample)
 {
 	const uint64_t *addresses = (const uint64_t *)(sample + 1);
 	struct walked walked = { p->stack_addresses, sample->user_count,
 				 (enum walk_outcome)sample->outcome };
-	uint32_t count = 0, stack, labels;
-	int64_t values[2] = { 1, (int64_t)sample->weight_ns };
 	struct process *process;
 	int r = sample_process(p, sample, &process);
 
@@ -421,32 +521,9 @@ int sample_stack_count(struct pipeline *p, const struct wire_sample *sample)
 	memcpy(walked.addresses, addresses + sample->kernel_count, 8UL * sample->user_count);
 	if (process)
 		complete_walk(p, process, sample, &walked);
-	for (uint32_t i = 0; r == 0 && i < sample->kernel_count; i++)
-		/* The leaf is where it is; the others are return addresses. */
-		r = kernel_location(p, addresses[i] - (i > 0), &p->stack_locations[count++]);
-	for (uint32_t i = 0; r == 0 && i < walked.count; i++) {
-		if (walked.guessed && i == walked.guessed)
-			r = note_location(p, "[guessed]", &p->stack_locations[count++]);
-		if (r == 0)
-			r = user_location(p, process, walked.addresses[i],
-					  &p->stack_locations[count++]);
-	}
 	/* A kernel thread, or a process in exec or exit, has a kernel stack and no other. */
-	if (walked.outcome == WALK_NO_USER_STACK && count)
+	if (walked.outcome == WALK_NO_USER_STACK && sample->kernel_count + walked.count)
 		walked.outcome = WALK_COMPLETE;
-	p->outcomes[walked.outcome]++;
-	if (r == 0 && walked.outcome != WALK_COMPLETE && walked.outcome != WALK_GUESSED) {
-		char note[96];
-
-		snprintf(note, sizeof(note), "[truncated: %s]", walk_outcome_text(walked.outcome));
-		r = note_location(p, note, &p->stack_locations[count++]);
-	}
-	if (r == 0)
-		r = profile_stack_add(p->profile, &stack, p->stack_locations, count);
-	if (r == 0)
-		r = sample_labels(p, process, sample, &labels);
-	if (r == 0)
-		r = profile_sample_add(p->profile, stack, labels, values);
 	p->sample_count++;
-	return r;
+	return count(p, process, sample, &walked);
 }

@@ -91,6 +91,51 @@ static void sums_stay_in_range(void **state)
 	assert_int_equal(profile_total(profile, 1), INT64_MIN);
 }
 
+static void a_closed_one_takes_nothing_new(void **state)
+{
+	struct profile *profile = build_profile();
+	const int64_t values[] = { 1, 1 };
+	uint32_t string, mapping, location, stack, labels, other;
+	struct profile_label label = { .is_number = true, .number = 7 };
+	uint64_t before;
+
+	(void)state;
+	assert_ok(profile_string(profile, &string, "pid"));
+	label.key = string;
+	mapping = build_mapping(profile, "/a", 0);
+	assert_ok(profile_location_add(profile, &location, mapping, 1, LOCATION_USER));
+	assert_ok(profile_stack_add(profile, &stack, &location, 1));
+	assert_ok(profile_labels_add(profile, &labels, &label, 1));
+	assert_ok(profile_sample_add(profile, stack, labels, values));
+	before = profile_bytes(profile);
+	assert_true(before > 0);
+	profile->closed = true;
+	assert_int_equal(profile_string(profile, &other, "new"), PROFILE_FULL);
+	assert_int_equal(profile_location_add(profile, &other, mapping, 2, LOCATION_USER),
+			 PROFILE_FULL);
+	assert_int_equal(profile_stack_add(profile, &other, NULL, 0), PROFILE_FULL);
+	label.number = 8;
+	assert_int_equal(profile_labels_add(profile, &other, &label, 1), PROFILE_FULL);
+	assert_int_equal(profile_sample_add(profile, stack, 0, values), PROFILE_FULL);
+	label.number = 7;
+	/* What is there is found. */
+	assert_ok(profile_string(profile, &other, "pid"));
+	assert_int_equal(other, string);
+	assert_ok(profile_location_add(profile, &other, mapping, 1, LOCATION_USER));
+	assert_int_equal(other, location);
+	assert_ok(profile_stack_add(profile, &other, &location, 1));
+	assert_int_equal(other, stack);
+	assert_ok(profile_labels_add(profile, &other, &label, 1));
+	assert_int_equal(other, labels);
+	assert_ok(profile_sample_add(profile, stack, labels, values));
+	assert_int_equal(profile_value(profile, 0, 0), 2);
+	assert_int_equal(profile_bytes(profile), before);
+	profile->closed = false;
+	assert_ok(profile_string(profile, &other, "new"));
+	assert_true(profile_bytes(profile) > before);
+	profile_free(profile);
+}
+
 static void wrong_ids_are_refused(void **state)
 {
 	cleanup(profile_free) struct profile *profile = build_profile();
@@ -230,6 +275,7 @@ int main(void)
 		cmocka_unit_test(files_of_one_name_stay_apart),
 		cmocka_unit_test(samples_add_up),
 		cmocka_unit_test(sums_stay_in_range),
+		cmocka_unit_test(a_closed_one_takes_nothing_new),
 		cmocka_unit_test(wrong_ids_are_refused),
 		cmocka_unit_test(order_does_not_matter),
 		cmocka_unit_test(equal_label_sets_meet_when_frozen),

@@ -8,6 +8,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/cleanup.h"
 #include "direct.h"
@@ -652,6 +653,84 @@ static void what_is_no_sample_is_passed_over(void **state)
 	assert_int_equal(p.profile->samples.count, 0);
 }
 
+/* A sample of a thread of which nothing but its kernel stack is to be had: its own, by the numbers. */
+static void deep_in_the_kernel(pid_t pid, uint32_t tid, uint64_t number)
+{
+	uint64_t kernel[32];
+	struct sample_builder builder = { .head = { .time_ns = 1,
+						    .weight_ns = 1,
+						    .pid = (uint32_t)pid,
+						    .tid = tid,
+						    .outcome = WALK_NO_USER_STACK,
+						    .kernel_count = ARRAY_SIZE(kernel) },
+					  .kernel = kernel };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(kernel); i++)
+		kernel[i] = hash_pair(hash_pair((uint64_t)pid, number), i) | 1ULL << 63;
+	snprintf(builder.head.comm, sizeof(builder.head.comm), "%u", tid);
+	send(&builder);
+}
+
+static uint64_t bytes_of_profile(void)
+{
+	return profile_bytes(p.profile) +
+	       p.naming.items.count * (uint64_t)sizeof(*p.naming.items.at);
+}
+
+/* What one sample can add before it is seen that there is no room. */
+enum { SLACK = 32 << 10 };
+
+/* Who has a new stack in each sample leaves as much room as he takes, and no sample is lost. */
+static void a_process_does_not_fill_the_profile_alone(void **state)
+{
+	enum { SAMPLES = 5000, OTHERS = 50 };
+	uint64_t whole, bytes;
+	uint32_t labels;
+
+	(void)state;
+	p.threads = true;
+	p.budget.limit = 2 << 20;
+	for (unsigned i = 0; i < SAMPLES; i++)
+		deep_in_the_kernel(PID, (uint32_t)PID + i, i);
+	assert_ok(pipeline_advance(&p, 10));
+	whole = p.outcomes[WALK_COMPLETE];
+	bytes = bytes_of_profile();
+	assert_int_equal(whole + p.outcomes[WALK_PROFILE_FULL], SAMPLES);
+	assert_true(whole > 100 && whole < SAMPLES / 2);
+	assert_true(bytes > p.budget.limit / 2 - SLACK && bytes < p.budget.limit / 2 + SLACK);
+	assert_int_equal(profile_total(p.profile, p.samples_type), SAMPLES);
+	/* What is known is counted as ever; what is not is still the process's. */
+	deep_in_the_kernel(PID, PID, 0);
+	assert_ok(pipeline_advance(&p, 10));
+	assert_int_equal(p.outcomes[WALK_COMPLETE], whole + 1);
+	labels = p.profile->samples.at[p.profile->samples.count - 1].labels;
+	assert_int_equal(profile_label_find(p.profile, labels, "pid")->number, PID);
+	assert_int_equal(p.profile->stacks.at[p.profile->stacks.count - 1].count, 1);
+
+	for (unsigned i = 0; i < OTHERS; i++)
+		deep_in_the_kernel(OTHER, OTHER, i);
+	assert_ok(pipeline_advance(&p, 10));
+	assert_int_equal(p.outcomes[WALK_COMPLETE], whole + 1 + OTHERS);
+}
+
+static void many_processes_do_not_fill_the_profile(void **state)
+{
+	enum { SAMPLES = 20, PROCESSES = 3000 };
+
+	(void)state;
+	p.budget.limit = 2 << 20;
+	for (unsigned i = 0; i < PROCESSES; i++)
+		for (unsigned k = 0; k < SAMPLES; k++)
+			deep_in_the_kernel(PID + (pid_t)i, (uint32_t)PID + i, k);
+	assert_ok(pipeline_advance(&p, 10));
+	assert_true(p.outcomes[WALK_COMPLETE] > 100);
+	assert_true(bytes_of_profile() < p.budget.limit + SLACK);
+	assert_int_equal(profile_total(p.profile, p.samples_type), SAMPLES * PROCESSES);
+	assert_ok(naming_advance(&p.naming, UINT64_MAX));
+	assert_ok(profile_freeze(p.profile));
+	assert_int_equal(profile_total(p.profile, p.samples_type), SAMPLES * PROCESSES);
+}
+
 static void lost_events_are_counted(void **state)
 {
 	(void)state;
@@ -772,6 +851,8 @@ int main(void)
 		TEST(equal_stacks_are_one_sample),
 		TEST(labels_say_who),
 		TEST(what_is_no_sample_is_passed_over),
+		TEST(a_process_does_not_fill_the_profile_alone),
+		TEST(many_processes_do_not_fill_the_profile),
 		TEST(lost_events_are_counted),
 		TEST(memory_over_code_is_looked_at),
 		TEST(nonsense_mappings_are_refused),
