@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -61,7 +61,6 @@ void health_gather(struct health *ret, const struct cpu_source *source,
 		   const struct health_clock *stopped)
 {
 	struct table_store_figures figures;
-	struct rusage usage;
 
 	cpu_source_counters(source, ret->counters);
 	ret->samples = pipeline->sample_count;
@@ -77,10 +76,8 @@ void health_gather(struct health *ret, const struct cpu_source *source,
 	ret->user_ns = plain_ns(started, stopped);
 	ret->build_ns = pipeline->tables.cost_ns;
 	ret->naming_ns = symbolizer_cost_ns(pipeline->symbolizer);
-	if (getrusage(RUSAGE_SELF, &usage) == 0)
-		ret->rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
 	ret->names_refused = symbolizer_refused(pipeline->symbolizer);
-	ret->rss_bytes += workers_peak_bytes(pipeline->workers);
+	ret->rss_bytes = process_peak_bytes(getpid()) + workers_peak_bytes(pipeline->workers);
 	ret->workers = pipeline->workers;
 	table_store_figures(pipeline->store, &figures);
 	ret->kernel_bytes = cpu_source_kernel_bytes(source) + figures.chunk_bytes;

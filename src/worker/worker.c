@@ -145,11 +145,13 @@ static void end(struct worker *worker)
 {
 	struct rusage usage = {};
 	bool gone = false, was_gone;
+	uint64_t peak_bytes;
 	pid_t *slot;
 	int status;
 
 	if (!worker->pid)
 		return;
+	peak_bytes = process_peak_bytes(worker->pid);
 	/* Who has closed the socket is about to be gone. */
 	was_gone = poll(&(struct pollfd){ .fd = worker->socket }, 1, 0) > 0;
 	close(worker->socket);
@@ -168,8 +170,10 @@ static void end(struct worker *worker)
 	worker->was_killed = gone && was_gone && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 	worker->cpu_ns += worker->current_cpu_ns;
 	worker->current_cpu_ns = 0;
-	if ((uint64_t)usage.ru_maxrss * 1024 > worker->peak_bytes)
-		worker->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
+	if (!peak_bytes) /* it was gone already */
+		peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
+	if (peak_bytes > worker->peak_bytes)
+		worker->peak_bytes = peak_bytes;
 	worker->pid = 0;
 	reap_lingering(worker);
 }
@@ -197,20 +201,25 @@ uint64_t worker_cpu_ns(const struct worker *worker)
 	return worker->cpu_ns + worker->current_cpu_ns;
 }
 
-uint64_t worker_peak_bytes(const struct worker *worker)
+uint64_t process_peak_bytes(pid_t pid)
 {
 	cleanup(bytes_fini) struct bytes text = {};
-	uint64_t bytes = worker->peak_bytes, kib;
+	uint64_t kib = 0;
 	char path[32];
 	const char *line;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)worker->pid);
-	if (!worker->pid || fs_read(&text, AT_FDCWD, path, STAT_BYTES) < 0 || !bytes_str(&text))
-		return bytes;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (fs_read(&text, AT_FDCWD, path, STAT_BYTES) < 0 || !bytes_str(&text))
+		return 0;
 	line = strstr(text.at, "\nVmHWM:");
-	if (line && sscanf(line, "\nVmHWM: %lu", &kib) == 1 && kib * 1024 > bytes)
-		bytes = kib * 1024;
-	return bytes;
+	return line && sscanf(line, "\nVmHWM: %lu", &kib) == 1 ? kib * 1024 : 0;
+}
+
+uint64_t worker_peak_bytes(const struct worker *worker)
+{
+	uint64_t bytes = worker->pid ? process_peak_bytes(worker->pid) : 0;
+
+	return bytes > worker->peak_bytes ? bytes : worker->peak_bytes;
 }
 
 const char *worker_outcome_text(int outcome)

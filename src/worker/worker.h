@@ -93,6 +93,11 @@ static inline void answer_fini_cleanup(struct answer *answer)
 /* Of this process and those before it: CPU time used, and the most memory that one of them had. */
 uint64_t worker_cpu_ns(const struct worker *worker);
 uint64_t worker_peak_bytes(const struct worker *worker);
+/*
+ * The most memory that a process has had since it began its program, in bytes; 0: not known. What
+ * getrusage tells begins with what its parent had.
+ */
+uint64_t process_peak_bytes(pid_t pid);
 /* Nice value of the process that runs and of those that follow. */
 void worker_set_priority(struct worker *worker, int nice);
 /* "crashed", "did not answer", ... */

@@ -54,6 +54,16 @@ def test_cost_rises_with_depth():
     check(cost[1000] > 8 * cost[10], f'{cost}')
 
 
+def test_memory_is_its_own():
+    """Not what the process had that started it: that was copied, and then given back."""
+    ballast = bytearray(b'x') * (400 << 20)
+    with Target('split') as target:
+        recording = record('-p', target.pid, seconds=0.3)
+    check_equal(len(ballast), 400 << 20, 'the ballast')
+    own = recording.summary['cost']['rss_bytes']
+    check(5 << 20 < own < 200 << 20, f'{own >> 20} MiB')
+
+
 def test_truncated_is_counted_by_reason():
     with Target('recurse', 100) as target:
         recording = record('-p', target.pid, '--max-depth', 20)
