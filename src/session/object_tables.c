@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -10,9 +11,29 @@
 /* About the time after which evicted tables have made room; compiling in vain costs as much. */
 #define RETRY_NS 200000000ULL
 
+/*
+ * Places a table. Those with rules of very many kinds give way; to wait for that here costs less than
+ * the stacks that come in meanwhile. Returns as table_store_add.
+ */
+static int place(struct object_tables *tables, const struct object *object,
+		 const struct unwind_table *table, uint32_t *ret)
+{
+	uint32_t refused = table_store_rules_refused(tables->store);
+	int r = table_store_add(tables->store, ret, table, clock_ns(CLOCK_MONOTONIC));
+
+	if (r == TABLE_STORE_SOON) {
+		usleep(TABLE_STORE_SOON_MS * 1000);
+		r = table_store_add(tables->store, ret, table, clock_ns(CLOCK_MONOTONIC));
+	}
+	if (table->dropped_rules || table_store_rules_refused(tables->store) != refused)
+		workers_give_up(tables->workers, object->path,
+				"it has more kinds of unwind rules than profd keeps");
+	return r == TABLE_STORE_SOON ? -EAGAIN : r;
+}
+
 /* Compiles and places. Returns the new state. */
 static enum object_table_state compile(struct object_tables *tables, struct object *object,
-				       uint64_t now_ns, uint32_t *ret)
+				       uint32_t *ret)
 {
 	struct table_figures figures = {};
 	struct unwind_table table = {};
@@ -25,10 +46,8 @@ static enum object_table_state compile(struct object_tables *tables, struct obje
 		return OBJECT_TABLE_NO_CFI;
 	tables->cfi_broken += figures.broken;
 	tables->cfi_unsupported += figures.unsupported;
-	if (r == 0) {
-		tables->rules_dropped += table.dropped_rules;
-		r = table_store_add(tables->store, ret, &table, now_ns);
-	}
+	if (r == 0)
+		r = place(tables, object, &table, ret);
 	unwind_table_fini(&table);
 	if (r == 0)
 		return OBJECT_TABLE_PLACED;
@@ -84,7 +103,7 @@ uint32_t object_tables_get(struct object_tables *tables, struct object *object, 
 	if (entry->state == OBJECT_TABLE_UNTRIED && build && now_ns >= entry->retry_ns) {
 		uint64_t begin = cost_now(tables);
 
-		entry->state = compile(tables, object, now_ns, &entry->table);
+		entry->state = compile(tables, object, &entry->table);
 		entry->serial = table_store_serial(tables->store, entry->table);
 		entry->retry_ns = now_ns + RETRY_NS;
 		tables->compiled += entry->state == OBJECT_TABLE_PLACED;
@@ -99,8 +118,7 @@ uint32_t object_tables_get(struct object_tables *tables, struct object *object, 
 	return entry->table;
 }
 
-void object_tables_touch(struct object_tables *tables, const struct object *object,
-			 uint64_t now_ns)
+void object_tables_touch(struct object_tables *tables, const struct object *object, uint64_t now_ns)
 {
 	const struct object_table *entry = find(tables, object);
 

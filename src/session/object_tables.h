@@ -13,7 +13,7 @@ struct object_tables {
 	struct hash_index index; /* object id → position in objects */
 	uint64_t cost_ns;          /* CPU time spent compiling, here and in the reader */
 	uint32_t compiled, failed; /* objects */
-	uint32_t cfi_broken, cfi_unsupported, rules_dropped;
+	uint32_t cfi_broken, cfi_unsupported;
 };
 
 struct object_table {

@@ -14,6 +14,11 @@
 
 /* A walk takes microseconds; this also covers a CPU whose host took it away for a while. */
 #define QUARANTINE_NS 200000000ULL
+/*
+ * Rules that no other table has wait less long, for somebody waits for them: who still reads them
+ * walks through the table that gave way.
+ */
+#define RULES_QUARANTINE_NS (TABLE_STORE_SOON_MS * 1000000ULL)
 
 /* For `chunk` of a run: not of units, but of entries of the kernel half's `mappings` or `rules`. */
 #define MAPPINGS UINT32_MAX
@@ -29,7 +34,7 @@ struct stored_table {
 	ARRAY_OF(struct chunk_run) runs;
 	ARRAY_OF(uint16_t) rules; /* of the dictionary, by the number in the table; it uses them */
 	uint64_t used_ns;
-	uint64_t serial; /* of all tables there ever were */
+	uint64_t serial;     /* of all tables there ever were */
 	uint64_t free_at_ns; /* evicted: when the id may serve another one */
 	bool published;
 };
@@ -48,9 +53,9 @@ struct table_store {
 	ARRAY_OF(struct stored_process) processes;
 	struct hash_index process_index;
 	ARRAY_OF(struct quarantined) quarantine;
-	struct wire_rule *rule_memory;       /* mapped from maps.rules, or NULL */
-	struct wire_mapping *mapping_memory; /* mapped from maps.mappings, or NULL */
-	struct wire_table *table_memory;     /* mapped from maps.tables, or NULL */
+	struct wire_rule *rule_memory;	      /* mapped from maps.rules, or NULL */
+	struct wire_mapping *mapping_memory;  /* mapped from maps.mappings, or NULL */
+	struct wire_table *table_memory;      /* mapped from maps.tables, or NULL */
 	struct wire_rule_cache *cache_memory; /* mapped from maps.rule_caches, or NULL */
 	uint64_t last_serial;
 	uint32_t next_id; /* once all ids were used: where to look for a free one */
@@ -129,8 +134,8 @@ void table_store_free(struct table_store *store)
 		munmap(store->table_memory,
 		       page_align(WIRE_MAX_TABLES * sizeof(struct wire_table)));
 	if (store->cache_memory)
-		munmap(store->cache_memory, page_align(store->maps.rule_cache_count *
-						       sizeof(struct wire_rule_cache)));
+		munmap(store->cache_memory,
+		       page_align(store->maps.rule_cache_count * sizeof(struct wire_rule_cache)));
 	rule_dictionary_fini(&store->dictionary);
 	extents_fini(&store->mapping_entries);
 	array_fini(&store->tables);
@@ -177,7 +182,8 @@ static void quarantine(struct table_store *store, const struct chunk_run *run, u
 		return;
 	q = array_push(&store->quarantine);
 	if (q) /* else the run is lost until the end: safe, and memory is short anyway */
-		*q = (struct quarantined){ *run, now_ns + QUARANTINE_NS };
+		*q = (struct quarantined){ *run, now_ns + (run->chunk == RULES ? RULES_QUARANTINE_NS
+									       : QUARANTINE_NS) };
 }
 
 /* Room for tables that is on its way back. */
@@ -191,6 +197,17 @@ static uint64_t quarantined_table_bytes(const struct table_store *store)
 	return bytes;
 }
 
+/* Gives back what a table took that nobody has seen: no quarantine needed. */
+static void abandon(struct table_store *store, struct stored_table *stored)
+{
+	for (uint32_t i = 0; i < stored->runs.count; i++)
+		give_back(store, &stored->runs.at[i]);
+	for (uint32_t i = 0; i < stored->rules.count; i++)
+		if (rule_dictionary_release(&store->dictionary, stored->rules.at[i]))
+			rule_dictionary_reclaim(&store->dictionary, stored->rules.at[i]);
+	stored_table_fini(stored);
+}
+
 static void table_evict(struct table_store *store, uint32_t id, uint64_t now_ns)
 {
 	struct stored_table *table = &store->tables.at[id];
@@ -201,13 +218,18 @@ static void table_evict(struct table_store *store, uint32_t id, uint64_t now_ns)
 	if (store->cache_memory)
 		memset(store->cache_memory, 0,
 		       store->maps.rule_cache_count * sizeof(struct wire_rule_cache));
-	for (uint32_t i = 0; i < table->runs.count; i++)
-		quarantine(store, &table->runs.at[i], now_ns);
-	for (uint32_t i = 0; i < table->rules.count; i++)
-		if (rule_dictionary_release(&store->dictionary, table->rules.at[i]))
-			quarantine(store, &(struct chunk_run){ RULES, table->rules.at[i], 1 },
-				   now_ns);
-	stored_table_fini(table);
+	if (table->published) {
+		for (uint32_t i = 0; i < table->runs.count; i++)
+			quarantine(store, &table->runs.at[i], now_ns);
+		for (uint32_t i = 0; i < table->rules.count; i++)
+			if (rule_dictionary_release(&store->dictionary, table->rules.at[i]))
+				quarantine(store,
+					   &(struct chunk_run){ RULES, table->rules.at[i], 1 },
+					   now_ns);
+		stored_table_fini(table);
+	} else {
+		abandon(store, table);
+	}
 	table->free_at_ns = now_ns + QUARANTINE_NS;
 	store->evictions++;
 }
@@ -233,8 +255,9 @@ static uint32_t sole_rules(const struct table_store *store, const struct stored_
 }
 
 /*
- * Evicts the table with the most rules of its own, if these are more than `need`: a file that was
- * made to fill the dictionary gives way to others, never the other way round. False: there is none.
+ * Evicts the table with the most rules of its own, if these are more than `need`, what the new one
+ * is in want of: a file that was made to fill the dictionary gives way to others, never the other way
+ * round, and two of them do not take turns. False: there is none.
  */
 static bool evict_greediest(struct table_store *store, uint32_t need, uint64_t now_ns)
 {
@@ -242,7 +265,7 @@ static bool evict_greediest(struct table_store *store, uint32_t need, uint64_t n
 
 	for (uint32_t i = 1; i < store->tables.count; i++) {
 		const struct stored_table *table = &store->tables.at[i];
-		uint32_t sole = table->published ? sole_rules(store, table) : 0;
+		uint32_t sole = sole_rules(store, table);
 
 		if (sole > most) {
 			greediest = i;
@@ -304,22 +327,22 @@ static int make_id_room(struct table_store *store, uint64_t now_ns)
 
 /*
  * Makes room for the rules that are new. Returns 0, also when there is not enough to be had, or
- * -EAGAIN: room is in quarantine.
+ * TABLE_STORE_SOON: room is in quarantine.
  */
 static int make_rule_room(struct table_store *store, const struct unwind_table *table,
 			  uint64_t now_ns)
 {
-	uint32_t need = 0, waiting;
+	uint32_t need = 0, coming;
 
 	for (uint32_t i = 1; i < table->rules.count; i++)
-		need += rule_dictionary_find(&store->dictionary, &table->rules.at[i]) == RULE_ABSENT;
-	if (need <= rule_dictionary_room(&store->dictionary))
-		return 0;
-	need -= rule_dictionary_room(&store->dictionary);
-	while ((waiting = quarantined_rules(store)) < need &&
-	       evict_greediest(store, need - waiting, now_ns))
-		;
-	return waiting ? -EAGAIN : 0;
+		need += rule_dictionary_find(&store->dictionary, &table->rules.at[i]) ==
+			RULE_ABSENT;
+	do
+		coming = rule_dictionary_room(&store->dictionary) + quarantined_rules(store);
+	while (coming < need && evict_greediest(store, need, now_ns));
+	return need > rule_dictionary_room(&store->dictionary) && quarantined_rules(store)
+		       ? TABLE_STORE_SOON
+		       : 0;
 }
 
 /* Fills stored->rules; what finds no room becomes RULE_NONE. Returns 0 or -ENOMEM. */
@@ -392,17 +415,6 @@ static int place_table(struct table_store *store, struct stored_table *stored,
 	return 0;
 }
 
-/* Gives back what an unfinished table took. Nobody has seen it: no quarantine needed. */
-static void abandon(struct table_store *store, struct stored_table *stored)
-{
-	for (uint32_t i = 0; i < stored->runs.count; i++)
-		give_back(store, &stored->runs.at[i]);
-	for (uint32_t i = 0; i < stored->rules.count; i++)
-		if (rule_dictionary_release(&store->dictionary, stored->rules.at[i]))
-			rule_dictionary_reclaim(&store->dictionary, stored->rules.at[i]);
-	stored_table_fini(stored);
-}
-
 int table_store_add(struct table_store *store, uint32_t *ret, const struct unwind_table *table,
 		    uint64_t now_ns)
 {
@@ -418,7 +430,7 @@ int table_store_add(struct table_store *store, uint32_t *ret, const struct unwin
 		return -EINVAL;
 	release_quarantine(store, now_ns);
 	r = make_rule_room(store, table, now_ns);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = use_rules(store, &stored, table);
 	if (r == 0)
@@ -480,12 +492,17 @@ bool table_store_has(const struct table_store *store, uint32_t table)
 	return table && table < store->tables.count && store->tables.at[table].wire.page_count;
 }
 
+uint32_t table_store_rules_refused(const struct table_store *store)
+{
+	return store->rules_refused;
+}
+
 /* ---- processes ---- */
 
 static struct stored_process *process_find(struct table_store *store, pid_t pid)
 {
-	uint32_t at = hash_index_find(&store->process_index, hash_u64((uint64_t)pid), NULL, NULL,
-				      NULL);
+	uint32_t at =
+		hash_index_find(&store->process_index, hash_u64((uint64_t)pid), NULL, NULL, NULL);
 
 	return at == HASH_ABSENT ? NULL : &store->processes.at[at];
 }
@@ -516,8 +533,8 @@ int table_store_set_process(struct table_store *store, pid_t pid,
 		uint32_t at = store->processes.count;
 
 		process = array_push(&store->processes);
-		if (!process || hash_index_add(&store->process_index, hash_u64((uint64_t)pid),
-					       at) < 0) {
+		if (!process ||
+		    hash_index_add(&store->process_index, hash_u64((uint64_t)pid), at) < 0) {
 			if (process)
 				store->processes.count--;
 			return -ENOMEM;
@@ -531,7 +548,8 @@ int table_store_set_process(struct table_store *store, pid_t pid,
 		memcpy(store->mapping_memory + run.first, mappings, count * sizeof(*mappings));
 		__atomic_thread_fence(__ATOMIC_RELEASE);
 	}
-	wire = (struct wire_process){ .first_mapping = run.first, .mapping_count = count,
+	wire = (struct wire_process){ .first_mapping = run.first,
+				      .mapping_count = count,
 				      .generation = generation,
 				      .flags = flags };
 	r = bpf_map_update_elem(store->maps.processes, &pid, &wire, BPF_ANY);

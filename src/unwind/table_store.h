@@ -34,14 +34,21 @@ int table_store_new(struct table_store **ret, const struct table_store_maps *map
 void table_store_free(struct table_store *store);
 DEFINE_CLEANUP(struct table_store, table_store_free);
 
+enum table_store_outcome {
+	TABLE_STORE_SOON = 1, /* room for its rules is in quarantine, for TABLE_STORE_SOON_MS */
+};
+enum { TABLE_STORE_SOON_MS = 10 };
+
 /*
- * Gives a table its place. table: well-formed (unwind_table_check). It is seen by the walkers after the next table_store_publish.
- * *ret: its id, from 1. now_ns: CLOCK_MONOTONIC.
- * Returns 0, -ENOSPC (larger than the budget), -EAGAIN (room is in quarantine: try again later),
+ * Gives a table its place. table: well-formed (unwind_table_check). It is seen by the walkers after
+ * the next table_store_publish. *ret: its id, from 1. now_ns: CLOCK_MONOTONIC.
+ * Returns 0, a table_store_outcome, -ENOSPC (larger than the budget), -EAGAIN (room is in quarantine: try again later),
  * or another negative errno.
  */
 int table_store_add(struct table_store *store, uint32_t *ret, const struct unwind_table *table,
 		    uint64_t now_ns);
+/* How many rules of tables that were added found no room in the dictionary. */
+uint32_t table_store_rules_refused(const struct table_store *store);
 /* Shows everything added so far to the kernel half. Returns 0 or a negative errno. */
 int table_store_publish(struct table_store *store);
 /* The table was of use at this moment. */
