@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * mapper PAUSE_MS FILE...
+ * mapper PAUSE_MS [run] FILE...
  *
  * Maps the files as if their code were to run, and never touches them. PAUSE_MS 0: once, before it is
  * ready; else anew after so much CPU time again and again, one file at a time. True stack: main, leaf.
+ * run: calls the entry of each in turn, too. True stack: main, run, and the entry.
  */
+#include <elf.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -14,6 +18,7 @@
 enum { MAX_FILES = 64 };
 
 LEAF uint64_t leaf(uint64_t value);
+FUNCTION uint64_t run(unsigned int which);
 
 uint64_t leaf(uint64_t value)
 {
@@ -43,23 +48,37 @@ static void map(unsigned int which, const char *path)
 	close(fd);
 }
 
+/* Addresses in the file are places in it. */
+uint64_t run(unsigned int which)
+{
+	const Elf64_Ehdr *header = mapped[which].at;
+	void (*entry)(void) = (void (*)(void))((uintptr_t)header + header->e_entry);
+
+	entry();
+	return header->e_entry;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t value = 1, pause_ns, next_ns;
-	unsigned int files = (unsigned int)argc - 2, which = 0;
+	bool runs = argc > 2 && strcmp(argv[2], "run") == 0;
+	char **paths = argv + 2 + runs;
+	unsigned int files = (unsigned int)(argv + argc - paths), which = 0, turn = 0;
 
-	if (argc < 3 || files > MAX_FILES)
+	if (argc < 3 + runs || files > MAX_FILES)
 		return 2;
 	target_begin(NULL);
 	for (unsigned int i = 0; i < files; i++)
-		map(i, argv[i + 2]);
+		map(i, paths[i]);
 	target_ready();
 	pause_ns = (uint64_t)atoi(argv[1]) * 1000000;
 	next_ns = target_clock_ns(CLOCK_PROCESS_CPUTIME_ID) + pause_ns;
 	while (!target_stopped) {
 		value = leaf(value);
+		if (runs)
+			value += run(turn++ % files);
 		if (pause_ns && target_clock_ns(CLOCK_PROCESS_CPUTIME_ID) > next_ns) {
-			map(which, argv[which + 2]);
+			map(which, paths[which]);
 			which = (which + 1) % files;
 			next_ns += pause_ns;
 		}
