@@ -239,15 +239,14 @@ const char *needed_text(const struct needed *needed, uint32_t text)
 
 /* ---- scripts ---- */
 
-int script_read(struct script *ret, int fd)
+int script_parse(struct script *ret, const char *text, size_t size)
 {
 	static const char blanks[] = " \t";
 	char line[SCRIPT_LINE_BYTES + 1];
-	ssize_t size = pread(fd, line, SCRIPT_LINE_BYTES, 0);
 	char *at, *end;
 
-	if (size < 0)
-		return -errno;
+	size = size < SCRIPT_LINE_BYTES ? size : SCRIPT_LINE_BYTES;
+	memcpy(line, text, size);
 	line[size] = '\0';
 	if (strncmp(line, "#!", 2) != 0)
 		return SCRIPT_NONE;

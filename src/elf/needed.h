@@ -46,5 +46,8 @@ struct script {
 
 enum { SCRIPT_NONE = 1 };
 
-/* Returns 0, SCRIPT_NONE when the file begins otherwise, or a negative errno. */
-int script_read(struct script *ret, int fd);
+/*
+ * text: how the file begins; what is beyond SCRIPT_LINE_BYTES does not count. Returns 0, or
+ * SCRIPT_NONE when it begins otherwise.
+ */
+int script_parse(struct script *ret, const char *text, size_t size);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,7 +56,8 @@ static int describe(struct reply *reply, int file)
 	identity = object_identity_of(&st);
 	opened = (struct wire_opened){ identity.device,		  identity.inode,    identity.size,
 				       identity.mtime_ns,	  identity.ctime_ns, may_block(fd),
-				       file_system_is_overlay(fd), identity.owner };
+				       file_system_is_overlay(fd), identity.owner,
+				       (st.st_mode & 0111) != 0 };
 	if (opened.may_block)
 		fd = pack(fd);
 	if (fd < 0)
@@ -113,6 +115,28 @@ static int open_mapping(struct reply *reply, const struct wire_open_mapping *map
 	else if (root >= 0)
 		reply->fds[reply->fd_count++] = root;
 	return 0;
+}
+
+static int open_program(struct reply *reply, const char *path)
+{
+	cleanup(close) int fd = fs_open_regular(path);
+	char self[32], real[PATH_MAX], beginning[WIRE_BEGINNING];
+	ssize_t real_size, size;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	real_size = readlink(self, real, sizeof(real) - 1);
+	if (real_size < 0)
+		return -errno;
+	real[real_size] = '\0';
+	size = pread(fd, beginning, sizeof(beginning), 0);
+	r = describe(reply, TAKE_FD(fd));
+	bytes_add(&reply->bytes, real, (size_t)real_size + 1);
+	if (size > 0)
+		bytes_add(&reply->bytes, beginning, (size_t)size);
+	return r;
 }
 
 static bool belongs_to(int fd, uint32_t owner)
@@ -228,6 +252,10 @@ int opener_answer(void *state, const struct question *question, const void *payl
 		if (size != sizeof(struct wire_read) || fd_count != 1)
 			break;
 		return read_file(reply, &fds[0], payload);
+	case OPENER_PROGRAM:
+		if (size == 0 || texts[size - 1])
+			break;
+		return open_program(reply, texts);
 	}
 	return -EBADMSG;
 }

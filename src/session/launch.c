@@ -12,6 +12,8 @@
 #include "session/file_limit.h"
 #include "session/invoking_user.h"
 
+enum { END_MS = 200 };
+
 /* Only what is safe between fork and exec. */
 static void child(int go_fd, int fail_fd, const struct invoking_user *user, char *const argv[])
 {
@@ -48,7 +50,7 @@ int launch_prepare(struct launch *launch, char *const argv[])
 		return r;
 	if (pipe2(go, O_CLOEXEC) < 0)
 		return -errno;
-	if (pipe2(failed, O_CLOEXEC) < 0) {
+	if (pipe2(failed, O_CLOEXEC | O_NONBLOCK) < 0) {
 		r = -errno;
 		close(go[0]);
 		close(go[1]);
@@ -74,16 +76,25 @@ int launch_prepare(struct launch *launch, char *const argv[])
 
 int launch_go(struct launch *launch)
 {
-	ssize_t size;
-	int failure;
-
 	if (write(launch->go_fd, "", 1) != 1)
 		return -errno;
 	close(launch->go_fd);
 	launch->go_fd = -1;
+	return 0;
+}
+
+int launch_result(struct launch *launch)
+{
+	ssize_t size;
+	int failure;
+
+	if (launch->fail_fd < 0)
+		return 0;
 	do
 		size = read(launch->fail_fd, &failure, sizeof(failure));
 	while (size < 0 && errno == EINTR);
+	if (size < 0)
+		return errno == EAGAIN ? LAUNCH_UNDER_WAY : -errno;
 	close(launch->fail_fd);
 	launch->fail_fd = -1;
 	if (size != sizeof(failure))
@@ -104,15 +115,24 @@ int launch_wait(struct launch *launch)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* Killed, a child is gone soon, or it waits for a file system. */
+static void end_child(pid_t pid)
+{
+	(void)kill(pid, SIGKILL);
+	for (unsigned i = 0; i < END_MS && waitpid(pid, NULL, WNOHANG) == 0; i++)
+		usleep(1000);
+}
+
 void launch_fini(struct launch *launch)
 {
-	bool waiting = launch->go_fd >= 0;
-
+	if (launch->pid &&
+	    (launch->go_fd >= 0 || launch_result(launch) == LAUNCH_UNDER_WAY)) {
+		end_child(launch->pid);
+		launch->pid = 0;
+	}
 	if (launch->go_fd >= 0)
-		close(launch->go_fd); /* the child reads the end of the pipe and leaves */
+		close(launch->go_fd);
 	if (launch->fail_fd >= 0)
 		close(launch->fail_fd);
 	launch->go_fd = launch->fail_fd = -1;
-	if (waiting && launch->pid)
-		(void)launch_wait(launch);
 }

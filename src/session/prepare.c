@@ -14,8 +14,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
@@ -125,30 +123,22 @@ static int add_file(struct prepare_files *files, struct object *object)
 /* ---- one object ---- */
 
 /*
- * The object of an open file (consumed) under the name that mapping events will give it, without
- * symbolic links. Returns as object_cache_get.
+ * Opens a file. Who has not answered once is not waited for again: it is only a warm-up.
+ * Returns a descriptor or a negative errno (-E2BIG: the search is over).
  */
-static int get_object(struct search *search, struct object **ret, int fd)
+static int open_file(struct search *search, struct program_file *ret, const char *path)
 {
-	char self[32], path[PATH_MAX];
-	struct opened opened = {};
-	struct stat st;
-	ssize_t size;
+	int fd;
 
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	size = readlink(self, path, sizeof(path) - 1);
-	if (size < 0) {
-		size = -errno;
-		close(fd);
-		return (int)size;
-	}
-	path[size] = '\0';
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return OBJECT_NOT_ELF;
-	}
-	opened.identity = object_identity_of(&st);
-	return object_cache_get(search->objects, ret, fd, -1, &opened, path);
+	*ret = (struct program_file){};
+	if (search->looks >= MAX_LOOKS)
+		return -E2BIG;
+	search->looks++;
+	fd = ask_program(search->workers, ret, path);
+	if (fd != -EIO)
+		return fd;
+	search->looks = MAX_LOOKS;
+	return -E2BIG;
 }
 
 static char *folder_of(const char *path)
@@ -220,16 +210,14 @@ enum { NOT_HERE = 1 };
  */
 static int try_path(struct search *search, const char *path, const char *name, int32_t loader)
 {
+	cleanup(program_file_fini) struct program_file file = {};
 	cleanup(object_unref) struct object *object = NULL;
-	int fd, r;
+	int fd = open_file(search, &file, path), r;
 
-	if (search->looks >= MAX_LOOKS)
-		return -E2BIG;
-	search->looks++;
-	fd = fs_open_regular(path);
 	if (fd < 0)
-		return NOT_HERE;
-	r = get_object(search, &object, fd);
+		return fd == -E2BIG ? fd : NOT_HERE;
+	/* By the name that mapping events will give it. */
+	r = object_cache_get(search->objects, &object, fd, -1, &file.opened, file.path);
 	if (r != 0)
 		return r == -ENOMEM ? r : NOT_HERE;
 	if (object->machine != search->loaded.at[0].object->machine)
@@ -366,30 +354,24 @@ static int add_program(struct search *search, const char *name, bool in_path)
 }
 
 /* A file that could be executed, by whomever. */
-static int open_executable(struct search *search, const char *path)
+static int open_executable(struct search *search, struct program_file *ret, const char *path)
 {
 	cleanup(close) int fd = -1;
-	struct stat st;
 
-	if (search->looks >= MAX_LOOKS)
-		return -E2BIG;
-	search->looks++;
-	fd = fs_open_regular(path);
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	return st.st_mode & 0111 ? TAKE_FD(fd) : -EACCES;
+	program_file_fini(ret);
+	fd = open_file(search, ret, path);
+	return fd < 0 || ret->executable ? TAKE_FD(fd) : -EACCES;
 }
 
 /* As execvp(3) looks for it. Returns a descriptor or a negative errno. */
-static int open_program(struct search *search, const char *name, bool in_path)
+static int open_program(struct search *search, struct program_file *ret, const char *name,
+			bool in_path)
 {
 	const char *folder = variable(search->environment, "PATH", "/bin:/usr/bin");
 	int fd = -ENOENT;
 
 	if (!in_path || strchr(name, '/'))
-		return open_executable(search, name);
+		return open_executable(search, ret, name);
 	for (;;) {
 		size_t length = strcspn(folder, ":");
 		char path[PATH_MAX];
@@ -398,7 +380,7 @@ static int open_program(struct search *search, const char *name, bool in_path)
 				    length ? "/" : "", name);
 
 		if (size > 0 && (size_t)size < sizeof(path))
-			fd = open_executable(search, path);
+			fd = open_executable(search, ret, path);
 		folder += length;
 		if (fd >= 0 || !*folder++)
 			return fd;
@@ -436,18 +418,18 @@ static int follow_script(struct search *search, const struct script *script)
 /* Returns 0 or a negative errno. */
 static int add_program_files(struct search *search, const struct program *program)
 {
+	cleanup(program_file_fini) struct program_file file = {};
 	cleanup(object_unref) struct object *object = NULL;
 	struct script script;
-	int fd = open_program(search, program->name, program->in_path), r;
+	int fd = open_program(search, &file, program->name, program->in_path), r;
 
 	if (fd < 0)
 		return 0;
-	r = script_read(&script, fd);
-	if (r <= 0) {
+	if (script_parse(&script, file.beginning, file.size) == 0) {
 		close(fd);
-		return r == 0 ? follow_script(search, &script) : 0;
+		return follow_script(search, &script);
 	}
-	r = get_object(search, &object, fd);
+	r = object_cache_get(search->objects, &object, fd, -1, &file.opened, file.path);
 	if (r == OBJECT_NOT_ELF)
 		return add_program(search, "/bin/sh", false); /* execvp(3), ENOEXEC */
 	if (r != 0)

@@ -14,17 +14,6 @@
 #include "session/outputs.h"
 #include "session/recording.h"
 
-/* From here on a second Ctrl-C gives up at once; no output file is half there. */
-static void allow_giving_up(void)
-{
-	sigset_t ends;
-
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGINT);
-	sigaddset(&ends, SIGTERM);
-	sigprocmask(SIG_UNBLOCK, &ends, NULL);
-}
-
 /* What -v adds: where the time and the memory went. */
 static void log_details(const struct health *h)
 {
@@ -54,6 +43,8 @@ static int write_everything(struct recording *rec, const struct health *health)
 		log_error("cannot finish the profile: %s", strerror(-r));
 		return r;
 	}
+	/* Who cannot wait for slow disks either; no file is half there. */
+	recording_let_signals_through(rec);
 	r = outputs_write(config, profile);
 	if (config->summary_path) {
 		health_json(health, &json);
@@ -80,6 +71,12 @@ static int command_status(struct recording *rec)
 {
 	int status;
 
+	if (rec->launch.go_fd >= 0 || launch_result(&rec->launch) == LAUNCH_UNDER_WAY) {
+		log_error("cannot start '%s': %s", rec->config->target.command[0],
+			  rec->launch.go_fd >= 0 ? "the recording has ended before"
+						 : "its file system does not answer");
+		return rec->end == RECORDING_SIGNAL ? 128 + rec->end_signal : 1;
+	}
 	if (rec->end == RECORDING_SIGNAL && (rec->end_signal_by_user || rec->end_signal != SIGINT))
 		(void)kill(rec->launch.pid, rec->end_signal);
 	status = launch_wait(&rec->launch);
@@ -99,13 +96,13 @@ int session_record(const struct config *config)
 	if (r == 0)
 		r = recording_run(&rec);
 	if (r == 0) {
-		allow_giving_up();
 		r = recording_finish(&rec, &health);
 		if (r < 0)
 			log_error("cannot finish the recording: %s", strerror(-r));
 		else
 			r = write_everything(&rec, &health);
 		status = r < 0 ? 1 : 0;
+		recording_let_signals_through(&rec);
 		if (rec.launch.pid) {
 			int command = command_status(&rec);
 

@@ -45,6 +45,7 @@ enum {
 /* Epoll data. Targets' pidfds carry their index. */
 #define WAKE_SIGNAL UINT64_MAX
 #define WAKE_STREAM (UINT64_MAX - 1)
+#define WAKE_LAUNCH (UINT64_MAX - 2)
 
 static const char *advice(int r)
 {
@@ -301,6 +302,8 @@ static int add_command(struct recording *rec)
 	*slot = fd;
 	r = watch_fd(rec, fd, rec->pid_fds.count - 1);
 	if (r == 0)
+		r = watch_fd(rec, rec->launch.fail_fd, WAKE_LAUNCH);
+	if (r == 0)
 		r = cpu_source_watch(rec->source, rec->launch.pid,
 				     TARGET_AT_EXEC | TARGET_INHERIT);
 	if (r == 0)
@@ -350,13 +353,117 @@ static int check_view(struct recording *rec)
 	return r == 0 ? 0 : -ENXIO;
 }
 
-/* What comes while a worker is waited for must not be lost; it is used in the next turn. */
+/* ---- what ends it ---- */
+
+/* Whatever is under way: sampling ends now, and what is asked from now on gets little time. */
+static void end_it(struct recording *rec, enum recording_end end)
+{
+	if (rec->end == RECORDING_RUNS || end == RECORDING_SIGNAL)
+		rec->end = end;
+	if (rec->began_ns && !rec->ended_ns) {
+		cpu_source_stop(rec->source);
+		rec->ended_ns = clock_ns(CLOCK_MONOTONIC);
+	}
+	workers_hurry(&rec->workers);
+}
+
+static void take_signals(struct recording *rec)
+{
+	struct signalfd_siginfo info;
+
+	while (read(rec->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		bool again = rec->end != RECORDING_RUNS;
+
+		if (again && info.ssi_signo == SIGHUP)
+			continue; /* a terminal that goes away may say so twice */
+		end_it(rec, RECORDING_SIGNAL);
+		rec->end_signal = (int)info.ssi_signo;
+		rec->end_signal_by_user = info.ssi_code <= 0;
+		if (again)
+			workers_wait_no_more(&rec->workers);
+	}
+}
+
+static void take_launch_result(struct recording *rec)
+{
+	int r = launch_result(&rec->launch); /* what it closes leaves the epoll set */
+
+	if (r >= 0)
+		return;
+	rec->launch_failure = r;
+	end_it(rec, RECORDING_TARGET_GONE);
+}
+
+static void target_ended(struct recording *rec, uint64_t index)
+{
+	if (rec->pid_fds.at[index] < 0)
+		return;
+	close(rec->pid_fds.at[index]); /* leaves the epoll set with it */
+	rec->pid_fds.at[index] = -1;
+	rec->targets_alive--;
+}
+
+static bool nothing_left(const struct recording *rec)
+{
+	const struct target *target = &rec->config->target;
+
+	if (target->everything)
+		return false;
+	if (target->tids.count)
+		return !cpu_source_watches_any(rec->source);
+	if (rec->targets_alive)
+		return false;
+	/* The command's end is the end; a daemon it left behind would never let us go. */
+	return target->command || !target->children || !cpu_source_watches_any(rec->source);
+}
+
+static void check_duration(struct recording *rec)
+{
+	if (rec->config->duration_ns && rec->began_ns && rec->end == RECORDING_RUNS &&
+	    clock_ns(CLOCK_MONOTONIC) >= rec->began_ns + rec->config->duration_ns)
+		end_it(rec, RECORDING_DURATION);
+}
+
+/* Waits for something to happen, at most `ms`. Returns 0 or a negative errno. */
+static int wait_for_events(struct recording *rec, int ms)
+{
+	struct epoll_event events[16];
+	int count = epoll_wait(rec->epoll_fd, events, ARRAY_SIZE(events), ms);
+
+	if (count < 0 && errno != EINTR)
+		return -errno;
+	take_signals(rec);
+	/* Before it is seen that the process has ended. */
+	take_launch_result(rec);
+	for (int i = 0; i < count; i++)
+		if (events[i].data.u64 < WAKE_LAUNCH)
+			target_ended(rec, events[i].data.u64);
+	if (rec->end == RECORDING_RUNS && nothing_left(rec))
+		end_it(rec, RECORDING_TARGET_GONE);
+	check_duration(rec);
+	return 0;
+}
+
+/*
+ * While a worker is asked: what comes must not be lost, and is used in the next turn; nor must the
+ * question outlive the recording.
+ */
 static void collect(void *context)
 {
 	struct recording *rec = context;
 
 	if (cpu_source_drain(rec->source, pipeline_sample, &rec->pipeline) == 0)
 		(void)lifecycle_drain(rec->lifecycle, pipeline_event, &rec->pipeline);
+	if (rec->running)
+		(void)wait_for_events(rec, 0);
+	else
+		take_signals(rec);
+}
+
+/* The same when it is over. */
+static void watch_signals(void *context)
+{
+	take_signals(context);
 }
 
 int recording_open(struct recording *rec, const struct config *config)
@@ -401,6 +508,17 @@ int recording_open(struct recording *rec, const struct config *config)
 		return -ECHILD;
 	}
 	return add_targets(rec);
+}
+
+void recording_let_signals_through(struct recording *rec)
+{
+	sigset_t ends;
+
+	take_signals(rec);
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &ends, NULL);
 }
 
 void recording_fini(struct recording *rec)
@@ -467,59 +585,6 @@ static void show_progress(struct recording *rec)
 	fflush(stderr);
 }
 
-static void take_signal(struct recording *rec)
-{
-	struct signalfd_siginfo info;
-
-	if (read(rec->signal_fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	rec->end = RECORDING_SIGNAL;
-	rec->end_signal = (int)info.ssi_signo;
-	rec->end_signal_by_user = info.ssi_code <= 0;
-}
-
-static void target_ended(struct recording *rec, uint64_t index)
-{
-	if (rec->pid_fds.at[index] < 0)
-		return;
-	close(rec->pid_fds.at[index]); /* leaves the epoll set with it */
-	rec->pid_fds.at[index] = -1;
-	rec->targets_alive--;
-}
-
-static bool nothing_left(const struct recording *rec)
-{
-	const struct target *target = &rec->config->target;
-
-	if (target->everything)
-		return false;
-	if (target->tids.count)
-		return !cpu_source_watches_any(rec->source);
-	if (rec->targets_alive)
-		return false;
-	/* The command's end is the end; a daemon it left behind would never let us go. */
-	return target->command || !target->children || !cpu_source_watches_any(rec->source);
-}
-
-/* Waits for something to happen, at most `ms`. Returns 0 or a negative errno. */
-static int wait_for_events(struct recording *rec, int ms)
-{
-	struct epoll_event events[16];
-	int count = epoll_wait(rec->epoll_fd, events, ARRAY_SIZE(events), ms);
-
-	if (count < 0)
-		return errno == EINTR ? 0 : -errno;
-	for (int i = 0; i < count; i++) {
-		if (events[i].data.u64 == WAKE_SIGNAL)
-			take_signal(rec);
-		else if (events[i].data.u64 != WAKE_STREAM)
-			target_ended(rec, events[i].data.u64);
-	}
-	if (rec->end == RECORDING_RUNS && nothing_left(rec))
-		rec->end = RECORDING_TARGET_GONE;
-	return 0;
-}
-
 /* Lets the program warm up: --delay. The process events are followed meanwhile. */
 static int warm_up(struct recording *rec)
 {
@@ -556,13 +621,17 @@ static int start(struct recording *rec)
 	return r < 0 ? complain(r, "cannot start the timers") : 0;
 }
 
-static int let_command_go(struct recording *rec)
+static void let_command_go(struct recording *rec)
 {
-	int r = rec->launch.pid ? launch_go(&rec->launch) : 0;
+	int r = 0;
 
-	if (r < 0)
-		log_error("cannot start '%s': %s", rec->config->target.command[0], strerror(-r));
-	return r;
+	rec->running = true;
+	if (rec->launch.pid && rec->end == RECORDING_RUNS)
+		r = launch_go(&rec->launch);
+	if (r < 0) {
+		rec->launch_failure = r;
+		end_it(rec, RECORDING_TARGET_GONE);
+	}
 }
 
 static int turn_ms(const struct recording *rec)
@@ -572,26 +641,14 @@ static int turn_ms(const struct recording *rec)
 	return ms < 5 ? 5 : ms < TURN_MS ? (int)ms : TURN_MS;
 }
 
-int recording_run(struct recording *rec)
+static int loop(struct recording *rec)
 {
 	bool progress = !rec->config->quiet && isatty(STDERR_FILENO);
+	uint64_t shown_ns = 0, phased_ns = rec->began_ns;
 	int ms = turn_ms(rec), r = 0;
-	uint64_t shown_ns = 0, phased_ns;
 
-	if (rec->config->delay_ns) {
-		r = let_command_go(rec);
-		if (r == 0)
-			r = warm_up(rec);
-		if (r == 0)
-			r = start(rec);
-	} else {
-		r = start(rec);
-		if (r == 0)
-			r = let_command_go(rec);
-	}
-	phased_ns = rec->began_ns;
 	while (r == 0 && rec->end == RECORDING_RUNS) {
-		uint64_t now = clock_ns(CLOCK_MONOTONIC), left = UINT64_MAX;
+		uint64_t now = clock_ns(CLOCK_MONOTONIC), left = (uint64_t)ms;
 
 		if (now - phased_ns >= REPHASE_NS) {
 			cpu_source_rephase(rec->source, now - phased_ns);
@@ -600,14 +657,10 @@ int recording_run(struct recording *rec)
 		if (rec->config->duration_ns) {
 			uint64_t until = rec->began_ns + rec->config->duration_ns;
 
-			if (now >= until) {
-				rec->end = RECORDING_DURATION;
-				break;
-			}
-			left = (until - now) / 1000000 + 1;
+			left = now < until ? (until - now) / 1000000 + 1 : 0;
 		}
 		r = wait_for_events(rec, left < (uint64_t)ms ? (int)left : ms);
-		if (r == 0)
+		if (r == 0 && rec->end != RECORDING_DURATION)
 			r = turn(rec, false);
 		if (progress && now - shown_ns >= 1000000000ULL) {
 			shown_ns = now;
@@ -616,13 +669,35 @@ int recording_run(struct recording *rec)
 	}
 	if (progress && shown_ns)
 		fputs("\r\033[K", stderr);
-	cpu_source_stop(rec->source);
-	workers_set_meanwhile(&rec->workers, NULL, NULL);
+	return r;
+}
+
+int recording_run(struct recording *rec)
+{
+	int r = 0;
+
+	if (rec->config->delay_ns) {
+		let_command_go(rec);
+		r = warm_up(rec);
+		if (r == 0)
+			r = start(rec);
+	} else {
+		r = start(rec);
+		if (r == 0)
+			let_command_go(rec);
+	}
+	if (r == 0)
+		r = loop(rec);
+	end_it(rec, rec->end);
+	workers_set_meanwhile(&rec->workers, watch_signals, rec);
 	if (rec->raised) { /* what is left to do can wait for others */
 		(void)setpriority(PRIO_PROCESS, 0, 0);
 		workers_set_priority(&rec->workers, 0);
 	}
-	rec->ended_ns = clock_ns(CLOCK_MONOTONIC);
+	if (r == 0 && rec->launch_failure) {
+		r = rec->launch_failure;
+		log_error("cannot start '%s': %s", rec->config->target.command[0], strerror(-r));
+	}
 	return r;
 }
 

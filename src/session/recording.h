@@ -37,12 +37,14 @@ struct recording {
 	int epoll_fd, signal_fd;
 	ARRAY_OF(int) pid_fds;   /* of the targets that still live */
 	uint32_t targets_alive;
-	uint64_t began_ns, ended_ns; /* of sampling, CLOCK_MONOTONIC */
+	bool running;		     /* all targets are there, and their ends count */
+	int launch_failure;	     /* of the command's exec */
+	uint64_t began_ns, ended_ns; /* of sampling, CLOCK_MONOTONIC; 0: not yet */
 	int64_t began_wall_ns;       /* CLOCK_REALTIME */
 	struct health_clock started, stopped;
 	bool pids_differ; /* from the kernel's: profd is in a pid namespace */
 	bool raised; /* our own priority, while sampling */
-	enum recording_end end;
+	enum recording_end end;  /* a signal that comes later counts, too */
 	int end_signal;          /* RECORDING_SIGNAL: which */
 	bool end_signal_by_user; /* sent by a process, not typed at the terminal */
 };
@@ -56,4 +58,9 @@ int recording_open(struct recording *recording, const struct config *config);
 int recording_run(struct recording *recording);
 /* After recording_run: everything counted and named. Returns 0 or a negative errno. */
 int recording_finish(struct recording *recording, struct health *ret);
+/*
+ * Until this, signals end the recording, and another one ends all waiting for what is still to be
+ * read; from here on they end profd.
+ */
+void recording_let_signals_through(struct recording *recording);
 void recording_fini(struct recording *recording);

@@ -14,22 +14,30 @@ enum {
 	KILLED_MAX = 3, /* processes that somebody kills over one question */
 };
 
+/* /proc, and paths that lead to who knows which file system. */
+static const struct payer unknown = { .owner = PAYER_ANYBODY, .unknown = true };
+
+/* Outcomes that another attempt would not change. local: see struct payer. */
+static bool is_final(int outcome, bool local)
+{
+	return (outcome == WORKER_STUCK && !local) || outcome >= WORKER_ENDING;
+}
+
 /*
- * about: what is given up when there is no answer. local: it is on a disk, which answers sooner or
- * later. Returns 0, a worker_outcome, or a negative errno.
+ * about: what is given up when there is no answer. Returns 0, a worker_outcome, or a negative errno.
  */
 static int ask_about(struct workers *workers, struct answer *ret, uint32_t what,
 		     const void *payload, size_t size, const int *fds, unsigned fd_count,
-		     const char *about, bool local)
+		     const char *about, const struct payer *payer)
 {
 	struct worker *opener = &workers->opener;
 	unsigned killed = 0;
 	int r = 0;
 
 	for (unsigned i = 0; i < ATTEMPTS;) {
-		r = worker_ask(opener, ret, (struct question){ .what = what }, payload, size, fds,
-			       fd_count);
-		if (r <= 0 || (r == WORKER_STUCK && !local))
+		r = workers_ask(workers, opener, payer, ret, (struct question){ .what = what },
+				payload, size, fds, fd_count);
+		if (r <= 0 || is_final(r, payer->local))
 			break;
 		i += r != WORKER_DIED || !opener->was_killed || killed++ >= KILLED_MAX;
 	}
@@ -46,7 +54,7 @@ static int ask_about(struct workers *workers, struct answer *ret, uint32_t what,
 static int ask(struct workers *workers, struct answer *ret, uint32_t what, const void *payload,
 	       size_t size, const int *fds, unsigned fd_count, const char *about)
 {
-	int r = ask_about(workers, ret, what, payload, size, fds, fd_count, about, false);
+	int r = ask_about(workers, ret, what, payload, size, fds, fd_count, about, &unknown);
 
 	return r > 0 ? -EIO : r;
 }
@@ -55,7 +63,7 @@ static int take_opened(struct opened *ret, struct answer *answer)
 {
 	const struct wire_opened *opened = (const void *)answer->at;
 
-	if (answer->size != sizeof(*opened) || answer->fd_count < 1)
+	if (answer->size < sizeof(*opened) || answer->fd_count < 1)
 		return -EBADMSG;
 	*ret = (struct opened){ { opened->device, opened->inode, opened->size, opened->mtime_ns,
 				  opened->ctime_ns, opened->owner },
@@ -77,6 +85,9 @@ int ask_mapping(struct workers *workers, struct opened *ret, int *root_fd, pid_t
 		.thread = thread,
 		.still_there = mapping->still_there,
 	};
+	/* What is on no device of its own, the kernel gives numbers with a major number of 0. */
+	const struct payer payer = { mapping->device, PAYER_ANYBODY, major(mapping->device) != 0,
+				     false };
 	cleanup(bytes_fini) struct bytes payload = {};
 	cleanup(answer_fini) struct answer answer = {};
 	int r;
@@ -93,9 +104,8 @@ int ask_mapping(struct workers *workers, struct opened *ret, int *root_fd, pid_t
 	bytes_add(&payload, mapping->path, strlen(mapping->path) + 1);
 	if (payload.failed)
 		return -ENOMEM;
-	/* What is on no device of its own, the kernel gives numbers with a major number of 0. */
 	r = ask_about(workers, &answer, OPENER_MAPPING, payload.at, payload.size, NULL, 0,
-		      mapping->path, major(mapping->device) != 0);
+		      mapping->path, &payer);
 	if (r == WORKER_STUCK)
 		workers_note_stuck(workers, mapping->device);
 	if (r != 0)
@@ -124,6 +134,38 @@ int ask_files(struct workers *workers, int *ret, int root_fd, uint32_t owner, co
 	for (uint32_t i = 0; i < answer.fd_count; i++)
 		ret[i] = TAKE_FD(answer.fds[i]);
 	return (int)answer.fd_count;
+}
+
+int ask_program(struct workers *workers, struct program_file *ret, const char *path)
+{
+	cleanup(answer_fini) struct answer answer = {};
+	const struct wire_opened *opened;
+	const char *end;
+	int r;
+
+	*ret = (struct program_file){};
+	r = ask(workers, &answer, OPENER_PROGRAM, path, strlen(path) + 1, NULL, 0, path);
+	if (r < 0)
+		return r;
+	opened = (const void *)answer.at;
+	if (answer.size <= sizeof(*opened))
+		return -EBADMSG;
+	bytes_add(&ret->texts, answer.at + sizeof(*opened), answer.size - sizeof(*opened));
+	if (ret->texts.failed)
+		return -ENOMEM;
+	end = memchr(ret->texts.at, '\0', ret->texts.size);
+	if (!end)
+		return -EBADMSG;
+	ret->path = ret->texts.at;
+	ret->beginning = end + 1;
+	ret->size = ret->texts.size - (size_t)(end + 1 - ret->texts.at);
+	ret->executable = opened->executable;
+	return take_opened(&ret->opened, &answer);
+}
+
+void program_file_fini(struct program_file *file)
+{
+	bytes_fini(&file->texts);
 }
 
 static int ask_proc(struct workers *workers, struct bytes *ret, uint32_t what, const char *name,

@@ -12,6 +12,16 @@ struct opened {
 	pid_t whose;	/* the process whose mapping led there; 0: none did */
 };
 
+/* A program or library that is about to be run. */
+struct program_file {
+	struct opened opened;
+	bool executable; /* by somebody */
+	struct bytes texts;
+	const char *path;      /* without symbolic links; in `texts`, as what follows */
+	const char *beginning; /* `size` bytes of the file, WIRE_BEGINNING at most */
+	size_t size;
+};
+
 /* A mapping of a file, as /proc/PID/maps and mapping events tell it. */
 struct file_mapping {
 	uint64_t start, end, inode, device; /* device: makedev(3) of what they say */
@@ -37,6 +47,16 @@ int ask_mapping(struct workers *workers, struct opened *ret, int *root_fd, pid_t
  */
 int ask_files(struct workers *workers, int *ret, int root_fd, uint32_t owner, const char *paths,
 	      size_t size);
+/*
+ * The regular file at a path of ours. *ret: free with program_file_fini in any case. Returns a
+ * descriptor or a negative errno (-EIO: its file system does not answer, which is noted).
+ */
+int ask_program(struct workers *workers, struct program_file *ret, const char *path);
+void program_file_fini(struct program_file *file);
+static inline void program_file_fini_cleanup(struct program_file *file)
+{
+	program_file_fini(file);
+}
 /* The text of /proc/TID/maps, appended. Returns 0 or a negative errno (-ESRCH: gone). */
 int ask_maps(struct workers *workers, struct bytes *ret, pid_t tid);
 /* The beginning of a command line, arguments with their NULs, appended. 0 or a negative errno. */

@@ -38,6 +38,12 @@ static int give_up(struct workers *workers, struct object *object, const char *w
 	return -EIO;
 }
 
+static struct payer payer_of(const struct object *object)
+{
+	return (struct payer){ object->identity.device, object->identity.owner, !object->may_block,
+			       false };
+}
+
 /*
  * Asks once. Returns a worker_outcome, or 0 with *ret: what the request is to return. *refused: that
  * is the reader's negative result.
@@ -48,13 +54,14 @@ static int ask_once(struct workers *workers, int *ret, bool *refused, struct obj
 	const struct question question = { .what = request->what,
 					   .object = object->id,
 					   .has_object = has_object };
+	const struct payer payer = payer_of(object);
 	cleanup(answer_fini) struct answer answer = {};
 	int fds[MESSAGE_MAX_FDS] = { object->fd }, r;
 
 	if (request->more_count)
 		memcpy(fds + 1, request->more, request->more_count * sizeof(*fds));
-	r = worker_ask(&workers->reader, &answer, question, request->payload, request->size,
-		       fds + !has_object, request->more_count + has_object);
+	r = workers_ask(workers, &workers->reader, &payer, &answer, question, request->payload,
+			request->size, fds + !has_object, request->more_count + has_object);
 	if (r > 0)
 		return r;
 	*refused = r == 0 && answer.result < 0;
@@ -94,6 +101,8 @@ static int ask(struct workers *workers, struct object *object, const struct requ
 		r = ask_once(workers, &result, &refused, object, request, has_object);
 		if (r == WORKER_DIED && reader->was_killed && killed++ < KILLED_MAX)
 			continue;
+		if (r >= WORKER_ENDING)
+			return give_up(workers, object, worker_outcome_text(r));
 		if (r > 0 && first) {
 			if (r == WORKER_STUCK && object->may_block)
 				workers_note_stuck(workers, object->identity.device);
@@ -325,15 +334,17 @@ int ask_calls(struct workers *workers, uint64_t *ret, struct object *object,
 
 int ask_demangled(struct workers *workers, struct bytes *ret, const char *name)
 {
-	cleanup(answer_fini) struct answer answer = {};
+	const struct payer unknown = { .owner = PAYER_ANYBODY, .unknown = true };
 	const struct question question = { .what = READER_DEMANGLE };
+	cleanup(answer_fini) struct answer answer = {};
 	size_t size = strlen(name) + 1;
 	int r;
 
 	if ((strncmp(name, "_Z", 2) != 0 && strncmp(name, "_R", 2) != 0) ||
 	    size > MAX_MANGLED_BYTES)
 		return ASK_NOT_MANGLED;
-	r = worker_ask(&workers->reader, &answer, question, name, size, NULL, 0);
+	r = workers_ask(workers, &workers->reader, &unknown, &answer, question, name, size, NULL,
+			0);
 	/* A name that the reader cannot cope with stays as it is. */
 	if (r != 0 || answer.result != 0 || answer.size < 2 ||
 	    (const unsigned char *)memchr(answer.at, '\0', answer.size) !=
@@ -346,6 +357,7 @@ int ask_demangled(struct workers *workers, struct bytes *ret, const char *name)
 void ask_forget(struct workers *workers, struct object *object)
 {
 	const struct question question = { .what = READER_FORGET, .object = object->id };
+	const struct payer payer = payer_of(object);
 	struct worker *reader = &workers->reader;
 	struct answer answer;
 	int r = 0;
@@ -355,9 +367,12 @@ void ask_forget(struct workers *workers, struct object *object)
 		if (object->may_block && workers_is_stuck(workers, object->identity.device))
 			worker_restart(reader);
 		else
-			r = worker_ask(reader, &answer, question, NULL, 0, NULL, 0);
+			r = workers_ask(workers, reader, &payer, &answer, question, NULL, 0, NULL,
+					0);
 		if (reader->pid && r == 0)
 			answer_fini(&answer);
+		if (r > WORKER_ENDING) /* not even asked */
+			worker_restart(reader);
 	}
 	if (r == WORKER_STUCK && object->may_block)
 		workers_note_stuck(workers, object->identity.device);

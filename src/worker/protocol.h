@@ -146,7 +146,14 @@ enum opener_question {
 	OPENER_CMDLINE,	 /* the same → the beginning of /proc/TID/cmdline */
 	OPENER_PERF_MAP, /* struct wire_named_process → struct wire_opened and a descriptor */
 	OPENER_READ,	 /* struct wire_read and a descriptor → its bytes from there on */
+	/*
+	 * A path of ours with its NUL → struct wire_opened, the path without links and its NUL, the
+	 * beginning of the file, and a descriptor.
+	 */
+	OPENER_PROGRAM,
 };
+
+enum { WIRE_BEGINNING = 256 }; /* bytes of a program that tell whether it is a script */
 
 struct wire_named_process {
 	int32_t pid, tid;
@@ -174,7 +181,7 @@ struct wire_opened {
 	uint32_t may_block; /* its file system asks somebody else: the descriptor is a parcel */
 	uint32_t overlay;   /* it is one, which shows files of others */
 	uint32_t owner;	    /* user id */
-	uint32_t reserved;
+	uint32_t executable; /* by somebody */
 };
 
 struct wire_read {

@@ -32,6 +32,7 @@
 
 enum {
 	MEANWHILE_MS = 10,
+	PROGRESS_NS = 1000000, /* of CPU time */
 	STAT_BYTES = 4096,
 	/* Of its patience_ns, when it is fed slowly: so much waiting for one question is too much. */
 	MOST_WAITING = 10,
@@ -52,7 +53,12 @@ void worker_set_program(const char *path)
 void worker_init(struct worker *worker, const char *role)
 {
 	*worker = (struct worker){
-		.role = role, .socket = -1, .patience_ns = PATIENCE_NS, .overtime_ns = OVERTIME_NS
+		.role = role,
+		.socket = -1,
+		.patience_ns = PATIENCE_NS,
+		.overtime_ns = OVERTIME_NS,
+		.waiting_limit_ns = UINT64_MAX,
+		.cpu_limit_ns = UINT64_MAX,
 	};
 }
 
@@ -229,6 +235,10 @@ const char *worker_outcome_text(int outcome)
 		[WORKER_STUCK] = "its file system did not answer",
 		[WORKER_OVERTIME] = "reading it took too long",
 		[WORKER_NONSENSE] = "made the reader answer nonsense",
+		[WORKER_ENDING] = "the recording ended before it was read",
+		[WORKER_SLOW_DEVICE] = "its file system has answered too slowly",
+		[WORKER_COSTLY_OWNER] = "reading other files of its owner took too long",
+		[WORKER_ALL_SPENT] = "reading other files took too long",
 	};
 
 	return outcome > 0 && outcome < WORKER_OUTCOMES ? texts[outcome] : "cannot be read";
@@ -266,45 +276,108 @@ static uint64_t shrunk(uint64_t limit_ns, uint32_t times)
 	return limit_ns >> (halvings < MAX_HALVINGS ? halvings : MAX_HALVINGS);
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void take(uint64_t *from, uint64_t ns)
+{
+	*from -= least(*from, ns);
+}
+
+static void do_meanwhile(struct worker *worker, uint64_t now)
+{
+	worker->meanwhile_ns = now;
+	if (worker->meanwhile)
+		worker->meanwhile(worker->context);
+}
+
+/* A question under way: up to when it was followed, and when it got on; with CPU times of then. */
+struct watch {
+	uint64_t seen_ns, seen_cpu_ns, progress_ns, progress_cpu_ns;
+};
+
+/* Accounts for the time since the last look. waiting: the process seems to wait for something. */
+static void look(struct worker *worker, struct watch *watch, bool waiting)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), cpu = process_cpu_ns(worker->pid);
+	uint64_t passed = now - watch->seen_ns;
+	uint64_t used = cpu > watch->seen_cpu_ns ? cpu - watch->seen_cpu_ns : 0;
+	uint64_t waited = waiting && passed > used ? passed - used : 0;
+
+	worker->waited_ns += waited;
+	worker->used_ns += used;
+	if (worker->hurry && worker->hurry->begun) {
+		take(&worker->hurry->waiting_ns, waited);
+		take(&worker->hurry->cpu_ns, used);
+	}
+	watch->seen_ns = now;
+	watch->seen_cpu_ns += used;
+	if (watch->seen_cpu_ns - watch->progress_cpu_ns > PROGRESS_NS || !waiting) {
+		watch->progress_ns = now;
+		watch->progress_cpu_ns = watch->seen_cpu_ns;
+	}
+}
+
+static bool has_no_time(const struct worker *worker)
+{
+	const struct hurry *hurry = worker->hurry;
+
+	return hurry && hurry->begun && (hurry->waiting_ns == 0 || hurry->cpu_ns == 0);
+}
+
+/*
+ * Returns 0 or a worker_outcome. In a hurry no question may take more than half of what is left: so
+ * there is always some for others.
+ */
+static int judge(struct worker *worker, const struct watch *watch)
+{
+	uint64_t silent = watch->seen_ns - watch->progress_ns;
+	uint64_t patience = shrunk(worker->patience_ns, worker->stuck);
+	uint64_t overtime = shrunk(worker->overtime_ns, worker->overran);
+	uint64_t waiting = least(MOST_WAITING * patience, worker->waiting_limit_ns);
+
+	patience = least(patience, worker->waiting_limit_ns);
+	overtime = least(overtime, worker->cpu_limit_ns);
+	if (has_no_time(worker))
+		return WORKER_ENDING;
+	if (worker->hurry && worker->hurry->begun) {
+		patience = least(patience, worker->hurry->waiting_ns / 2);
+		overtime = least(overtime, worker->hurry->cpu_ns / 2);
+	}
+	if (silent > patience || worker->waited_ns > waiting) {
+		worker->stuck++;
+		return WORKER_STUCK;
+	}
+	if (worker->used_ns > overtime) {
+		worker->overran++;
+		return WORKER_OVERTIME;
+	}
+	return 0;
+}
+
 /* Waits until there is something to receive. Returns 0 or a worker_outcome. */
 static int await(struct worker *worker)
 {
-	uint64_t begin_cpu = process_cpu_ns(worker->pid), last_cpu = begin_cpu;
-	uint64_t last_progress = clock_ns(CLOCK_MONOTONIC), last_look = last_progress;
-	uint64_t waited_ns = 0, patience_ns = shrunk(worker->patience_ns, worker->stuck);
-	uint64_t overtime_ns = shrunk(worker->overtime_ns, worker->overran);
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), cpu = process_cpu_ns(worker->pid);
+	struct watch watch = { now, cpu, now, cpu };
+	int r = 0;
 
-	for (;;) {
+	while (r == 0) {
 		struct pollfd poll_fd = { .fd = worker->socket, .events = POLLIN };
 		int ready = poll(&poll_fd, 1, MEANWHILE_MS);
-		uint64_t now, cpu;
-		bool waiting;
 
-		if (ready > 0)
-			return 0;
 		if (ready < 0 && errno != EINTR)
 			return WORKER_DIED;
-		if (worker->meanwhile)
-			worker->meanwhile(worker->context);
-		now = clock_ns(CLOCK_MONOTONIC);
-		cpu = process_cpu_ns(worker->pid);
-		waiting = is_waiting(worker->pid);
-		if (waiting)
-			waited_ns += now - last_look;
-		last_look = now;
-		if (cpu - last_cpu > 1000000 || !waiting) {
-			last_cpu = cpu;
-			last_progress = now;
-		}
-		if (now - last_progress > patience_ns || waited_ns > MOST_WAITING * patience_ns) {
-			worker->stuck++;
-			return WORKER_STUCK;
-		}
-		if (cpu - begin_cpu > overtime_ns) {
-			worker->overran++;
-			return WORKER_OVERTIME;
-		}
+		/* What comes that soon has hardly waited for its turn. */
+		look(worker, &watch, ready > 0 || is_waiting(worker->pid));
+		if (ready > 0)
+			return 0;
+		do_meanwhile(worker, watch.seen_ns);
+		r = judge(worker, &watch);
 	}
+	return r;
 }
 
 static int send_question(struct worker *worker, const struct question *question,
@@ -453,12 +526,18 @@ static int ask_direct(struct worker *worker, struct answer *ret, const struct qu
 int worker_ask(struct worker *worker, struct answer *ret, struct question question,
 	       const void *payload, size_t size, const int *fds, unsigned fd_count)
 {
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	int r;
 
 	question.sequence = ++worker->sequence;
 	*ret = (struct answer){};
+	worker->waited_ns = worker->used_ns = 0;
 	if (size > QUESTION_BYTES_MAX - sizeof(question) || fd_count > MESSAGE_MAX_FDS)
 		return -E2BIG;
+	if (now - worker->meanwhile_ns > MEANWHILE_MS * 1000000ULL)
+		do_meanwhile(worker, now);
+	if (has_no_time(worker))
+		return WORKER_ENDING;
 	if (worker->direct) {
 		r = ask_direct(worker, ret, &question, payload, size, fds, fd_count);
 	} else {

@@ -21,7 +21,19 @@ enum worker_outcome {
 	WORKER_STUCK,    /* it waited for something that did not come */
 	WORKER_OVERTIME, /* it used more CPU time than any honest question takes */
 	WORKER_NONSENSE, /* its answer makes no sense */
+	WORKER_ENDING,	 /* profd is about to end, and there is no time left for it */
+	/* Not asked, because of what questions like it have cost so far; see patience.h. */
+	WORKER_SLOW_DEVICE,
+	WORKER_COSTLY_OWNER,
+	WORKER_ALL_SPENT,
 	WORKER_OUTCOMES
+};
+
+/* What may still be asked once profd was told to end; shared by its workers. */
+struct hurry {
+	bool begun;
+	/* Left, for all questions together: waiting, and CPU time. 0: nothing is asked any more. */
+	uint64_t waiting_ns, cpu_ns;
 };
 
 struct worker {
@@ -39,12 +51,20 @@ struct worker {
 	int nice; /* of new processes */
 	/* How long it may wait for what does not come, and work, in CPU time, on one question. */
 	uint64_t patience_ns, overtime_ns;
+	uint64_t waiting_limit_ns, cpu_limit_ns; /* further limits of the next question */
+	struct hurry *hurry; /* borrowed; NULL: none is known */
+	/*
+	 * What the last question has taken: time in which the worker waited for something other than
+	 * its turn, and CPU time.
+	 */
+	uint64_t waited_ns, used_ns;
 	bool gives_files; /* descriptors are taken from it; false unless set after worker_init */
 	bool was_killed;  /* the last process that ended was killed (SIGKILL), but not by us */
 	ARRAY_OF(pid_t) lingering; /* killed by us; the system call they are in has not come back */
-	/* Called every few milliseconds while an answer is awaited; NULL: nothing else to do. */
+	/* Called every few milliseconds while questions are asked; NULL: nothing else to do. */
 	void (*meanwhile)(void *context);
 	void *context;
+	uint64_t meanwhile_ns; /* when it was called last, CLOCK_MONOTONIC */
 	/* Tests and fuzzers: answers come from this function, in this process. */
 	answer_fn direct;
 	void *direct_state;

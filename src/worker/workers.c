@@ -7,12 +7,20 @@
 
 #define STUCK_PAUSE_NS 60000000000ULL
 
+/*
+ * For all that is asked after the end: somebody sits there and waits. CPU time is for what is not
+ * named yet, 0.1 s for a large library and 2 s for a browser.
+ */
+#define HURRY_WAITING_NS 3000000000ULL
+#define HURRY_CPU_NS 20000000000ULL
+
 void workers_init(struct workers *workers)
 {
 	*workers = (struct workers){};
 	worker_init(&workers->reader, "reader");
 	worker_init(&workers->opener, "opener");
 	workers->opener.gives_files = true;
+	workers->reader.hurry = workers->opener.hurry = &workers->hurry;
 }
 
 void workers_fini(struct workers *workers)
@@ -24,6 +32,7 @@ void workers_fini(struct workers *workers)
 	array_fini(&workers->casualties);
 	hash_index_fini(&workers->given_up_paths);
 	array_fini(&workers->stuck);
+	patience_fini(&workers->patience);
 }
 
 int workers_start(struct workers *workers)
@@ -60,6 +69,35 @@ uint64_t workers_cpu_ns(const struct workers *workers)
 uint64_t workers_peak_bytes(const struct workers *workers)
 {
 	return worker_peak_bytes(&workers->reader) + worker_peak_bytes(&workers->opener);
+}
+
+int workers_ask(struct workers *workers, struct worker *worker, const struct payer *payer,
+		struct answer *ret, struct question question, const void *payload, size_t size,
+		const int *fds, unsigned fd_count)
+{
+	struct question_limits limits;
+	int r = patience_allows(&workers->patience, &limits, payer, clock_ns(CLOCK_MONOTONIC));
+
+	if (r > 0)
+		return r;
+	worker->waiting_limit_ns = limits.waiting_ns;
+	worker->cpu_limit_ns = limits.cpu_ns;
+	r = worker_ask(worker, ret, question, payload, size, fds, fd_count);
+	worker->waiting_limit_ns = worker->cpu_limit_ns = UINT64_MAX;
+	patience_charge(&workers->patience, payer, worker->waited_ns, worker->used_ns,
+			clock_ns(CLOCK_MONOTONIC));
+	return r;
+}
+
+void workers_hurry(struct workers *workers)
+{
+	if (!workers->hurry.begun)
+		workers->hurry = (struct hurry){ true, HURRY_WAITING_NS, HURRY_CPU_NS };
+}
+
+void workers_wait_no_more(struct workers *workers)
+{
+	workers->hurry = (struct hurry){ .begun = true };
 }
 
 void workers_note_stuck(struct workers *workers, uint64_t device)

@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "base/hash.h"
 #include "elf/object.h"
+#include "worker/patience.h"
 #include "worker/worker.h"
 
 struct casualty {
@@ -36,8 +37,11 @@ struct workers {
 	bool more_given_up; /* than that */
 	struct hash_index given_up_paths; /* hashes of all that were counted */
 	ARRAY_OF(struct stuck_device) stuck;
+	struct patience patience;
+	struct hurry hurry;
 };
 
+/* They stay where they are until workers_fini. */
 void workers_init(struct workers *workers);
 void workers_fini(struct workers *workers);
 /* Both processes, ahead of the first question. Returns 0 or a negative errno. */
@@ -50,6 +54,20 @@ void workers_set_meanwhile(struct workers *workers, void (*meanwhile)(void *cont
 void workers_set_priority(struct workers *workers, int nice);
 uint64_t workers_cpu_ns(const struct workers *workers);
 uint64_t workers_peak_bytes(const struct workers *workers);
+/*
+ * As worker_ask, on account of a payer: not asked when that has nothing left, and ended when it takes
+ * too much of it.
+ */
+int workers_ask(struct workers *workers, struct worker *worker, const struct payer *payer,
+		struct answer *ret, struct question question, const void *payload, size_t size,
+		const int *fds, unsigned fd_count);
+/*
+ * The recording is over: a few seconds are left for all that is still to be asked. May be called
+ * while a question is under way.
+ */
+void workers_hurry(struct workers *workers);
+/* Nothing is left. */
+void workers_wait_no_more(struct workers *workers);
 void workers_note_stuck(struct workers *workers, uint64_t device);
 bool workers_is_stuck(const struct workers *workers, uint64_t device);
 /* Counts the file, if that was not done. why: a text that lives for ever. */

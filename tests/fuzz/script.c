@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "memory_file.h"
+#include "fuzz.h"
 
 static const char blanks[] = " \t";
 
@@ -15,7 +15,7 @@ static void check_written(const struct script *script)
 
 	bytes_add_format(&line, "#!%s%s%s\n", script->interpreter, script->argument[0] ? " " : "",
 			 script->argument);
-	FUZZ_CHECK(script_read(&again, memory_file(line.at, line.size)) == 0);
+	FUZZ_CHECK(script_parse(&again, line.at, line.size) == 0);
 	FUZZ_CHECK(strcmp(again.interpreter, script->interpreter) == 0 &&
 		   strcmp(again.argument, script->argument) == 0);
 	bytes_fini(&line);
@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct script script;
 	size_t length;
-	int r = script_read(&script, memory_file(data, size));
+	int r = script_parse(&script, (const char *)data, size);
 
 	FUZZ_CHECK(r == 0 || r == SCRIPT_NONE);
 	if (r != 0)

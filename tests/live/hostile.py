@@ -13,10 +13,11 @@ import subprocess
 import time
 
 from harness import (Recorder, Target, check, check_complete, check_count, check_equal, end, folder,
-                     rate, record, run, start)
+                     need, rate, record, run, start)
 from neighbours import check_all_gone, check_untroubled, given_up, of_process, program
 
 SILENT = 'its file system did not answer'
+ENDED = 'the recording ended before it was read'
 
 
 # ---- file systems that do not answer ----
@@ -132,6 +133,104 @@ def test_everything_hangs_and_nobody_wants_to_wait():
         recording = recorder.finish()
         check_equal(recording.status, 0, 'status')
         check_equal(given_up(recording), {'split': SILENT}, 'given up')
+
+
+def check_whole(recording):
+    """All outputs are there, and are what they should be."""
+    check_equal(sorted(os.listdir(recording.folder)), ['out.folded', 'summary.json'], 'outputs')
+    check_equal(sum(count for _, count in recording.stacks) > 0, recording.samples > 0,
+                'something in the output')
+    check('samples in' in recording.stderr, f'no closing line: {recording.stderr!r}')
+
+
+def test_second_ctrl_c_ends_the_waiting():
+    """What was not read stays without names; everything is written."""
+    with MuteFs({'split': program('split')}) as fs, fs.target('split') as target:
+        fs.say('mute all')
+        recorder = Recorder('-p', target.pid)
+        fs.say('await')
+        recorder.signal(signal.SIGINT)
+        time.sleep(0.2)
+        recorder.signal(signal.SIGINT)
+        recording = recorder.finish()
+        check_equal(recording.status, 0, 'status')
+        check_whole(recording)
+        check_equal(given_up(recording).get('split'), ENDED, 'why')
+
+
+def test_time_is_over_while_a_file_is_waited_for():
+    """The end comes when it was asked for, not when somebody answers."""
+    with MuteFs({'split': program('split')}) as fs:
+        with fs.target('split', 1):
+            pass
+        recorder = Recorder('-a', '-d', 2, '-F', rate(997))
+        recorder.wait_sampling()
+        fs.say('mute read')
+        with fs.target('split'):
+            recording = recorder.finish()
+    check_equal(recording.status, 0, 'status')
+    check_equal(given_up(recording), {'split': SILENT}, 'given up')
+    check_whole(recording)
+    # By then profd still waited.
+    check(recording.summary['duration_s'] < 2.5, f'it went on: {recording.summary["duration_s"]} s')
+
+
+MAP_FILES = """
+import mmap, sys
+files = [open(path, 'rb') for path in sys.argv[1:]]
+kept = [mmap.mmap(file.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC)
+        for file in files]
+print('ready', flush=True)
+while True:
+    pass
+"""
+
+
+def test_slow_file_system():
+    """Each answer is there just before profd would give up; Ctrl-C gets through all the same."""
+    names = [f'file{i}' for i in range(10)]
+    with MuteFs({name: program('split') for name in names}) as fs:
+        paths = [fs.path(name) for name in names]
+        with Mounted(fs, need('python3'), '-c', MAP_FILES, *paths) as target:
+            fs.say('slow 2500')
+            recorder = Recorder('-p', target.pid)
+            fs.say('await')
+            recorder.signal(signal.SIGINT)
+            recording = recorder.finish()
+            check_equal(recording.status, 0, 'status')
+            check_whole(recording)
+            check_equal(sorted(given_up(recording)), names, 'given up')
+
+
+def command_on(fs, *arguments, command):
+    """A recording of a command that profd and it see on this file system."""
+    return Recorder(*arguments, command=command,
+                    prefix=['nsenter', '-t', str(fs.server.pid), '-m', '--'])
+
+
+def check_not_started(recording, path, status):
+    check_equal(recording.status, status, 'status')
+    check_whole(recording)
+    line = recording.stderr.splitlines()[-1]
+    check_equal(line, f"profd: cannot start '{path}': its file system does not answer", 'the reason')
+
+
+def test_command_on_a_silent_file_system():
+    """The command hangs before it is one; profd does not."""
+    script = os.path.join(folder(), 'script')
+    with MuteFs({'split': program('split')}) as fs:
+        with open(script, 'w', encoding='ascii') as file:
+            file.write(f'#!{fs.path("split")}\n')
+        os.chmod(script, 0o755)
+        fs.say('mute all')
+        for command in (fs.path('split'), script):
+            recording = command_on(fs, '-d', 1, command=[command]).finish()
+            check_equal(given_up(recording), {'split': SILENT}, 'given up')
+            check_not_started(recording, command, 1)
+        recorder = command_on(fs, command=[script])
+        recorder.wait_timers()
+        recorder.signal(signal.SIGTERM)
+        check_not_started(recorder.finish(), script, 128 + signal.SIGTERM)
 
 
 if __name__ == '__main__':

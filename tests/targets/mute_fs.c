@@ -6,8 +6,9 @@
  * kernel's FUSE protocol (linux/fuse.h) over /dev/fuse itself. Prints "ready" once it is mounted.
  *
  * Lines on stdin: "mute WHAT..." leaves all questions of these kinds without an answer from now on
- * (read, open, flush, lookup, getattr, statfs, release, all), "speak" answers everything that waits
- * and what comes. Each is confirmed with "done". When stdin ends, or on SIGTERM, it unmounts and ends, which makes
+ * (read, open, flush, lookup, getattr, statfs, release, all), "slow MS" takes so long for each answer,
+ * "speak" answers everything that waits and what comes, at once. Each is confirmed with "done", and
+ * "await" once a question waits. When stdin ends, or on SIGTERM, it unmounts and ends, which makes
  * every question that still waits fail.
  */
 #include <errno.h>
@@ -45,6 +46,8 @@ enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 static bool mute[KINDS];
 static void *waiting[MAX_WAITING]; /* questions kept for "speak" */
 static unsigned waiting_count;
+static useconds_t nap_us; /* before each answer */
+static bool awaited;
 static int device;
 
 static void answer(const struct fuse_in_header *question, int error, const void *data, size_t size)
@@ -56,6 +59,7 @@ static void answer(const struct fuse_in_header *question, int error, const void 
 	memcpy(message, &head, sizeof(head));
 	if (size)
 		memcpy(message + sizeof(head), data, size);
+	usleep(nap_us);
 	/* Who asked may be gone (ENOENT). */
 	if (write(device, message, head.len) < 0 && errno != ENOENT)
 		perror("mute_fs: write");
@@ -181,6 +185,20 @@ static bool is_mute(uint32_t opcode)
 	return false;
 }
 
+static void confirm(void)
+{
+	puts("done");
+	fflush(stdout);
+}
+
+/* A question has come and has to wait. */
+static void confirm_awaited(void)
+{
+	if (awaited)
+		confirm();
+	awaited = false;
+}
+
 /* Returns false when the file system was unmounted. */
 static bool take_question(void)
 {
@@ -191,11 +209,14 @@ static bool take_question(void)
 	if (size < 0)
 		return errno != ENODEV;
 	if (!is_mute(question->opcode)) {
+		if (nap_us)
+			confirm_awaited();
 		answer_question(question);
 	} else if (waiting_count < MAX_WAITING) {
 		waiting[waiting_count] = malloc((size_t)size);
 		if (waiting[waiting_count])
 			memcpy(waiting[waiting_count++], data, (size_t)size);
+		confirm_awaited();
 	}
 	return true;
 }
@@ -206,19 +227,27 @@ static void obey(char *line)
 
 	if (word && strcmp(word, "speak") == 0) {
 		memset(mute, 0, sizeof(mute));
+		nap_us = 0;
 		for (unsigned i = 0; i < waiting_count; i++) {
 			answer_question(waiting[i]);
 			free(waiting[i]);
 		}
 		waiting_count = 0;
+	} else if (word && strcmp(word, "await") == 0) {
+		awaited = true;
+		if (waiting_count)
+			confirm_awaited();
+		return;
+	} else if (word && strcmp(word, "slow") == 0) {
+		word = strtok_r(NULL, " \n", &rest);
+		nap_us = word ? (useconds_t)atoi(word) * 1000 : 0;
 	} else if (word && strcmp(word, "mute") == 0) {
 		while ((word = strtok_r(NULL, " \n", &rest)))
 			for (unsigned i = 0; i < KINDS; i++)
 				mute[i] = mute[i] || strcmp(word, kinds[i].name) == 0 ||
 					  strcmp(word, "all") == 0;
 	}
-	puts("done");
-	fflush(stdout);
+	confirm();
 }
 
 static const char *folder;

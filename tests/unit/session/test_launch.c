@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,13 +39,25 @@ static int tear_down(void **state)
 	return rmdir(folder);
 }
 
+/* Lets it go. Returns what became of its exec. */
+static int go(struct launch *launch)
+{
+	struct pollfd wait = { .fd = launch->fail_fd, .events = POLLIN };
+	int r = launch_go(launch);
+
+	if (r == 0 && poll(&wait, 1, -1) == 1)
+		r = launch_result(launch);
+	assert_int_not_equal(r, LAUNCH_UNDER_WAY);
+	return r;
+}
+
 static int run(char *const argv[])
 {
 	struct launch launch = LAUNCH_NULL;
 	int r;
 
 	assert_ok(launch_prepare(&launch, argv));
-	assert_ok(launch_go(&launch));
+	assert_ok(go(&launch));
 	r = launch_wait(&launch);
 	assert_int_equal(launch.pid, 0);
 	launch_fini(&launch);
@@ -80,14 +93,14 @@ static void what_cannot_run_says_why(void **state)
 
 	(void)state;
 	assert_ok(launch_prepare(&launch, COMMAND("/nowhere/at-all")));
-	assert_errno(launch_go(&launch), ENOENT);
+	assert_errno(go(&launch), ENOENT);
 	assert_int_equal(launch.pid, 0);
 	launch_fini(&launch);
 	assert_ok(launch_prepare(&launch, COMMAND("no-such-command-anywhere")));
-	assert_errno(launch_go(&launch), ENOENT);
+	assert_errno(go(&launch), ENOENT);
 	launch_fini(&launch);
 	assert_ok(launch_prepare(&launch, COMMAND("/etc/passwd")));
-	assert_errno(launch_go(&launch), EACCES);
+	assert_errno(go(&launch), EACCES);
 	launch_fini(&launch);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);
@@ -107,8 +120,9 @@ static void it_waits_until_it_is_let_go(void **state)
 	assert_int_equal(stat(path, &st), -1);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_ok(launch_prepare(&launch, COMMAND("touch", path)));
+	assert_int_equal(launch_result(&launch), LAUNCH_UNDER_WAY);
 	assert_int_equal(stat(path, &st), -1);
-	assert_ok(launch_go(&launch));
+	assert_ok(go(&launch));
 	assert_int_equal(launch_wait(&launch), 0);
 	launch_fini(&launch);
 	assert_ok(unlink(path));
@@ -142,7 +156,7 @@ static void one_that_was_killed_while_it_waits(void **state)
 	assert_ok(launch_prepare(&launch, COMMAND("true")));
 	assert_ok(kill(launch.pid, SIGKILL));
 	assert_ok(waitid(P_PID, (id_t)launch.pid, &(siginfo_t){}, WEXITED | WNOWAIT));
-	assert_errno(launch_go(&launch), EPIPE);
+	assert_errno(go(&launch), EPIPE);
 	launch_fini(&launch);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }

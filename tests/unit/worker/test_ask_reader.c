@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/parcel.h"
 #include "worker/ask_reader.h"
 #include "worker/misbehave.h"
@@ -188,6 +189,106 @@ static void test_stuck_device(void **state)
 	check_fine("fine"); /* the same device number, but not one that may block */
 }
 
+static void spend(const struct opened *opened, bool local, uint64_t waited_ns, uint64_t cpu_ns)
+{
+	const struct payer payer = { opened->identity.device, opened->identity.owner, local,
+				     false };
+
+	patience_charge(&workers.patience, &payer, waited_ns, cpu_ns, clock_ns(CLOCK_MONOTONIC));
+}
+
+/* It has answered each time, but too slowly. */
+static void test_slow_device(void **state)
+{
+	struct object *object;
+	struct opened opened;
+	int file = open_text("fine", &opened);
+
+	(void)state;
+	spend(&opened, false, 3600000000000, 0);
+	opened.may_block = true;
+	assert_errno(ask_object(&workers, &object, file, -1, &opened, "/slow"), EIO);
+	assert_int_equal(workers.reader.generation, 0);
+	assert_string_equal(workers.casualties.at[0].why, worker_outcome_text(WORKER_SLOW_DEVICE));
+	check_fine("fine"); /* the same device number, but on a disk of ours */
+}
+
+static void test_costly_owner(void **state)
+{
+	struct object *object;
+	struct opened opened;
+	int file = open_text("fine", &opened);
+
+	(void)state;
+	opened.identity.owner = 1234;
+	spend(&opened, true, 0, 3600000000000);
+	assert_errno(ask_object(&workers, &object, file, -1, &opened, "/costly"), EIO);
+	assert_int_equal(workers.reader.generation, 0);
+	assert_string_equal(workers.casualties.at[0].why, worker_outcome_text(WORKER_COSTLY_OWNER));
+	/* No other user's files are read either, but root's are. */
+	file = open_text("fine", &opened);
+	opened.identity.owner = 1235;
+	assert_errno(ask_object(&workers, &object, file, -1, &opened, "/other"), EIO);
+	assert_string_equal(workers.casualties.at[1].why, worker_outcome_text(WORKER_ALL_SPENT));
+	file = open_text("fine", &opened);
+	opened.identity.owner = 0;
+	assert_ok(ask_object(&workers, &object, file, -1, &opened, "/root"));
+	object_unref(object);
+}
+
+/* What a question takes is charged: the second one may not take as long. */
+static void test_charges(void **state)
+{
+	struct object *object;
+	struct opened opened;
+	int file = open_text("sleep", &opened);
+	const struct payer payer = { opened.identity.device, PAYER_ANYBODY, false, false };
+	struct question_limits before, after;
+
+	(void)state;
+	opened.may_block = true;
+	assert_ok(patience_allows(&workers.patience, &before, &payer, clock_ns(CLOCK_MONOTONIC)));
+	assert_errno(ask_object(&workers, &object, file, -1, &opened, "/slow"), EIO);
+	assert_ok(patience_allows(&workers.patience, &after, &payer, clock_ns(CLOCK_MONOTONIC)));
+	assert_true(after.waiting_ns < before.waiting_ns);
+	assert_true(after.waiting_ns > before.waiting_ns / 2);
+}
+
+/* Told to end, it waits for a part of what there is, and the rest is for others. */
+static void test_hurry(void **state)
+{
+	(void)state;
+	workers.reader.patience_ns = workers.reader.overtime_ns = 60000000000;
+	workers_hurry(&workers);
+	workers.hurry.waiting_ns = 900000000;
+	check_given_up("sleep", worker_outcome_text(WORKER_STUCK), 1);
+	assert_true(workers.hurry.waiting_ns > 0);
+	check_fine("fine");
+	workers_wait_no_more(&workers);
+	check_given_up("not even asked", worker_outcome_text(WORKER_ENDING), 2);
+	workers_hurry(&workers); /* again is no more */
+	check_given_up("nor now", worker_outcome_text(WORKER_ENDING), 3);
+}
+
+/* Not when it is called for the first time: then nothing is awaited yet. */
+static void wait_no_more(void *calls)
+{
+	if (++*(unsigned *)calls > 2)
+		workers_wait_no_more(&workers);
+}
+
+/* Told so while it waits. */
+static void test_waits_no_more(void **state)
+{
+	unsigned calls = 0;
+
+	(void)state;
+	workers.reader.patience_ns = workers.reader.overtime_ns = 60000000000;
+	check_fine("fine");
+	workers_set_meanwhile(&workers, wait_no_more, &calls);
+	check_given_up("sleep", worker_outcome_text(WORKER_ENDING), 1);
+}
+
 /* Each file is counted and named once. */
 static void test_counted_once(void **state)
 {
@@ -270,8 +371,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_its_own_fault), TEST(test_first_question),	TEST(test_poisoned_process),
 		TEST(test_killed),	  TEST(test_given_up_for_good), TEST(test_stuck_device),
-		TEST(test_counted_once),  TEST(test_names_of_nothing),
-		TEST(test_stuck_devices_are_few),
+		TEST(test_slow_device),	  TEST(test_costly_owner),	TEST(test_charges),
+		TEST(test_hurry),	  TEST(test_waits_no_more),	TEST(test_counted_once),
+		TEST(test_names_of_nothing), TEST(test_stuck_devices_are_few),
 	};
 #undef TEST
 
