@@ -18,6 +18,8 @@
 
 struct entry {
 	struct object_identity identity; /* see key_of */
+	uint64_t life; /* 0: such a file is this one; else it was, see is_certain */
+	bool honest;   /* see struct opened */
 	struct object *object; /* NULL: opening failed, with `result` */
 	int result;
 	uint64_t asked_ns; /* for the last time */
@@ -28,6 +30,7 @@ struct object_cache {
 	ARRAY_OF(struct entry) entries;
 	struct hash_index index;
 	struct object *vdso; /* has no identity before it is made */
+	uint64_t lives;
 };
 
 struct object_cache *object_cache_new(struct workers *workers)
@@ -51,35 +54,68 @@ void object_cache_free(struct object_cache *cache)
 	free(cache);
 }
 
-static uint64_t hash_identity(const struct object_identity *identity)
+static uint64_t hash_identity(const struct object_identity *identity, uint64_t life)
 {
 	uint64_t file = hash_pair(identity->device, identity->inode);
 	uint64_t times = hash_pair((uint64_t)identity->mtime_ns, (uint64_t)identity->ctime_ns);
 
-	return hash_pair(hash_pair(file, times), identity->size);
+	return hash_pair(hash_pair(file, times), hash_pair(identity->size, life));
 }
 
+static uint64_t hash_entry(const struct entry *entry)
+{
+	return hash_identity(&entry->identity, entry->life);
+}
+
+/* key: of a file that is there now */
 static bool equal(const void *context, uint32_t position, const void *key)
 {
 	const struct object_cache *cache = context;
-	const struct object_identity *a = &cache->entries.at[position].identity, *b = key;
+	const struct entry *entry = &cache->entries.at[position];
+	const struct object_identity *a = &entry->identity, *b = key;
 
-	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	       a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
+	return entry->life == 0 && a->device == b->device && a->inode == b->inode &&
+	       a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
+}
+
+static uint32_t find(const struct object_cache *cache, const struct object_identity *key)
+{
+	return hash_index_find(&cache->index, hash_identity(key, 0), equal, cache, key);
 }
 
 /*
  * What the file is known by. Each container has an overlay of its own over the files of its image,
  * with a device of its own; the rest is what the file below says of itself, and nobody can set a
- * ctime.
+ * ctime. Who mounts an overlay in a user namespace of his own can, by a FUSE below it.
  */
 static struct object_identity key_of(const struct opened *opened)
 {
 	struct object_identity key = opened->identity;
 
-	if (opened->overlay)
+	if (opened->overlay && opened->honest)
 		key.device = 0;
 	return key;
+}
+
+/*
+ * Is it that file, for sure? Where a user has made up what it says, only the device is sure, and only
+ * while the file is open: devices of file systems that are gone are given to others.
+ */
+static bool is_certain(const struct entry *entry, const struct opened *opened)
+{
+	const struct object *object = entry->object;
+
+	return (entry->honest && opened->honest) || !object || object->given_up || object->fd >= 0;
+}
+
+/* From now on such a file is another one. Returns 0 or -ENOMEM. */
+static int outlive(struct object_cache *cache, uint32_t at)
+{
+	struct entry *entry = &cache->entries.at[at];
+
+	hash_index_remove(&cache->index, hash_entry(entry), at);
+	entry->life = ++cache->lives;
+	return hash_index_add(&cache->index, hash_entry(entry), at); /* a slot was just freed */
 }
 
 static void note_opener(struct object *object, const struct opened *opened)
@@ -112,15 +148,21 @@ int object_cache_get(struct object_cache *cache, struct object **ret, int fd, in
 {
 	cleanup(object_unref) struct object *object = NULL;
 	struct object_identity key = key_of(opened);
-	uint64_t hash = hash_identity(&key);
-	uint32_t position = hash_index_find(&cache->index, hash, equal, cache, &key);
+	uint32_t position = find(cache, &key);
 	struct entry *entry;
-	int r, result;
+	int r = 0, result;
 
-	if (position != HASH_ABSENT) {
+	if (position != HASH_ABSENT && !is_certain(&cache->entries.at[position], opened)) {
+		r = outlive(cache, position);
+	} else if (position != HASH_ABSENT) {
 		r = hand_out(ret, &cache->entries.at[position], &fd, &root_fd, opened);
 		if (fd >= 0)
 			close(fd);
+		fs_close_aside(root_fd);
+		return r;
+	}
+	if (r < 0) {
+		close(fd);
 		fs_close_aside(root_fd);
 		return r;
 	}
@@ -130,8 +172,8 @@ int object_cache_get(struct object_cache *cache, struct object **ret, int fd, in
 	entry = array_push(&cache->entries);
 	if (!entry)
 		return -ENOMEM;
-	*entry = (struct entry){ .identity = key, .result = result };
-	r = hash_index_add(&cache->index, hash, cache->entries.count - 1);
+	*entry = (struct entry){ .identity = key, .honest = opened->honest, .result = result };
+	r = hash_index_add(&cache->index, hash_entry(entry), cache->entries.count - 1);
 	if (r < 0) {
 		cache->entries.count--;
 		return r;
@@ -146,8 +188,11 @@ int object_cache_reopen(struct object_cache *cache, struct object *object, int f
 			const struct opened *opened)
 {
 	struct object_identity key = key_of(opened);
-	uint32_t at = hash_index_find(&cache->index, hash_identity(&key), equal, cache, &key);
-	int r = at != HASH_ABSENT && cache->entries.at[at].object == object ? 0 : -ESTALE;
+	uint32_t at = find(cache, &key);
+	int r = at != HASH_ABSENT && cache->entries.at[at].object == object &&
+				is_certain(&cache->entries.at[at], opened)
+			? 0
+			: -ESTALE;
 
 	if (r == 0) {
 		ask_forget(cache->workers, object);
@@ -203,11 +248,11 @@ static void remove_entry(struct object_cache *cache, uint32_t at)
 {
 	struct entry *entry = &cache->entries.at[at], *last;
 
-	hash_index_remove(&cache->index, hash_identity(&entry->identity), at);
+	hash_index_remove(&cache->index, hash_entry(entry), at);
 	object_unref(entry->object);
 	last = &cache->entries.at[--cache->entries.count];
 	if (last != entry) {
-		uint64_t hash = hash_identity(&last->identity);
+		uint64_t hash = hash_entry(last);
 
 		*entry = *last;
 		hash_index_remove(&cache->index, hash, cache->entries.count);

@@ -42,7 +42,8 @@ static int pack(int fd)
 	return parcel;
 }
 
-static int describe(struct reply *reply, int file)
+/* pid: that led to the file */
+static int describe(struct reply *reply, int file, pid_t pid)
 {
 	cleanup(close) int fd = file;
 	struct object_identity identity;
@@ -54,10 +55,18 @@ static int describe(struct reply *reply, int file)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	identity = object_identity_of(&st);
-	opened = (struct wire_opened){ identity.device,		  identity.inode,    identity.size,
-				       identity.mtime_ns,	  identity.ctime_ns, may_block(fd),
-				       file_system_is_overlay(fd), identity.owner,
-				       (st.st_mode & 0111) != 0 };
+	opened = (struct wire_opened){
+		.device = identity.device,
+		.inode = identity.inode,
+		.size = identity.size,
+		.mtime_ns = identity.mtime_ns,
+		.ctime_ns = identity.ctime_ns,
+		.may_block = may_block(fd),
+		.overlay = file_system_is_overlay(fd),
+		.owner = identity.owner,
+		.executable = (st.st_mode & 0111) != 0,
+		.honest = file_system_is_honest(fd, pid),
+	};
 	if (opened.may_block)
 		fd = pack(fd);
 	if (fd < 0)
@@ -104,7 +113,8 @@ static int open_mapping(struct reply *reply, const struct wire_open_mapping *map
 			const char *path)
 {
 	pid_t whose;
-	int r = describe(reply, mapped_file_open(mapping, path, &whose)), root;
+	int fd = mapped_file_open(mapping, path, &whose), root;
+	int r = fd < 0 ? fd : describe(reply, fd, whose);
 
 	if (r < 0)
 		return r;
@@ -132,7 +142,7 @@ static int open_program(struct reply *reply, const char *path)
 		return -errno;
 	real[real_size] = '\0';
 	size = pread(fd, beginning, sizeof(beginning), 0);
-	r = describe(reply, TAKE_FD(fd));
+	r = describe(reply, TAKE_FD(fd), getpid());
 	bytes_add(&reply->bytes, real, (size_t)real_size + 1);
 	if (size > 0)
 		bytes_add(&reply->bytes, beginning, (size_t)size);
@@ -247,7 +257,8 @@ int opener_answer(void *state, const struct question *question, const void *payl
 	case OPENER_PERF_MAP:
 		if (size != sizeof(*process))
 			break;
-		return describe(reply, perf_map_file_open(process->pid, process->start_time));
+		return describe(reply, perf_map_file_open(process->pid, process->start_time),
+				process->pid);
 	case OPENER_READ:
 		if (size != sizeof(struct wire_read) || fd_count != 1)
 			break;

@@ -65,10 +65,13 @@ static int take_opened(struct opened *ret, struct answer *answer)
 
 	if (answer->size < sizeof(*opened) || answer->fd_count < 1)
 		return -EBADMSG;
-	*ret = (struct opened){ { opened->device, opened->inode, opened->size, opened->mtime_ns,
-				  opened->ctime_ns, opened->owner },
-				opened->may_block,
-				opened->overlay };
+	*ret = (struct opened){
+		.identity = { opened->device, opened->inode, opened->size, opened->mtime_ns,
+			      opened->ctime_ns, opened->owner },
+		.may_block = opened->may_block,
+		.overlay = opened->overlay,
+		.honest = opened->honest,
+	};
 	return TAKE_FD(answer->fds[0]);
 }
 

@@ -9,6 +9,11 @@ struct opened {
 	struct object_identity identity;
 	bool may_block; /* the descriptor is a parcel (base/parcel.h): its file may never answer */
 	bool overlay;	/* on an overlayfs: the same file may be on others, too */
+	/*
+	 * Nobody but this machine's root chose who tells of the file: on FUSE, and on an overlay in a
+	 * user's own mount namespace, a user makes up inode numbers, sizes and stamps as he likes.
+	 */
+	bool honest;
 	pid_t whose;	/* the process whose mapping led there; 0: none did */
 };
 

@@ -160,7 +160,7 @@ int ask_object(struct workers *workers, struct object **ret, int fd, int root_fd
 
 int ask_vdso(struct workers *workers, struct object **ret)
 {
-	struct opened opened = {};
+	struct opened opened = { .honest = true };
 	struct stat st;
 	int fd = vdso_open();
 

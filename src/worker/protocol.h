@@ -182,6 +182,8 @@ struct wire_opened {
 	uint32_t overlay;   /* it is one, which shows files of others */
 	uint32_t owner;	    /* user id */
 	uint32_t executable; /* by somebody */
+	uint32_t honest;    /* what it says of files, no user can make it say; see struct opened */
+	uint32_t reserved;
 };
 
 struct wire_read {

@@ -33,6 +33,7 @@ static inline struct opened direct_opened(int fd)
 
 	assert_ok(fstat(fd, &st));
 	opened.identity = object_identity_of(&st);
+	opened.honest = true;
 	return opened;
 }
 

@@ -292,6 +292,12 @@ static void test_not_a_file(void **state)
 			 OBJECT_NOT_ELF);
 }
 
+static void forget_nothing(void *context, const struct object *object)
+{
+	(void)context;
+	(void)object;
+}
+
 /* The image below two overlays is one file; what one of them has changed is another. */
 static void test_cache_of_overlays(void **state)
 {
@@ -316,6 +322,56 @@ static void test_cache_of_overlays(void **state)
 	assert_ptr_not_equal(objects[0], objects[3]); /* on no overlay */
 	for (unsigned i = 0; i < ARRAY_SIZE(objects); i++)
 		object_unref(objects[i]);
+}
+
+/* What a FUSE, or an overlay over one, says: the same in everything as a file of somebody else. */
+static void test_cache_of_forged_files(void **state)
+{
+	cleanup(object_cache_free) struct object_cache *cache = object_cache_new(direct_workers());
+	cleanup(object_unref) struct object *forged = NULL, *again = NULL, *real = NULL, *new = NULL;
+	cleanup(object_unref) struct object *later = NULL;
+	struct opened opened;
+	struct image image;
+	int fd;
+
+	(void)state;
+	image_make(&image, NULL, 0);
+	fd = image_open(&image);
+	opened = direct_opened(fd);
+	opened.overlay = true;
+	opened.honest = false;
+	opened.identity.device = 40;
+	assert_ok(object_cache_get(cache, &forged, fd, -1, &opened, "/app"));
+	/* On another overlay, which is root's. */
+	opened.honest = true;
+	opened.identity.device = 41;
+	assert_ok(object_cache_get(cache, &real, image_open(&image), -1, &opened, "/app"));
+	assert_ptr_not_equal(real, forged);
+	/* While it is open its device cannot be that of another. */
+	opened.honest = false;
+	opened.identity.device = 40;
+	assert_ok(object_cache_get(cache, &again, image_open(&image), -1, &opened, "/app"));
+	assert_ptr_equal(again, forged);
+	object_close(forged);
+	assert_int_equal(
+		object_cache_reopen(cache, forged, image_open(&image), -1, &opened), -ESTALE);
+	opened.overlay = false;
+	opened.honest = true; /* the device is given to a tmpfs */
+	assert_ok(object_cache_get(cache, &new, image_open(&image), -1, &opened, "/app"));
+	assert_ptr_not_equal(new, forged);
+	assert_ptr_not_equal(new, real);
+	/* And the other way round. */
+	object_close(new);
+	opened.honest = false;
+	assert_ok(object_cache_get(cache, &later, image_open(&image), -1, &opened, "/app"));
+	assert_ptr_not_equal(later, new);
+	assert_ptr_not_equal(later, forged);
+	/* All of them are forgotten in time. */
+	object_close(real);
+	object_close(later);
+	assert_true(object_cache_forget(cache, 0, UINT64_MAX, forget_nothing, NULL));
+	assert_true(forged->forgotten && real->forgotten && new->forgotten && later->forgotten);
+	assert_false(object_cache_forget(cache, 0, UINT64_MAX, forget_nothing, NULL));
 }
 
 /* root: NULL is our own. */
@@ -403,6 +459,7 @@ int main(void)
 		cmocka_unit_test(test_broken_headers),	     cmocka_unit_test(test_build_id),
 		cmocka_unit_test(test_not_a_file),	     cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_cache_of_overlays),
+		cmocka_unit_test(test_cache_of_forged_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
