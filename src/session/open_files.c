@@ -98,6 +98,7 @@ int open_files_sweep(struct pipeline *p)
 	if (now - p->swept_ns < SWEEP_NS)
 		return 0;
 	p->swept_ns = now;
+	workers_tidy(p->workers);
 	meet_count_the_living(p);
 	note_uses(p, now);
 	r = move_left(p, now - UNUSED_NS);

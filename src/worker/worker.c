@@ -29,6 +29,7 @@
 #define PATIENCE_NS 3000000000ULL
 /* The largest unwind tables and symbol tables of common files take 0.2 s. */
 #define OVERTIME_NS 10000000000ULL
+#define STOPPED_NS 200000000ULL
 
 enum {
 	MEANWHILE_MS = 10,
@@ -173,7 +174,9 @@ static void end(struct worker *worker)
 	slot = gone ? NULL : array_push(&worker->lingering);
 	if (slot)
 		*slot = worker->pid;
-	worker->was_killed = gone && was_gone && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	worker->was_killed = worker->stopped_ns || (gone && was_gone && WIFSIGNALED(status) &&
+						    WTERMSIG(status) == SIGKILL);
+	worker->stopped_ns = 0;
 	worker->cpu_ns += worker->current_cpu_ns;
 	worker->current_cpu_ns = 0;
 	if (!peak_bytes) /* it was gone already */
@@ -193,6 +196,13 @@ void worker_fini(struct worker *worker)
 void worker_restart(struct worker *worker)
 {
 	end(worker);
+}
+
+void worker_tidy(struct worker *worker)
+{
+	if (worker->pid && poll(&(struct pollfd){ .fd = worker->socket }, 1, 0) > 0)
+		end(worker);
+	reap_lingering(worker);
 }
 
 void worker_set_priority(struct worker *worker, int nice)
@@ -254,8 +264,8 @@ static uint64_t process_cpu_ns(pid_t pid)
 	return clock_getcpuclockid(pid, &clock) == 0 ? clock_ns(clock) : 0;
 }
 
-/* Does the process wait for something, other than for its turn? */
-static bool is_waiting(pid_t pid)
+/* What it is doing, as in proc(5): 'R' runs or waits for its turn, 'T' was stopped; 0: not known. */
+static char state_of(pid_t pid)
 {
 	cleanup(bytes_fini) struct bytes text = {};
 	char path[32];
@@ -263,9 +273,27 @@ static bool is_waiting(pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	if (fs_read(&text, AT_FDCWD, path, STAT_BYTES) < 0 || !bytes_str(&text))
-		return false;
+		return 0;
 	end = strrchr(text.at, ')');
-	return end && end[1] == ' ' && end[2] != 'R';
+	return end && end[1] == ' ' ? end[2] : 0;
+}
+
+/* Does the process wait for something, other than for its turn? */
+static bool is_waiting(pid_t pid)
+{
+	char state = state_of(pid);
+
+	return state && state != 'R';
+}
+
+/* Was it stopped by somebody (SIGSTOP), who does not let it go on? That is no file's fault. */
+static bool has_been_stopped(struct worker *worker, uint64_t now)
+{
+	if (state_of(worker->pid) != 'T')
+		worker->stopped_ns = 0;
+	else if (!worker->stopped_ns)
+		worker->stopped_ns = now;
+	return worker->stopped_ns && now - worker->stopped_ns > STOPPED_NS;
 }
 
 /* Less and less patience: somebody may have many files, and file systems, that take all we have. */
@@ -374,6 +402,8 @@ static int await(struct worker *worker)
 		look(worker, &watch, ready > 0 || is_waiting(worker->pid));
 		if (ready > 0)
 			return 0;
+		if (has_been_stopped(worker, watch.seen_ns))
+			return WORKER_DIED;
 		do_meanwhile(worker, watch.seen_ns);
 		r = judge(worker, &watch);
 	}

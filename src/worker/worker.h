@@ -59,7 +59,8 @@ struct worker {
 	 */
 	uint64_t waited_ns, used_ns;
 	bool gives_files; /* descriptors are taken from it; false unless set after worker_init */
-	bool was_killed;  /* the last process that ended was killed (SIGKILL), but not by us */
+	bool was_killed;  /* the last process that ended was killed or stopped, but not by us */
+	uint64_t stopped_ns; /* since when it is, while it owes an answer; 0: it is not */
 	ARRAY_OF(pid_t) lingering; /* killed by us; the system call they are in has not come back */
 	/* Called every few milliseconds while questions are asked; NULL: nothing else to do. */
 	void (*meanwhile)(void *context);
@@ -93,6 +94,8 @@ void worker_init(struct worker *worker, const char *role);
 void worker_fini(struct worker *worker);
 /* Ends the process; the next question gets a new one. */
 void worker_restart(struct worker *worker);
+/* Takes away what has ended, also while nothing is asked. */
+void worker_tidy(struct worker *worker);
 /* Starts a process ahead of the first question. Returns 0 or a negative errno. */
 int worker_start(struct worker *worker);
 /* Whether the process is there and ready. Returns 0 or a negative errno. */

@@ -61,6 +61,12 @@ void workers_set_priority(struct workers *workers, int nice)
 	worker_set_priority(&workers->opener, nice);
 }
 
+void workers_tidy(struct workers *workers)
+{
+	worker_tidy(&workers->reader);
+	worker_tidy(&workers->opener);
+}
+
 uint64_t workers_cpu_ns(const struct workers *workers)
 {
 	return worker_cpu_ns(&workers->reader) + worker_cpu_ns(&workers->opener);

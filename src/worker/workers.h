@@ -52,6 +52,8 @@ int workers_check(struct workers *workers);
 void workers_set_meanwhile(struct workers *workers, void (*meanwhile)(void *context),
 			   void *context);
 void workers_set_priority(struct workers *workers, int nice);
+/* See worker_tidy. */
+void workers_tidy(struct workers *workers);
 uint64_t workers_cpu_ns(const struct workers *workers);
 uint64_t workers_peak_bytes(const struct workers *workers);
 /*

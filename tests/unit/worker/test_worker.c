@@ -101,7 +101,7 @@ static void check_misbehaviour(uint32_t what, int outcome, bool gives_files)
 	assert_int_equal(worker.pid, 0);
 	assert_int_equal(worker.lost, 1);
 	assert_int_equal(worker.stuck, outcome == WORKER_STUCK);
-	assert_false(worker.was_killed);
+	assert_int_equal(worker.was_killed, what == STOP); /* as if by somebody */
 	check_honest(&worker);
 	assert_int_not_equal(worker.pid, pid);
 	assert_int_equal(worker.generation, 2);
@@ -216,7 +216,7 @@ static void test_stuck(void **state)
 	calls = 0;
 	check_misbehaviour(SLEEP, WORKER_STUCK, false);
 	assert_true(calls >= 5);
-	check_misbehaviour(STOP, WORKER_STUCK, false);
+	check_misbehaviour(STOP, WORKER_DIED, false);
 }
 
 /* Some work now and then is progress, but not for ever. */
