@@ -45,8 +45,10 @@ bool object_is_unchanged(const struct object *object)
 {
 	struct stat st;
 
+	if (object->may_block)
+		return !object->changed;
 	/* Its ctime changes when it is renamed or removed, too. */
-	return object->fd < 0 || object->may_block || fstat(object->fd, &st) < 0 ||
+	return object->fd < 0 || fstat(object->fd, &st) < 0 ||
 	       ((uint64_t)st.st_size == object->identity.size &&
 		object_identity_of(&st).mtime_ns == object->identity.mtime_ns);
 }

@@ -35,6 +35,7 @@ struct object {
 	uint32_t references;
 	uint32_t id;   /* dense, 1..n in order of discovery, for the life of the process */
 	int fd;        /* kept open while the object is in use: late naming survives unlink; or -1 */
+	bool overlay;  /* writing to it may make another file, of the same name, and what runs stays */
 	bool may_block; /* its file system may never answer; fd is a parcel (base/parcel.h) then */
 	char *path;    /* as the target sees it, "[vdso]" for the vdso; for people */
 	int root_fd;   /* folder below which the target's paths lie, for finding separate debug
@@ -64,6 +65,7 @@ struct object {
 	/* Of process_table_check: the last round in which it was looked at, and what was seen. */
 	uint32_t checked;
 	bool changed;
+	uint64_t state_ns; /* when ask_is_unchanged has asked last */
 };
 
 /* What opening a file as an object comes to, other than success. */
@@ -78,8 +80,8 @@ enum object_outcome {
  */
 struct object *object_new(int fd, const char *path);
 /*
- * Has the file not been written to since it was opened? Also true when that cannot be found out:
- * it is closed, or its file system might never answer.
+ * Has the file not been written to since it was opened? Also true when that cannot be found out: it
+ * is closed. Of one whose file system might never answer: as it was seen last (ask_is_unchanged).
  */
 bool object_is_unchanged(const struct object *object);
 /* Closes the file and the root, for now. */

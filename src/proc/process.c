@@ -217,10 +217,12 @@ bool process_has_code_below(const struct process *process, const struct mapping 
 
 void process_write_over(struct process *process, struct mapping *mapping)
 {
+	/* On an overlay what runs may be the file below, which nobody has written to. */
+	mapping->written_over = !mapping->object->overlay;
+	process->written_over |= mapping->written_over;
 	object_unref(mapping->object);
 	mapping->object = NULL;
 	mapping->resolved = true;
-	mapping->written_over = process->written_over = true;
 	process->reuses_addresses = true;
 	note_change(process, mapping->start, mapping->end);
 }

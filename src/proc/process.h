@@ -92,7 +92,7 @@ bool process_has_code_below(const struct process *process, const struct mapping 
 /*
  * The mapping's code is other code by now, though it was not mapped anew: it has no object until
  * process_take_contents says that what the file holds at that moment (CLOCK_MONOTONIC) is what runs
- * from then on.
+ * from then on. On an overlay that cannot be said.
  */
 void process_write_over(struct process *process, struct mapping *mapping);
 void process_take_contents(struct process *process, uint64_t now_ns);

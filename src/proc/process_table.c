@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "proc/maps.h"
 #include "proc/stat.h"
 
@@ -256,11 +257,37 @@ static struct object *known_object(struct process_table *table, const struct map
 	return object && object_is_unchanged(object) ? object_ref(object) : NULL;
 }
 
-void process_table_check(struct process *process, uint32_t round)
+/* Files that may block are asked about at most so often: each costs a question. */
+#define CHECK_NS 150000000ULL
+
+/* Asks about all of the process's files that are due at once. */
+static void ask_about_files(const struct process_table *table, const struct process *process,
+			    uint32_t round)
+{
+	uint64_t due_ns = clock_ns(CLOCK_MONOTONIC) - CHECK_NS;
+	ARRAY_OF(struct object *) due = {};
+
+	for (uint32_t i = 0; i < process->mappings.count; i++) {
+		struct object *object = process->mappings.at[i].object, **slot;
+
+		if (!object || !object->may_block || object->checked == round ||
+		    object->state_ns > due_ns)
+			continue;
+		slot = array_push(&due);
+		if (slot)
+			*slot = object;
+	}
+	ask_about_changes(table->workers, due.at, due.count);
+	array_fini(&due);
+}
+
+void process_table_check(const struct process_table *table, struct process *process,
+			 uint32_t round)
 {
 	if (process->checked == round)
 		return;
 	process->checked = round;
+	ask_about_files(table, process, round);
 	for (uint32_t i = 0; i < process->mappings.count; i++) {
 		struct object *object = process->mappings.at[i].object;
 
@@ -316,8 +343,12 @@ static struct object *find_object(struct process_table *table, const struct proc
 	int fd, root_fd;
 
 	/* Without the generation it might be the inode of another file by now. */
-	if (object && object->fd >= 0 && mapping->inode_generation)
-		return object;
+	if (object && object->fd >= 0 && mapping->inode_generation) {
+		if (ask_is_unchanged(table->workers, object, mapping->mapped_ns))
+			return object;
+		object_unref(object);
+		object = NULL;
+	}
 	fd = open_file(table, process, mapping, still_there, &opened, &root_fd);
 	if (fd < 0)
 		return object;

@@ -82,7 +82,8 @@ void process_table_forget_unused(struct process_table *table, uint64_t since_ns,
  * Looks once in every round (a number that is not 0) whether files that the process has mapped were
  * written to, and takes the objects of those away (process_write_over).
  */
-void process_table_check(struct process *process, uint32_t round);
+void process_table_check(const struct process_table *table, struct process *process,
+			 uint32_t round);
 /* Is it memory without a file, or without one that has a name? It can hold a copy of code. */
 bool process_table_may_be_copy(const struct process_table *table, const struct mapping *mapping);
 /*

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/array.h"
 #include "base/hash.h"
@@ -88,6 +89,27 @@ static int learn(struct reader_state *state, uint32_t id, int fd)
 	return 0;
 }
 
+/* What their files are like now; of those that cannot be looked at it is unknown, too. */
+static int answer_states(struct reader_state *state, const uint32_t *ids, size_t size,
+			 struct reply *reply)
+{
+	if (size % sizeof(*ids))
+		return -EBADMSG;
+	for (size_t i = 0; i < size / sizeof(*ids); i++) {
+		const struct known_object *known = find(state, ids[i]);
+		struct wire_state found = {};
+		struct stat st;
+
+		if (known && fstat(known->object->fd, &st) == 0) {
+			struct object_identity identity = object_identity_of(&st);
+
+			found = (struct wire_state){ identity.size, identity.mtime_ns, true };
+		}
+		bytes_add(&reply->bytes, &found, sizeof(found));
+	}
+	return 0;
+}
+
 /* names: texts with their NUL. */
 static int answer_demangled(const char *names, size_t size, struct reply *reply)
 {
@@ -149,6 +171,8 @@ int reader_answer(void *state_, const struct question *question, const void *pay
 			return r;
 		known = find(state, question->object);
 	}
+	if (question->what == READER_STATES)
+		return answer_states(state, payload, size, reply);
 	return answer_about(known, question->what, payload, size, fds, fd_count, reply);
 }
 

@@ -40,7 +40,7 @@ static enum object_table_state compile(struct object_tables *tables, struct obje
 	int r = ask_table(tables->workers, &table, &figures, object);
 
 	/* What was read may belong to two versions of it, neither of them the one that runs. */
-	if (r >= 0 && !object_is_unchanged(object))
+	if (r >= 0 && !ask_is_unchanged(tables->workers, object, UINT64_MAX))
 		r = -ETXTBSY;
 	if (r == ANSWER_NO_ROWS)
 		return OBJECT_TABLE_NO_CFI;

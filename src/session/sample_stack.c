@@ -193,7 +193,7 @@ static void complete_walk(struct pipeline *p, struct process *process,
 	}
 	if (process->look_again)
 		(void)look_again(p, process);
-	process_table_check(process, p->round);
+	process_table_check(&p->processes, process, p->round);
 	pipeline_note_reuse(process, sample->time_ns);
 	/* Told anew, the kernel half stops to wonder about code that was only unmapped. */
 	if (!process->sampled || stale)

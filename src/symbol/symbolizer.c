@@ -269,7 +269,8 @@ static int take_name(void *context, uint32_t number, const struct name_line *lin
 
 	/* All of the answer is there: was it read from what ran? */
 	if (number == 0)
-		call->is_stale = !object_is_unchanged(call->object);
+		call->is_stale = !ask_is_unchanged(call->symbolizer->workers, call->object,
+						   UINT64_MAX);
 	if (call->is_stale) {
 		lines = &nothing;
 		line_count = 1;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "elf/debug_paths.h"
 #include "elf/vdso.h"
@@ -152,6 +153,7 @@ int ask_object(struct workers *workers, struct object **ret, int fd, int root_fd
 	object->root_fd = root_fd;
 	object->identity = opened->identity;
 	object->may_block = opened->may_block;
+	object->overlay = opened->overlay;
 	r = ask(workers, object, &request);
 	if (r == 0)
 		*ret = TAKE_PTR(object);
@@ -169,6 +171,90 @@ int ask_vdso(struct workers *workers, struct object **ret)
 	if (fstat(fd, &st) == 0)
 		opened.identity = object_identity_of(&st);
 	return ask_object(workers, ret, fd, -1, &opened, "[vdso]");
+}
+
+/* ---- whether files have changed ---- */
+
+enum { STATES_MAX = 1024 };
+
+struct states {
+	struct object *objects[STATES_MAX];
+	uint32_t ids[STATES_MAX];
+	uint32_t count;
+};
+
+static int take_states(void *context, int result, const unsigned char *data, size_t size)
+{
+	const struct states *states = context;
+	struct wire_state state;
+
+	if (result > 0 || size != states->count * sizeof(state))
+		return -EBADMSG;
+	for (uint32_t i = 0; i < states->count; i++) {
+		struct object *object = states->objects[i];
+
+		memcpy(&state, data + i * sizeof(state), sizeof(state));
+		if (!state.known)
+			object->known_by = 0;
+		else
+			object->changed = state.size != object->identity.size ||
+					  state.mtime_ns != object->identity.mtime_ns;
+	}
+	return 0;
+}
+
+/* Is there anything to ask about it? */
+static bool may_have_changed(const struct object *object)
+{
+	return object->may_block && object->fd >= 0 && !object->given_up && !object->changed;
+}
+
+/* The first one's fault it is when there is no answer; then the others are asked about without it. */
+static void ask_states(struct workers *workers, struct states *states)
+{
+	const struct request request = { .what = READER_STATES,
+					 .payload = states->ids,
+					 .size = states->count * sizeof(*states->ids),
+					 .take = take_states,
+					 .context = states };
+
+	if (states->count)
+		(void)ask(workers, states->objects[0], &request);
+}
+
+void ask_about_changes(struct workers *workers, struct object *const *objects, uint32_t count)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	for (uint32_t done = 0; done < count;) {
+		struct states states = {};
+
+		for (; done < count && states.count < STATES_MAX; done++) {
+			struct object *object = objects[done];
+
+			if (!may_have_changed(object))
+				continue;
+			/* What happens while it is asked about may be missed. */
+			object->state_ns = now;
+			/* It comes with its file then. */
+			if (object->known_by != workers->reader.generation) {
+				struct states alone = { { object }, { object->id }, 1 };
+
+				ask_states(workers, &alone);
+				continue;
+			}
+			states.objects[states.count] = object;
+			states.ids[states.count++] = object->id;
+		}
+		ask_states(workers, &states);
+	}
+}
+
+bool ask_is_unchanged(struct workers *workers, struct object *object, uint64_t since_ns)
+{
+	if (object->state_ns <= since_ns)
+		ask_about_changes(workers, &object, 1);
+	return object_is_unchanged(object);
 }
 
 struct table_answer {

@@ -18,6 +18,13 @@ int ask_object(struct workers *workers, struct object **ret, int fd, int root_fd
 	       const struct opened *opened, const char *path);
 /* The same of the vdso of this very process; the kernel maps the same into every one. */
 int ask_vdso(struct workers *workers, struct object **ret);
+/*
+ * As object_is_unchanged, also of a file that may block: it is asked about unless that was done
+ * later than since_ns (CLOCK_MONOTONIC). Once it has changed, it has.
+ */
+bool ask_is_unchanged(struct workers *workers, struct object *object, uint64_t since_ns);
+/* Asks about many such files at once: object_is_unchanged and object.state_ns are up to date then. */
+void ask_about_changes(struct workers *workers, struct object *const *objects, uint32_t count);
 /* Its unwind table. Returns as said, or ANSWER_NO_ROWS. Free with unwind_table_fini. */
 int ask_table(struct workers *workers, struct unwind_table *ret, struct table_figures *figures,
 	      struct object *object);

@@ -68,6 +68,7 @@ enum reader_question {
 	READER_NAMES,    /* struct wire_names_question, addresses → struct wire_names_head, ... */
 	READER_NEEDED,   /* → struct wire_needed, ids of names, texts */
 	READER_CALLS,    /* addresses → for each what call_ends_at (elf/call_sites.h) says */
+	READER_STATES,   /* ids of objects (uint32_t) → a struct wire_state for each */
 	READER_DEMANGLE, /* names, each with its NUL → readable ones in their order, "" for "is not" */
 	READER_FORGET,   /* the object is not needed any more */
 };
@@ -122,6 +123,12 @@ struct wire_name {
 	uint32_t kind;
 	uint32_t name, system_name, file; /* offsets of texts with their NUL; WIRE_NAME_SYMBOL only */
 	uint32_t line, reserved;
+};
+
+struct wire_state {
+	uint64_t size; /* of the file, now */
+	int64_t mtime_ns;
+	uint64_t known; /* 0: the reader does not have it */
 };
 
 struct wire_needed {

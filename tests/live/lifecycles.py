@@ -264,6 +264,28 @@ def test_library_written_over_while_it_is_mapped():
     check(own.count(any_of('red_')) and own.count(any_of('tan_')), 'one of them is missing')
 
 
+def test_library_written_over_on_an_overlay():
+    """What runs may be the file below, or not: noticed as well, and cut from then on."""
+    place = folder()
+    mounted = f'{place}/root'
+    subprocess.run(['mount', '-t', 'tmpfs', 'tmpfs', place], check=True)
+    try:
+        for name in ('low', 'up', 'work', 'root'):
+            os.mkdir(f'{place}/{name}')
+        subprocess.run(['mount', '-t', 'overlay', '-o', f'lowerdir={place}/low,upperdir={place}/up,'
+                        f'workdir={place}/work', 'overlay', mounted], check=True)
+        with Target('library_turns', 'beneath', 700, mounted, path('plugin_red.so'),
+                    path('plugin_tan.so')) as target:
+            recording = record('-p', target.pid, seconds=2)
+            truth = target.stop()
+    finally:
+        subprocess.run(['umount', '-R', '-l', place], check=True)
+    own = Own(recording, 'library_turns')
+    check_turns(own, dict(zip(('red', 'tan'), truth['cpu_ns'])), 'beneath, on an overlay', 1)
+    check(own.count(any_of('red_')) or own.count(any_of('tan_')), 'nothing was known before')
+    check(own.count(is_cut) > 0.2 * own.samples, 'nobody noticed')
+
+
 def check_deleted_program(target, what):
     recording = record('-p', target.pid, seconds=1)
     check_complete(recording)

@@ -21,6 +21,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/parcel.h"
 #include "proc/process_table.h"
 #include "proc/stat.h"
 
@@ -241,13 +242,13 @@ static void a_file_that_is_written_over_is_another_object(void **state)
 		skip(); /* map_files is for root */
 	}
 	before = object_ref(ours->object);
-	process_table_check(process, 1);
+	process_table_check(table, process, 1);
 	assert_ptr_equal(ours->object, before);
 	process->generation = 5;
 	assert_int_equal(pwrite(fd, "more", 4, st.st_size), 4);
-	process_table_check(process, 1); /* once in a round */
+	process_table_check(table, process, 1); /* once in a round */
 	assert_ptr_equal(ours->object, before);
-	process_table_check(process, 2);
+	process_table_check(table, process, 2);
 	assert_null(ours->object);
 	assert_true(process_changed(process, 5, mapping.start));
 	process_table_resolve(table, process, ours, true); /* not yet */
@@ -257,7 +258,7 @@ static void a_file_that_is_written_over_is_another_object(void **state)
 	process_table_resolve(table, process, ours, true);
 	assert_non_null(ours->object);
 	assert_ptr_not_equal(ours->object, before);
-	process_table_check(process, 3);
+	process_table_check(table, process, 3);
 	assert_non_null(ours->object);
 	/* And when it is mapped anew at the same place, that is news. */
 	process->reuses_addresses = false;
@@ -268,6 +269,79 @@ static void a_file_that_is_written_over_is_another_object(void **state)
 	assert_true(process->reuses_addresses);
 	object_unref(before);
 	munmap(memory, 4096);
+}
+
+/*
+ * On an overlay the file that was written to may be another than the one that runs, which has the
+ * same name; its file system might never answer, so the reader looks.
+ */
+static void a_file_of_an_overlay_that_is_written_over_is_unknown(void **state)
+{
+	struct process_table *table = *state;
+	struct process *process = get(table, getpid());
+	cleanup(close) int fd = memfd_create("library", MFD_CLOEXEC);
+	struct mapping mapping = { .start = 0x1000, .end = 0x2000, .kind = MAPPING_FILE }, *ours;
+	struct opened opened;
+	struct object *object;
+
+	(void)state;
+	copy_file("/proc/self/exe", fd);
+	opened = direct_opened(fd);
+	opened.may_block = opened.overlay = true;
+	assert_ok(object_cache_get(table->objects, &object, parcel_make(fd), -1, &opened, "lib"));
+	mapping.object = object_ref(object);
+	mapping.resolved = true;
+	assert_ok(process_map(process, &mapping));
+	ours = process_mapping(process, 0x1000);
+	process_table_check(table, process, 1);
+	assert_ptr_equal(ours->object, object);
+	process->generation = 5;
+	assert_int_equal(pwrite(fd, "more", 4, (off_t)opened.identity.size), 4);
+	process_table_check(table, process, 2); /* not so often */
+	assert_ptr_equal(ours->object, object);
+	assert_true(object_is_unchanged(object));
+	object->state_ns = 0; /* some time later */
+	process_table_check(table, process, 3);
+	assert_null(ours->object);
+	assert_true(process_changed(process, 5, 0x1000));
+	assert_false(ask_is_unchanged(table->workers, object, 0));
+	process_take_contents(process, clock_ns(CLOCK_MONOTONIC));
+	assert_true(ours->resolved);
+	/* What is mapped from now on is what it holds now. */
+	mapping.object = NULL;
+	mapping.resolved = false;
+	assert_ok(process_map(process, &mapping));
+	assert_false(process_mapping(process, 0x1000)->resolved);
+	object_unref(object);
+}
+
+static void many_files_are_asked_about_at_once(void **state)
+{
+	struct process_table *table = *state;
+	struct object *objects[3];
+	int fds[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct opened opened;
+
+		fds[i] = memfd_create("library", MFD_CLOEXEC);
+		copy_file("/proc/self/exe", fds[i]);
+		opened = direct_opened(fds[i]);
+		opened.may_block = true;
+		assert_ok(object_cache_get(table->objects, &objects[i], parcel_make(fds[i]), -1,
+					   &opened, "lib"));
+	}
+	assert_int_equal(write(fds[1], "more", 4), 4);
+	objects[2]->known_by = 0; /* the reader has to be given its file */
+	assert_int_equal(write(fds[2], "more", 4), 4);
+	ask_about_changes(table->workers, objects, 3);
+	assert_true(object_is_unchanged(objects[0]));
+	assert_false(object_is_unchanged(objects[1]));
+	assert_false(object_is_unchanged(objects[2]));
+	for (unsigned i = 0; i < 3; i++) {
+		object_unref(objects[i]);
+		close(fds[i]);
+	}
 }
 
 static void count_forgotten(void *context, const struct object *object)
@@ -601,6 +675,10 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_file_that_is_written_over_is_another_object,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_file_of_an_overlay_that_is_written_over_is_unknown, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(many_files_are_asked_about_at_once, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(of_many_files_the_latest_are_kept, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(
