@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from harness import (Recorder, Target, check, check_complete, check_count, check_equal, end, folder,
-                     need, rate, record, run, start)
+                     has, need, rate, record, run, start)
 from neighbours import check_all_gone, check_untroubled, given_up, of_process, program
 
 SILENT = 'its file system did not answer'
@@ -34,6 +34,15 @@ class MuteFs:
 
     def path(self, name):
         return os.path.join(self.folder, name)
+
+    def abort(self):
+        """Makes whatever waits for it fail: before that, nobody who does can be killed."""
+        with open(f'/proc/{self.server.pid}/mountinfo', encoding='utf-8') as file:
+            number = next(line.split()[2].split(':')[1] for line in file
+                          if line.split()[4] == self.folder)
+        control = ['unshare', '--mount', 'sh', '-c', 'mount -t fusectl fusectl /sys/fs/fuse/connections '
+                   '&& echo 1 >"/sys/fs/fuse/connections/$1/abort"', 'sh', number]
+        subprocess.run(control, check=True)
 
     def say(self, line):
         self.server.stdin.write(line.encode() + b'\n')
@@ -231,6 +240,32 @@ def test_command_on_a_silent_file_system():
         recorder.wait_timers()
         recorder.signal(signal.SIGTERM)
         check_not_started(recorder.finish(), script, 128 + signal.SIGTERM)
+
+
+def test_page_that_does_not_come():
+    """Its arguments, a page of its stack and what a thread waits for are in a file that is silent."""
+    backing = os.path.join(folder(), 'pages')
+    with open(backing, 'wb') as file:
+        file.truncate(64 * 4096)
+    with contextlib.ExitStack() as stack:
+        other = stack.enter_context(Target('tailcalls'))
+        fs = stack.enter_context(MuteFs({'pages': backing}))
+        prefix = ['nsenter', '-t', str(fs.server.pid), '-m', '--']
+        target = stack.enter_context(Target('page_wait', fs.path('pages'), prefix=prefix,
+                                            stdin=subprocess.PIPE))
+        fs.say('mute read')
+        stack.callback(fs.abort)
+        target.process.stdin.write(b'\n')
+        target.process.stdin.flush()
+        target.read_until('waiting')
+        fs.say('await')
+        for pids in (str(target.pid), f'{target.pid},{other.pid}'):
+            recording = record('-p', pids, seconds=1)
+            of_pages, total = of_process(recording, 'page_wait')
+            good = sum(count for frames, count in of_pages
+                       if frames[1].startswith('[truncated') and has('outer', 'inner')(frames))
+            check(total > 50 and good > 0.99 * total, f'{good} of {total}: {of_pages[:3]}')
+        check_untroubled(recording, 'tailcalls', '_start', 'main')
 
 
 if __name__ == '__main__':
