@@ -5,9 +5,11 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 
 enum {
 	ATTEMPTS = 2,	/* an accident may have been somebody else's */
@@ -17,18 +19,24 @@ enum {
 /* /proc, and paths that lead to who knows which file system. */
 static const struct payer unknown = { .owner = PAYER_ANYBODY, .unknown = true };
 
+/*
+ * The same through a process's memory, which is locked while somebody changes it: nobody who means
+ * well does so for longer, and there is another way.
+ */
+static const struct payer memory = { .owner = PAYER_ANYBODY,
+				     .unknown = true,
+				     .most_waiting_ns = 1000000000 };
+
 /* Outcomes that another attempt would not change. local: see struct payer. */
 static bool is_final(int outcome, bool local)
 {
 	return (outcome == WORKER_STUCK && !local) || outcome >= WORKER_ENDING;
 }
 
-/*
- * about: what is given up when there is no answer. Returns 0, a worker_outcome, or a negative errno.
- */
-static int ask_about(struct workers *workers, struct answer *ret, uint32_t what,
+/* Returns 0, a worker_outcome, or a negative errno. */
+static int ask_again(struct workers *workers, struct answer *ret, uint32_t what,
 		     const void *payload, size_t size, const int *fds, unsigned fd_count,
-		     const char *about, const struct payer *payer)
+		     const struct payer *payer)
 {
 	struct worker *opener = &workers->opener;
 	unsigned killed = 0;
@@ -41,8 +49,6 @@ static int ask_about(struct workers *workers, struct answer *ret, uint32_t what,
 			break;
 		i += r != WORKER_DIED || !opener->was_killed || killed++ >= KILLED_MAX;
 	}
-	if (r > 0)
-		workers_give_up(workers, about, worker_outcome_text(r));
 	if (r == 0 && ret->result < 0) {
 		r = ret->result;
 		answer_fini(ret);
@@ -50,12 +56,17 @@ static int ask_about(struct workers *workers, struct answer *ret, uint32_t what,
 	return r;
 }
 
-/* The same of what may be anywhere. Returns 0 or a negative errno. */
+/*
+ * The same of what may be anywhere. about: what is given up when there is no answer. Returns 0 or a
+ * negative errno.
+ */
 static int ask(struct workers *workers, struct answer *ret, uint32_t what, const void *payload,
 	       size_t size, const int *fds, unsigned fd_count, const char *about)
 {
-	int r = ask_about(workers, ret, what, payload, size, fds, fd_count, about, &unknown);
+	int r = ask_again(workers, ret, what, payload, size, fds, fd_count, &unknown);
 
+	if (r > 0)
+		workers_give_up(workers, about, worker_outcome_text(r));
 	return r > 0 ? -EIO : r;
 }
 
@@ -75,6 +86,57 @@ static int take_opened(struct opened *ret, struct answer *answer)
 	return TAKE_FD(answer->fds[0]);
 }
 
+/* Both ids are of no device: theirs are of 32 bits. */
+static uint64_t memory_of(pid_t thread)
+{
+	return 1ULL << 63 | (uint32_t)thread;
+}
+
+/*
+ * The device in a process's view: where paths lead is a matter of mounts, which whoever has a mount
+ * namespace of his own can make as he likes.
+ */
+static uint64_t place_of(pid_t thread, uint64_t device)
+{
+	char path[32];
+	struct stat ours, theirs;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)thread);
+	if (stat(path, &theirs) < 0 || stat("/proc/self/ns/mnt", &ours) < 0 ||
+	    theirs.st_ino == ours.st_ino)
+		return device;
+	return 1ULL << 62 | hash_pair(device, theirs.st_ino) >> 2;
+}
+
+/*
+ * By the mapping itself, or else by its path. Returns 0, a worker_outcome, or a negative errno.
+ */
+static int open_mapping(struct workers *workers, struct answer *ret, struct bytes *payload)
+{
+	struct wire_open_mapping *head = (void *)payload->at;
+	/* What is on no device of its own, the kernel gives numbers with a major number of 0. */
+	const struct payer payer = { .device = place_of(head->thread, head->device),
+				     .owner = PAYER_ANYBODY,
+				     .local = major(head->device) != 0 };
+	int r;
+
+	if (head->still_there && !workers_is_stuck(workers, memory_of(head->thread))) {
+		r = ask_again(workers, ret, OPENER_MAPPING, payload->at, payload->size, NULL, 0,
+			      &memory);
+		if (r != WORKER_STUCK)
+			return r;
+		workers_note_stuck(workers, memory_of(head->thread));
+	}
+	head->still_there = false;
+	if (workers_is_stuck(workers, payer.device))
+		return WORKER_STUCK;
+	r = ask_again(workers, ret, OPENER_MAPPING, payload->at, payload->size, NULL, 0, &payer);
+	/* A disk is for all, and was not made by anybody who could make it hang. */
+	if (r == WORKER_STUCK && !payer.local)
+		workers_note_stuck(workers, payer.device);
+	return r;
+}
+
 int ask_mapping(struct workers *workers, struct opened *ret, int *root_fd, pid_t thread,
 		const struct file_mapping *mapping)
 {
@@ -88,9 +150,6 @@ int ask_mapping(struct workers *workers, struct opened *ret, int *root_fd, pid_t
 		.thread = thread,
 		.still_there = mapping->still_there,
 	};
-	/* What is on no device of its own, the kernel gives numbers with a major number of 0. */
-	const struct payer payer = { mapping->device, PAYER_ANYBODY, major(mapping->device) != 0,
-				     false };
 	cleanup(bytes_fini) struct bytes payload = {};
 	cleanup(answer_fini) struct answer answer = {};
 	int r;
@@ -99,18 +158,14 @@ int ask_mapping(struct workers *workers, struct opened *ret, int *root_fd, pid_t
 		head.ancestors[i] = mapping->ancestors[i];
 	if (strlen(mapping->path) >= PATH_MAX)
 		return -ENAMETOOLONG;
-	if (workers_is_stuck(workers, mapping->device)) {
-		workers_give_up(workers, mapping->path, worker_outcome_text(WORKER_STUCK));
-		return -EIO;
-	}
 	bytes_add(&payload, &head, sizeof(head));
 	bytes_add(&payload, mapping->path, strlen(mapping->path) + 1);
 	if (payload.failed)
 		return -ENOMEM;
-	r = ask_about(workers, &answer, OPENER_MAPPING, payload.at, payload.size, NULL, 0,
-		      mapping->path, &payer);
-	if (r == WORKER_STUCK)
-		workers_note_stuck(workers, mapping->device);
+	r = workers_is_stuck(workers, mapping->device) ? WORKER_STUCK
+						       : open_mapping(workers, &answer, &payload);
+	if (r > 0)
+		workers_give_up(workers, mapping->path, worker_outcome_text(r));
 	if (r != 0)
 		return r > 0 ? -EIO : r;
 	r = take_opened(ret, &answer);

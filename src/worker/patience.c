@@ -125,6 +125,8 @@ int patience_allows(struct patience *patience, struct question_limits *ret,
 		if (patience->total.left_ns < LEAST_CPU_NS && r == 0)
 			r = WORKER_ALL_SPENT;
 	}
+	if (payer->most_waiting_ns && payer->most_waiting_ns < ret->waiting_ns)
+		ret->waiting_ns = payer->most_waiting_ns;
 	return payer->unknown ? 0 : r;
 }
 

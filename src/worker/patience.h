@@ -24,6 +24,7 @@ struct payer {
 	uint32_t owner;	 /* user id; PAYER_ANYBODY: not known before it is opened */
 	bool local;	 /* on a disk of ours */
 	bool unknown; /* what is asked about leads to who knows which device: /proc, search paths */
+	uint64_t most_waiting_ns; /* for one answer; 0: as usual */
 };
 
 #define PAYER_ANYBODY UINT32_MAX

@@ -184,6 +184,24 @@ def test_time_is_over_while_a_file_is_waited_for():
     check(recording.summary['duration_s'] < 2.5, f'it went on: {recording.summary["duration_s"]} s')
 
 
+def test_held_memory():
+    """Whoever keeps his address space locked is not read by it, and no file is to blame for that."""
+    with MuteFs({'split': program('split')}) as fs:
+        with Mounted(fs, program('held_memory'), fs.path('split'), stdin=subprocess.PIPE) as target:
+            fs.say('mute read')
+            target.process.stdin.write(b'go\n')
+            fs.say('await')
+            time.sleep(0.3)
+            with Target('tailcalls') as other:
+                recording = record('-p', f'{target.pid},{other.pid}', seconds=1)
+    check_untroubled(recording, 'tailcalls', 'main')
+    files = given_up(recording)
+    # Since Linux 6.17 that does not need the lock.
+    if not files.pop('maps', None):
+        check_untroubled(recording, 'held_memory', 'main', 'work')
+    check_equal(files, {}, 'given up')
+
+
 MAP_FILES = """
 import mmap, sys
 files = [open(path, 'rb') for path in sys.argv[1:]]
