@@ -72,7 +72,7 @@ static int name_location(struct naming *naming, uint32_t location, const struct 
 	return profile_location_name(profile, location, lines, symbol->line_count, symbol->named);
 }
 
-/* Locations of one object that are asked about at once. */
+/* Locations of one object, of one process's generated code, or of the kernel: asked about at once. */
 struct batch {
 	struct naming *naming;
 	ARRAY_OF(uint64_t) addresses;
@@ -86,10 +86,41 @@ static int take_symbol(void *context, uint32_t number, const struct symbol *symb
 	return name_location(batch->naming, batch->locations.at[number], symbol);
 }
 
-/* Names what is waiting of an object, from an item on. */
-static int name_object(struct naming *naming, struct object *object, uint32_t from)
+static bool belong_together(const struct naming_item *a, const struct naming_item *b)
+{
+	if (a->source != b->source)
+		return false;
+	if (a->source == NAMING_OBJECT)
+		return a->object == b->object;
+	return a->source == NAMING_KERNEL || (a->pid == b->pid && a->start_time == b->start_time);
+}
+
+static int ask(struct batch *batch, const struct naming_item *item)
+{
+	struct symbolizer *symbolizer = batch->naming->symbolizer;
+	const uint64_t *addresses = batch->addresses.at;
+	uint32_t count = batch->addresses.count;
+
+	switch (item->source) {
+	case NAMING_OBJECT:
+		return symbolizer_object(symbolizer, item->object, addresses, count, take_symbol,
+					 batch);
+	case NAMING_KERNEL:
+		return symbolizer_kernel(symbolizer, addresses, count, take_symbol, batch);
+	case NAMING_JIT:
+		return symbolizer_jit(symbolizer, item->pid, item->start_time, addresses, count,
+				      take_symbol, batch);
+	case NAMING_FIXED:
+		break;
+	}
+	return 0;
+}
+
+/* Names what is waiting of whatever the item belongs to, from there on. */
+static int name_from(struct naming *naming, uint32_t from)
 {
 	struct batch batch = { .naming = naming };
+	const struct naming_item what = naming->items.at[from];
 	int r = 0;
 
 	for (uint32_t i = from; i < naming->items.count && batch.addresses.count < BATCH; i++) {
@@ -97,7 +128,7 @@ static int name_object(struct naming *naming, struct object *object, uint32_t fr
 		uint64_t *address;
 		uint32_t *location;
 
-		if (item->named || item->source != NAMING_OBJECT || item->object != object)
+		if (item->named || !belong_together(item, &what))
 			continue;
 		address = array_push(&batch.addresses);
 		location = array_push(&batch.locations);
@@ -109,30 +140,14 @@ static int name_object(struct naming *naming, struct object *object, uint32_t fr
 		*location = i;
 	}
 	/* Those that get their names let go of it. */
-	object_ref(object);
-	if (r == 0 && batch.addresses.count)
-		r = symbolizer_object(naming->symbolizer, object, batch.addresses.at,
-				      batch.addresses.count, take_symbol, &batch);
-	object_unref(object);
+	if (what.object)
+		object_ref(what.object);
+	if (r == 0)
+		r = ask(&batch, &what);
+	object_unref(what.object);
 	array_fini(&batch.addresses);
 	array_fini(&batch.locations);
 	return r;
-}
-
-static int name_one(struct naming *naming, uint32_t location)
-{
-	const struct naming_item *item = &naming->items.at[location];
-	struct symbol symbol;
-	int r;
-
-	if (item->source == NAMING_OBJECT)
-		return name_object(naming, item->object, location);
-	if (item->source == NAMING_KERNEL)
-		r = symbolizer_kernel(naming->symbolizer, &symbol, item->address);
-	else
-		r = symbolizer_jit(naming->symbolizer, &symbol, item->pid, item->start_time,
-				   item->address);
-	return r < 0 ? r : name_location(naming, location, &symbol);
 }
 
 int naming_advance(struct naming *naming, uint64_t budget_ns)
@@ -143,7 +158,7 @@ int naming_advance(struct naming *naming, uint64_t budget_ns)
 		const struct naming_item *item = &naming->items.at[naming->next];
 
 		if (item->source != NAMING_FIXED && !item->named) {
-			int r = name_one(naming, naming->next);
+			int r = name_from(naming, naming->next);
 
 			if (r < 0)
 				return r;
@@ -161,7 +176,7 @@ int naming_finish_object(struct naming *naming, struct object *object)
 		const struct naming_item *item = &naming->items.at[i];
 
 		if (item->source == NAMING_OBJECT && item->object == object && !item->named) {
-			int r = name_object(naming, object, i);
+			int r = name_from(naming, i);
 
 			if (r < 0)
 				return r;
@@ -176,7 +191,7 @@ int naming_finish_process(struct naming *naming, pid_t pid, uint64_t start_time)
 		const struct naming_item *item = &naming->items.at[i];
 
 		if (item->source == NAMING_JIT && item->pid == pid && !item->named) {
-			int r = name_one(naming, i);
+			int r = name_from(naming, i);
 
 			if (r < 0)
 				return r;

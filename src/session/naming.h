@@ -39,7 +39,7 @@ int naming_add(struct naming *naming, uint32_t location, const struct naming_ite
 /* A location that is not code, with a name that stands for itself. */
 int naming_fixed(struct naming *naming, uint32_t location, const char *name);
 /*
- * Names locations for about budget_ns (at least one, and all of its object that wait); UINT64_MAX:
+ * Names locations for about budget_ns (at least one, and all that wait of its object, process or kernel); UINT64_MAX:
  * all. Returns 0 or a negative errno.
  */
 int naming_advance(struct naming *naming, uint64_t budget_ns);

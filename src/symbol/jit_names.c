@@ -26,6 +26,7 @@ struct jit_names {
 	struct perf_map *map;
 	int fd; /* -1: not found so far */
 	bool may_block;
+	struct payer payer; /* once it was found */
 	bool gone; /* the process is, and it had no file; or the file is closed */
 	bool full;
 	uint64_t taken;	   /* bytes of the file */
@@ -38,7 +39,10 @@ struct jit_names *jit_names_new(pid_t pid, uint64_t start_time)
 
 	if (!names)
 		return NULL;
-	*names = (struct jit_names){ .pid = pid, .start_time = start_time, .fd = -1 };
+	*names = (struct jit_names){ .pid = pid,
+				     .start_time = start_time,
+				     .fd = -1,
+				     .payer = { .owner = PAYER_ANYBODY, .unknown = true } };
 	names->map = perf_map_new();
 	if (!names->map) {
 		free(names);
@@ -128,8 +132,15 @@ int jit_names_update(struct jit_names *names, struct workers *workers)
 			return fd == -ENOMEM ? fd : 0;
 		names->fd = fd;
 		names->may_block = opened.may_block;
+		names->payer = (struct payer){ opened.identity.device, opened.identity.owner,
+					       !opened.may_block, false };
 	}
 	return read_on(names, workers);
+}
+
+struct payer jit_names_payer(const struct jit_names *names)
+{
+	return names->payer;
 }
 
 uint64_t jit_names_bytes(const struct jit_names *names)

@@ -20,6 +20,8 @@ DEFINE_CLEANUP(struct jit_names, jit_names_free);
  * Returns 0 or -ENOMEM.
  */
 int jit_names_update(struct jit_names *names, struct workers *workers);
+/* Who is to be charged for what is done with them. */
+struct payer jit_names_payer(const struct jit_names *names);
 /* About the memory that they take. */
 uint64_t jit_names_bytes(const struct jit_names *names);
 /* Forgets all names, and takes no more: they are too many. That is noted. Returns 0 or -ENOMEM. */

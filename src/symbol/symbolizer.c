@@ -28,6 +28,7 @@ struct known_process {
 	struct jit_names *names;
 	uint64_t bytes; /* that they take */
 	uint64_t kept_bytes; /* of those that were asked for, in symbolizer.names */
+	bool undemangled;    /* its names are too much for the reader */
 };
 
 /* A function that has its name. */
@@ -48,6 +49,7 @@ struct symbolizer {
 	uint64_t cost_ns;
 	uint64_t jit_bytes; /* of all processes */
 	uint64_t kernel_kept_bytes;
+	bool kernel_undemangled;
 	uint64_t refused;
 };
 
@@ -88,33 +90,98 @@ static uint64_t cost_now(const struct symbolizer *symbolizer)
 	return clock_ns(CLOCK_THREAD_CPUTIME_ID) + workers_cpu_ns(symbolizer->workers);
 }
 
-static void answer(struct symbol *ret, const struct symbol_line *line, bool named)
+/* A name as it is in a table, of one address. */
+struct found_name {
+	const char *name;   /* NULL: there is none */
+	const char *module; /* of the kernel, shown behind the name; "": none */
+	size_t readable;    /* offset of its readable form in texts; SIZE_MAX: none */
+};
+
+/* Names of one origin, for addresses. */
+struct found_names {
+	ARRAY_OF(struct found_name) list;
+	struct bytes readable;
+	const char *origin;   /* for people */
+	const char *nameless; /* what is shown where there is none */
+	struct payer payer;
+	uint64_t *share;   /* see name_pool_add */
+	bool *undemangled; /* set once the reader could not cope with them */
+};
+
+static void found_names_fini_cleanup(struct found_names *names)
 {
-	ret->lines[0] = *line;
-	ret->line_count = 1;
-	ret->named = named;
+	array_fini(&names->list);
+	bytes_fini(&names->readable);
 }
 
-/*
- * Makes a line of a name as it is in a symbol table. module: of the kernel, shown behind the name;
- * "" for none. share: see name_pool_add. Returns 0, NAME_POOL_FULL or -ENOMEM.
- */
-static int make_line(struct symbolizer *symbolizer, struct symbol_line *ret, uint64_t *share,
-		     const char *name, const char *module)
+static int add_found(struct found_names *names, const char *name, const char *module)
+{
+	struct found_name *slot = array_push(&names->list);
+
+	if (!slot)
+		return -ENOMEM;
+	*slot = (struct found_name){ name, module, SIZE_MAX };
+	return 0;
+}
+
+/* Asks about a part of the names, from *at on. Returns 0 or -ENOMEM. */
+static int demangle_some(struct symbolizer *symbolizer, struct found_names *names, uint32_t *at)
+{
+	cleanup(bytes_fini) struct bytes question = {};
+	size_t answered = names->readable.size;
+	uint32_t from = *at;
+	int r;
+
+	for (; *at < names->list.count; ++*at) {
+		const char *name = names->list.at[*at].name;
+
+		if (!name || !ask_may_demangle(name))
+			continue;
+		if (question.size + strlen(name) + 1 > ASK_DEMANGLED_BYTES)
+			break;
+		bytes_add(&question, name, strlen(name) + 1);
+	}
+	if (question.failed)
+		return -ENOMEM;
+	if (question.size == 0)
+		return 0;
+	r = ask_demangled(symbolizer->workers, &names->readable, question.at, question.size,
+			  &names->payer);
+	if (r > 0) {
+		*names->undemangled = true;
+		workers_give_up(symbolizer->workers, names->origin, worker_outcome_text(r));
+	}
+	if (r != 0)
+		return r < 0 ? -ENOMEM : 0;
+	for (uint32_t i = from; i < *at; i++) {
+		struct found_name *found = &names->list.at[i];
+
+		if (!found->name || !ask_may_demangle(found->name))
+			continue;
+		if (names->readable.at[answered])
+			found->readable = answered;
+		answered += strlen(names->readable.at + answered) + 1;
+	}
+	return 0;
+}
+
+/* Makes a line of a name. Returns 0, NAME_POOL_FULL or -ENOMEM. */
+static int make_line(struct symbolizer *symbolizer, struct symbol_line *ret,
+		     const struct found_names *names, const struct found_name *found)
 {
 	cleanup(bytes_fini) struct bytes text = {};
 	struct symbol_line line = { .file = "" };
-	int r = ask_demangled(symbolizer->workers, &text, name);
+	int r;
 
-	if (r == ASK_NOT_MANGLED)
-		bytes_add_str(&text, name);
-	if (*module)
-		bytes_add_format(&text, " [%s]", module);
-	if (r < 0 || !bytes_str(&text))
+	bytes_add_str(&text, found->readable == SIZE_MAX ? found->name
+							 : names->readable.at + found->readable);
+	if (*found->module)
+		bytes_add_format(&text, " [%s]", found->module);
+	if (!bytes_str(&text))
 		return -ENOMEM;
-	r = name_pool_add(&symbolizer->names, &line.name, share, bytes_str(&text));
+	r = name_pool_add(&symbolizer->names, &line.name, names->share, bytes_str(&text));
 	if (r == 0)
-		r = name_pool_add(&symbolizer->names, &line.system_name, share, name);
+		r = name_pool_add(&symbolizer->names, &line.system_name, names->share, found->name);
 	if (r == 0)
 		*ret = line;
 	return r;
@@ -311,26 +378,51 @@ static int read_kernel(struct symbolizer *symbolizer)
 	return 0;
 }
 
-static int name_kernel(struct symbolizer *symbolizer, struct symbol *ret, uint64_t address)
+/* Returns 0, what `tell` returned below 0, or -ENOMEM. */
+static int tell_found(struct symbolizer *symbolizer, struct found_names *names, symbol_fn tell,
+		      void *context)
 {
-	struct symbol_line line;
+	struct symbol symbol;
+	int r = 0;
+
+	for (uint32_t at = 0; at < names->list.count && !*names->undemangled && r == 0;)
+		r = demangle_some(symbolizer, names, &at);
+	for (uint32_t i = 0; i < names->list.count && r >= 0; i++) {
+		const struct found_name *found = &names->list.at[i];
+
+		symbol.line_count = 1;
+		symbol.named = found->name;
+		r = found->name ? make_line(symbolizer, &symbol.lines[0], names, found) : 0;
+		if (r == NAME_POOL_FULL) {
+			note_too_many_names(symbolizer, names->origin);
+			symbol.named = false;
+		}
+		if (r >= 0 && !symbol.named)
+			r = make_plain_line(symbolizer, &symbol.lines[0], NULL, names->nameless);
+		if (r == 0)
+			r = tell(context, i, &symbol);
+	}
+	return r;
+}
+
+static int name_kernel(struct symbolizer *symbolizer, const uint64_t *addresses, uint32_t count,
+		       symbol_fn tell, void *context)
+{
+	cleanup(found_names_fini) struct found_names names = {
+		.origin = "/proc/kallsyms",
+		.nameless = "[kernel]",
+		.payer = { .local = true },
+		.share = &symbolizer->kernel_kept_bytes,
+		.undemangled = &symbolizer->kernel_undemangled,
+	};
 	const char *name, *module;
 	int r = symbolizer->kernel ? 0 : read_kernel(symbolizer);
-	bool named;
 
-	if (r < 0)
-		return r;
-	named = kernel_symbols_find(symbolizer->kernel, address, &name, &module) == 0;
-	r = named ? make_line(symbolizer, &line, &symbolizer->kernel_kept_bytes, name, module) : 0;
-	if (r == NAME_POOL_FULL) {
-		note_too_many_names(symbolizer, "/proc/kallsyms");
-		named = false;
-	}
-	if (r >= 0 && !named)
-		r = make_plain_line(symbolizer, &line, NULL, "[kernel]");
-	if (r == 0)
-		answer(ret, &line, named);
-	return r;
+	for (uint32_t i = 0; i < count && r == 0; i++)
+		r = kernel_symbols_find(symbolizer->kernel, addresses[i], &name, &module) == 0
+			    ? add_found(&names, name, module)
+			    : add_found(&names, NULL, "");
+	return r < 0 ? r : tell_found(symbolizer, &names, tell, context);
 }
 
 static bool process_equal(const void *context, uint32_t position, const void *key_)
@@ -404,14 +496,14 @@ static int keep_jit_names_small(struct symbolizer *symbolizer)
 	return r;
 }
 
-static int name_jit(struct symbolizer *symbolizer, struct symbol *ret, pid_t pid,
-		    uint64_t start_time, uint64_t address)
+static int name_jit(struct symbolizer *symbolizer, pid_t pid, uint64_t start_time,
+		    const uint64_t *addresses, uint32_t count, symbol_fn tell, void *context)
 {
-	struct symbol_line line;
+	cleanup(found_names_fini) struct found_names names = { .nameless = "[jit]" };
 	struct known_process *process;
 	const char *name;
+	char path[32];
 	int r = know_process(symbolizer, &process, pid, start_time);
-	bool named;
 
 	if (r == 0)
 		r = jit_names_update(process->names, symbolizer->workers);
@@ -421,23 +513,17 @@ static int name_jit(struct symbolizer *symbolizer, struct symbol *ret, pid_t pid
 	}
 	if (r < 0)
 		return r;
-	r = jit_names_find(process->names, address, &name);
-	count_bytes(symbolizer, process); /* they are put in order */
-	if (r == -ENOMEM)
-		return r;
-	named = r == 0;
-	r = named ? make_line(symbolizer, &line, &process->kept_bytes, name, "") : 0;
-	if (r == NAME_POOL_FULL) {
-		char path[32];
-
-		note_too_many_names(symbolizer, perf_map_path(path, pid));
-		named = false;
+	for (uint32_t i = 0; i < count && r == 0; i++) {
+		r = jit_names_find(process->names, addresses[i], &name);
+		if (r != -ENOMEM)
+			r = add_found(&names, r == 0 ? name : NULL, "");
 	}
-	if (r >= 0 && !named)
-		r = make_plain_line(symbolizer, &line, NULL, "[jit]");
-	if (r == 0)
-		answer(ret, &line, named);
-	return r;
+	count_bytes(symbolizer, process); /* they are put in order */
+	names.origin = perf_map_path(path, pid);
+	names.payer = jit_names_payer(process->names);
+	names.share = &process->kept_bytes;
+	names.undemangled = &process->undemangled;
+	return r < 0 ? r : tell_found(symbolizer, &names, tell, context);
 }
 
 void symbolizer_forget_process(struct symbolizer *symbolizer, pid_t pid, uint64_t start_time)
@@ -480,20 +566,21 @@ int symbolizer_object(struct symbolizer *symbolizer, struct object *object,
 	return r;
 }
 
-int symbolizer_kernel(struct symbolizer *symbolizer, struct symbol *ret, uint64_t address)
+int symbolizer_kernel(struct symbolizer *symbolizer, const uint64_t *addresses, uint32_t count,
+		      symbol_fn tell, void *context)
 {
 	uint64_t start = cost_now(symbolizer);
-	int r = name_kernel(symbolizer, ret, address);
+	int r = name_kernel(symbolizer, addresses, count, tell, context);
 
 	symbolizer->cost_ns += cost_now(symbolizer) - start;
 	return r;
 }
 
-int symbolizer_jit(struct symbolizer *symbolizer, struct symbol *ret, pid_t pid,
-		   uint64_t start_time, uint64_t address)
+int symbolizer_jit(struct symbolizer *symbolizer, pid_t pid, uint64_t start_time,
+		   const uint64_t *addresses, uint32_t count, symbol_fn tell, void *context)
 {
 	uint64_t start = cost_now(symbolizer);
-	int r = name_jit(symbolizer, ret, pid, start_time, address);
+	int r = name_jit(symbolizer, pid, start_time, addresses, count, tell, context);
 
 	symbolizer->cost_ns += cost_now(symbolizer) - start;
 	return r;

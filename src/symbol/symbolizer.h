@@ -59,16 +59,20 @@ typedef int (*symbol_fn)(void *context, uint32_t number, const struct symbol *sy
  */
 int symbolizer_object(struct symbolizer *symbolizer, struct object *object,
 		      const uint64_t *addresses, uint32_t count, symbol_fn tell, void *context);
-/* The others put an answer into *ret, always one that can be shown. Return 0 or -ENOMEM. */
-/* Functions of modules have theirs behind them, "nft_do_chain [nf_tables]", BPF programs "[bpf]". */
-int symbolizer_kernel(struct symbolizer *symbolizer, struct symbol *ret, uint64_t address);
 /*
- * Code outside of files: /tmp/perf-PID.map of the process, as its mount and pid namespace name it.
- * start_time: of the process (clock ticks since boot, /proc/PID/stat field 22), so that a pid that
- * is used again is not confused.
+ * The same of the kernel: there is always an answer that can be shown. Functions of modules have
+ * theirs behind them, "nft_do_chain [nf_tables]", BPF programs "[bpf]".
  */
-int symbolizer_jit(struct symbolizer *symbolizer, struct symbol *ret, pid_t pid,
-		   uint64_t start_time, uint64_t address);
+int symbolizer_kernel(struct symbolizer *symbolizer, const uint64_t *addresses, uint32_t count,
+		      symbol_fn tell, void *context);
+/*
+ * The same of code outside of files: /tmp/perf-PID.map of the process, as its mount and pid namespace
+ * name it. start_time: of the process (clock ticks since boot, /proc/PID/stat field 22), so that a
+ * pid that is used again is not confused. A process whose names the reader cannot cope with keeps
+ * them as they are, and that is noted.
+ */
+int symbolizer_jit(struct symbolizer *symbolizer, pid_t pid, uint64_t start_time,
+		   const uint64_t *addresses, uint32_t count, symbol_fn tell, void *context);
 /* The process has ended and all its code has its names. */
 void symbolizer_forget_process(struct symbolizer *symbolizer, pid_t pid, uint64_t start_time);
 /*

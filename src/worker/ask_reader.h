@@ -48,12 +48,16 @@ int ask_needed(struct workers *workers, struct needed *ret, struct object *objec
 int ask_calls(struct workers *workers, uint64_t *ret, struct object *object,
 	      const uint64_t *addresses, uint32_t count);
 
-enum { ASK_NOT_MANGLED = 1 };
-
+/* Is it a name that may have a readable form? */
+bool ask_may_demangle(const char *name);
+enum { ASK_DEMANGLED_BYTES = 32 * 1024 };
 /*
- * The readable form of a mangled name, appended. Returns 0, ASK_NOT_MANGLED (also when it cannot be
- * had), or -ENOMEM.
+ * The readable forms of names: of `size` bytes, each with its NUL, together not more than
+ * ASK_DEMANGLED_BYTES; appended in their order, each with its NUL, "" for a name that stays as it
+ * is. payer: who has made them. Returns 0, -ENOMEM, or the worker_outcome (above 0) that says why the
+ * reader cannot cope with them, as with an object that is given up.
  */
-int ask_demangled(struct workers *workers, struct bytes *ret, const char *name);
+int ask_demangled(struct workers *workers, struct bytes *ret, const char *names, size_t size,
+		  const struct payer *payer);
 /* The object is needed no more, for now: its file is closed here and there. */
 void ask_forget(struct workers *workers, struct object *object);

@@ -41,6 +41,16 @@ static int name_one(struct symbolizer *symbolizer, struct symbol *ret, struct ob
 	return symbolizer_object(symbolizer, object, &address, 1, take, ret);
 }
 
+static int name_kernel(struct symbolizer *symbolizer, struct symbol *ret, uint64_t address)
+{
+	return symbolizer_kernel(symbolizer, &address, 1, take, ret);
+}
+
+static int name_jit(struct symbolizer *symbolizer, struct symbol *ret, pid_t pid, uint64_t address)
+{
+	return symbolizer_jit(symbolizer, pid, 0, &address, 1, take, ret);
+}
+
 static void check(const char *name, const char *system_name, bool named)
 {
 	assert_int_equal(symbol.line_count, 1);
@@ -163,11 +173,11 @@ static void test_kernel(void **state)
 	cleanup(symbolizer_free) struct symbolizer *symbolizer = new_symbolizer(true);
 
 	(void)state;
-	assert_ok(symbolizer_kernel(none, &symbol, 0xffffffff81000000));
+	assert_ok(name_kernel(none, &symbol, 0xffffffff81000000));
 	check("[kernel]", "[kernel]", false);
 	assert_null(symbolizer_kernel_trouble(none));
 	/* Whatever this machine allows, there is an answer that can be shown. */
-	assert_ok(symbolizer_kernel(symbolizer, &symbol, 16));
+	assert_ok(name_kernel(symbolizer, &symbol, 16));
 	check("[kernel]", "[kernel]", false);
 }
 
@@ -184,16 +194,56 @@ static void test_jit(void **state)
 	assert_non_null(file);
 	fputs("1000 10 LazyCompile:~f\n2000 10 _ZN3jit4codeEv\n", file);
 	fclose(file);
-	assert_ok(symbolizer_jit(symbolizer, &symbol, getpid(), 0, 0x1008));
+	assert_ok(name_jit(symbolizer, &symbol, getpid(), 0x1008));
 	check("LazyCompile:~f", "LazyCompile:~f", true);
 	assert_ok(unlink(path));
-	assert_ok(symbolizer_jit(symbolizer, &symbol, getpid(), 0, 0x2008));
+	assert_ok(name_jit(symbolizer, &symbol, getpid(), 0x2008));
 	check("jit::code", "_ZN3jit4codeEv", true);
-	assert_ok(symbolizer_jit(symbolizer, &symbol, getpid(), 0, 0x3000));
+	assert_ok(name_jit(symbolizer, &symbol, getpid(), 0x3000));
 	check("[jit]", "[jit]", false);
 	/* The kernel's own numbers for "no such process". */
-	assert_ok(symbolizer_jit(symbolizer, &symbol, 0, 0, 0x1000));
+	assert_ok(name_jit(symbolizer, &symbol, 0, 0x1000));
 	check("[jit]", "[jit]", false);
+}
+
+static int take_number(void *context, uint32_t number, const struct symbol *found)
+{
+	char expected[32];
+
+	snprintf(expected, sizeof(expected), number % 3 ? "ns::f%04u" : "f%04u", number);
+	assert_string_equal(found->lines[0].name, expected);
+	assert_true(found->named);
+	assert_int_equal(number, (*(uint32_t *)context)++);
+	return 0;
+}
+
+/* Many at once take few questions, and each has its own readable form. */
+static void test_many_jit_names(void **state)
+{
+	enum { NAMES = 4096 };
+	cleanup(symbolizer_free) struct symbolizer *symbolizer = new_symbolizer(false);
+	struct workers *workers = direct_workers();
+	static uint64_t addresses[NAMES];
+	uint64_t before = workers->reader.sequence;
+	uint32_t told = 0;
+	char path[64];
+	FILE *file;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
+	(void)unlink(path);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	for (unsigned i = 0; i < NAMES; i++) {
+		addresses[i] = 0x1000 + 16 * i;
+		fprintf(file, i % 3 ? "%lx 10 _ZN2ns5f%04uEv\n" : "%lx 10 f%04u\n",
+			(unsigned long)addresses[i], i);
+	}
+	fclose(file);
+	assert_ok(symbolizer_jit(symbolizer, getpid(), 0, addresses, NAMES, take_number, &told));
+	assert_int_equal(told, NAMES);
+	assert_true(workers->reader.sequence - before < 10);
+	assert_ok(unlink(path));
 }
 
 /* An object that has too many names has none of the others, and that is told. */
@@ -275,25 +325,25 @@ static void test_too_many_jit_names(void **state)
 
 	(void)state;
 	assert_ok(symbolizer_new(&symbolizer, &options, workers));
-	assert_ok(symbolizer_jit(symbolizer, &symbol, many, 0, 0x1000));
+	assert_ok(name_jit(symbolizer, &symbol, many, 0x1000));
 	check("f0", "f0", true);
-	assert_ok(symbolizer_jit(symbolizer, &symbol, few, 0, 0x1010));
+	assert_ok(name_jit(symbolizer, &symbol, few, 0x1010));
 	check("f1", "f1", true);
 	assert_int_equal(workers->given_up, given_up);
-	assert_ok(symbolizer_jit(symbolizer, &symbol, more, 0, 0x1020));
+	assert_ok(name_jit(symbolizer, &symbol, more, 0x1020));
 	check("[jit]", "[jit]", false);
 	assert_int_equal(workers->given_up, given_up + 1);
-	assert_ok(symbolizer_jit(symbolizer, &symbol, more, 0, 0x1000));
+	assert_ok(name_jit(symbolizer, &symbol, more, 0x1000));
 	check("[jit]", "[jit]", false);
-	assert_ok(symbolizer_jit(symbolizer, &symbol, few, 0, 0x1000));
+	assert_ok(name_jit(symbolizer, &symbol, few, 0x1000));
 	check("f0", "f0", true);
-	assert_ok(symbolizer_jit(symbolizer, &symbol, many, 0, 0x1020));
+	assert_ok(name_jit(symbolizer, &symbol, many, 0x1020));
 	check("f2", "f2", true);
 	assert_int_equal(workers->given_up, given_up + 1);
 	/* What a process had is there for others when it is over. */
 	symbolizer_forget_process(symbolizer, many, 0);
 	symbolizer_forget_process(symbolizer, more, 0);
-	assert_ok(symbolizer_jit(symbolizer, &symbol, more, 0, 0x1020));
+	assert_ok(name_jit(symbolizer, &symbol, more, 0x1020));
 	check("f2", "f2", true);
 	end_jit(many);
 	end_jit(few);
@@ -309,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_vdso),
 		cmocka_unit_test(test_kernel),
 		cmocka_unit_test(test_jit),
+		cmocka_unit_test(test_many_jit_names),
 		cmocka_unit_test(test_too_many_jit_names),
 		cmocka_unit_test(test_too_many_names),
 	};

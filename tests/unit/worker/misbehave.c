@@ -7,6 +7,7 @@
  *     crash, sleep, nonsense, memory ("takes too much")
  *     kill N          is killed N times (the number is in the file), then fine
  *     memory later    takes too much, unless the process is asked for the first time
+ *     (names)         as they are, unless one has to do with crash, spin, or fewer (answers)
  *     poison X        fine, but then the question about the next object ends as X says
  */
 #include <errno.h>
@@ -266,13 +267,24 @@ static void be_killed(const char *text, int file)
 	(void)raise(SIGKILL);
 }
 
-static void answer_as_told(const struct question *question, int memory, int file)
+static void answer_as_told(const struct question *question, const char *payload, size_t size,
+			   int memory, int file)
 {
 	struct answer_head head = { .sequence = question->sequence };
 	const char *text = poison[0] ? poison : text_of(question, file);
 
 	asked++;
-	if (question->what == READER_FORGET) {
+	if (question->what == READER_DEMANGLE) {
+		/* What the names say. */
+		if (memmem(payload, size, "crash", 5))
+			abort();
+		if (memmem(payload, size, "spin", 4))
+			for (;;)
+				work_ms(1000);
+		if (memmem(payload, size, "fewer", 5))
+			size--;
+		head.size = (uint64_t)write(memory, payload, size);
+	} else if (question->what == READER_FORGET) {
 		forget(question->object);
 	} else if (!text) {
 		head.result = -ENOENT;
@@ -323,7 +335,9 @@ int main(int argc, char **argv)
 			misbehave(question, message + sizeof(*question),
 				  (size_t)size - sizeof(*question), fds[0]);
 		else
-			answer_as_told(question, fds[0], open_object(fds, count));
+			answer_as_told(question, message + sizeof(*question),
+				       (size_t)size - sizeof(*question), fds[0],
+				       open_object(fds, count));
 		for (unsigned i = 0; i < count; i++)
 			close(fds[i]);
 	}

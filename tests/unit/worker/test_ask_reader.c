@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 
 #include "base/clock.h"
 #include "base/parcel.h"
+#include "reader/opener.h"
+#include "symbol/symbolizer.h"
 #include "worker/ask_reader.h"
 #include "worker/misbehave.h"
 
@@ -365,15 +368,117 @@ static void test_names_of_nothing(void **state)
 	object_unref(object);
 }
 
+static const struct payer anybody = { .owner = PAYER_ANYBODY, .unknown = true };
+
+#define ASK_NAMES(ret, names) ask_demangled(&workers, (ret), names, sizeof(names), &anybody)
+
+/* To blame is only what ends a process with its first question, here as well. */
+static void test_demangling(void **state)
+{
+	cleanup(bytes_fini) struct bytes readable = {};
+	uint32_t lost = workers.reader.lost;
+
+	(void)state;
+	assert_ok(ASK_NAMES(&readable, "_Za\0_Zb"));
+	assert_int_equal(readable.size, 8);
+	assert_memory_equal(readable.at, "_Za\0_Zb", 8);
+	assert_int_equal(ASK_NAMES(&readable, "_Za\0_Zcrash"), WORKER_DIED);
+	assert_int_equal(workers.reader.lost, lost + 2);
+	assert_int_equal(ASK_NAMES(&readable, "_Zfewer"), WORKER_NONSENSE);
+	workers.reader.overtime_ns = 20000000;
+	assert_int_equal(ASK_NAMES(&readable, "_Zspin"), WORKER_OVERTIME);
+	assert_int_equal(readable.size, 8);
+	assert_ok(ASK_NAMES(&readable, "_Za"));
+	assert_int_equal(readable.size, 12);
+	check_fine("fine"); /* what is asked next has nothing to do with it */
+}
+
+/* After a poisoned file, or a killed process, they have another chance. */
+static void test_demangling_after_others(void **state)
+{
+	cleanup(bytes_fini) struct bytes readable = {};
+	struct object *object;
+
+	(void)state;
+	assert_ok(ask_of(&object, "fine"));
+	object_unref(object);
+	kill(workers.reader.pid, SIGKILL);
+	assert_ok(ASK_NAMES(&readable, "_Za"));
+}
+
+static void write_map(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+struct told {
+	char names[3][32];
+};
+
+static int take_told(void *context, uint32_t number, const struct symbol *symbol)
+{
+	struct told *told = context;
+
+	assert_true(symbol->named);
+	snprintf(told->names[number], sizeof(told->names[number]), "%s", symbol->lines[0].name);
+	return 0;
+}
+
+/* A process whose names end the reader is asked about once, and they stay as they are. */
+static void test_names_that_are_too_much(void **state)
+{
+	static const uint64_t addresses[] = { 0x1000, 0x2000, 0x3000 };
+	const struct symbolizer_options options = {};
+	cleanup(symbolizer_free) struct symbolizer *symbolizer = NULL;
+	struct told told = {};
+	char path[32];
+	uint32_t lost;
+
+	(void)state;
+	workers.opener.direct = opener_answer;
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
+	(void)unlink(path);
+	write_map(path, "1000 10 _Zcrash\n2000 10 plain\n3000 10 _Za\n");
+	assert_ok(symbolizer_new(&symbolizer, &options, &workers));
+	assert_ok(symbolizer_jit(symbolizer, getpid(), 0, addresses, 3, take_told, &told));
+	lost = workers.reader.lost;
+	assert_int_equal(lost, 1);
+	assert_string_equal(told.names[0], "_Zcrash");
+	assert_string_equal(told.names[1], "plain");
+	assert_string_equal(told.names[2], "_Za");
+	assert_int_equal(workers.given_up, 1);
+	assert_string_equal(workers.casualties.at[0].path, path);
+	assert_string_equal(workers.casualties.at[0].why, worker_outcome_text(WORKER_DIED));
+	assert_ok(symbolizer_jit(symbolizer, getpid(), 0, addresses, 3, take_told, &told));
+	assert_int_equal(workers.reader.lost, lost);
+	assert_ok(unlink(path));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(test_its_own_fault), TEST(test_first_question),	TEST(test_poisoned_process),
-		TEST(test_killed),	  TEST(test_given_up_for_good), TEST(test_stuck_device),
-		TEST(test_slow_device),	  TEST(test_costly_owner),	TEST(test_charges),
-		TEST(test_hurry),	  TEST(test_waits_no_more),	TEST(test_counted_once),
-		TEST(test_names_of_nothing), TEST(test_stuck_devices_are_few),
+		TEST(test_its_own_fault),
+		TEST(test_first_question),
+		TEST(test_poisoned_process),
+		TEST(test_killed),
+		TEST(test_given_up_for_good),
+		TEST(test_stuck_device),
+		TEST(test_slow_device),
+		TEST(test_costly_owner),
+		TEST(test_charges),
+		TEST(test_hurry),
+		TEST(test_waits_no_more),
+		TEST(test_counted_once),
+		TEST(test_names_of_nothing),
+		TEST(test_stuck_devices_are_few),
+		TEST(test_demangling),
+		TEST(test_demangling_after_others),
+		TEST(test_names_that_are_too_much),
 	};
 #undef TEST
 
