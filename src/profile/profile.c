@@ -75,7 +75,8 @@ uint64_t profile_bytes(const struct profile *p)
 	       BYTES_OF(&p->mappings) + BYTES_OF(&p->functions) + BYTES_OF(&p->lines) +
 	       BYTES_OF(&p->locations) + BYTES_OF(&p->stack_locations) + BYTES_OF(&p->stacks) +
 	       BYTES_OF(&p->label_items) + BYTES_OF(&p->label_sets) + BYTES_OF(&p->samples) +
-	       BYTES_OF(&p->values) + indexed * 2 * sizeof(struct hash_slot);
+	       BYTES_OF(&p->values) + indexed * 2 * sizeof(struct hash_slot) +
+	       p->sample_frames * PROFILE_FRAME_BYTES;
 }
 
 int profile_string(struct profile *profile, uint32_t *ret, const char *text)
@@ -408,6 +409,7 @@ int profile_sample_add(struct profile *profile, uint32_t stack, uint32_t labels,
 		    hash_index_add(&profile->sample_index, hash, id) < 0)
 			return -ENOMEM;
 		*array_push(&profile->samples) = key;
+		profile->sample_frames += profile->stacks.at[stack].count;
 		for (uint32_t i = 0; i < width; i++)
 			*array_push(&profile->values) = 0;
 	}

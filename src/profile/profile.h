@@ -104,6 +104,7 @@ struct profile {
 	ARRAY_OF(struct profile_sample) samples;
 	ARRAY_OF(int64_t) values; /* types.count per sample, sample after sample */
 	ARRAY_OF(uint32_t) comments; /* strings, one line each */
+	uint64_t sample_frames; /* of all samples: frames of the stacks that each has */
 	struct profile_meta meta;
 	struct hash_index mapping_index, function_index, location_index, stack_index,
 		label_index, sample_index;
@@ -118,8 +119,12 @@ int profile_new(struct profile **ret);
 void profile_free(struct profile *profile);
 DEFINE_CLEANUP(struct profile, profile_free);
 
+/* See profile_bytes: a node of a call tree takes three times as much, but most are shared. */
+enum { PROFILE_FRAME_BYTES = 16 };
+
 /*
- * About the memory that it takes: what the tables hold, and their indexes, of which half is free.
+ * About the memory that it takes: what the tables hold, their indexes, of which half is free, and
+ * for each frame of each sample what writing it will take.
  */
 uint64_t profile_bytes(const struct profile *profile);
 

@@ -33,8 +33,12 @@
 #define INCOMING_EVENTS_MAX (1U << 20)
 #define INCOMING_TEXT_BYTES_MAX (128UL << 20)
 
-/* Some million stacks; the names in it are limited for themselves. */
-#define PROFILE_BYTES_MAX (1ULL << 30)
+/*
+ * Two million stacks of 40 frames; the names in it are limited for themselves. At worst a picture
+ * takes five times as much in the end.
+ */
+#define PROFILE_BYTES_MAX (2ULL << 30)
+#define PROFILE_PART 16 /* of all memory */
 
 /* No program takes longer to copy its code. */
 #define COPYING_NS 1000000000ULL
@@ -50,7 +54,7 @@ int pipeline_init(struct pipeline *p, struct workers *workers,
 	int r;
 
 	*p = (struct pipeline){ .workers = workers, .max_depth = WIRE_MAX_FRAMES };
-	p->budget = budget_of(PROFILE_BYTES_MAX, 8);
+	p->budget = budget_of(PROFILE_BYTES_MAX, PROFILE_PART);
 	r = process_table_init(&p->processes, workers);
 	if (r == 0)
 		r = table_store_new(&p->store, maps, table_budget_bytes);

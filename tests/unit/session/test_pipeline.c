@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "direct.h"
+#include "profile/call_tree.h"
 #include "sample_builder.h"
 #include "session/pipeline.h"
 #include "session/sample_stack.h"
@@ -731,6 +732,29 @@ static void many_processes_do_not_fill_the_profile(void **state)
 	assert_int_equal(profile_total(p.profile, p.samples_type), SAMPLES * PROCESSES);
 }
 
+/* One deep stack in many threads: small in the profile, but not in a picture. */
+static void many_threads_do_not_fill_the_picture(void **state)
+{
+	enum { SAMPLES = 20000 };
+	cleanup(call_tree_free) struct call_tree *tree = NULL;
+
+	(void)state;
+	p.threads = true;
+	p.budget.limit = 4 << 20;
+	for (unsigned i = 0; i < SAMPLES; i++)
+		deep_in_the_kernel(PID, (uint32_t)PID + i, 0);
+	assert_ok(pipeline_advance(&p, 10));
+	assert_true(p.outcomes[WALK_COMPLETE] > 500);
+	assert_true(p.outcomes[WALK_PROFILE_FULL] > 5000);
+	assert_int_equal(profile_total(p.profile, p.samples_type), SAMPLES);
+	assert_true(p.profile->sample_frames * PROFILE_FRAME_BYTES < p.budget.limit / 2);
+	assert_ok(naming_advance(&p.naming, UINT64_MAX));
+	assert_ok(profile_freeze(p.profile));
+	assert_ok(call_tree_new(&tree, p.profile, p.samples_type));
+	assert_int_equal(call_tree_total(tree), SAMPLES);
+	assert_true(tree->nodes.count * sizeof(*tree->nodes.at) < 3UL * p.budget.limit);
+}
+
 static void lost_events_are_counted(void **state)
 {
 	(void)state;
@@ -853,6 +877,7 @@ int main(void)
 		TEST(what_is_no_sample_is_passed_over),
 		TEST(a_process_does_not_fill_the_profile_alone),
 		TEST(many_processes_do_not_fill_the_profile),
+		TEST(many_threads_do_not_fill_the_picture),
 		TEST(lost_events_are_counted),
 		TEST(memory_over_code_is_looked_at),
 		TEST(nonsense_mappings_are_refused),
