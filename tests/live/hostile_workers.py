@@ -9,8 +9,8 @@ import signal
 import time
 
 from harness import (HANG_S, Failed, Recorder, Target, check, check_equal, folder, rate, run)
-from neighbours import (check_all_gone, check_untroubled, copy_of, given_up, profd_processes,
-                        workers_of)
+from hostile import MuteFs
+from neighbours import (check_all_gone, check_untroubled, copy_of, given_up, program, workers_of)
 
 BPF_PROG_GET_FD_BY_ID, BPF_MAP_GET_FD_BY_ID, BPF_LINK_GET_FD_BY_ID = 13, 14, 30
 SYS_BPF = 321
@@ -28,14 +28,14 @@ def children_of(pid):
     return found
 
 
-def check_no_zombie(pid):
-    """Whatever ended is taken away before long, also when nothing more is to be done."""
+def check_taken_away(pid, workers):
+    """Workers that were killed are not left as zombies, also when nothing more is to be done."""
     for _ in range(HANG_S * 10):
-        zombies = [child for child, state in children_of(pid) if state == 'Z']
-        if not zombies:
+        left = [child for child, _ in children_of(pid) if child in workers.values()]
+        if not left:
             return
         time.sleep(0.1)
-    raise Failed(f'zombies of profd: {zombies}')
+    raise Failed(f'still children of profd: {left}')
 
 
 def new_program(path, number):
@@ -50,19 +50,16 @@ def test_workers_that_are_killed():
         stack.enter_context(Target('tailcalls'))
         recorder = Recorder('-a', '-F', rate(997))
         recorder.wait_timers()
+        time.sleep(0.3)
         killed = 0
         for number in range(10):
             stack.enter_context(new_program(path, number))
             for pid in workers_of(recorder.pid).values():
                 os.kill(pid, signal.SIGKILL)
                 killed += 1
-            time.sleep(0.03 * (number % 5))
-        check(killed >= 10, f'only {killed} were there to be killed')
-        time.sleep(0.5)
-        # While it idles: nobody is asked about anything now.
-        for pid in workers_of(recorder.pid).values():
-            os.kill(pid, signal.SIGKILL)
-        check_no_zombie(recorder.pid)
+            time.sleep(0.04 + 0.03 * (number % 4))
+        check(killed >= 5, f'only {killed} were there to be killed')
+        time.sleep(0.3)
         stack.enter_context(new_program(path, 10))
         time.sleep(0.5)
         recorder.signal(signal.SIGINT)
@@ -73,6 +70,25 @@ def test_workers_that_are_killed():
     check_untroubled(recording, 'tailcalls', '_start', 'main')
     for number in range(11):
         check_untroubled(recording, f'new_{number}', at_least=10)
+    check_all_gone('profd')
+
+
+def test_workers_that_are_killed_while_nobody_asks():
+    """They are taken away all the same, and others name what there is in the end."""
+    with Target('tailcalls') as target:
+        recorder = Recorder('-p', target.pid, '-F', rate(997))
+        recorder.wait_timers()
+        time.sleep(0.3)
+        workers = workers_of(recorder.pid)
+        check_equal(set(workers), {'reader', 'opener'}, 'workers')
+        for pid in workers.values():
+            os.kill(pid, signal.SIGKILL)
+        check_taken_away(recorder.pid, workers)
+        recorder.signal(signal.SIGINT)
+        recording = recorder.finish()
+    check_equal(recording.status, 0, 'status')
+    check_equal(given_up(recording), {}, 'given up')
+    check_untroubled(recording, 'tailcalls', '_start', 'main', at_least=50)
     check_all_gone('profd')
 
 
@@ -127,6 +143,15 @@ def is_there(command, number):
     return fd >= 0
 
 
+def check_gone_from_kernel(objects, what):
+    for _ in range(HANG_S * 10):
+        left = [one for one in objects if is_there(*one)]
+        if not left:
+            return
+        time.sleep(0.1)
+    raise Failed(f'{what}: {left} are left in the kernel')
+
+
 def test_profd_is_killed():
     """At any moment: no process, no program or map in the kernel, no piece of a file is left."""
     moments = {'starting': 0.02, 'preparing': 0.15, 'recording': None, 'writing': None}
@@ -153,16 +178,33 @@ def test_profd_is_killed():
             check(recording.status == -signal.SIGKILL or moment == 'writing',
                   f'{moment}: status {recording.status}')
             check_all_gone(moment)
-            for _ in range(HANG_S * 10):
-                left = [one for one in objects if is_there(*one)]
-                if not left:
-                    break
-                time.sleep(0.1)
-            check_equal(left, [], f'{moment}: left in the kernel')
+            check_gone_from_kernel(objects, moment)
             files = set(os.listdir(recording.folder))
             check(files <= (whole if moment == 'writing' else set()), f'{moment}: {files}')
             check(target.process.poll() is None, f'{moment}: the target did not survive')
         target.stop()
+
+
+def test_profd_is_killed_while_a_worker_hangs():
+    """Who waits for a file system that does not answer holds nothing of profd's."""
+    with MuteFs({'split': program('split')}) as fs:
+        # What it needs to run is in memory from now on; its symbols are not.
+        with fs.target('split', 1):
+            pass
+        recorder = Recorder('-a', '-F', rate(997))
+        recorder.wait_timers()
+        fs.say('mute read')
+        with fs.target('split'):
+            fs.say('await')
+            objects = bpf_objects(recorder.pid)
+            check(objects, 'nothing of profd is in the kernel')
+            recorder.signal(signal.SIGKILL)
+            recording = recorder.finish()
+            check_equal(recording.status, -signal.SIGKILL, 'status')
+            check_gone_from_kernel(objects, 'while a worker hangs')
+            check_equal(os.listdir(recording.folder), [], 'files')
+            fs.say('speak')
+            check_all_gone('once the file system answers')
 
 
 if __name__ == '__main__':
