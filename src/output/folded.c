@@ -6,16 +6,23 @@
  * The format has no escape, so a name must lose what would be read as something else: ';' separates
  * frames, a line break ends the stack, and a leaf that ends in a space and digits ("worker 3") would
  * make flamegraph.pl see two columns of counts and draw a difference.
+ *
+ * Names of some KiB lose their middle when the text would become larger than a GiB.
  */
 #include "output/formats.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "output/escape.h"
 #include "profile/call_tree.h"
+
+/* More than that, names longer than those of people are not worth. */
+#define LINES_BYTES_MAX (1ULL << 30)
 
 static const char *suffix_of(const struct call_frame *frame)
 {
@@ -53,8 +60,69 @@ static const char *tame(struct bytes *scratch, const char *name)
 	return bytes_str(scratch);
 }
 
+static bool is_inside_character(char byte)
+{
+	return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+/* Takes the middle out of what follows `start`, so that about `limit` bytes are left. */
+static void cut_middle(struct bytes *line, size_t start, size_t limit)
+{
+	static const char mark[] = "...";
+	size_t half = (limit - strlen(mark)) / 2, from = start + half, to = line->size - half;
+
+	while (from > start && is_inside_character(line->at[from]))
+		from--;
+	while (to < line->size && is_inside_character(line->at[to]))
+		to++;
+	memcpy(line->at + from, mark, strlen(mark));
+	memmove(line->at + from + strlen(mark), line->at + to, line->size - to);
+	line->size -= to - from - strlen(mark);
+}
+
+/* How long the lines are when names longer than `limit` lose their middle. */
+static uint64_t count_bytes(const struct call_tree *tree, const uint32_t *sizes, uint64_t *ends,
+			    size_t limit)
+{
+	uint64_t all = 0;
+
+	ends[0] = 0;
+	for (uint32_t i = 1; i < tree->nodes.count; i++) {
+		const struct call_node *node = &tree->nodes.at[i];
+		uint32_t size = sizes[node->frame];
+
+		ends[node->depth] = ends[node->depth - 1] + 1 + (size < limit ? size : limit);
+		if (node->self)
+			all += ends[node->depth];
+	}
+	return all;
+}
+
+/*
+ * A name stands in every line of a stack that has it, as often as it does: where names are of some
+ * KiB, and stacks deep, a recording of seconds would fill a disk. Puts the length to which names are
+ * to be cut into *ret, SIZE_MAX for those of people. Returns 0 or -ENOMEM.
+ */
+static int choose_limit(size_t *ret, const struct call_tree *tree, uint64_t bytes)
+{
+	static const size_t limits[] = { SIZE_MAX, 512, 256, 128 };
+	cleanup(free) uint32_t *sizes = malloc((tree->frames.count + 1ULL) * sizeof(*sizes));
+	cleanup(free) uint64_t *ends = malloc((tree->max_depth + 1ULL) * sizeof(*ends));
+
+	if (!sizes || !ends)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < tree->frames.count; i++)
+		sizes[i] = (uint32_t)strlen(call_frame_name(tree, &tree->frames.at[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		*ret = limits[i];
+		if (count_bytes(tree, sizes, ends, *ret) <= bytes)
+			break;
+	}
+	return 0;
+}
+
 static void add_name(struct bytes *line, struct bytes *scratch, const struct call_tree *tree,
-		     const struct call_frame *frame)
+		     const struct call_frame *frame, size_t limit)
 {
 	const char *name = tame(scratch, call_frame_name(tree, frame));
 	size_t start = line->size;
@@ -66,6 +134,8 @@ static void add_name(struct bytes *line, struct bytes *scratch, const struct cal
 	escape_clean(line, *name ? name : "[unknown]");
 	if (line->failed)
 		return;
+	if (line->size - start > limit)
+		cut_middle(line, start, limit);
 	for (size_t i = start; i < line->size; i++)
 		if (line->at[i] == ' ' &&
 		    (frame->kind == CALL_PROCESS || i == start || i + 1 == line->size ||
@@ -74,14 +144,17 @@ static void add_name(struct bytes *line, struct bytes *scratch, const struct cal
 	bytes_add_str(line, suffix_of(frame));
 }
 
-static int folded_write(const struct profile *profile, struct stream *stream)
+int folded_write_within(const struct profile *profile, struct stream *stream, uint64_t bytes)
 {
 	cleanup(call_tree_free) struct call_tree *tree = NULL;
 	cleanup(bytes_fini) struct bytes line = {};
 	cleanup(bytes_fini) struct bytes scratch = {};
 	ARRAY_OF(size_t) ends = {}; /* of the names of each depth in `line` */
+	size_t limit = SIZE_MAX;
 	int r = call_tree_new(&tree, profile, profile->meta.main_type);
 
+	if (r == 0)
+		r = choose_limit(&limit, tree, bytes);
 	if (r < 0)
 		return r;
 	if (!array_reserve(&ends, tree->max_depth + 1ULL))
@@ -93,7 +166,7 @@ static int folded_write(const struct profile *profile, struct stream *stream)
 		line.size = ends.at[node->depth - 1];
 		if (line.size)
 			bytes_add_char(&line, ';');
-		add_name(&line, &scratch, tree, call_tree_frame(tree, i));
+		add_name(&line, &scratch, tree, call_tree_frame(tree, i), limit);
 		ends.at[node->depth] = line.size;
 		if (!node->self)
 			continue;
@@ -105,6 +178,11 @@ static int folded_write(const struct profile *profile, struct stream *stream)
 		stream_format(stream, "[unknown] %" PRId64 "\n", tree->nodes.at[0].self);
 	array_fini(&ends);
 	return line.failed || scratch.failed ? -ENOMEM : stream->error;
+}
+
+static int folded_write(const struct profile *profile, struct stream *stream)
+{
+	return folded_write_within(profile, stream, LINES_BYTES_MAX);
 }
 
 const struct writer writer_folded = {

@@ -71,6 +71,41 @@ static void every_line_of_hostile_names_parses(void **state)
 	profile_free(profile);
 }
 
+static void assert_within(uint64_t bytes, const char *want)
+{
+	char name[256];
+	struct profile *profile = build_profile();
+	struct stream stream;
+
+	snprintf(name, sizeof(name), "u:first::%0*d::end", 200, 0);
+	memcpy(name + 62, "\xe6\xbc\xa2\xe6\xbc\xa2\xe6\xbc\xa2", 9);
+	build_sample(profile, NULL, NULL, 0, name, 1);
+	build_sample(profile, NULL, NULL, 0, "u:short|u:second", 2);
+	assert_ok(profile_freeze(profile));
+	stream_init(&stream, -1);
+	assert_ok(folded_write_within(profile, &stream, bytes));
+	assert_ok(stream_finish(&stream));
+	assert_non_null(bytes_str(&stream.buffer));
+	if (want)
+		assert_string_equal(stream.buffer.at, want);
+	else
+		assert_true(stream.buffer.size > 200);
+	bytes_fini(&stream.buffer);
+	profile_free(profile);
+}
+
+static void long_names_lose_their_middle_when_all_is_too_much(void **state)
+{
+	char want[1024];
+
+	(void)state;
+	assert_within(300, NULL);
+	/* Not the middle of a character, where the half of 125 bytes ends. */
+	snprintf(want, sizeof(want), "first::%0*d...%0*d::end 1\nshort;second 2\n", 53, 0, 57, 0);
+	assert_within(200, want);
+	assert_within(1, want); /* no shorter */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -78,6 +113,7 @@ int main(void)
 		cmocka_unit_test(threads_follow_the_process),
 		cmocka_unit_test(names_lose_what_the_format_means),
 		cmocka_unit_test(every_line_of_hostile_names_parses),
+		cmocka_unit_test(long_names_lose_their_middle_when_all_is_too_much),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
