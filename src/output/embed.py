@@ -1,14 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Turns text files into a C header of strings: embed.py OUT NAME=FILE..."""
+"""Turns text files into a C header of strings: embed.py OUT NAME=FILE..., one name may be given
+several files, which are joined. Lines that are comments, and indentation, stay behind."""
 import json
 import sys
 
+strings = {}
+for argument in sys.argv[2:]:
+    name, path = argument.split('=', 1)
+    with open(path, encoding='ascii') as source:
+        lines = (line.strip() for line in source)
+        strings.setdefault(name, []).extend(
+            line + '\n' for line in lines if line and not line.startswith('//'))
+
 with open(sys.argv[1], 'w', encoding='ascii') as out:
-    for argument in sys.argv[2:]:
-        name, path = argument.split('=', 1)
-        with open(path, encoding='ascii') as source:
-            lines = source.read().splitlines(keepends=True)
+    for name, lines in strings.items():
         # json's escapes of ASCII text are C's as well; a trigraph cannot arise within gnu17.
         quoted = '\n'.join('\t' + json.dumps(line) for line in lines)
         out.write(f'static const char {name}[] =\n{quoted};\n')

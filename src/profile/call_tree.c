@@ -91,6 +91,24 @@ static int intern_frame(struct builder *builder, uint32_t *ret, const char *name
 	return 0;
 }
 
+/* Where the source of a function is: see struct call_frame. */
+static int add_place(struct builder *builder, uint32_t id, const struct profile_line *line)
+{
+	const struct profile *profile = builder->profile;
+	const struct profile_function *function = &profile->functions.at[line->function];
+	struct call_frame *frame = &builder->tree->frames.at[id];
+	uint32_t begin = function->start_line ? function->start_line : line->line;
+
+	if (!function->file)
+		return 0;
+	if (!frame->file && strtab_add_str(&builder->tree->strings, &frame->file,
+					   profile_text(profile, function->file)) < 0)
+		return -ENOMEM;
+	if (begin && (!frame->line || begin < frame->line))
+		frame->line = begin;
+	return 0;
+}
+
 static int intern_locations(struct builder *builder)
 {
 	const struct profile *profile = builder->profile;
@@ -119,6 +137,9 @@ static int intern_locations(struct builder *builder)
 			r = intern_frame(builder, frame, name, module,
 					 (enum call_kind)location->kind,
 					 k + 1 < location->line_count);
+			if (r < 0)
+				return r;
+			r = add_place(builder, *frame, line);
 			if (r < 0)
 				return r;
 		}

@@ -41,6 +41,9 @@ struct call_frame {
 	uint32_t module; /* path, in call_tree.strings; "" for process and thread frames */
 	enum call_kind kind;
 	bool inlined; /* it was never seen but inlined into its caller */
+	/* Source file, in call_tree.strings ("": not known), and the line it begins in, or else the
+	   first one that was seen; 0: not known. */
+	uint32_t file, line;
 	/* Sums over the whole profile; recursion counts once a sample. */
 	int64_t self, total;
 };
@@ -93,6 +96,12 @@ static inline const char *call_frame_name(const struct call_tree *tree,
 					  const struct call_frame *frame)
 {
 	return strtab_get(&tree->strings, frame->name);
+}
+
+static inline const char *call_frame_file(const struct call_tree *tree,
+					  const struct call_frame *frame)
+{
+	return strtab_get(&tree->strings, frame->file);
 }
 
 /* The file name of the module without its folder; "" when there is none. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Every format of one profile full of hostile names, compared with the files in tests/golden. Look
+ * Every format of one profile full of hostile names, and one that the browser's test opens, compared with the files in tests/golden. Look
  * at the difference; when it is meant, run with PROFD_UPDATE_GOLDEN=1 and commit the files.
  */
 #include "output/written.h"
@@ -33,22 +33,22 @@ static void unpack(struct bytes *bytes)
 }
 
 /* This file's name leads to the sources, for the build system runs tests in the build directory. */
-static void golden_path(char *path, size_t size, const struct writer *writer)
+static void golden_path(char *path, size_t size, const struct writer *writer, const char *name)
 {
 	const char *slash = strrchr(__FILE__, '/');
 
-	snprintf(path, size, "%.*s/../../golden/%s/hostile%s", slash ? (int)(slash - __FILE__) : 1,
-		 slash ? __FILE__ : ".", writer->name, writer->extensions[0]);
+	snprintf(path, size, "%.*s/../../golden/%s/%s%s", slash ? (int)(slash - __FILE__) : 1,
+		 slash ? __FILE__ : ".", writer->name, name, writer->extensions[0]);
 }
 
-static void compare(const struct writer *writer)
+/* Frees the profile. */
+static void compare(const struct writer *writer, const char *name, struct profile *profile)
 {
-	struct profile *profile = hostile_profile();
 	struct bytes got = written(writer, profile), want = {};
 	size_t at = 0;
 	char path[4096];
 
-	golden_path(path, sizeof(path), writer);
+	golden_path(path, sizeof(path), writer, name);
 	if (getenv("PROFD_UPDATE_GOLDEN")) {
 		int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
@@ -74,31 +74,64 @@ static void compare(const struct writer *writer)
 static void flamegraph(void **state)
 {
 	(void)state;
-	compare(&writer_flamegraph);
+	compare(&writer_flamegraph, "hostile", hostile_profile());
+}
+
+/* Recursion, long names, functions too small to see, modules, places in the source. */
+static void shapes(void **state)
+{
+	struct profile *profile = build_profile();
+	char stack[64];
+
+	(void)state;
+	profile->meta.title = strdup("shapes, pid 42");
+	profile->meta.subtitle = strdup("./shapes · host · 99 Hz");
+	profile->meta.quality = strdup("11560 samples; 0 lost");
+	build_sample(profile, "shapes", NULL, 0, "u:main|u:recurse|u:recurse|u:recurse|u:leaf", 3000);
+	build_sample(profile, "shapes", NULL, 0, "u:main|u:recurse|u:other|u:recurse|u:leaf", 1000);
+	build_sample(profile, "shapes", NULL, 0,
+		     "u:main|u:web::Server<int, std::less<int> >::handle(web::Request const&)~web::parse"
+		     "|l:memcpy", 4000);
+	build_sample(profile, "shapes", NULL, 0, "u:main|l:malloc|l:_int_malloc", 2000);
+	build_sample(profile, "shapes", NULL, 0, "u:main|k:read|k:vfs_read", 1500);
+	for (unsigned i = 0; i < 60; i++) {
+		snprintf(stack, sizeof(stack), "u:main|u:many|u:tiny%02u", i);
+		build_sample(profile, "shapes", NULL, 0, stack, 1);
+	}
+	for (uint32_t i = 0; i < profile->functions.count; i++) {
+		struct profile_function *function = &profile->functions.at[i];
+
+		if (strcmp(profile_text(profile, function->name), "leaf") != 0)
+			continue;
+		function->file = build_string(profile, "/src/shapes/leaf.c");
+		function->start_line = 12;
+	}
+	compare(&writer_flamegraph, "shapes", profile);
 }
 
 static void folded(void **state)
 {
 	(void)state;
-	compare(&writer_folded);
+	compare(&writer_folded, "hostile", hostile_profile());
 }
 
 static void pprof(void **state)
 {
 	(void)state;
-	compare(&writer_pprof);
+	compare(&writer_pprof, "hostile", hostile_profile());
 }
 
 static void text(void **state)
 {
 	(void)state;
-	compare(&writer_text);
+	compare(&writer_text, "hostile", hostile_profile());
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(flamegraph),
+		cmocka_unit_test(shapes),
 		cmocka_unit_test(folded),
 		cmocka_unit_test(pprof),
 		cmocka_unit_test(text),

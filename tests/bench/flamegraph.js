@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// How fast a flame graph of 200,000 distinct stacks is written, opened, zoomed and searched, and how
+// large it is. Prints the median and the worst of several rounds; nothing is asserted.
+//
+// MANY_STACKS is the program that writes it. Needs chromium and playwright-core, as the test in
+// tests/browser does; STACKS names another number of stacks.
+'use strict';
+const { execFileSync } = require('child_process');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+const { pathToFileURL } = require('url');
+
+const ROUNDS = 5, ZOOMS = 20;
+const browserPath = process.env.CHROMIUM || '/usr/bin/chromium';
+let chromium;
+
+try {
+	({ chromium } = require('playwright-core'));
+	fs.accessSync(browserPath, fs.constants.X_OK);
+} catch (error) {
+	console.log('skipped: ' + error.message.split('\n')[0]);
+	process.exit(77);
+}
+
+function say(what, times) {
+	const sorted = times.slice().sort((a, b) => a - b);
+
+	console.log(`${what.padEnd(46)} ${sorted[sorted.length >> 1].toFixed(1).padStart(8)} ms, worst ` +
+		`${sorted[sorted.length - 1].toFixed(1)} ms of ${sorted.length}`);
+}
+
+// When what the action has changed is painted: a task after the next frame.
+const painted = (page, action, argument) => page.evaluate(async ([text, value]) => {
+	const begin = performance.now();
+
+	await new Function('value', text)(value);
+	await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)));
+	return performance.now() - begin;
+}, [action, argument]);
+
+const click = 'const boxes = [...document.querySelectorAll("#frames > g:not(.hide)")];' +
+	'const wide = boxes.filter((g) => g.querySelector("text").textContent.length > 3);' +
+	'wide[Math.floor(value * wide.length)].dispatchEvent(new MouseEvent("click", { bubbles: true }));';
+const type = 'const field = document.querySelector("#pattern"); field.value = value;' +
+	'field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));';
+const press = 'document.querySelectorAll("#controls button")[value].click();';
+
+(async () => {
+	const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'profd-bench-'));
+	const file = path.join(folder, 'many.svg');
+	const times = { open: [], ready: [], zoom: [], search: [], callers: [], table: [] };
+	let random = 1;
+
+	try {
+		execFileSync(process.env.MANY_STACKS, [process.env.STACKS || '200000', file], { stdio: 'inherit' });
+		console.log(`file: ${(fs.statSync(file).size / 1e6).toFixed(2)} MB`);
+		const browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox'] });
+
+		for (let round = 0; round < ROUNDS; round++) {
+			const page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
+
+			await page.goto(pathToFileURL(file).href);
+			await page.waitForSelector('#controls');
+			const [first, ready] = await page.evaluate(() => new Promise((done) =>
+				requestAnimationFrame(() => setTimeout(() => done([
+					performance.getEntriesByName('first-contentful-paint')[0].startTime,
+					performance.getEntriesByType('navigation')[0].loadEventEnd,
+				]), 0))));
+
+			times.open.push(first);
+			times.ready.push(ready);
+			for (let i = 0; i < ZOOMS / ROUNDS; i++) {
+				random = (random * 16807) % 2147483647;
+				times.zoom.push(await painted(page, click, random / 2147483647));
+			}
+			times.search.push(await painted(page, type, 'commit'));
+			times.callers.push(await painted(page, press, 1));
+			times.zoom.push(await painted(page, click, 0.5));
+			times.table.push(await painted(page, press, 2));
+			await page.context().close();
+		}
+		await browser.close();
+	} finally {
+		fs.rmSync(folder, { recursive: true });
+	}
+	say('first drawing (the still image)', times.open);
+	say('page loaded and drawn from the table', times.ready);
+	say('zoom', times.zoom);
+	say('search', times.search);
+	say('to callers', times.callers);
+	say('to functions', times.table);
+})();
