@@ -5,7 +5,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* One that asks somebody else (FUSE, NFS): it may never answer, and stamps files by another clock. */
+/*
+ * One that may ask somebody else (FUSE, NFS, and whatever is not known to be of disks or memory): it
+ * may never answer, and stamps files by another clock.
+ */
 bool file_system_is_remote(int fd);
 /* One that shows files of others as its own, under inode numbers of its own. */
 bool file_system_is_overlay(int fd);

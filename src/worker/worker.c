@@ -34,6 +34,7 @@
 enum {
 	MEANWHILE_MS = 10,
 	PROGRESS_NS = 1000000, /* of CPU time */
+	SHORT_NS = 1000000,    /* not worth to look for what was waited for */
 	STAT_BYTES = 4096,
 	/* Of its patience_ns, when it is fed slowly: so much waiting for one question is too much. */
 	MOST_WAITING = 10,
@@ -326,14 +327,43 @@ struct watch {
 	uint64_t seen_ns, seen_cpu_ns, progress_ns, progress_cpu_ns;
 };
 
+/* How long a thread has waited for its turn so far (Documentation/scheduler/sched-stats.rst). */
+static uint64_t queued_ns(const char *path)
+{
+	cleanup(bytes_fini) struct bytes text = {};
+	unsigned long ran, queued;
+
+	if (fs_read(&text, AT_FDCWD, path, STAT_BYTES) < 0 || !bytes_str(&text) ||
+	    sscanf(text.at, "%lu %lu", &ran, &queued) != 2)
+		return 0;
+	return queued;
+}
+
+/*
+ * How long the worker or profd waited for their turns since this was asked last: on a machine under
+ * load that is most of what an answer takes.
+ */
+static uint64_t newly_queued_ns(struct worker *worker)
+{
+	uint64_t before = worker->queued_ns;
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)worker->pid);
+	worker->queued_ns = queued_ns(path) + queued_ns("/proc/thread-self/schedstat");
+	return worker->queued_ns > before ? worker->queued_ns - before : 0;
+}
+
 /* Accounts for the time since the last look. waiting: the process seems to wait for something. */
 static void look(struct worker *worker, struct watch *watch, bool waiting)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC), cpu = process_cpu_ns(worker->pid);
 	uint64_t passed = now - watch->seen_ns;
 	uint64_t used = cpu > watch->seen_cpu_ns ? cpu - watch->seen_cpu_ns : 0;
-	uint64_t waited = waiting && passed > used ? passed - used : 0;
+	uint64_t busy = used, waited;
 
+	if (passed > used + SHORT_NS)
+		busy += newly_queued_ns(worker);
+	waited = waiting && passed > busy ? passed - busy : 0;
 	worker->waited_ns += waited;
 	worker->used_ns += used;
 	if (worker->hurry && worker->hurry->begun) {
@@ -398,7 +428,6 @@ static int await(struct worker *worker)
 
 		if (ready < 0 && errno != EINTR)
 			return WORKER_DIED;
-		/* What comes that soon has hardly waited for its turn. */
 		look(worker, &watch, ready > 0 || is_waiting(worker->pid));
 		if (ready > 0)
 			return 0;

@@ -58,6 +58,7 @@ struct worker {
 	 * its turn, and CPU time.
 	 */
 	uint64_t waited_ns, used_ns;
+	uint64_t queued_ns; /* how long this and that process waited for their turns, when last seen */
 	bool gives_files; /* descriptors are taken from it; false unless set after worker_init */
 	bool was_killed;  /* the last process that ended was killed or stopped, but not by us */
 	uint64_t stopped_ns; /* since when it is, while it owes an answer; 0: it is not */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -156,9 +157,22 @@ static void what_the_kernel_tells_is_believed(void **state)
 	fclose(file);
 }
 
+/* What is not known to be of a disk or of memory might ask anybody. */
+static void the_unknown_may_be_remote(void **state)
+{
+	cleanup(close) int memory = memfd_create("test", MFD_CLOEXEC);
+	cleanup(close) int unknown = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_false(file_system_is_remote(memory));
+	assert_true(file_system_is_remote(unknown));
+	assert_true(file_system_is_remote(-1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_unknown_may_be_remote),
 		cmocka_unit_test(what_the_kernel_tells_is_believed),
 		cmocka_unit_test(an_overlay_of_a_user_is_not_believed),
 		cmocka_unit_test(an_overlay_of_root_is_believed),
