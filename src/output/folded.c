@@ -121,53 +121,89 @@ static int choose_limit(size_t *ret, const struct call_tree *tree, uint64_t byte
 	return 0;
 }
 
-static void add_name(struct bytes *line, struct bytes *scratch, const struct call_tree *tree,
-		     const struct call_frame *frame, size_t limit)
+struct text {
+	size_t start, size; /* in names.texts; size 0: not made */
+};
+
+/* Names as they are written, each made once. */
+struct names {
+	struct bytes texts, scratch;
+	ARRAY_OF(struct text) list; /* by frame */
+	size_t limit;		    /* longer ones lose their middle */
+};
+
+static void names_fini_cleanup(struct names *names)
 {
-	const char *name = tame(scratch, call_frame_name(tree, frame));
-	size_t start = line->size;
+	bytes_fini(&names->texts);
+	bytes_fini(&names->scratch);
+	array_fini(&names->list);
+}
+
+/* Appends the name of a frame to the texts. */
+static void make_name(struct names *names, const struct call_tree *tree,
+		      const struct call_frame *frame)
+{
+	const char *name = tame(&names->scratch, call_frame_name(tree, frame));
+	struct bytes *texts = &names->texts;
+	size_t start = texts->size;
 
 	if (!name) {
-		line->failed = true;
+		texts->failed = true;
 		return;
 	}
-	escape_clean(line, *name ? name : "[unknown]");
-	if (line->failed)
+	escape_clean(texts, *name ? name : "[unknown]");
+	if (texts->failed)
 		return;
-	if (line->size - start > limit)
-		cut_middle(line, start, limit);
-	for (size_t i = start; i < line->size; i++)
-		if (line->at[i] == ' ' &&
-		    (frame->kind == CALL_PROCESS || i == start || i + 1 == line->size ||
-		     ends_like_count(line->at + i, line->size - i)))
-			line->at[i] = '_';
-	bytes_add_str(line, suffix_of(frame));
+	if (texts->size - start > names->limit)
+		cut_middle(texts, start, names->limit);
+	for (size_t i = start; i < texts->size; i++)
+		if (texts->at[i] == ' ' &&
+		    (frame->kind == CALL_PROCESS || i == start || i + 1 == texts->size ||
+		     ends_like_count(texts->at + i, texts->size - i)))
+			texts->at[i] = '_';
+	bytes_add_str(texts, suffix_of(frame));
+}
+
+static void add_name(struct bytes *line, struct names *names, const struct call_tree *tree,
+		     uint32_t frame)
+{
+	struct text *text = &names->list.at[frame];
+
+	if (!text->size) {
+		text->start = names->texts.size;
+		make_name(names, tree, &tree->frames.at[frame]);
+		text->size = names->texts.size - text->start;
+	}
+	if (names->texts.failed)
+		line->failed = true;
+	else
+		bytes_add(line, names->texts.at + text->start, text->size);
 }
 
 int folded_write_within(const struct profile *profile, struct stream *stream, uint64_t bytes)
 {
 	cleanup(call_tree_free) struct call_tree *tree = NULL;
 	cleanup(bytes_fini) struct bytes line = {};
-	cleanup(bytes_fini) struct bytes scratch = {};
-	ARRAY_OF(size_t) ends = {}; /* of the names of each depth in `line` */
-	size_t limit = SIZE_MAX;
+	cleanup(names_fini) struct names names = {};
+	cleanup(free) size_t *ends = NULL; /* of the names of each depth in `line` */
 	int r = call_tree_new(&tree, profile, profile->meta.main_type);
 
 	if (r == 0)
-		r = choose_limit(&limit, tree, bytes);
+		r = choose_limit(&names.limit, tree, bytes);
 	if (r < 0)
 		return r;
-	if (!array_reserve(&ends, tree->max_depth + 1ULL))
+	ends = calloc(tree->max_depth + 1ULL, sizeof(*ends));
+	if (!ends || !array_reserve(&names.list, tree->frames.count))
 		return -ENOMEM;
-	ends.at[0] = 0;
-	for (uint32_t i = 1; i < tree->nodes.count; i++) {
+	memset(names.list.at, 0, tree->frames.count * sizeof(*names.list.at));
+	for (uint32_t i = 1; i < tree->nodes.count && !line.failed; i++) {
 		const struct call_node *node = &tree->nodes.at[i];
 
-		line.size = ends.at[node->depth - 1];
+		line.size = ends[node->depth - 1];
 		if (line.size)
 			bytes_add_char(&line, ';');
-		add_name(&line, &scratch, tree, call_tree_frame(tree, i), limit);
-		ends.at[node->depth] = line.size;
+		add_name(&line, &names, tree, node->frame);
+		ends[node->depth] = line.size;
 		if (!node->self)
 			continue;
 		stream_write(stream, line.at, line.size);
@@ -176,8 +212,7 @@ int folded_write_within(const struct profile *profile, struct stream *stream, ui
 	/* Samples without any frame still count. */
 	if (tree->nodes.at[0].self)
 		stream_format(stream, "[unknown] %" PRId64 "\n", tree->nodes.at[0].self);
-	array_fini(&ends);
-	return line.failed || scratch.failed ? -ENOMEM : stream->error;
+	return line.failed ? -ENOMEM : stream->error;
 }
 
 static int folded_write(const struct profile *profile, struct stream *stream)
