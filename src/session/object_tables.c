@@ -46,6 +46,8 @@ static enum object_table_state compile(struct object_tables *tables, struct obje
 		return OBJECT_TABLE_NO_CFI;
 	tables->cfi_broken += figures.broken;
 	tables->cfi_unsupported += figures.unsupported;
+	/* Of an overlay each container has one of its own. */
+	table.origin = hash_pair(object->identity.device, object->identity.owner);
 	if (r == 0)
 		r = place(tables, object, &table, ret);
 	unwind_table_fini(&table);

@@ -21,6 +21,7 @@ struct unwind_table {
 	ARRAY_OF(unsigned char) blocks;
 	ARRAY_OF(struct wire_rule) rules; /* what rows name by index; the first one is RULE_NONE */
 	uint32_t row_count;
+	uint64_t origin; /* who has made the file, for table_store.h; unwind_table_build says 0 */
 	uint32_t dropped_rules; /* rows that became RULE_NONE because a quota was used up */
 };
 

@@ -11,6 +11,7 @@
 #include "unwind/chunks.h"
 #include "unwind/extents.h"
 #include "unwind/rule_dictionary.h"
+#include "unwind/rule_origins.h"
 
 /* A walk takes microseconds; this also covers a CPU whose host took it away for a while. */
 #define QUARANTINE_NS 200000000ULL
@@ -33,6 +34,7 @@ struct stored_table {
 	struct wire_table wire; /* page_count 0: the id is unused */
 	ARRAY_OF(struct chunk_run) runs;
 	ARRAY_OF(uint16_t) rules; /* of the dictionary, by the number in the table; it uses them */
+	uint64_t origin;	  /* struct unwind_table */
 	uint64_t used_ns;
 	uint64_t serial;     /* of all tables there ever were */
 	uint64_t free_at_ns; /* evicted: when the id may serve another one */
@@ -278,6 +280,44 @@ static bool evict_greediest(struct table_store *store, uint32_t need, uint64_t n
 	return true;
 }
 
+static uint32_t coming_rules(const struct table_store *store)
+{
+	return rule_dictionary_room(&store->dictionary) + quarantined_rules(store);
+}
+
+/* Evicts tables of one origin, the larger ones first, until there will be room for `need` rules. */
+static void evict_origin(struct table_store *store, uint64_t origin, uint32_t need, uint64_t now_ns)
+{
+	for (uint32_t size = RULES_PER_TABLE; size > 0; size /= 2)
+		for (uint32_t i = 1; i < store->tables.count && coming_rules(store) < need; i++)
+			if (store->tables.at[i].origin == origin &&
+			    store->tables.at[i].rules.count > size)
+				table_evict(store, i, now_ns);
+}
+
+/*
+ * The origin that has the most rules for itself gives way, if that is more than the newcomer's own
+ * would have then. Returns 0, 1 when there is none, or -ENOMEM.
+ */
+static int evict_greediest_origin(struct table_store *store, uint64_t newcomer, uint32_t need,
+				  uint64_t now_ns)
+{
+	cleanup(rule_origins_fini) struct rule_origins origins = {};
+	const struct rule_origin *greediest;
+	int r = rule_origins_init(&origins, WIRE_MAX_RULES);
+
+	for (uint32_t i = 1; i < store->tables.count && r == 0; i++)
+		r = rule_origins_add(&origins, store->tables.at[i].origin,
+				     store->tables.at[i].rules.at, store->tables.at[i].rules.count);
+	if (r < 0)
+		return r;
+	greediest = rule_origins_greediest(&origins, newcomer);
+	if (!greediest || greediest->rules <= rule_origins_of(&origins, newcomer) + need)
+		return 1;
+	evict_origin(store, greediest->origin, need, now_ns);
+	return 0;
+}
+
 /* Evicts the published table that was not used for the longest time. False: there is none. */
 static bool evict_coldest(struct table_store *store, uint64_t now_ns)
 {
@@ -332,14 +372,19 @@ static int make_id_room(struct table_store *store, uint64_t now_ns)
 static int make_rule_room(struct table_store *store, const struct unwind_table *table,
 			  uint64_t now_ns)
 {
-	uint32_t need = 0, coming;
+	enum { ORIGINS_AT_ONCE = 8 };
+	uint32_t need = 0;
+	int r = 0;
 
 	for (uint32_t i = 1; i < table->rules.count; i++)
 		need += rule_dictionary_find(&store->dictionary, &table->rules.at[i]) ==
 			RULE_ABSENT;
-	do
-		coming = rule_dictionary_room(&store->dictionary) + quarantined_rules(store);
-	while (coming < need && evict_greediest(store, need, now_ns));
+	for (unsigned i = 0; i < ORIGINS_AT_ONCE && coming_rules(store) < need && r == 0; i++)
+		r = evict_greediest_origin(store, table->origin, need, now_ns);
+	if (r < 0)
+		return r;
+	while (coming_rules(store) < need && evict_greediest(store, need, now_ns))
+		;
 	return need > rule_dictionary_room(&store->dictionary) && quarantined_rules(store)
 		       ? TABLE_STORE_SOON
 		       : 0;
@@ -418,7 +463,7 @@ static int place_table(struct table_store *store, struct stored_table *stored,
 int table_store_add(struct table_store *store, uint32_t *ret, const struct unwind_table *table,
 		    uint64_t now_ns)
 {
-	struct stored_table stored = { .used_ns = now_ns };
+	struct stored_table stored = { .used_ns = now_ns, .origin = table->origin };
 	uint32_t id = free_id(store, now_ns);
 	uint64_t need;
 	int r;

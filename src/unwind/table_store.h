@@ -40,6 +40,9 @@ enum table_store_outcome {
 enum { TABLE_STORE_SOON_MS = 10 };
 
 /*
+ * Where rules are short, whoever has many for himself gives way to others: first all tables of one
+ * origin together, then single ones.
+ *
  * Gives a table its place. table: well-formed (unwind_table_check). It is seen by the walkers after
  * the next table_store_publish. *ret: its id, from 1. now_ns: CLOCK_MONOTONIC.
  * Returns 0, a table_store_outcome, -ENOSPC (larger than the budget), -EAGAIN (room is in quarantine: try again later),

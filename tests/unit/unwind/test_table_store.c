@@ -155,8 +155,8 @@ static int add_sparse(struct table_store *store, uint32_t *ret, uint64_t now_ns)
 }
 
 /* A table whose rules, `count` of them from CFA offset `first` words on, nobody else has. */
-static int add_greedy(struct table_store *store, uint32_t *ret, uint32_t count, uint32_t first,
-		      uint64_t now_ns)
+static int add_of(struct table_store *store, uint32_t *ret, uint64_t origin, uint32_t count,
+		  uint32_t first, uint64_t now_ns)
 {
 	struct unwind_table table;
 	struct cfi_table rows = {};
@@ -169,10 +169,17 @@ static int add_greedy(struct table_store *store, uint32_t *ret, uint32_t count, 
 	*array_push(&rows.rows) = (struct cfi_row){ 0x10000 + 20ULL * count, {} };
 	assert_ok(unwind_table_build(&table, &rows));
 	assert_int_equal(table.rules.count, count + 1);
+	table.origin = origin;
 	r = table_store_add(store, ret, &table, now_ns);
 	unwind_table_fini(&table);
 	cfi_table_fini(&rows);
 	return r;
+}
+
+static int add_greedy(struct table_store *store, uint32_t *ret, uint32_t count, uint32_t first,
+		      uint64_t now_ns)
+{
+	return add_of(store, ret, 0, count, first, now_ns);
 }
 
 /* Files made to use up the rules give way to an honest one, and honest ones never to them. */
@@ -233,6 +240,37 @@ static void the_unseen_give_way_at_once(void **state)
 		kept += table_store_has(store, ids[i]);
 	assert_int_equal(kept, ARRAY_SIZE(ids) - 1);
 	assert_ok(table_store_publish(store));
+}
+
+/* Many small files, each of them twice: none of them is greedy, but their maker is. */
+static void an_origin_gives_way_as_a_whole(void **state)
+{
+	enum { MAKER = 7, OTHER = 8, FILES = 300, RULES = 240 };
+	cleanup(table_store_free) struct table_store *store = NULL;
+	uint32_t id, late, again, count = 2000;
+	struct table_store_figures figures;
+	uint64_t now = START;
+
+	(void)state;
+	assert_ok(table_store_new(&store, &no_kernel, 16 << 20));
+	for (uint32_t i = 0; i < 2 * FILES; i++)
+		assert_ok(add_of(store, &id, MAKER, RULES, 1000 + i / 2 * 2 * RULES, now));
+	assert_ok(table_store_publish(store));
+	assert_true(table_store_rules_refused(store) > 0);
+	assert_int_equal(add_of(store, &late, OTHER, count, 1 << 21, now), TABLE_STORE_SOON);
+	now += SOON;
+	assert_ok(add_of(store, &late, OTHER, count, 1 << 21, now));
+	for (uint32_t i = 0; i < count; i++)
+		assert_int_equal(offset_at(store, late, 0x10000 + 20 * i), 8 * ((1 << 21) + 2 * (int)i));
+	table_store_figures(store, &figures);
+	assert_true(figures.evictions >= 2 * count / RULES && figures.evictions < FILES / 4);
+	/* Whoever had to go does not push others away when it comes again. */
+	assert_ok(table_store_publish(store));
+	now += QUARANTINE;
+	assert_ok(add_of(store, &again, MAKER, RULES_PER_TABLE, 1 << 22, now));
+	assert_true(table_store_has(store, late));
+	table_store_figures(store, &figures);
+	assert_true(figures.evictions < FILES / 4);
 }
 
 /*
@@ -436,6 +474,7 @@ int main(void)
 		cmocka_unit_test(it_goes_on_for_ever),
 		cmocka_unit_test(the_dictionary_cannot_be_filled),
 		cmocka_unit_test(the_unseen_give_way_at_once),
+		cmocka_unit_test(an_origin_gives_way_as_a_whole),
 		cmocka_unit_test(processes_need_a_kernel_half),
 	};
 
