@@ -6,6 +6,7 @@ Each is run, or mapped, by a process of its own, beside one that means no harm.
 """
 import contextlib
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -16,6 +17,7 @@ from forge import SHF_COMPRESSED, SHT_DYNSYM, SHT_PROGBITS, SHT_STRTAB, SHT_SYMT
 from harness import (Program, Recorder, Target, check, check_equal, folder, need, rate, record, run)
 from neighbours import check_untroubled, given_up, of_process, program
 
+NOBODY = 65534
 VAST = 100 << 30
 MANY_RULES = 'it has more kinds of unwind rules than profd keeps'
 TOO_MUCH = 'it holds more than profd reads of a file'
@@ -196,7 +198,9 @@ def test_sections_of_100_gigabytes():
         recorder.wait_timers()
         for target in targets:
             target.process.send_signal(signal.SIGCONT)
-        time.sleep(2)
+        time.sleep(1.5)
+        for target in targets[1:]:
+            target.process.send_signal(signal.SIGSTOP)
         recorder.signal(signal.SIGINT)
         recording = recorder.finish()
     check_equal(recording.status, 0, 'status')
@@ -211,28 +215,48 @@ def test_sections_of_100_gigabytes():
 
 # ---- rules ----
 
-def test_libraries_of_very_many_rules():
-    """More than the dictionary holds, in libraries that all are run: whoever has the most gives way."""
-    path, files, first = folder(), [], 2
-    for number, count in enumerate([400000] + [60000] * 11):
-        files.append(forge.library_of_rules(os.path.join(path, f'rules_{number}.so'),
-                                            [(first + 3 * i, 2) for i in range(count)]))
+def libraries(path, counts, copies):
+    """So many rules in each, that no other has; and further copies of each file."""
+    files, first = [], 2
+    for number, count in enumerate(counts):
+        rules = [(first + 3 * i, 2) for i in range(count)]
+        files.append(forge.library_of_rules(os.path.join(path, f'rules_{number}.so'), rules))
         first += 3 * count
+        for copy in range(1, copies):
+            files.append(shutil.copy(files[-1], os.path.join(path, f'rules_{number}_{copy}.so')))
+    for file in files:
+        os.chown(file, NOBODY, NOBODY)
+    return files
+
+
+def check_others_have_rules(files, everything):
     python = ['/usr/bin/python3', '-c', 'def inner(n): return sum(i * i for i in range(n))\n'
               'while True: inner(1000)']
+    with contextlib.ExitStack() as stack:
+        targets = [stack.enter_context(Target('mapper', 0, 'run', *files))]
+        targets.append(stack.enter_context(Program(python)))
+        targets.append(stack.enter_context(Target('exceptions')))
+        recording = record(*(['-a'] if everything else
+                             ['-p', ','.join(str(target.pid) for target in targets)]), seconds=2)
+    check_untroubled(recording, 'python3')
+    check_untroubled(recording, 'exceptions')
+    reasons = given_up(recording)
+    check_equal(set(reasons.values()), {MANY_RULES}, f'given up {reasons}')
+    check(MANY_RULES in recording.stderr, recording.stderr)
+    return reasons
+
+
+def test_libraries_of_very_many_rules():
+    """More than the dictionary holds, in libraries that all are run: whoever has the most gives way."""
+    files = libraries(folder(), [400000] + [60000] * 11, 1)
     for everything in (False, True):
-        with contextlib.ExitStack() as stack:
-            targets = [stack.enter_context(Target('mapper', 0, 'run', *files))]
-            targets.append(stack.enter_context(Program(python)))
-            targets.append(stack.enter_context(Target('exceptions')))
-            recording = record(*(['-a'] if everything else
-                                 ['-p', ','.join(str(target.pid) for target in targets)]),
-                               seconds=2)
-        names = {os.path.basename(file) for file in files}
-        check_equal(given_up(recording), dict.fromkeys(names, MANY_RULES), 'given up')
-        check(MANY_RULES in recording.stderr, recording.stderr)
-        check_untroubled(recording, 'python3')
-        check_untroubled(recording, 'exceptions')
+        reasons = check_others_have_rules(files, everything)
+        check_equal(set(reasons), {os.path.basename(file) for file in files}, 'given up')
+
+
+def test_many_libraries_of_some_rules():
+    """The same in files each of which is modest, and has a twin: their owner gives way."""
+    check_others_have_rules(libraries(folder(), [2100] * 32, 2), False)
 
 
 if __name__ == '__main__':
