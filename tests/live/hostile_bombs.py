@@ -184,7 +184,7 @@ def test_sections_of_100_gigabytes():
                   'flags': SHF_COMPRESSED})),
         'zdebug': lambda to: with_sections(
             to, ('.zdebug_frame', SHT_PROGBITS,
-                 {'data': b'ZLIB' + struct.pack('>Q', 255 << 20) + inflated})),
+                 {'data': b'ZLIB' + struct.pack('>Q', 255 << 20) + forge.zlib_bomb(1 << 30)})),
     }
     with contextlib.ExitStack() as stack:
         targets = [stack.enter_context(Target('sorts'))]
