@@ -31,6 +31,7 @@ struct object_cache {
 	struct hash_index index;
 	struct object *vdso; /* has no identity before it is made */
 	uint64_t lives;
+	uint32_t open_files; /* counted anew whenever some are closed */
 };
 
 struct object_cache *object_cache_new(struct workers *workers)
@@ -125,13 +126,14 @@ static void note_opener(struct object *object, const struct opened *opened)
 }
 
 /* fd, root_fd: of the file, in case those there were are closed already; taken over then. */
-static int hand_out(struct object **ret, struct entry *entry, int *fd, int *root_fd,
-		    const struct opened *opened)
+static int hand_out(struct object_cache *cache, struct object **ret, struct entry *entry, int *fd,
+		    int *root_fd, const struct opened *opened)
 {
 	struct object *object = entry->object;
 
 	entry->asked_ns = clock_ns(CLOCK_MONOTONIC);
 	if (object && object->fd < 0 && !object->given_up) {
+		cache->open_files++;
 		object->fd = TAKE_FD(*fd);
 		object->root_fd = TAKE_FD(*root_fd);
 		note_opener(object, opened);
@@ -155,7 +157,7 @@ int object_cache_get(struct object_cache *cache, struct object **ret, int fd, in
 	if (position != HASH_ABSENT && !is_certain(&cache->entries.at[position], opened)) {
 		r = outlive(cache, position);
 	} else if (position != HASH_ABSENT) {
-		r = hand_out(ret, &cache->entries.at[position], &fd, &root_fd, opened);
+		r = hand_out(cache, ret, &cache->entries.at[position], &fd, &root_fd, opened);
 		if (fd >= 0)
 			close(fd);
 		fs_close_aside(root_fd);
@@ -180,8 +182,9 @@ int object_cache_get(struct object_cache *cache, struct object **ret, int fd, in
 	}
 	if (object)
 		note_opener(object, opened);
+	cache->open_files += object != NULL;
 	entry->object = TAKE_PTR(object);
-	return hand_out(ret, entry, &(int){ -1 }, &(int){ -1 }, opened);
+	return hand_out(cache, ret, entry, &(int){ -1 }, &(int){ -1 }, opened);
 }
 
 int object_cache_reopen(struct object_cache *cache, struct object *object, int fd, int root_fd,
@@ -220,20 +223,31 @@ int object_cache_get_vdso(struct object_cache *cache, struct object **ret)
 int object_cache_close_unused(struct object_cache *cache, uint64_t since_ns, uint64_t left_ns,
 			      int (*finish)(void *context, struct object *object), void *context)
 {
+	uint32_t open = 0;
+
 	for (uint32_t i = 0; i < cache->entries.count; i++) {
 		struct object *object = cache->entries.at[i].object;
 		int r;
 
-		if (!object || object->fd < 0 ||
-		    (object->used_ns >= since_ns &&
-		     (object->root_fd < 0 || object->there_ns >= left_ns)))
+		if (!object || object->fd < 0)
 			continue;
+		if (object->used_ns >= since_ns &&
+		    (object->root_fd < 0 || object->there_ns >= left_ns)) {
+			open++;
+			continue;
+		}
 		r = finish(context, object);
 		if (r < 0)
 			return r;
 		ask_forget(cache->workers, object);
 	}
+	cache->open_files = open;
 	return 0;
+}
+
+uint32_t object_cache_open_files(const struct object_cache *cache)
+{
+	return cache->open_files;
 }
 
 /* When the entry was of use last; UINT64_MAX: it is now. */

@@ -26,6 +26,8 @@ int object_cache_get(struct object_cache *cache, struct object **ret, int fd, in
 int object_cache_reopen(struct object_cache *cache, struct object *object, int fd, int root_fd,
 			const struct opened *opened);
 int object_cache_get_vdso(struct object_cache *cache, struct object **ret);
+/* About how many have their files open. */
+uint32_t object_cache_open_files(const struct object_cache *cache);
 /*
  * Closes the files of objects that nobody has used since a moment (CLOCK_MONOTONIC, see
  * object.used_ns): an open file pins a deleted file's space and the file system it is on. And those

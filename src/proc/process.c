@@ -58,6 +58,7 @@ static void note_change(struct process *process, uint64_t start, uint64_t end)
 void process_clear(struct process *process)
 {
 	mappings_fini(process);
+	process->files = 0;
 	process->mappings_known = true;
 	note_change(process, 0, UINT64_MAX);
 }

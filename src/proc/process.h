@@ -52,6 +52,7 @@ struct process {
 	bool dead;    /* its first thread has ended */
 	bool goes_on; /* though dead: other threads live */
 	pid_t thread; /* a living one, as far as is known: by its id /proc tells of the process */
+	uint32_t files; /* about how many of its mappings have an object */
 	bool target;         /* named by the user: its tables are built ahead */
 	bool sampled;        /* at least one sample: the kernel half should know it */
 	uint64_t exit_ns;

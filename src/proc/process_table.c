@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/sysmacros.h>
 
+#include "base/budget.h"
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -22,13 +24,25 @@ enum {
 	SHORT_PATH_MAX = 64, /* for these there is as much again */
 };
 
+static uint32_t most_open_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		limit.rlim_cur = 1024;
+	if (limit.rlim_cur > UINT32_MAX)
+		limit.rlim_cur = UINT32_MAX;
+	return (uint32_t)(limit.rlim_cur - limit.rlim_cur / 8);
+}
+
 int process_table_init(struct process_table *table, struct workers *workers)
 {
 	int r;
 
 	*table = (struct process_table){ .workers = workers,
-					  .paths_limit = PATHS_KEPT,
-					  .path_bytes_limit = PATH_BYTES_MAX / 4 };
+					 .open_files_max = most_open_files(),
+					 .paths_limit = PATHS_KEPT,
+					 .path_bytes_limit = PATH_BYTES_MAX / 4 };
 	r = strtab_init(&table->paths);
 	if (r < 0)
 		return r;
@@ -360,13 +374,29 @@ static struct object *find_object(struct process_table *table, const struct proc
 		       : NULL;
 }
 
-void process_table_resolve(struct process_table *table, const struct process *process,
+/* Files of a process that maps ever more of them must not keep us from those of others. */
+static bool may_open(struct process_table *table, const struct process *process,
+		     const struct mapping *mapping)
+{
+	const struct budget files = { table->open_files_max,
+				      object_cache_open_files(table->objects) };
+
+	if (budget_allows(&files, process->files, 1, 1))
+		return true;
+	workers_give_up(table->workers, strtab_get(&table->paths, mapping->path),
+			"its process has too many files mapped");
+	return false;
+}
+
+void process_table_resolve(struct process_table *table, struct process *process,
 			   struct mapping *mapping, bool still_there)
 {
 	struct object *object = NULL;
 	int r;
 
 	if (mapping->resolved)
+		return;
+	if (mapping->kind == MAPPING_FILE && !may_open(table, process, mapping))
 		return;
 	mapping->resolved = true;
 	if (mapping->kind == MAPPING_VDSO && object_cache_get_vdso(table->objects, &object) != 0)
@@ -381,6 +411,7 @@ void process_table_resolve(struct process_table *table, const struct process *pr
 		return;
 	}
 	mapping->object = object;
+	process->files++;
 	if (mapping->kind == MAPPING_FILE)
 		remember_file(table, mapping);
 }

@@ -16,6 +16,7 @@ struct process_table {
 	/* When there are so many, those that are not in use are dropped. */
 	uint32_t paths_limit, path_bytes_limit;
 	struct object_cache *objects;
+	uint32_t open_files_max; /* of which no process has more than is left for all others */
 	ARRAY_OF(struct process *) processes;
 	struct hash_index index;
 	uint32_t generation; /* the last one that a process was given */
@@ -89,9 +90,10 @@ bool process_table_may_be_copy(const struct process_table *table, const struct m
 /*
  * Finds the file behind a mapping: one that this or another process had mapped before, or see
  * ask_mapping, also for still_there.
- * Sets mapping->resolved, and object and bias if there is one.
+ * Sets mapping->resolved, and object and bias if there is one. Of a process that has too many files
+ * mapped the others are left alone for now, and that is noted.
  */
-void process_table_resolve(struct process_table *table, const struct process *process,
+void process_table_resolve(struct process_table *table, struct process *process,
 			   struct mapping *mapping, bool still_there);
 /*
  * Opens the file of mapping->object anew, by way of this process instead of the one it was opened by.

@@ -16,6 +16,8 @@
 
 void process_wire_update(struct pipeline *p, struct process *process, bool build)
 {
+	uint32_t files = 0;
+
 	process->wire.count = 0;
 	if (!array_reserve(&process->wire, process->mappings.count))
 		return;
@@ -31,7 +33,9 @@ void process_wire_update(struct pipeline *p, struct process *process, bool build
 		if (mapping->object)
 			wire->table = object_tables_get(&p->tables, mapping->object, build,
 							p->horizon_ns, &wire->flags);
+		files += mapping->object != NULL;
 	}
+	process->files = files;
 }
 
 /* ---- finishing a walk ---- */

@@ -434,6 +434,7 @@ static void a_file_that_is_renamed_all_the_time_is_known_by_its_latest_names(voi
 
 		spell_path(path, real, i);
 		assert_ok(process_table_path(table, &mapping.path, path, strlen(path)));
+		process->files = 0; /* each time it is the only one */
 		process_table_resolve(table, process, &mapping, false);
 		assert_non_null(mapping.object);
 		assert_true(process_table_knows(table, &mapping));
@@ -458,6 +459,34 @@ static void a_file_that_is_renamed_all_the_time_is_known_by_its_latest_names(voi
 	spell_path(path, real, RENAMES - 1);
 	assert_ok(process_table_path(table, &first.path, path, strlen(path)));
 	assert_true(process_table_knows(table, &first));
+}
+
+/* Who maps ever more files leaves as many that may be open as he has. */
+static void a_process_does_not_have_all_files_open(void **state)
+{
+	struct process_table *table = *state;
+	struct process *process = get(table, getpid()), *other = get(table, 1);
+	uint64_t here = (uint64_t)(uintptr_t)a_process_does_not_have_all_files_open;
+	struct mapping code, mapping;
+	unsigned opened = 0;
+
+	assert_ok(process_table_read(table, process));
+	code = *process_mapping(process, here);
+	table->open_files_max = 20;
+	for (unsigned i = 0; i < 100; i++) {
+		mapping = code;
+		process_table_resolve(table, process, &mapping, false);
+		assert_int_equal(mapping.resolved, mapping.object != NULL);
+		opened += mapping.object != NULL;
+		object_unref(mapping.object);
+	}
+	assert_int_equal(object_cache_open_files(table->objects), 1);
+	assert_int_equal(opened, 18); /* one is open, one would be */
+	assert_int_equal(process->files, opened);
+	mapping = code;
+	process_table_resolve(table, other, &mapping, false);
+	assert_non_null(mapping.object);
+	object_unref(mapping.object);
 }
 
 /* Paths of 4 KiB that living processes have mapped cannot be dropped. */
@@ -685,6 +714,8 @@ int main(void)
 			a_file_that_is_renamed_all_the_time_is_known_by_its_latest_names, set_up,
 			tear_down),
 		cmocka_unit_test_setup_teardown(long_paths_have_an_end, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_process_does_not_have_all_files_open, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(a_forgotten_file_is_looked_for_again, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(anonymous_code_has_no_object, set_up, tear_down),
