@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "output/escape.h"
+#include "output/short_name.h"
 #include "profile/call_tree.h"
 
 enum {
@@ -76,6 +77,14 @@ static void add_share(struct page *page, int64_t weight)
 	bytes_add_format(&page->out, "%5.1f %% ±%4.1f", 100 * share.share, 100 * share.half);
 }
 
+/* "libfoo.so.1+0x1234" says already where it is. */
+static bool names_module(const char *name, const char *module)
+{
+	size_t size = strlen(module);
+
+	return strncmp(name, module, size) == 0 && strncmp(name + size, "+0x", 3) == 0;
+}
+
 static void add_function(struct page *page, const struct call_frame *frame, size_t columns)
 {
 	size_t name_columns, module_columns;
@@ -91,11 +100,14 @@ static void add_function(struct page *page, const struct call_frame *frame, size
 		return;
 	}
 	name = clean(page, call_frame_name(page->tree, frame));
-	name_columns = text_add_clipped(&page->out, name, columns);
+	name_columns = short_name_add(&page->out, name, columns);
 	/* Special mappings are called "[vdso]" and so on: one pair of brackets is enough. */
 	module_columns = text_columns(module) + (*module == '[' ? 2 : 4);
-	if (*module && frame->kind != CALL_NOTE && name_columns + module_columns <= columns)
+	if (*module && frame->kind != CALL_NOTE && !names_module(name, module) &&
+	    name_columns + module_columns <= columns)
 		bytes_add_format(&page->out, *module == '[' ? "  %s" : "  [%s]", module);
+	else
+		module_columns = 0;
 	if (frame->inlined && name_columns + module_columns + 10 <= columns)
 		bytes_add_str(&page->out, " (inlined)");
 	bytes_add_char(&page->out, '\n');

@@ -60,6 +60,41 @@ static void hostile_names_stay_within_their_line(void **state)
 	profile_free(profile);
 }
 
+/* Of a C++ name longer than its column the end is what tells it from its neighbours. */
+static void long_names_keep_their_end(void **state)
+{
+	struct profile *profile = build_profile();
+	struct bytes got;
+
+	(void)state;
+	build_sample(profile, NULL, NULL, 0,
+		     "u:void app::Pipeline<std::map<int, std::string>, app::Traits<int> >::run(int)"
+		     "|u:app::storage::Engine::Transaction::Impl::commit_and_notify(unsigned long)", 1);
+	got = written(&writer_text, profile);
+	assert_non_null(strstr(got.at, "100.0 % ±79.3  …Transaction::Impl::commit_and_notify\n"));
+	assert_non_null(strstr(got.at, "100.0 % ±79.3    0.0 % ±79.3  void app::Pipeline<>::run  [prog]\n"));
+	/* There is more room in a stack. */
+	assert_non_null(strstr(got.at, "    app::storage::Engine::Transaction::Impl::commit_and_notify("
+				       "unsigned long)\n    void app::Pipeline<std::map<int, "));
+	bytes_fini(&got);
+	profile_free(profile);
+}
+
+/* "libfoo.so+0x1234  [libfoo.so]" would say it twice. */
+static void a_module_is_named_once(void **state)
+{
+	struct profile *profile = build_profile();
+	struct bytes got;
+
+	(void)state;
+	build_sample(profile, NULL, NULL, 0, "U:0x401234", 1);
+	got = written(&writer_text, profile);
+	assert_non_null(strstr(got.at, "  prog+0x401234\n"));
+	assert_null(strstr(got.at, "[prog]"));
+	bytes_fini(&got);
+	profile_free(profile);
+}
+
 static void no_samples_is_said(void **state)
 {
 	struct profile *profile = build_profile();
@@ -77,6 +112,8 @@ int main(void)
 		cmocka_unit_test(shares_have_their_interval),
 		cmocka_unit_test(deep_stacks_are_cut_in_the_middle),
 		cmocka_unit_test(hostile_names_stay_within_their_line),
+		cmocka_unit_test(long_names_keep_their_end),
+		cmocka_unit_test(a_module_is_named_once),
 		cmocka_unit_test(no_samples_is_said),
 	};
 
