@@ -181,6 +181,7 @@ const checks = {
 		await page.locator('#matches summary').click();
 		const items = page.locator('#matches li');
 
+		await items.first().waitFor();
 		assert.strictEqual(await items.count(), 2);
 		assert.match(await items.first().textContent(), /^17\.30% \u00b1 0\.70/);
 		await items.filter({ hasText: '_int_malloc' }).locator('button').click();

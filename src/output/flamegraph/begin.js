@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What makes the picture answer. The files of this folder are joined into one function, in the order
-// that src/output/meson.build gives; `init` is called by the picture when it is loaded.
+// What makes the picture answer. The files of this folder are joined into one function, in the
+// order that src/output/meson.build gives; `init` is called by the picture when it is loaded.
 //
 // The still image is replaced by a page that is drawn from the table in the file: only what is wide
 // enough to be seen, so that profiles of any size answer at once. Names are only ever set as text,

@@ -1,455 +1,252 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page around the boxes. As the picture's own document it takes the place of the root; inside of
-// somebody else's page that of the picture.
-	let page = null; // elements by their role
+// The page around the boxes. As the picture's own document it takes the place of the root; inside
+// of somebody else's page that of the picture.
+let page = null; // elements by their role
 
-	function html(name, parent, className) {
-		const element = document.createElementNS(HTML, name);
+function html(name, parent, className) {
+	const element = document.createElementNS(HTML, name);
 
-		if (className)
-			element.setAttribute('class', className);
-		if (parent)
-			parent.appendChild(element);
-		return element;
+	if (className)
+		element.setAttribute('class', className);
+	if (parent)
+		parent.appendChild(element);
+	return element;
+}
+
+function addButton(parent, id, text, title, action) {
+	const button = html('button', parent);
+
+	button.setAttribute('type', 'button');
+	if (id)
+		button.setAttribute('id', id);
+	button.textContent = text;
+	if (title)
+		button.title = title;
+	button.addEventListener('click', action);
+	return button;
+}
+
+const press = (button, on) => button.setAttribute('aria-pressed', String(on));
+
+function withId(element, id, text) {
+	element.setAttribute('id', id);
+	if (text !== undefined)
+		element.textContent = text;
+	return element;
+}
+
+function addViews(parent) {
+	const group = html('span', parent, 'group');
+
+	group.setAttribute('role', 'group');
+	group.setAttribute('aria-label', 'View');
+	page.views = {
+		down: addButton(group, '', 'Top-down', 'From the root to what it calls (1)',
+			() => setView('down')),
+		up: addButton(group, '', 'Callers', 'From each function to who calls it (2)',
+			() => setView('up')),
+		table: addButton(group, '', 'Functions', 'All functions in a table (3)',
+			() => setView('table')),
+	};
+}
+
+function addSearch(parent) {
+	const group = html('span', parent, 'group search');
+	const label = withId(html('label', group), 'search', 'Search');
+
+	label.setAttribute('for', 'pattern');
+	page.pattern = withId(html('input', group), 'pattern');
+	page.pattern.setAttribute('type', 'text');
+	page.pattern.setAttribute('spellcheck', 'false');
+	page.pattern.setAttribute('autocomplete', 'off');
+	page.pattern.setAttribute('autocapitalize', 'off');
+	page.pattern.setAttribute('placeholder', 'part of a name');
+	page.regex = addButton(group, 'regex', '.*', 'Regular expression',
+		() => setSearch({ regex: !state.regex }, true));
+	page.ignoreCase = addButton(group, 'ignorecase', 'Aa', 'Ignore case',
+		() => setSearch({ exact: !state.exact }, true));
+	page.ignoreCase.setAttribute('aria-label', 'Ignore case');
+	page.regex.setAttribute('aria-label', 'Regular expression');
+	page.pattern.addEventListener('input', () => {
+		clearTimeout(page.searchTimer);
+		page.searchTimer = setTimeout(
+			() => setSearch({ pattern: page.pattern.value }, false), 120);
+	});
+}
+
+function addBox(parent, id, text, title, action) {
+	const label = html('label', parent, 'group');
+	const box = withId(html('input', label), id);
+
+	box.setAttribute('type', 'checkbox');
+	label.appendChild(document.createTextNode(text));
+	label.title = title;
+	box.addEventListener('change', () => action(box.checked));
+	return box;
+}
+
+function addOptions(parent) {
+	const label = html('label', parent, 'group');
+
+	label.appendChild(document.createTextNode('Colour by '));
+	page.colour = withId(html('select', label), 'colour');
+	for (const name of ['kind', 'module', 'heat']) {
+		const option = html('option', page.colour);
+
+		option.setAttribute('value', name);
+		option.textContent = name;
 	}
+	page.colour.addEventListener('change', () => change({ colour: page.colour.value }));
+	page.merge = addBox(parent, 'merge', 'Merge recursion',
+		'A function called by itself is one box', (on) => change({ merge: on, zoom: [] }));
+	page.invert = addBox(parent, 'invert', 'Invert', 'The root at the bottom',
+		(on) => change({ invert: on }));
+}
 
-	function addButton(parent, id, text, title, action) {
-		const button = html('button', parent);
+function addHelp(parent) {
+	const box = html('details', parent, 'help');
 
-		button.setAttribute('type', 'button');
-		if (id)
-			button.setAttribute('id', id);
-		button.textContent = text;
-		if (title)
-			button.title = title;
-		button.addEventListener('click', action);
-		return button;
-	}
+	html('summary', box).textContent = 'Help';
+	const text = html('div', box);
 
-	const press = (button, on) => button.setAttribute('aria-pressed', String(on));
+	for (const line of HELP)
+		html('p', text).textContent = line;
+}
 
-	function withId(element, id, text) {
-		element.setAttribute('id', id);
-		if (text !== undefined)
-			element.textContent = text;
-		return element;
-	}
+const HELP = [
+	'Each box is a function; its width is the share of samples it was found in, with all it ' +
+		'called. What it called lies behind it, row by row. Click to zoom, click a faded box ' +
+		'to go back out, "12 more" to open what is too narrow. The address keeps all of it.',
+	'\u00b1 is the 95 % interval of a share: the truth is this close in 95 of 100 recordings.',
+	'Keys: arrows walk, Enter zooms, Esc goes back out, / searches, c copies the stack, h hides ' +
+		'the function, m its module, u shows its callers, i inverts, r merges recursion, ' +
+		'1 2 3 choose the view.',
+];
 
-	// ---- What can be done. ----
+function addTitle(parent_) {
+	const head = html('header', parent_);
 
-	// Changes the state, draws what follows from it, and makes it a step of the history.
-	function change(what) {
-		Object.assign(state, what);
-		show();
-		save(true);
-	}
+	withId(html('h1', head), 'title', profile.head.title || 'Flame graph');
+	withId(html('p', head), 'subtitle', profile.head.subtitle);
+	withId(html('p', head), 'quality', profile.head.quality);
+	if (profile.head.left_out)
+		html('p', head, 'note').textContent = countText(profile.head.left_out) +
+			' calls of less than ' + weightText(profile.head.smallest) + ', ' +
+			shareText(profile.head.left_out_weight) + ' together, are left out of this file.';
+	if (!profile.all)
+		html('p', head, 'note').textContent =
+			'No samples: nothing of the target ran while recording.';
+}
 
-	function zoomTo(group, keepFocus) {
-		if (group === shown)
-			return;
-		state.zoom = pathOf(group);
-		current = { group: group };
-		showTree();
-		save(true);
-		if (keepFocus)
-			focus(boxOf(group));
-	}
+function build(parent) {
+	page = {};
+	addTitle(parent);
+	const bar = withId(html('div', parent), 'controls');
 
-	function setView(view) {
-		change({ view: view, zoom: [] });
-	}
+	addViews(bar);
+	addSearch(bar);
+	page.unzoom = addButton(bar, 'unzoom', 'Reset zoom', 'Esc', unzoom);
+	addOptions(bar);
+	addHelp(bar);
+	page.matched = withId(html('span', bar), 'matched');
+	page.matched.setAttribute('aria-live', 'polite');
+	page.matchesBox = withId(html('details', parent), 'matches');
+	html('summary', page.matchesBox).textContent = 'What matches';
+	page.matches = html('ul', page.matchesBox);
+	page.matchesBox.addEventListener('toggle', showMatches);
+	page.hiddenBox = withId(html('div', parent), 'hidden');
+	const main = html('main', parent);
 
-	function hideFunction() {
-		const group = current && current.group;
+	page.frames = frames = withId(document.createElementNS(SVG, 'svg'), 'frames');
+	frames.setAttribute('role', 'tree');
+	frames.setAttribute('aria-label', 'Flame graph');
+	main.appendChild(frames);
+	page.functions = withId(html('table', main), 'functions');
+	page.legend = withId(html('div', parent), 'legend');
+	buildStatus(parent);
+	page.tip = withId(html('div', parent), 'tip');
+	page.tip.setAttribute('aria-hidden', 'true');
+}
 
-		if (group && group.parent && !group.isMore)
-			change({ hidden: state.hidden.concat(group.f), zoom: [] });
-	}
-
-	function hideModule() {
-		const group = current && current.group;
-
-		if (group && group.parent && !group.isMore && moduleOf(group.f))
-			change({ hiddenModules: state.hiddenModules.concat(moduleOf(group.f)), zoom: [] });
-	}
-
-	// From a box to who calls its function, and back to the heaviest stack that has come here.
-	function turnOver() {
-		const group = current && current.group;
-
-		if (!group || !group.parent || group.isMore)
-			return;
-		if (state.view !== 'up') {
-			showCallers(group.f);
-			return;
-		}
-		let at = group.leaves.reduce((best, leaf) => best < 0 ||
-			profile.self[leaf] > profile.self[best] ? leaf : best, -1);
-		const path = [];
-
-		for (; at > 0; at = profile.parent[at])
-			if (!(isHidden && isHidden[profile.frame[at]]))
-				path.push(profile.frame[at]);
-		path.reverse();
-		change({ view: 'down', zoom: state.merge ? path.filter((f, i) => f !== path[i - 1]) : path });
-	}
-
-	function setSearch(what, isNew) {
-		Object.assign(state, what);
-		showSearch();
-		if (state.view === 'table')
-			showFunctions();
-		else
-			redraw();
-		save(isNew);
-	}
-
-	// ---- What follows from the state. ----
-
-	function showTree() {
-		shown = groupAt(state.zoom);
-		state.zoom = pathOf(shown);
-		draw();
-		page.unzoom.hidden = !shown.parent;
-		showMatched();
-		showDetails();
-	}
-
-	function showMatched() {
-		page.matched.textContent = matchText(state.view === 'table' ? root : shown);
-	}
-
-	function showSearch() {
-		search();
-		if (document.activeElement !== page.pattern || page.pattern.value !== state.pattern)
-			page.pattern.value = state.pattern;
-		page.pattern.classList.toggle('bad', searchTrouble !== '');
-		press(page.regex, state.regex);
-		press(page.ignoreCase, !state.exact);
-		showMatched();
-		showMatches();
-	}
-
-	function showMatches() {
-		const list = page.matches, totals = matches.length ? functionTotals() : null;
-
-		list.textContent = '';
-		page.matchesBox.hidden = !matches.length;
-		if (!page.matchesBox.open)
-			return;
-		for (const f of matches.slice(0, 200)) {
-			const item = html('li', list);
-			const button = addButton(item, '', profile.names[f], 'Show who calls it',
-				() => showCallers(f));
-
-			html('span', item, 'share').textContent = shareText(totals[f]);
-			item.insertBefore(item.lastChild, button);
-			html('span', item, 'module').textContent = moduleName(f);
-		}
-		if (matches.length > 200)
-			html('li', list).textContent = countText(matches.length - 200) +
-				' more: the table of functions lists them all';
-	}
-
-	function addChip(text, remove) {
-		const chip = addButton(page.hiddenBox, '', clip(text, 60) + ' \u00d7', 'Show it again', remove);
-
-		chip.setAttribute('class', 'chip');
-	}
-
-	function showHidden() {
-		page.hiddenBox.textContent = '';
-		page.hiddenBox.hidden = !isHidden;
-		if (!isHidden)
-			return;
-		html('span', page.hiddenBox).textContent = 'Hidden, counted for their callers: ';
-		for (const f of state.hidden)
-			addChip(profile.names[f],
-				() => change({ hidden: state.hidden.filter((other) => other !== f), zoom: [] }));
-		for (const m of state.hiddenModules)
-			addChip(fileName(profile.modules[m]), () => change({
-				hiddenModules: state.hiddenModules.filter((other) => other !== m), zoom: [] }));
-	}
-
-	// Everything anew.
-	function show() {
-		const isTable = state.view === 'table';
-
-		setHidden();
-		makeRoot();
-		current = null;
-		shown = root;
-		for (const view of Object.keys(page.views))
-			press(page.views[view], view === state.view);
-		page.merge.checked = state.merge;
-		page.invert.checked = state.invert;
-		page.colour.value = state.colour;
-		page.frames.toggleAttribute('hidden', isTable);
-		page.functions.hidden = page.status.hidden = page.legend.hidden = false;
-		page.functions.hidden = !isTable;
-		page.status.hidden = page.legend.hidden = isTable;
-		page.unzoom.hidden = true;
-		showTip(null);
-		showHidden();
-		showSearch();
-		if (isTable) {
-			rowsShown = PAGE_ROWS;
-			showFunctions();
-		} else {
-			showTree();
-			showLegend();
-		}
-	}
-
-	function showLegend() {
-		const used = new Set();
-
-		page.legend.textContent = '';
-		if (state.colour === 'heat') {
-			addLegend('h1', 'little time of its own');
-			addLegend('h' + (HEATS - 1), 'much time of its own');
-			return;
-		}
-		if (state.colour === 'module') {
-			html('span', page.legend).textContent = 'One colour for each program and library';
-			return;
-		}
-		for (let f = 1; f < profile.functions; f++)
-			used.add(kindOf(f));
-		profile.head.kinds.forEach((text, kind) => {
-			if (text && used.has(kind))
-				addLegend(LETTERS[kind] + '2', text);
-		});
-	}
-
-	function addLegend(fill, text) {
-		const item = html('span', page.legend, 'legend');
-		const picture = document.createElementNS(SVG, 'svg');
-		const rect = document.createElementNS(SVG, 'rect');
-
-		picture.setAttribute('width', '18');
-		picture.setAttribute('height', '11');
-		rect.setAttribute('class', fill);
-		rect.setAttribute('width', '18');
-		rect.setAttribute('height', '11');
-		picture.appendChild(rect);
-		item.appendChild(picture);
-		item.appendChild(document.createTextNode(' ' + text));
-	}
-
-	// ---- How it is built. ----
-
-	function addViews(parent) {
-		const group = html('span', parent, 'group');
-
-		group.setAttribute('role', 'group');
-		group.setAttribute('aria-label', 'View');
-		page.views = {
-			down: addButton(group, '', 'Top-down', 'From the root to what it calls (1)',
-				() => setView('down')),
-			up: addButton(group, '', 'Callers', 'From each function to who calls it (2)',
-				() => setView('up')),
-			table: addButton(group, '', 'Functions', 'All functions in a table (3)',
-				() => setView('table')),
-		};
-	}
-
-	function addSearch(parent) {
-		const group = html('span', parent, 'group search');
-		const label = withId(html('label', group), 'search', 'Search');
-
-		label.setAttribute('for', 'pattern');
-		page.pattern = withId(html('input', group), 'pattern');
-		page.pattern.setAttribute('type', 'text');
-		page.pattern.setAttribute('spellcheck', 'false');
-		page.pattern.setAttribute('autocomplete', 'off');
-		page.pattern.setAttribute('autocapitalize', 'off');
-		page.pattern.setAttribute('placeholder', 'part of a name');
-		page.regex = addButton(group, 'regex', '.*', 'Regular expression',
-			() => setSearch({ regex: !state.regex }, true));
-		page.ignoreCase = addButton(group, 'ignorecase', 'Aa', 'Ignore case',
-			() => setSearch({ exact: !state.exact }, true));
-		page.ignoreCase.setAttribute('aria-label', 'Ignore case');
-		page.regex.setAttribute('aria-label', 'Regular expression');
-		page.pattern.addEventListener('input', () => {
-			clearTimeout(page.searchTimer);
-			page.searchTimer = setTimeout(() => setSearch({ pattern: page.pattern.value }, false), 120);
-		});
-	}
-
-	function addBox(parent, id, text, title, action) {
-		const label = html('label', parent, 'group');
-		const box = withId(html('input', label), id);
-
-		box.setAttribute('type', 'checkbox');
-		label.appendChild(document.createTextNode(text));
-		label.title = title;
-		box.addEventListener('change', () => action(box.checked));
-		return box;
-	}
-
-	function addOptions(parent) {
-		const label = html('label', parent, 'group');
-
-		label.appendChild(document.createTextNode('Colour by '));
-		page.colour = withId(html('select', label), 'colour');
-		for (const name of ['kind', 'module', 'heat']) {
-			const option = html('option', page.colour);
-
-			option.setAttribute('value', name);
-			option.textContent = name;
-		}
-		page.colour.addEventListener('change', () => change({ colour: page.colour.value }));
-		page.merge = addBox(parent, 'merge', 'Merge recursion', 'A function called by itself is one box',
-			(on) => change({ merge: on, zoom: [] }));
-		page.invert = addBox(parent, 'invert', 'Invert', 'The root at the bottom',
-			(on) => change({ invert: on }));
-	}
-
-	function addHelp(parent) {
-		const box = html('details', parent, 'help');
-
-		html('summary', box).textContent = 'Help';
-		const text = html('div', box);
-
-		for (const line of HELP)
-			html('p', text).textContent = line;
-	}
-
-	const HELP = [
-		'Each box is a function; its width is the share of samples it was found in, with all it ' +
-			'called. What it called lies behind it, row by row. Click to zoom, click a faded box ' +
-			'to go back out, "12 more" to open what is too narrow. The address keeps all of it.',
-		'\u00b1 is the 95 % interval of a share: the truth is this close in 95 of 100 recordings.',
-		'Keys: arrows walk, Enter zooms, Esc goes back out, / searches, c copies the stack, h hides ' +
-			'the function, m its module, u shows its callers, i inverts, r merges recursion, ' +
-			'1 2 3 choose the view.',
-	];
-
-	function addTitle(parent_) {
-		const head = html('header', parent_);
-
-		withId(html('h1', head), 'title', profile.head.title || 'Flame graph');
-		withId(html('p', head), 'subtitle', profile.head.subtitle);
-		withId(html('p', head), 'quality', profile.head.quality);
-		if (profile.head.left_out)
-			html('p', head, 'note').textContent = countText(profile.head.left_out) +
-				' calls of less than ' + weightText(profile.head.smallest) + ', ' +
-				shareText(profile.head.left_out_weight) + ' together, are left out of this file.';
-		if (!profile.all)
-			html('p', head, 'note').textContent =
-				'No samples: nothing of the target ran while recording.';
-	}
-
-	function build(parent) {
-		page = {};
-		addTitle(parent);
-		const bar = withId(html('div', parent), 'controls');
-
-		addViews(bar);
-		addSearch(bar);
-		page.unzoom = addButton(bar, 'unzoom', 'Reset zoom', 'Esc', unzoom);
-		addOptions(bar);
-		addHelp(bar);
-		page.matched = withId(html('span', bar), 'matched');
-		page.matched.setAttribute('aria-live', 'polite');
-		page.matchesBox = withId(html('details', parent), 'matches');
-		html('summary', page.matchesBox).textContent = 'What matches';
-		page.matches = html('ul', page.matchesBox);
-		page.matchesBox.addEventListener('toggle', showMatches);
-		page.hiddenBox = withId(html('div', parent), 'hidden');
-		const main = html('main', parent);
-
-		page.frames = frames = withId(document.createElementNS(SVG, 'svg'), 'frames');
-		frames.setAttribute('role', 'tree');
-		frames.setAttribute('aria-label', 'Flame graph');
-		main.appendChild(frames);
-		page.functions = withId(html('table', main), 'functions');
-		page.legend = withId(html('div', parent), 'legend');
-		buildStatus(parent);
-		page.tip = withId(html('div', parent), 'tip');
-		page.tip.setAttribute('aria-hidden', 'true');
-	}
-
-	function buildStatus(parent) {
-		page.status = withId(html('div', parent), 'status');
-		page.details = withId(html('span', page.status), 'details');
-		page.copy = addButton(page.status, 'copy', 'Copy stack', 'c', copyStack);
-		page.turn = addButton(page.status, 'turn', 'Callers', 'u', turnOver);
-		page.hide = addButton(page.status, 'hide', 'Hide function', 'h', hideFunction);
-		page.hideModule = addButton(page.status, 'hide-module', 'Hide module', 'm', hideModule);
-		page.said = html('span', page.status, 'said');
-		page.said.setAttribute('role', 'status');
-		page.copied = html('textarea', page.status);
-		page.copied.setAttribute('readonly', '');
-		page.copied.setAttribute('aria-label', 'Stack');
+function buildStatus(parent) {
+	page.status = withId(html('div', parent), 'status');
+	page.details = withId(html('span', page.status), 'details');
+	page.copy = addButton(page.status, 'copy', 'Copy stack', 'c', copyStack);
+	page.turn = addButton(page.status, 'turn', 'Callers', 'u', turnOver);
+	page.hide = addButton(page.status, 'hide', 'Hide function', 'h', hideFunction);
+	page.hideModule = addButton(page.status, 'hide-module', 'Hide module', 'm', hideModule);
+	page.said = html('span', page.status, 'said');
+	page.said.setAttribute('role', 'status');
+	page.copied = html('textarea', page.status);
+	page.copied.setAttribute('readonly', '');
+	page.copied.setAttribute('aria-label', 'Stack');
+	page.copied.hidden = true;
+	page.copied.addEventListener('blur', () => {
 		page.copied.hidden = true;
-		page.copied.addEventListener('blur', () => {
-			page.copied.hidden = true;
-		});
+	});
+}
+
+function measure() {
+	const probe = document.createElementNS(SVG, 'text');
+
+	probe.textContent = 'M'.repeat(50);
+	frames.appendChild(probe);
+	const size = probe.getComputedTextLength() / 50;
+
+	probe.remove();
+	if (size > 1)
+		charWidth = size;
+	if (window.matchMedia && matchMedia('(pointer: coarse)').matches)
+		pitch = 26; // for fingers
+}
+
+function fit() {
+	const room = Math.floor(frames.parentNode.getBoundingClientRect().width);
+
+	if (room <= 0 || room === width)
+		return;
+	width = room;
+	if (state.view !== 'table')
+		showTree();
+}
+
+// A document of HTML with the picture's style, in place of the picture.
+function newDocument(svg) {
+	const document_ = html('html'), head = html('head', document_);
+	const viewport = html('meta', head);
+
+	document_.setAttribute('lang', 'en');
+	viewport.setAttribute('name', 'viewport');
+	viewport.setAttribute('content', 'width=device-width, initial-scale=1');
+	html('title', head).textContent = profile.head.title || 'Flame graph';
+	html('style', head).textContent = svg.querySelector('style').textContent;
+	return html('body', document_, 'profd');
+}
+
+function start(event) {
+	const svg = event.target.ownerSVGElement || event.target;
+
+	if (page || svg.localName !== 'svg')
+		return;
+	profile = readTable(svg);
+	isOwner = document.documentElement === svg;
+	if (isOwner) {
+		const body = newDocument(svg);
+
+		build(body);
+		svg.replaceWith(body.parentNode);
+	} else {
+		const box = html('div', null, 'profd');
+
+		box.appendChild(svg.querySelector('style').cloneNode(true));
+		build(box);
+		svg.replaceWith(box);
 	}
-
-	function measure() {
-		const probe = document.createElementNS(SVG, 'text');
-
-		probe.textContent = 'M'.repeat(50);
-		frames.appendChild(probe);
-		const size = probe.getComputedTextLength() / 50;
-
-		probe.remove();
-		if (size > 1)
-			charWidth = size;
-		if (window.matchMedia && matchMedia('(pointer: coarse)').matches)
-			pitch = 26; // for fingers
-	}
-
-	function fit() {
-		const room = Math.floor(frames.parentNode.getBoundingClientRect().width);
-
-		if (room <= 0 || room === width)
-			return;
-		width = room;
-		if (state.view !== 'table')
-			showTree();
-	}
-
-	// A document of HTML with the picture's style, in place of the picture.
-	function newDocument(svg) {
-		const document_ = html('html'), head = html('head', document_);
-		const viewport = html('meta', head);
-
-		document_.setAttribute('lang', 'en');
-		viewport.setAttribute('name', 'viewport');
-		viewport.setAttribute('content', 'width=device-width, initial-scale=1');
-		html('title', head).textContent = profile.head.title || 'Flame graph';
-		html('style', head).textContent = svg.querySelector('style').textContent;
-		return html('body', document_, 'profd');
-	}
-
-	function start(event) {
-		const svg = event.target.ownerSVGElement || event.target;
-
-		if (page || svg.localName !== 'svg')
-			return;
-		profile = readTable(svg);
-		isOwner = document.documentElement === svg;
-		if (isOwner) {
-			const body = newDocument(svg);
-
-			build(body);
-			svg.replaceWith(body.parentNode);
-		} else {
-			const box = html('div', null, 'profd');
-
-			box.appendChild(svg.querySelector('style').cloneNode(true));
-			build(box);
-			svg.replaceWith(box);
-		}
-		measure();
-		width = Math.max(200, Math.floor(frames.parentNode.getBoundingClientRect().width));
-		restore();
-		show();
-		listen();
-		if (state.invert && isOwner)
-			window.scrollTo(0, document.documentElement.scrollHeight);
-	}
+	measure();
+	width = Math.max(200, Math.floor(frames.parentNode.getBoundingClientRect().width));
+	restore();
+	show();
+	listen();
+	if (state.invert && isOwner)
+		window.scrollTo(0, document.documentElement.scrollHeight);
+}

@@ -2,185 +2,185 @@
 // The tree that is shown: the profile's from its root, or turned over, callers first; without the
 // functions that are hidden, and with recursion merged if so wished. Its groups are made when they
 // are drawn, so that a view of any size costs only what is visible of it.
-	let isHidden = null; // by function; null: none is
-	let root = null; // of the view
+let isHidden = null; // by function; null: none is
+let root = null; // of the view
 
-	function setHidden() {
-		isHidden = null;
-		if (!state.hidden.length && !state.hiddenModules.length)
-			return;
-		isHidden = new Uint8Array(profile.functions);
-		for (const f of state.hidden)
+function setHidden() {
+	isHidden = null;
+	if (!state.hidden.length && !state.hiddenModules.length)
+		return;
+	isHidden = new Uint8Array(profile.functions);
+	for (const f of state.hidden)
+		isHidden[f] = 1;
+	for (let f = 1; f < profile.functions; f++)
+		if (state.hiddenModules.includes(moduleOf(f)))
 			isHidden[f] = 1;
-		for (let f = 1; f < profile.functions; f++)
-			if (state.hiddenModules.includes(moduleOf(f)))
-				isHidden[f] = 1;
-	}
+}
 
-	// nodes: those of the table that a group holds; in a view of callers those where its stacks
-	// have come to, and `leaves` where they began. kids: heaviest first, once they are known.
-	function newGroup(f, parent) {
-		return {
-			f: f, parent: parent, total: 0, self: 0,
-			nodes: [], leaves: null, kids: null, from: 0, isMore: false,
-		};
-	}
+// nodes: those of the table that a group holds; in a view of callers those where its stacks
+// have come to, and `leaves` where they began. kids: heaviest first, once they are known.
+function newGroup(f, parent) {
+	return {
+		f: f, parent: parent, total: 0, self: 0,
+		nodes: [], leaves: null, kids: null, from: 0, isMore: false,
+	};
+}
 
-	function makeRoot() {
-		root = newGroup(profile.frame[0], null);
-		root.total = profile.all;
-		root.nodes.push(0);
-		if (state.view === 'up')
-			root.kids = calleesOfAll();
-	}
+function makeRoot() {
+	root = newGroup(profile.frame[0], null);
+	root.total = profile.all;
+	root.nodes.push(0);
+	if (state.view === 'up')
+		root.kids = calleesOfAll();
+}
 
-	const heavierFirst = (a, b) => b.total - a.total || rankOf(a.f) - rankOf(b.f);
+const heavierFirst = (a, b) => b.total - a.total || rankOf(a.f) - rankOf(b.f);
 
-	function kidsDown(group) {
-		const kids = [], known = new Map();
-		const inside = group.nodes.slice();
+function kidsDown(group) {
+	const kids = [], known = new Map();
+	const inside = group.nodes.slice();
 
-		group.self = 0;
-		while (inside.length) {
-			const node = inside.pop(), end = profile.end[node];
+	group.self = 0;
+	while (inside.length) {
+		const node = inside.pop(), end = profile.end[node];
 
-			group.self += profile.self[node];
-			for (let k = node + 1; k < end; k = profile.end[k]) {
-				const f = profile.frame[k];
+		group.self += profile.self[node];
+		for (let k = node + 1; k < end; k = profile.end[k]) {
+			const f = profile.frame[k];
 
-				if ((isHidden && isHidden[f]) || (state.merge && f === group.f)) {
-					inside.push(k);
-					continue;
-				}
-				let kid = known.get(f);
-
-				if (!kid) {
-					kid = newGroup(f, group);
-					known.set(f, kid);
-					kids.push(kid);
-				}
-				kid.nodes.push(k);
-				kid.total += profile.total[k];
-			}
-		}
-		return kids;
-	}
-
-	// The next frame towards the root that is shown; 0: none.
-	function callerOf(node, f) {
-		let at = profile.parent[node];
-
-		while (at > 0 && ((isHidden && isHidden[profile.frame[at]]) ||
-			(state.merge && profile.frame[at] === f)))
-			at = profile.parent[at];
-		return at > 0 ? at : 0;
-	}
-
-	function addToKid(kids, known, parent, node, leaf) {
-		const f = profile.frame[node];
-		let kid = known.get(f);
-
-		if (!kid) {
-			kid = newGroup(f, parent);
-			kid.leaves = [];
-			known.set(f, kid);
-			kids.push(kid);
-		}
-		kid.nodes.push(node);
-		kid.leaves.push(leaf);
-		kid.total += profile.self[leaf];
-	}
-
-	function calleesOfAll() {
-		const kids = [], known = new Map();
-
-		root.leaves = [];
-		for (let i = 0; i < profile.count; i++) {
-			if (!profile.self[i])
+			if ((isHidden && isHidden[f]) || (state.merge && f === group.f)) {
+				inside.push(k);
 				continue;
-			const node = isHidden && isHidden[profile.frame[i]] ? callerOf(i, -1) : i;
-
-			if (node)
-				addToKid(kids, known, root, node, i);
-			else
-				root.self += profile.self[i];
-		}
-		return kids.sort(heavierFirst);
-	}
-
-	function kidsUp(group) {
-		const kids = [], known = new Map();
-
-		group.self = 0;
-		for (let i = 0; i < group.nodes.length; i++) {
-			const caller = callerOf(group.nodes[i], group.f);
-
-			if (caller)
-				addToKid(kids, known, group, caller, group.leaves[i]);
-			else
-				group.self += profile.self[group.leaves[i]];
-		}
-		return kids;
-	}
-
-	function kidsOf(group) {
-		if (!group.kids) {
-			group.kids = state.view === 'up' ? kidsUp(group) : kidsDown(group);
-			group.kids.sort(heavierFirst);
-		}
-		return group.kids;
-	}
-
-	// What stands for all kids of a group but its `from` widest ones.
-	function moreOf(group, from) {
-		const more = newGroup(-1, group);
-
-		more.isMore = true;
-		more.from = from;
-		more.kids = kidsOf(group).slice(from);
-		for (const kid of more.kids)
-			more.total += kid.total;
-		return more;
-	}
-
-	const nameOf = (group) => group.isMore ? countText(group.kids.length) + ' more'
-		: profile.names[group.f];
-
-	function pathOf(group) {
-		const path = [];
-
-		for (let at = group; at.parent; at = at.parent)
-			path.push(at.isMore ? '~' + at.from : at.f);
-		return path.reverse();
-	}
-
-	// The group at the end of a path, as far as that exists.
-	function groupAt(path) {
-		let at = root;
-
-		for (const step of path) {
-			let next = null;
-
-			if (typeof step === 'string') {
-				const from = Number(step.slice(1));
-
-				next = from >= 0 && from < kidsOf(at).length ? moreOf(at, from) : null;
-			} else {
-				next = kidsOf(at).find((kid) => kid.f === step);
 			}
-			if (!next)
-				break;
-			at = next;
+			let kid = known.get(f);
+
+			if (!kid) {
+				kid = newGroup(f, group);
+				known.set(f, kid);
+				kids.push(kid);
+			}
+			kid.nodes.push(k);
+			kid.total += profile.total[k];
 		}
-		return at;
 	}
+	return kids;
+}
 
-	// The functions of a stack, innermost first.
-	function stackOf(group) {
-		const path = [];
+// The next frame towards the root that is shown; 0: none.
+function callerOf(node, f) {
+	let at = profile.parent[node];
 
-		for (let at = group; at.parent; at = at.parent)
-			if (!at.isMore)
-				path.push(at.f);
-		return state.view === 'up' ? path.reverse() : path;
+	while (at > 0 && ((isHidden && isHidden[profile.frame[at]]) ||
+		(state.merge && profile.frame[at] === f)))
+		at = profile.parent[at];
+	return at > 0 ? at : 0;
+}
+
+function addToKid(kids, known, parent, node, leaf) {
+	const f = profile.frame[node];
+	let kid = known.get(f);
+
+	if (!kid) {
+		kid = newGroup(f, parent);
+		kid.leaves = [];
+		known.set(f, kid);
+		kids.push(kid);
 	}
+	kid.nodes.push(node);
+	kid.leaves.push(leaf);
+	kid.total += profile.self[leaf];
+}
+
+function calleesOfAll() {
+	const kids = [], known = new Map();
+
+	root.leaves = [];
+	for (let i = 0; i < profile.count; i++) {
+		if (!profile.self[i])
+			continue;
+		const node = isHidden && isHidden[profile.frame[i]] ? callerOf(i, -1) : i;
+
+		if (node)
+			addToKid(kids, known, root, node, i);
+		else
+			root.self += profile.self[i];
+	}
+	return kids.sort(heavierFirst);
+}
+
+function kidsUp(group) {
+	const kids = [], known = new Map();
+
+	group.self = 0;
+	for (let i = 0; i < group.nodes.length; i++) {
+		const caller = callerOf(group.nodes[i], group.f);
+
+		if (caller)
+			addToKid(kids, known, group, caller, group.leaves[i]);
+		else
+			group.self += profile.self[group.leaves[i]];
+	}
+	return kids;
+}
+
+function kidsOf(group) {
+	if (!group.kids) {
+		group.kids = state.view === 'up' ? kidsUp(group) : kidsDown(group);
+		group.kids.sort(heavierFirst);
+	}
+	return group.kids;
+}
+
+// What stands for all kids of a group but its `from` widest ones.
+function moreOf(group, from) {
+	const more = newGroup(-1, group);
+
+	more.isMore = true;
+	more.from = from;
+	more.kids = kidsOf(group).slice(from);
+	for (const kid of more.kids)
+		more.total += kid.total;
+	return more;
+}
+
+const nameOf = (group) => group.isMore ? countText(group.kids.length) + ' more'
+	: profile.names[group.f];
+
+function pathOf(group) {
+	const path = [];
+
+	for (let at = group; at.parent; at = at.parent)
+		path.push(at.isMore ? '~' + at.from : at.f);
+	return path.reverse();
+}
+
+// The group at the end of a path, as far as that exists.
+function groupAt(path) {
+	let at = root;
+
+	for (const step of path) {
+		let next = null;
+
+		if (typeof step === 'string') {
+			const from = Number(step.slice(1));
+
+			next = from >= 0 && from < kidsOf(at).length ? moreOf(at, from) : null;
+		} else {
+			next = kidsOf(at).find((kid) => kid.f === step);
+		}
+		if (!next)
+			break;
+		at = next;
+	}
+	return at;
+}
+
+// The functions of a stack, innermost first.
+function stackOf(group) {
+	const path = [];
+
+	for (let at = group; at.parent; at = at.parent)
+		if (!at.isMore)
+			path.push(at.f);
+	return state.view === 'up' ? path.reverse() : path;
+}

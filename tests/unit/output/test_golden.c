@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Every format of one profile full of hostile names, and one that the browser's test opens, compared with the files in tests/golden. Look
- * at the difference; when it is meant, run with PROFD_UPDATE_GOLDEN=1 and commit the files.
+ * Every format of one profile full of hostile names, and a picture that the browser's test
+ * opens, too, compared with the files in tests/golden. Look at the difference; when it is meant, run
+ * with PROFD_UPDATE_GOLDEN=1 and commit the files.
  */
 #include "output/written.h"
 

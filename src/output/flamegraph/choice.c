@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "output/flamegraph/choice.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "output/flamegraph/flamegraph.h"
+
+enum {
+	NAME_BYTES = 2000000, /* of names before they are shortened */
+	FEW_CALLS = 1000,     /* are not worth another look */
+	CALL_COST = 6,        /* of a call in its list, in half characters */
+};
+
+/* Bytes of a function's entry: its name without what it shares with the one before, and the rest. */
+static uint64_t name_cost(const struct choice *choice, uint32_t frame)
+{
+	const struct call_frame *frames = choice->tree->frames.at;
+	const char *name = call_frame_name(choice->tree, &frames[frame]);
+	const char *before = frame ? call_frame_name(choice->tree, &frames[frame - 1]) : "";
+	size_t size = strnlen(name, choice->name_limit), same = 0;
+
+	while (same < size && before[same] == name[same])
+		same++;
+	return size - same + 14;
+}
+
+static void choose_name_limit(struct choice *choice)
+{
+	static const size_t limits[] = { 4000, 1000, 300, 150, 80 };
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		choice->name_limit = limits[i];
+		bytes = 0;
+		for (uint32_t frame = 0; frame < choice->tree->frames.count; frame++)
+			bytes += name_cost(choice, frame);
+		if (bytes <= NAME_BYTES)
+			break;
+	}
+}
+
+static bool call_equal(const void *context, uint32_t position, const void *key_)
+{
+	const struct choice *choice = context;
+	const struct call *call = &choice->calls.at[position], *key = key_;
+
+	return call->caller == key->caller && call->callee == key->callee;
+}
+
+static int find_call(struct choice *choice, uint32_t *ret, uint32_t caller, uint32_t callee)
+{
+	struct call key = { .caller = caller, .callee = callee };
+	uint64_t hash = hash_pair(caller, callee);
+	struct call *call;
+
+	*ret = hash_index_find(&choice->call_index, hash, call_equal, choice, &key);
+	if (*ret != HASH_ABSENT)
+		return 0;
+	*ret = choice->calls.count;
+	call = array_push(&choice->calls);
+	if (!call || hash_index_add(&choice->call_index, hash, *ret) < 0)
+		return -ENOMEM;
+	*call = key;
+	return 0;
+}
+
+/* Finds the call that each node is. */
+static int find_calls(struct choice *choice)
+{
+	const struct call_tree *tree = choice->tree;
+
+	choice->calls.count = 0;
+	hash_index_fini(&choice->call_index);
+	choice->call_index = (struct hash_index){};
+	for (uint32_t i = 0; i < tree->nodes.count; i++) {
+		const struct call_node *node = &tree->nodes.at[i];
+		uint32_t caller = choice->by_caller && i ? tree->nodes.at[node->parent].frame
+								    : CHOICE_NONE;
+		int r = find_call(choice, &choice->call_of[i], caller, node->frame);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void count_calls(struct choice *choice)
+{
+	for (uint32_t i = 0; i < choice->calls.count; i++)
+		choice->calls.at[i].count = 0;
+	for (uint32_t i = 0; i < choice->tree->nodes.count; i++) {
+		struct call *call = &choice->calls.at[choice->call_of[i]];
+		int64_t weight = choice->tree->nodes.at[i].total;
+
+		call->count += choice_keeps(choice, i);
+		if (weight > call->heaviest)
+			call->heaviest = weight;
+	}
+}
+
+static int compare_calls(const void *a_, const void *b_, void *context)
+{
+	const struct choice *choice = context;
+	const struct call *a = &choice->calls.at[*(const uint32_t *)a_];
+	const struct call *b = &choice->calls.at[*(const uint32_t *)b_];
+
+	if (a->caller != b->caller)
+		return a->caller < b->caller ? -1 : 1;
+	if (a->count != b->count)
+		return a->count > b->count ? -1 : 1;
+	return a->callee < b->callee ? -1 : a->callee > b->callee;
+}
+
+/* Calls by caller, each caller's by count, and their places. */
+static int sort_calls(struct choice *choice)
+{
+	uint32_t count = choice->calls.count, *order;
+
+	free(choice->order);
+	choice->order = order = malloc((count + 1ULL) * sizeof(*order));
+	if (!order)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		order[i] = i;
+	qsort_r(order, count, sizeof(*order), compare_calls, choice);
+	for (uint32_t i = 0, place = 0; i < count; i++) {
+		struct call *call = &choice->calls.at[order[i]];
+
+		place = i && choice->calls.at[order[i - 1]].caller == call->caller ? place + 1 : 0;
+		call->place = place;
+	}
+	return 0;
+}
+
+static unsigned digits_of(uint64_t number)
+{
+	unsigned digits = 1;
+
+	for (; number >= CHOICE_BASE; number /= CHOICE_BASE)
+		digits++;
+	return digits;
+}
+
+/* What a node costs, in half characters as all costs here. */
+static uint64_t node_cost(const struct choice *choice, uint32_t i)
+{
+	const struct call_node *node = &choice->tree->nodes.at[i];
+	uint32_t place = choice_call(choice, i)->place;
+	uint64_t cost = place < CHOICE_PAIR ? 1 : 2 + 2 * digits_of(place);
+
+	return node->self ? cost + 2 * (2 + digits_of(2 * (uint64_t)node->self)) : cost;
+}
+
+/* From which weight on the file is small enough. */
+static int choose_smallest(struct choice *choice, uint64_t budget)
+{
+	const struct call_tree *tree = choice->tree;
+	cleanup(free) int64_t *heaviest = calloc(tree->frames.count + 1ULL, sizeof(*heaviest));
+	struct cutoff cutoff = {};
+	uint64_t left;
+
+	if (!heaviest)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < choice->calls.count; i++) {
+		const struct call *call = &choice->calls.at[i];
+
+		if (call->heaviest > heaviest[call->callee])
+			heaviest[call->callee] = call->heaviest;
+		cutoff_add(&cutoff, call->heaviest, CALL_COST);
+	}
+	for (uint32_t i = 0; i < tree->frames.count; i++)
+		cutoff_add(&cutoff, heaviest[i], 2 * name_cost(choice, i));
+	for (uint32_t i = 0; i < tree->nodes.count; i++)
+		cutoff_add(&cutoff, tree->nodes.at[i].total, node_cost(choice, i));
+	choice->smallest = choice->some = cutoff_weight(&cutoff, 2 * budget, &left);
+	if (choice->smallest == 1)
+		return 0;
+	/* Often very many weigh the same: of these as many as there is room for. */
+	choice->some = cutoff_weight_below(choice->smallest);
+	for (uint32_t i = 0; i < tree->nodes.count; i++) {
+		const struct call *call = choice_call(choice, i);
+		int64_t weight = tree->nodes.at[i].total;
+		uint64_t cost = 0;
+
+		if (weight >= choice->smallest || weight < choice->some)
+			continue;
+		cost = node_cost(choice, i);
+		if (call->heaviest < choice->smallest)
+			cost += CALL_COST;
+		if (heaviest[call->callee] < choice->smallest)
+			cost += 2 * name_cost(choice, call->callee);
+		if (cost > left)
+			break;
+		left -= cost;
+		choice->some_end = i + 1;
+	}
+	return 0;
+}
+
+/* Functions have numbers in the order of their names. */
+static void number_functions(struct choice *choice)
+{
+	uint32_t count = choice->tree->frames.count;
+
+	memset(choice->number, 0xff, (count + 1ULL) * sizeof(*choice->number));
+	for (uint32_t i = 0; i < choice->calls.count; i++)
+		if (choice->calls.at[i].count)
+			choice->number[choice->calls.at[i].callee] = 0;
+	choice->function_count = 1;
+	for (uint32_t i = 0; i < count; i++) {
+		if (choice->number[i] == CHOICE_NONE)
+			continue;
+		choice->number[i] = choice->function_count;
+		choice->by_number[choice->function_count++] = i;
+	}
+}
+
+int64_t choice_cut_above(const struct choice *choice, uint32_t parent, uint32_t *ret_nodes)
+{
+	const struct call_node *nodes = choice->tree->nodes.at;
+	int64_t weight = 0;
+
+	*ret_nodes = 0;
+	if (choice->smallest == 1)
+		return 0;
+	for (uint32_t i = parent + 1; i < nodes[parent].end; i = nodes[i].end) {
+		if (choice_keeps(choice, i))
+			continue;
+		weight = profile_sum(weight, nodes[i].total);
+		*ret_nodes += nodes[i].end - i;
+	}
+	return weight;
+}
+
+static void count_nodes(struct choice *choice)
+{
+	const struct call_node *nodes = choice->tree->nodes.at;
+
+	for (uint32_t i = 0; i < choice->tree->nodes.count;) {
+		int64_t weight;
+		uint32_t left_out;
+
+		if (!choice_keeps(choice, i)) {
+			i = nodes[i].end;
+			continue;
+		}
+		weight = choice_cut_above(choice, i, &left_out);
+		choice->node_count += 1 + (left_out > 0);
+		choice->left_out += left_out;
+		choice->left_out_weight = profile_sum(choice->left_out_weight, weight);
+		i++;
+	}
+}
+
+static int choose(struct choice *choice, uint64_t budget)
+{
+	const struct call_tree *tree = choice->tree;
+	int r;
+
+	choose_name_limit(choice);
+	r = find_calls(choice);
+	if (r == 0 && choice->calls.count > FEW_CALLS &&
+	    choice->calls.count > tree->nodes.count / 3) {
+		choice->by_caller = false;
+		r = find_calls(choice);
+	}
+	if (r < 0)
+		return r;
+	count_calls(choice);
+	r = sort_calls(choice);
+	if (r == 0)
+		r = choose_smallest(choice, budget);
+	if (r == 0 && choice->smallest > 1) {
+		count_calls(choice);
+		r = sort_calls(choice);
+	}
+	if (r < 0)
+		return r;
+	number_functions(choice);
+	count_nodes(choice);
+	return 0;
+}
+
+int choice_make(struct choice *choice, const struct call_tree *tree, uint64_t budget)
+{
+	uint64_t functions = tree->frames.count + 1ULL;
+
+	*choice = (struct choice){ .tree = tree, .smallest = 1, .some = 1, .by_caller = true };
+	choice->number = malloc(functions * sizeof(*choice->number));
+	choice->by_number = calloc(functions, sizeof(*choice->by_number));
+	choice->call_of = malloc((tree->nodes.count + 1ULL) * sizeof(*choice->call_of));
+	if (!choice->number || !choice->by_number || !choice->call_of)
+		return -ENOMEM;
+	return choose(choice, budget);
+}
+
+void choice_fini(struct choice *choice)
+{
+	array_fini(&choice->calls);
+	hash_index_fini(&choice->call_index);
+	free(choice->call_of);
+	free(choice->order);
+	free(choice->number);
+	free(choice->by_number);
+}
