@@ -19,11 +19,10 @@ def copy_of(name, path=None):
 
 
 def given_up(recording):
-    """{file name: reason}"""
-    files = {os.path.basename(entry['path']): entry['why']
-             for entry in recording.summary['given_up']}
-    check_equal(len(files), recording.summary['files_given_up'], 'files given up')
-    return files
+    """{file name: reason}. Of the whole machine, others' files may be among them."""
+    summary = recording.summary
+    check_equal(len(summary['given_up']), summary['files_given_up'], 'files given up')
+    return {os.path.basename(entry['path']): entry['why'] for entry in summary['given_up']}
 
 
 def of_process(recording, name):
