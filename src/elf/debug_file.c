@@ -109,6 +109,14 @@ int debug_file_belongs(const struct object *object, int fd)
 	return object->debug_link ? has_checksum(fd, object->debug_checksum) : -ENOENT;
 }
 
+int debug_file_take(const struct object *object, int *files, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (files[i] >= 0 && debug_file_belongs(object, files[i]) == 0)
+			return TAKE_FD(files[i]);
+	return -ENOENT;
+}
+
 struct unpacker {
 	lzma_stream stream;
 	uint8_t input[CHUNK_BYTES], output[CHUNK_BYTES];

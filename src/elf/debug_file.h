@@ -20,6 +20,11 @@ int debug_link_read(struct object *object);
  */
 int debug_file_belongs(const struct object *object, int fd);
 /*
+ * The first of the files that is the object's debug file, taken out of the list (-1 stands there
+ * then). Returns its descriptor or -ENOENT.
+ */
+int debug_file_take(const struct object *object, int *files, unsigned count);
+/*
  * The small ELF file inside .gnu_debugdata ("MiniDebugInfo": xz-compressed, function symbols that
  * are not in .dynsym), unpacked into a memfd. sections: of the object. Returns a descriptor to be
  * closed with debug_file_close_unpacked, -ENOENT when there is none, -EBADMSG when it cannot be

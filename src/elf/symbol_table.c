@@ -182,18 +182,11 @@ static int64_t add_file(struct symbol_table *table, enum source source, int fd)
 	return r < 0 ? r : add_symbols(table, source, fd, &sections, SHT_SYMTAB);
 }
 
-/* The first file that is the object's debug file, taken out of the list, or a negative errno. */
-static int take_debug_file(const struct object *object, int *files, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		if (files[i] >= 0 && debug_file_belongs(object, files[i]) == 0)
-			return TAKE_FD(files[i]);
-	return -ENOENT;
-}
-
-static int read_symbols(struct symbol_table *table, int *debug_files, unsigned debug_file_count)
+/* debug_file: consumed; -1: none */
+static int read_symbols(struct symbol_table *table, int debug_file)
 {
 	cleanup(section_table_fini) struct section_table sections = {};
+	cleanup(close) int debug_fd = debug_file;
 	int fd = table->object->fd, other = section_table_read(&sections, fd);
 	int64_t count;
 
@@ -201,7 +194,7 @@ static int read_symbols(struct symbol_table *table, int *debug_files, unsigned d
 		return other;
 	count = add_symbols(table, SOURCE_SYMTAB, fd, &sections, SHT_SYMTAB);
 	if (count == 0) {
-		other = take_debug_file(table->object, debug_files, debug_file_count);
+		other = TAKE_FD(debug_fd);
 		count = other >= 0 ? add_file(table, SOURCE_SYMTAB, other) : 0;
 	}
 	/* What is wrong with a file that only adds names does not take the others away. */
@@ -359,9 +352,9 @@ static void trim(void **at, uint32_t *capacity, uint32_t count, size_t size)
 	}
 }
 
-int symbol_table_new(struct symbol_table **ret, struct object *object, int *debug_files,
-		     unsigned debug_file_count)
+int symbol_table_new(struct symbol_table **ret, struct object *object, int debug_file)
 {
+	cleanup(close) int debug_fd = debug_file;
 	cleanup(symbol_table_free) struct symbol_table *table = calloc(1, sizeof(*table));
 	struct flattening flattening = { .table = table };
 	int r;
@@ -378,7 +371,7 @@ int symbol_table_new(struct symbol_table **ret, struct object *object, int *debu
 		if (segment->executable && segment->address < table->base)
 			table->base = segment->address;
 	}
-	r = read_symbols(table, debug_files, debug_file_count);
+	r = read_symbols(table, TAKE_FD(debug_fd));
 	if (r < 0)
 		return r;
 	r = sort_entries(table);

@@ -28,12 +28,11 @@ struct symbol_extent {
 };
 
 /*
- * Builds the table of an object. debug_files: descriptors of what may be its debug file, the best
- * first; the one that is used is taken (and becomes -1).
+ * Builds the table of an object. debug_file: the descriptor of its debug file (see
+ * debug_file_take), consumed, also on failure; -1: none.
  * Returns 0 (also when it is empty) or a negative errno.
  */
-int symbol_table_new(struct symbol_table **ret, struct object *object, int *debug_files,
-		     unsigned debug_file_count);
+int symbol_table_new(struct symbol_table **ret, struct object *object, int debug_file);
 void symbol_table_free(struct symbol_table *table);
 DEFINE_CLEANUP(struct symbol_table, symbol_table_free);
 /* The smallest symbol that covers an ELF address. Returns 0 or -ENOENT. */

@@ -9,21 +9,46 @@
 #include "symbol/demangle.h"
 #include "symbol/object_names.h"
 
-/* An answer under way. Each function is in it once. */
+/*
+ * One line of an answer, and what tells it apart from others. Numbers of texts are those of the
+ * object's names.
+ */
+struct named_line {
+	struct found_function function; /* by its symbol; FOUND_NOTHING: by `name` */
+	uint32_t name;			/* as DWARF has it; 0: none */
+	uint32_t file, line, start_line;
+};
+
+/* An answer under way. Each line is in it once. */
 struct naming_answer {
 	struct object_names *names;
 	ARRAY_OF(struct wire_name) lines;
-	ARRAY_OF(struct found_function) functions; /* parallel to lines */
+	ARRAY_OF(struct named_line) named; /* parallel to lines */
+	ARRAY_OF(struct wire_names) runs;  /* for each address */
+	ARRAY_OF(uint32_t) order;	   /* numbers of lines, address after address */
 	struct hash_index index;
 	struct bytes texts;
 };
 
-static bool same_function(const void *context, uint32_t position, const void *key)
+static void naming_answer_fini_cleanup(struct naming_answer *answer)
+{
+	array_fini(&answer->lines);
+	array_fini(&answer->named);
+	array_fini(&answer->runs);
+	array_fini(&answer->order);
+	hash_index_fini(&answer->index);
+	bytes_fini(&answer->texts);
+}
+
+static bool same_line(const void *context, uint32_t position, const void *key)
 {
 	const struct naming_answer *answer = context;
-	const struct found_function *a = &answer->functions.at[position], *b = key;
+	const struct named_line *a = &answer->named.at[position], *b = key;
 
-	return a->kind == b->kind && a->resolver == b->resolver && a->start == b->start;
+	return a->function.kind == b->function.kind &&
+	       a->function.resolver == b->function.resolver &&
+	       a->function.start == b->function.start && a->name == b->name && a->file == b->file &&
+	       a->line == b->line && a->start_line == b->start_line;
 }
 
 static uint32_t add_text(struct naming_answer *answer, const char *text)
@@ -34,55 +59,70 @@ static uint32_t add_text(struct naming_answer *answer, const char *text)
 	return at;
 }
 
+/* The name of a line, as it is in the files. Returns 0 or -ENOMEM. */
+static int read_name(struct naming_answer *answer, struct bytes *ret, const struct named_line *line)
+{
+	int r = object_names_text(answer->names, &line->function, ret);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0 || ret->size == 0)
+		bytes_add_str(ret,
+			      line->name ? object_names_frame_text(answer->names, line->name) : "");
+	return bytes_str(ret) ? 0 : -ENOMEM;
+}
+
 static int make_line(struct naming_answer *answer, struct wire_name *ret,
-		     const struct found_function *found)
+		     const struct named_line *line)
 {
 	static const enum wire_name_kind kinds[] = { [FOUND_NOTHING] = WIRE_NAME_NONE,
 						     [FOUND_START] = WIRE_NAME_START,
 						     [FOUND_ENTRY] = WIRE_NAME_ENTRY,
-						     [FOUND_SYMBOL] = WIRE_NAME_SYMBOL };
+						     [FOUND_SYMBOL] = WIRE_NAME_NONE };
 	cleanup(bytes_fini) struct bytes name = {}, readable = {};
-	int r;
+	int r = read_name(answer, &name, line);
 
-	*ret = (struct wire_name){ .kind = kinds[found->kind], .start = found->start };
-	if (found->kind != FOUND_SYMBOL)
+	*ret = (struct wire_name){ .kind = kinds[line->function.kind],
+				   .start = line->function.start };
+	if (r < 0)
+		return r;
+	if (!name.at[0])
 		return 0;
-	r = object_names_text(answer->names, found, &name);
-	if (r == -ENOMEM || name.failed)
-		return -ENOMEM;
-	if (r < 0 || name.size == 0 || !bytes_str(&name)[0]) {
-		ret->kind = WIRE_NAME_NONE;
-		return 0;
-	}
-	ret->system_name = ret->name = add_text(answer, bytes_str(&name));
+	ret->kind = WIRE_NAME_SYMBOL;
+	ret->system_name = ret->name = add_text(answer, name.at);
 	r = demangle(&readable, name.at);
 	if (r == 0 && readable.size)
 		ret->name = add_text(answer, bytes_str(&readable) ? readable.at : "");
-	ret->file = add_text(answer, "");
+	ret->file = add_text(answer,
+			     line->file ? object_names_frame_text(answer->names, line->file) : "");
+	ret->line = line->line;
+	ret->start_line = line->start_line;
 	return r == -ENOMEM || readable.failed || answer->texts.failed ? -ENOMEM : 0;
 }
 
-/* The number of the line of a function, which is made if need be. */
-static int find_line(struct naming_answer *answer, uint32_t *ret,
-		     const struct found_function *found)
+/* The number of a line, which is made if need be. */
+static int find_line(struct naming_answer *answer, uint32_t *ret, const struct named_line *line)
 {
-	uint64_t hash = hash_pair((uint64_t)found->kind << 32 | found->resolver, found->start);
-	uint32_t position =
-		hash_index_find(&answer->index, hash, same_function, answer, found);
-	struct found_function *function;
-	struct wire_name line, *slot;
+	uint64_t hash =
+		hash_pair(hash_pair((uint64_t)line->function.kind << 32 | line->function.resolver,
+				    line->function.start),
+			  hash_pair((uint64_t)line->name << 32 | line->file,
+				    (uint64_t)line->line << 32 | line->start_line));
+	uint32_t position = hash_index_find(&answer->index, hash, same_line, answer, line);
+	struct named_line *named;
+	struct wire_name wire, *slot;
 	int r;
 
 	if (position == HASH_ABSENT) {
-		r = make_line(answer, &line, found);
+		r = make_line(answer, &wire, line);
 		if (r < 0)
 			return r;
 		slot = array_push(&answer->lines);
-		function = slot ? array_push(&answer->functions) : NULL;
-		if (!function)
+		named = slot ? array_push(&answer->named) : NULL;
+		if (!named)
 			return -ENOMEM;
-		*slot = line;
-		*function = *found;
+		*slot = wire;
+		*named = *line;
 		position = answer->lines.count - 1;
 		r = hash_index_add(&answer->index, hash, position);
 		if (r < 0)
@@ -92,40 +132,79 @@ static int find_line(struct naming_answer *answer, uint32_t *ret,
 	return 0;
 }
 
+static int add_line(struct naming_answer *answer, const struct named_line *line)
+{
+	uint32_t *number = array_push(&answer->order);
+
+	return number ? find_line(answer, number, line) : -ENOMEM;
+}
+
+/*
+ * The lines of an address: functions that were inlined there, as DWARF names them, and last the one
+ * that all of the code belongs to, which its symbol names best.
+ */
+static int name_address(struct naming_answer *answer, uint64_t address)
+{
+	struct wire_names *run = array_push(&answer->runs);
+	struct named_line line = {};
+	struct dwarf_frames frames;
+	int r;
+
+	if (!run)
+		return -ENOMEM;
+	run->first = answer->order.count;
+	r = object_names_frames(answer->names, address, &frames);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		frames = (struct dwarf_frames){ .count = 1 };
+	run->count = frames.count;
+	for (uint32_t i = 0; i < frames.count; i++) {
+		const struct dwarf_frame *frame = &frames.at[i];
+
+		line = (struct named_line){ .name = frame->name,
+					    .file = frame->file,
+					    .line = frame->line,
+					    .start_line = frame->start_line };
+		if (i == frames.count - 1) {
+			r = object_names_find(answer->names, address, &line.function);
+			if (r < 0)
+				return r;
+		}
+		r = add_line(answer, &line);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int name_all(struct naming_answer *answer, const uint64_t *addresses, uint32_t count,
 		    struct reply *reply)
 {
 	struct wire_names_head head = { .address_count = count };
-	struct found_function found;
-	struct wire_names names = { .count = 1 };
-	size_t start = reply->bytes.size;
-	int r;
 
-	bytes_add(&reply->bytes, &head, sizeof(head));
 	for (uint32_t i = 0; i < count; i++) {
-		r = object_names_find(answer->names, addresses[i], &found);
-		if (r == 0)
-			r = find_line(answer, &names.first, &found);
+		int r = name_address(answer, addresses[i]);
+
 		if (r < 0)
 			return r;
-		bytes_add(&reply->bytes, &names, sizeof(names));
 	}
+	head.order_count = answer->order.count;
 	head.name_count = answer->lines.count;
 	head.text_bytes = (uint32_t)answer->texts.size;
-	bytes_add(&reply->bytes, answer->lines.at,
-		  answer->lines.count * sizeof(*answer->lines.at));
+	bytes_add(&reply->bytes, &head, sizeof(head));
+	bytes_add(&reply->bytes, answer->runs.at, count * sizeof(*answer->runs.at));
+	bytes_add(&reply->bytes, answer->lines.at, answer->lines.count * sizeof(*answer->lines.at));
+	bytes_add(&reply->bytes, answer->order.at, answer->order.count * sizeof(*answer->order.at));
 	bytes_add(&reply->bytes, answer->texts.at, answer->texts.size);
-	if (reply->bytes.failed)
-		return -ENOMEM;
-	memcpy(reply->bytes.at + start, &head, sizeof(head));
-	return 0;
+	return reply->bytes.failed ? -ENOMEM : 0;
 }
 
 int reader_answer_names(struct known_object *known, const void *payload, size_t size, int *fds,
 			unsigned fd_count, struct reply *reply)
 {
 	const struct wire_names_question *question = payload;
-	struct naming_answer answer = {};
+	cleanup(naming_answer_fini) struct naming_answer answer = {};
 	int r;
 
 	if (size < sizeof(*question) ||
@@ -141,10 +220,5 @@ int reader_answer_names(struct known_object *known, const void *payload, size_t 
 			return r;
 	}
 	answer.names = known->names;
-	r = name_all(&answer, (const uint64_t *)(question + 1), question->address_count, reply);
-	array_fini(&answer.lines);
-	array_fini(&answer.functions);
-	hash_index_fini(&answer.index);
-	bytes_fini(&answer.texts);
-	return r;
+	return name_all(&answer, (const uint64_t *)(question + 1), question->address_count, reply);
 }

@@ -60,7 +60,7 @@ static int name_location(struct naming *naming, uint32_t location, const struct 
 	}
 	for (uint32_t i = 0; i < symbol->line_count; i++) {
 		const struct symbol_line *from = &symbol->lines[i];
-		struct profile_function function = {};
+		struct profile_function function = { .start_line = from->start_line };
 
 		if ((r = profile_string(profile, &function.name, from->name)) < 0 ||
 		    (r = profile_string(profile, &function.system_name, from->system_name)) < 0 ||

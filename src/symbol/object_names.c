@@ -2,11 +2,15 @@
 #include "symbol/object_names.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
+#include <unistd.h>
 
+#include "elf/debug_file.h"
 #include "elf/function_extents.h"
 #include "elf/function_starts.h"
 #include "elf/gopclntab.h"
+#include "elf/sections.h"
 #include "elf/symbol_table.h"
 
 /* Positive result of a resolver: ask the next one. */
@@ -16,13 +20,49 @@ enum { RESOLVER_SILENT = 1 };
 enum { ENTRY_BYTES_MAX = 64 };
 
 struct object_names {
-	struct object *object; /* a reference */
+	struct object *object;	      /* a reference */
 	struct symbol_table *symbols; /* NULL: cannot be read */
 	struct function_starts starts;
 	struct gopclntab go;
 	struct function_extents extents; /* read when all others are silent */
 	bool extents_read;
+	int debug_fd;	     /* the file with DWARF, until that is opened; -1 */
+	struct dwarf *dwarf; /* NULL: there is none, or it was not asked for so far */
 };
+
+static bool has_section(const struct section_table *sections, uint32_t type, const char *name)
+{
+	const Elf64_Shdr *section = section_table_find(sections, type, name);
+
+	return section && section->sh_size > 0;
+}
+
+static bool has_dwarf(const struct section_table *sections)
+{
+	return has_section(sections, SHT_PROGBITS, ".debug_info") ||
+	       has_section(sections, SHT_PROGBITS, ".zdebug_info");
+}
+
+/* Opens symbols and remembers the file with DWARF. */
+static int open_files(struct object_names *names, int *debug_files, unsigned debug_file_count)
+{
+	cleanup(section_table_fini) struct section_table sections = {};
+	struct object *object = names->object;
+	cleanup(close) int debug_file = -1;
+
+	if (section_table_read(&sections, object->fd) == -ENOMEM)
+		return -ENOMEM;
+	if (!has_section(&sections, SHT_SYMTAB, NULL) || !has_dwarf(&sections)) {
+		debug_file = debug_file_take(object, debug_files, debug_file_count);
+		if (debug_file < 0)
+			debug_file = -1;
+	}
+	names->debug_fd = has_dwarf(&sections) ? fcntl(object->fd, F_DUPFD_CLOEXEC, 0)
+			  : debug_file >= 0    ? fcntl(debug_file, F_DUPFD_CLOEXEC, 0)
+					       : -1;
+	return symbol_table_new(&names->symbols, object, TAKE_FD(debug_file)) == -ENOMEM ? -ENOMEM
+											 : 0;
+}
 
 int object_names_new(struct object_names **ret, struct object *object, int *debug_files,
 		     unsigned debug_file_count)
@@ -32,7 +72,8 @@ int object_names_new(struct object_names **ret, struct object *object, int *debu
 	if (!names)
 		return -ENOMEM;
 	names->object = object_ref(object);
-	if (symbol_table_new(&names->symbols, object, debug_files, debug_file_count) == -ENOMEM)
+	names->debug_fd = -1;
+	if (open_files(names, debug_files, debug_file_count) < 0)
 		return -ENOMEM;
 	(void)function_starts_init(&names->starts, object);
 	if (gopclntab_open(&names->go, object) == -ENOMEM)
@@ -47,6 +88,9 @@ void object_names_free(struct object_names *names)
 		return;
 	symbol_table_free(names->symbols);
 	function_extents_fini(&names->extents);
+	dwarf_free(names->dwarf);
+	if (names->debug_fd >= 0)
+		close(names->debug_fd);
 	object_unref(names->object);
 	free(names);
 }
@@ -158,11 +202,8 @@ static const struct {
 	int (*find)(struct object_names *names, uint64_t address, struct found_function *ret);
 	int (*name)(struct object_names *names, uint64_t start, struct bytes *ret);
 } resolvers[] = {
-	{ find_symbol, name_symbol },
-	{ find_go, name_go },
-	{ find_entry, NULL },
-	{ find_start, NULL },
-	{ find_decoded, NULL },
+	{ find_symbol, name_symbol }, { find_go, name_go },   { find_entry, NULL },
+	{ find_start, NULL },	      { find_decoded, NULL },
 };
 
 int object_names_find(struct object_names *names, uint64_t address, struct found_function *ret)
@@ -185,4 +226,17 @@ int object_names_text(struct object_names *names, const struct found_function *f
 	if (found->kind != FOUND_SYMBOL)
 		return -ENOENT;
 	return resolvers[found->resolver].name(names, found->start, ret);
+}
+
+int object_names_frames(struct object_names *names, uint64_t address, struct dwarf_frames *ret)
+{
+	if (names->debug_fd >= 0 &&
+	    dwarf_new(&names->dwarf, names->object, TAKE_FD(names->debug_fd)) == -ENOMEM)
+		return -ENOMEM;
+	return names->dwarf ? dwarf_find(names->dwarf, address, ret) : -ENOENT;
+}
+
+const char *object_names_frame_text(const struct object_names *names, uint32_t id)
+{
+	return dwarf_text(names->dwarf, id);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an object's files call its code: resolvers asked in order, the first answer wins.
+ * What an object's files call its code: resolvers asked in order, the first answer wins; and from
+ * where in the sources it comes, as DWARF tells it.
  *
  * Order: separate debug file or own .symtab, .dynsym, .gnu_debugdata; Go's own table; the entry point;
  * the start of the function as the exception tables tell, or as decoding the code has found it. A
@@ -12,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
+#include "dwarf/dwarf.h"
 #include "elf/object.h"
 
 struct object_names;
@@ -27,11 +29,12 @@ enum found_kind {
 struct found_function {
 	enum found_kind kind;
 	uint32_t resolver; /* which one knows its name */
-	uint64_t start;    /* FOUND_SYMBOL: whatever tells it apart from others of that resolver */
+	uint64_t start;	   /* FOUND_SYMBOL: whatever tells it apart from others of that resolver */
 };
 
 /*
- * debug_files: see symbol_table_new. What cannot be read has no names, and that is all.
+ * debug_files: descriptors of what may be its debug file, the best first; the one that is used is
+ * taken (and becomes -1). What cannot be read has no names, and that is all.
  * Returns 0 or -ENOMEM.
  */
 int object_names_new(struct object_names **ret, struct object *object, int *debug_files,
@@ -46,3 +49,10 @@ int object_names_find(struct object_names *names, uint64_t address, struct found
  */
 int object_names_text(struct object_names *names, const struct found_function *found,
 		      struct bytes *ret);
+/*
+ * The functions and lines that an ELF address comes from. Returns 0, -ENOENT when nothing is known, or
+ * -ENOMEM.
+ */
+int object_names_frames(struct object_names *names, uint64_t address, struct dwarf_frames *ret);
+/* A text of such a frame, by its number; borrowed until frames are asked for again. */
+const char *object_names_frame_text(const struct object_names *names, uint32_t id);

@@ -280,7 +280,9 @@ static int make_symbol_line(struct symbolizer *symbolizer, struct symbol_line *r
 			    struct object *object, const struct name_line *found)
 {
 	struct name_pool *names = &symbolizer->names;
-	struct symbol_line line = { .file = "", .line = found->line };
+	struct symbol_line line = { .file = "",
+				    .line = found->line,
+				    .start_line = found->start_line };
 	int r = name_pool_add(names, &line.name, &object->name_bytes, found->name);
 
 	if (r == 0)

@@ -25,6 +25,7 @@ struct symbol_line {
 	const char *system_name; /* as in the symbol table; equal to `name` when not mangled */
 	const char *file;        /* source file, "" when not known */
 	uint32_t line;           /* 0 when not known */
+	uint32_t start_line;     /* of the function; 0 when not known */
 };
 
 enum { SYMBOL_MAX_LINES = 64 };

@@ -151,7 +151,8 @@ static bool take_line(struct name_line *ret, const struct wire_name *wire, const
 				   .name = "",
 				   .system_name = "",
 				   .file = "",
-				   .line = wire->line };
+				   .line = wire->line,
+				   .start_line = wire->start_line };
 	if (wire->kind >= WIRE_NAME_KINDS)
 		return false;
 	if (wire->kind != WIRE_NAME_SYMBOL)
@@ -184,6 +185,7 @@ int answer_names(const unsigned char *data, size_t size, uint32_t address_count,
 	const struct wire_names *names;
 	struct name_line found[MAX_LINES];
 	const struct wire_name *lines;
+	const uint32_t *order;
 	const char *texts;
 	int r = 0;
 
@@ -191,6 +193,7 @@ int answer_names(const unsigned char *data, size_t size, uint32_t address_count,
 		return -EBADMSG;
 	names = (const void *)reader_take(&reader, head->address_count * sizeof(*names));
 	lines = (const void *)reader_take(&reader, head->name_count * sizeof(*lines));
+	order = (const void *)reader_take(&reader, head->order_count * sizeof(*order));
 	texts = (const char *)reader_take(&reader, head->text_bytes);
 	if (reader.overrun || reader_left(&reader) ||
 	    (head->text_bytes && texts[head->text_bytes - 1]))
@@ -199,12 +202,15 @@ int answer_names(const unsigned char *data, size_t size, uint32_t address_count,
 		return -EBADMSG;
 	for (uint32_t i = 0; i < address_count; i++)
 		if (names[i].count == 0 || names[i].count > MAX_LINES ||
-		    names[i].first > head->name_count ||
-		    names[i].count > head->name_count - names[i].first)
+		    names[i].first > head->order_count ||
+		    names[i].count > head->order_count - names[i].first)
+			return -EBADMSG;
+	for (uint32_t i = 0; i < head->order_count; i++)
+		if (order[i] >= head->name_count)
 			return -EBADMSG;
 	for (uint32_t i = 0; i < address_count && r >= 0; i++) {
 		for (uint32_t k = 0; k < names[i].count; k++)
-			(void)take_line(&found[k], &lines[names[i].first + k], texts,
+			(void)take_line(&found[k], &lines[order[names[i].first + k]], texts,
 					head->text_bytes);
 		r = name(context, i, found, names[i].count);
 	}

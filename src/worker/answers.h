@@ -33,7 +33,7 @@ struct name_line {
 	enum wire_name_kind kind;
 	uint64_t start;
 	const char *name, *system_name, *file; /* "" when there is none */
-	uint32_t line;
+	uint32_t line, start_line; /* 0: not known */
 };
 
 /* Returns 0 or a negative errno, which ends it. */

@@ -101,13 +101,16 @@ struct wire_names_question {
 	uint32_t has_debug_files;
 };
 
-/* Behind it: for each address the number of its first name and their count, names, texts. */
+/*
+ * Behind it: for each address a struct wire_names; names; numbers of names (uint32_t), in runs as the
+ * addresses have them, the innermost function first; texts.
+ */
 struct wire_names_head {
-	uint32_t address_count, name_count, text_bytes, reserved;
+	uint32_t address_count, name_count, order_count, text_bytes;
 };
 
 struct wire_names {
-	uint32_t first, count;
+	uint32_t first, count; /* in the numbers */
 };
 
 enum wire_name_kind {
@@ -122,7 +125,7 @@ struct wire_name {
 	uint64_t start;
 	uint32_t kind;
 	uint32_t name, system_name, file; /* offsets of texts with their NUL; WIRE_NAME_SYMBOL only */
-	uint32_t line, reserved;
+	uint32_t line, start_line; /* 0: not known */
 };
 
 struct wire_state {

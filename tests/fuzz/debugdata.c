@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	object = elf_builder_object(&b);
 	if (data[-1] & 2) {
 		check_unpacked(object, data, size, packed_by_us);
-	} else if (symbol_table_new(&table, object, NULL, 0) == 0) {
+	} else if (symbol_table_new(&table, object, -1) == 0) {
 		for (uint32_t i = 0; i < symbol_table_count(table); i++) {
 			struct bytes name = {};
 

@@ -129,7 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	take_symbols(&tables[0], &reader, count);
 	take_symbols(&tables[1], &reader, dynamic_count);
 	object = make_object(tables, reader.at, reader_left(&reader));
-	FUZZ_CHECK(symbol_table_new(&table, object, NULL, 0) == 0);
+	FUZZ_CHECK(symbol_table_new(&table, object, -1) == 0);
 	for (unsigned i = 0; i < 2; i++) {
 		for (uint32_t k = 0; k < tables[i].count; k++) {
 			const Elf64_Sym *symbol = &tables[i].at[k];

@@ -252,7 +252,7 @@ static void check_debugdata(const uint8_t *data, size_t size, const char *expect
 	replace_symtab(&whole.image, ".gnu_debugdata", offsetof(struct whole, rest), size);
 	memcpy(whole.rest, data, size);
 	assert_ok(object_open(&object, image_file(&whole, sizeof(whole)), "/app/program"));
-	assert_ok(symbol_table_new(&table, object, NULL, 0));
+	assert_ok(symbol_table_new(&table, object, -1));
 	if (!expected) {
 		assert_errno(symbol_table_find(table, TEXT, &extent), ENOENT);
 		return;

@@ -52,7 +52,7 @@ static bool examine(int fd)
 
 	if (object_open(&object, fd, "/mutated") != 0)
 		return false;
-	if (symbol_table_new(&table, object, NULL, 0) < 0 || function_starts_init(&starts, object) < 0)
+	if (symbol_table_new(&table, object, -1) < 0 || function_starts_init(&starts, object) < 0)
 		return true;
 	for (unsigned i = 0; i < LOOKUPS; i++) {
 		const struct object_segment *segment =

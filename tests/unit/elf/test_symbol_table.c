@@ -34,7 +34,7 @@ static struct symbol_table *build(const struct image_symbol *symbols, unsigned c
 
 	image_make(&image, symbols, count);
 	assert_ok(object_open(&object, image_open(&image), "/x/image"));
-	assert_ok(symbol_table_new(&table, object, NULL, 0));
+	assert_ok(symbol_table_new(&table, object, -1));
 	return table;
 }
 
@@ -152,7 +152,7 @@ static void test_lying_tables(void **state)
 	image_make(&image, &symbol, 1);
 	image.symbols[1].st_name = UINT32_MAX;
 	assert_ok(object_open(&object, image_open(&image), "/x"));
-	assert_ok(symbol_table_new(&table, object, NULL, 0));
+	assert_ok(symbol_table_new(&table, object, -1));
 	assert_ok(symbol_table_find(table, T, &extent));
 	assert_errno(symbol_table_name(table, extent.number, &name), ENOENT);
 
@@ -162,7 +162,7 @@ static void test_lying_tables(void **state)
 	symbol_table_free(table);
 	object_unref(object);
 	assert_ok(object_open(&object, image_open(&image), "/x"));
-	assert_ok(symbol_table_new(&table, object, NULL, 0));
+	assert_ok(symbol_table_new(&table, object, -1));
 	assert_ok(symbol_table_find(table, T, &extent));
 	assert_ok(symbol_table_name(table, extent.number, &name));
 	assert_int_equal(name.size, 999);
@@ -172,7 +172,7 @@ static void test_lying_tables(void **state)
 	symbol_table_free(table);
 	object_unref(object);
 	assert_ok(object_open(&object, image_open(&image), "/x"));
-	assert_ok(symbol_table_new(&table, object, NULL, 0));
+	assert_ok(symbol_table_new(&table, object, -1));
 	assert_int_equal(symbol_table_count(table), 0);
 }
 
@@ -192,7 +192,7 @@ static void test_own_functions(void **state)
 	(void)state;
 	assert_ok(object_open(&object, open("/proc/self/exe", O_RDONLY | O_CLOEXEC),
 			      "/proc/self/exe"));
-	assert_ok(symbol_table_new(&table, object, NULL, 0));
+	assert_ok(symbol_table_new(&table, object, -1));
 	dl_iterate_phdr(own_bias, &bias);
 	check(table, (uintptr_t)test_own_functions - bias, "test_own_functions+0");
 	check(table, (uintptr_t)test_own_functions + 9 - bias, "test_own_functions+9");
