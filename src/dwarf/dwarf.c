@@ -12,16 +12,20 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fs.h"
 #include "base/strtab.h"
 #include "dwarf/functions.h"
 #include "dwarf/line_table.h"
 #include "dwarf/ranges.h"
+#include "elf/debug_file.h"
+#include "elf/sections.h"
 #include "elf/spans.h"
 
 enum {
 	/* From an inlined place to its pattern, to its declaration: three. Rings have no end. */
 	MAX_HOPS = 16,
 	MAX_UNIT_RANGES = 8 << 20,
+	MAX_SPLIT_FILES = 512, /* that are open */
 };
 
 /* Of all units that are kept. Those of a clang are about 300 MB, of which few are needed. */
@@ -39,15 +43,29 @@ struct known_name {
 	uint32_t start_line;
 };
 
+/* A .dwo file, and the unit in it. */
+struct split_file {
+	int fd;
+	struct dwarf_file file;
+	const struct dwarf_unit *unit;
+};
+
 /* What is known of a unit once it was read. */
 struct read_unit {
 	bool is_read;
+	bool is_asked_for;	  /* its .dwo file */
+	struct split_file *split; /* NULL: none */
+	/* Where its functions are: in main, or in the .dwo file. */
+	struct dwarf_file *file;
+	const struct dwarf_unit *unit;
 	struct functions functions;
 	struct line_table lines;
-	struct known_name *names; /* of functions.places */
-	uint32_t *paths;	  /* of lines.files, in dwarf.texts; 0: not read so far, or none */
-	uint64_t bytes;		  /* that all this takes */
-	uint64_t used;		  /* the larger, the later */
+	struct line_table call_files; /* those of the .dwo file, if it has its own */
+	struct known_name *names;     /* of functions.places */
+	uint32_t *call_paths;	      /* of call_files.files */
+	uint32_t *paths; /* of lines.files, in dwarf.texts; 0: not read so far, or none */
+	uint64_t bytes;	 /* that all this takes */
+	uint64_t used;	 /* the larger, the later */
 };
 
 struct dwarf {
@@ -58,6 +76,15 @@ struct dwarf {
 	ARRAY_OF(struct unit_range) ranges; /* ascending */
 	struct strtab texts;
 	uint64_t bytes, clock;
+	/* The supplementary file. */
+	struct dwarf_file supplement;
+	int supplement_fd;     /* -1: it is not there */
+	char *supplement_path; /* NULL: it needs none, or has asked for it */
+	uint8_t supplement_id[OBJECT_BUILD_ID_MAX];
+	uint32_t supplement_id_size;
+	struct bytes wanted; /* paths */
+	unsigned wanted_count;
+	uint32_t split_count; /* .dwo files that are open */
 };
 
 /* ---- which unit ---- */
@@ -158,12 +185,16 @@ static uint32_t unit_at(const struct dwarf *dwarf, uint64_t address)
 
 static void forget_unit(struct dwarf *dwarf, struct read_unit *unit)
 {
+	struct read_unit kept = { .is_asked_for = unit->is_asked_for, .split = unit->split };
+
 	functions_fini(&unit->functions);
 	line_table_fini(&unit->lines);
+	line_table_fini(&unit->call_files);
 	free(unit->names);
 	free(unit->paths);
+	free(unit->call_paths);
 	dwarf->bytes -= unit->bytes;
-	*unit = (struct read_unit){};
+	*unit = kept;
 }
 
 /* Forgets units that were not used for the longest time, but not the one just read. */
@@ -187,16 +218,22 @@ static void make_room(struct dwarf *dwarf, const struct read_unit *but)
 
 static int read_unit(struct dwarf *dwarf, struct read_unit *ret, const struct dwarf_unit *unit)
 {
-	int r = functions_read(&ret->functions, &dwarf->main, unit, dwarf->object);
+	int r;
 
+	ret->file = ret->split ? &ret->split->file : &dwarf->main;
+	ret->unit = ret->split ? ret->split->unit : unit;
+	r = functions_read(&ret->functions, ret->file, ret->unit, dwarf->object);
 	if (r == -ENOMEM)
 		return r;
 	r = line_table_read(&ret->lines, &dwarf->main, unit, dwarf->object);
+	if (r != -ENOMEM && ret->split)
+		r = line_table_read(&ret->call_files, ret->file, ret->unit, dwarf->object);
 	if (r == -ENOMEM)
 		return r;
+	ret->call_paths = calloc(ret->call_files.files.count + 1ULL, sizeof(*ret->call_paths));
 	ret->names = calloc(ret->functions.places.count + 1ULL, sizeof(*ret->names));
 	ret->paths = calloc(ret->lines.files.count + 1ULL, sizeof(*ret->paths));
-	if (!ret->names || !ret->paths)
+	if (!ret->names || !ret->paths || !ret->call_paths)
 		return -ENOMEM;
 	ret->bytes = ret->functions.places.capacity * sizeof(struct function_place) +
 		     ret->functions.ranges.capacity * sizeof(struct function_range) +
@@ -225,6 +262,184 @@ static int get_unit(struct dwarf *dwarf, struct read_unit **ret, uint32_t number
 	unit->used = ++dwarf->clock;
 	*ret = unit;
 	return r;
+}
+
+/* ---- files that are missing ---- */
+
+static void want(struct dwarf *dwarf, const char *path)
+{
+	bytes_add_str(&dwarf->wanted, path);
+	bytes_add(&dwarf->wanted, "", 1);
+	dwarf->wanted_count++;
+}
+
+/*
+ * .gnu_debugaltlink: the path of the supplementary file, its NUL, and its build ID. A relative path
+ * counts from the file that it stands in: the object, or a debug file in the usual place.
+ */
+static int read_supplement_link(struct dwarf *dwarf)
+{
+	enum { MAX_LINK_BYTES = 4096 };
+	cleanup(section_table_fini) struct section_table sections = {};
+	char text[MAX_LINK_BYTES + 1];
+	const Elf64_Shdr *section;
+	size_t length;
+
+	if (section_table_read(&sections, dwarf->fd) == -ENOMEM)
+		return -ENOMEM;
+	section = section_table_find(&sections, SHT_PROGBITS, ".gnu_debugaltlink");
+	if (!section || section->sh_size > MAX_LINK_BYTES ||
+	    fs_read_at(dwarf->fd, text, section->sh_size, (off_t)section->sh_offset) < 0)
+		return 0;
+	length = strnlen(text, section->sh_size);
+	if (length == section->sh_size || section->sh_size - length - 1 < 2 ||
+	    section->sh_size - length - 1 > sizeof(dwarf->supplement_id))
+		return 0;
+	dwarf->supplement_id_size = (uint32_t)(section->sh_size - length - 1);
+	memcpy(dwarf->supplement_id, text + length + 1, dwarf->supplement_id_size);
+	dwarf->supplement_path = strdup(text);
+	return dwarf->supplement_path ? 0 : -ENOMEM;
+}
+
+static void want_supplement(struct dwarf *dwarf)
+{
+	cleanup(bytes_fini) struct bytes path = {};
+	const char *rest = dwarf->supplement_path;
+
+	bytes_add_str(&path, "/usr/lib/debug/.build-id/");
+	for (uint32_t i = 0; i < dwarf->supplement_id_size; i++)
+		bytes_add_format(&path, i == 1 ? "/%02x" : "%02x", dwarf->supplement_id[i]);
+	bytes_add_str(&path, ".debug");
+	if (bytes_str(&path))
+		want(dwarf, path.at);
+	want(dwarf, rest);
+	if (*rest == '/')
+		return;
+	while (strncmp(rest, "../", 3) == 0)
+		rest += 3;
+	path.size = 0;
+	bytes_add_str(&path, "/usr/lib/debug/");
+	bytes_add_str(&path, rest);
+	if (bytes_str(&path))
+		want(dwarf, path.at);
+}
+
+/* The path of a unit's .dwo file. */
+static void want_split(struct dwarf *dwarf, const struct dwarf_unit *unit)
+{
+	cleanup(bytes_fini) struct bytes path = {}, name = {};
+	struct entry_value value;
+	struct entry root;
+
+	if (dwarf_file_entry(&dwarf->main, unit, unit->offset + unit->header_size, &root) < 0)
+		return;
+	value = entry_get(&root, ENTRY_DWO_NAME);
+	(void)dwarf_file_text(&dwarf->main, unit, &value, &name);
+	if (!bytes_str(&name) || !name.at[0])
+		return;
+	if (name.at[0] != '/') {
+		value = entry_get(&root, ENTRY_COMP_DIR);
+		(void)dwarf_file_text(&dwarf->main, unit, &value, &path);
+		bytes_add_char(&path, '/');
+	}
+	bytes_add_str(&path, name.at);
+	if (bytes_str(&path))
+		want(dwarf, path.at);
+}
+
+/* Does the unit at an address need a file that nobody was asked for so far? */
+static bool wants(struct dwarf *dwarf, uint32_t number)
+{
+	struct read_unit *unit = &dwarf->units[number];
+
+	if (dwarf->supplement_path) {
+		want_supplement(dwarf);
+		free(dwarf->supplement_path);
+		dwarf->supplement_path = NULL;
+	}
+	if (dwarf->main.units.at[number].is_skeleton && !unit->split && !unit->is_asked_for) {
+		if (dwarf->wanted_count == DWARF_WANTED_MAX)
+			return true; /* its turn comes */
+		unit->is_asked_for = true;
+		want_split(dwarf, &dwarf->main.units.at[number]);
+	}
+	/* Until those are offered that were asked for, there may be more to know. */
+	return dwarf->wanted_count > 0;
+}
+
+unsigned dwarf_wanted(struct dwarf *dwarf, struct bytes *ret)
+{
+	unsigned count = dwarf->wanted_count;
+
+	bytes_add(ret, dwarf->wanted.at, dwarf->wanted.size);
+	dwarf->wanted.size = 0;
+	dwarf->wanted_count = 0;
+	return count;
+}
+
+/* Of the main file's skeletons, those whose unit is in a .dwo file take it. Returns whether any does. */
+static bool attach_split(struct dwarf *dwarf, struct split_file *split)
+{
+	for (uint32_t i = 0; i < dwarf->main.units.count; i++) {
+		const struct dwarf_unit *unit = &dwarf->main.units.at[i];
+
+		if (!unit->is_skeleton || dwarf->units[i].split)
+			continue;
+		for (uint32_t k = 0; k < split->file.units.count; k++) {
+			if (split->file.units.at[k].dwo_id != unit->dwo_id)
+				continue;
+			split->unit = &split->file.units.at[k];
+			split->file.skeleton_file = &dwarf->main;
+			split->file.skeleton = *unit;
+			/* What was read without it is read again. */
+			forget_unit(dwarf, &dwarf->units[i]);
+			dwarf->units[i].split = split;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void split_free(struct split_file *split)
+{
+	if (!split)
+		return;
+	dwarf_file_fini(&split->file);
+	close(split->fd);
+	free(split);
+}
+
+static bool is_supplement(const struct dwarf *dwarf, int fd)
+{
+	return dwarf->supplement_id_size && dwarf->supplement_fd < 0 &&
+	       debug_file_has_build_id(fd, dwarf->supplement_id, dwarf->supplement_id_size) == 0;
+}
+
+int dwarf_offer(struct dwarf *dwarf, int fd_)
+{
+	cleanup(close) int fd = fd_;
+	struct split_file *split;
+	int r;
+
+	if (is_supplement(dwarf, fd)) {
+		r = dwarf_file_open(&dwarf->supplement, fd);
+		if (r == 0) {
+			dwarf->supplement_fd = TAKE_FD(fd);
+			dwarf->main.supplement = &dwarf->supplement;
+		}
+		return r == -ENOMEM ? r : 0;
+	}
+	split = dwarf->split_count < MAX_SPLIT_FILES ? calloc(1, sizeof(*split)) : NULL;
+	if (!split)
+		return 0;
+	split->fd = TAKE_FD(fd);
+	r = dwarf_file_open(&split->file, split->fd);
+	if (r == 0 && split->file.is_split && attach_split(dwarf, split)) {
+		dwarf->split_count++;
+		return 0;
+	}
+	split_free(split);
+	return r == -ENOMEM ? r : 0;
 }
 
 /* ---- names ---- */
@@ -284,13 +499,12 @@ static int name_place(struct dwarf *dwarf, struct read_unit *unit, uint32_t numb
 {
 	struct known_name *known = &unit->names[number];
 	cleanup(bytes_fini) struct bytes name = {};
-	const struct dwarf_unit *of = &dwarf->main.units.at[unit - dwarf->units];
 	int r;
 
 	*ret = known;
 	if (known->is_read)
 		return 0;
-	r = read_name(&dwarf->main, of, unit->functions.places.at[number].entry, &name,
+	r = read_name(unit->file, unit->unit, unit->functions.places.at[number].entry, &name,
 		      &known->start_line);
 	if (r < 0)
 		return r;
@@ -299,8 +513,9 @@ static int name_place(struct dwarf *dwarf, struct read_unit *unit, uint32_t numb
 	return r;
 }
 
-/* The path of a file of a unit's line table; 0 when it has none. */
-static int path_of(struct dwarf *dwarf, struct read_unit *unit, uint32_t number, uint32_t *ret)
+/* The path of a file of a line table; 0 when it has none. known: paths that were read before. */
+static int path_of(struct dwarf *dwarf, const struct read_unit *unit,
+		   const struct line_table *lines, uint32_t *known, uint32_t number, uint32_t *ret)
 {
 	const struct dwarf_unit *of = &dwarf->main.units.at[unit - dwarf->units];
 	cleanup(bytes_fini) struct bytes folder = {}, path = {};
@@ -309,25 +524,35 @@ static int path_of(struct dwarf *dwarf, struct read_unit *unit, uint32_t number,
 	int r;
 
 	*ret = 0;
-	if (number >= unit->lines.files.count)
+	if (number >= lines->files.count)
 		return 0;
-	if (!unit->paths[number]) {
+	if (!known[number]) {
 		if (dwarf_file_entry(&dwarf->main, of, of->offset + of->header_size, &root) == 0) {
 			value = entry_get(&root, ENTRY_COMP_DIR);
 			(void)dwarf_file_text(&dwarf->main, of, &value, &folder);
 		}
 		if (!bytes_str(&folder))
 			return -ENOMEM;
-		(void)line_table_path(&unit->lines, number, folder.at, &path);
+		(void)line_table_path(lines, number, folder.at, &path);
 		if (path.failed)
 			return -ENOMEM;
-		r = strtab_add(&dwarf->texts, &unit->paths[number], path.at ? path.at : "",
-			       path.size);
+		r = strtab_add(&dwarf->texts, &known[number], path.at ? path.at : "", path.size);
 		if (r < 0)
 			return r;
 	}
-	*ret = unit->paths[number];
+	*ret = known[number];
 	return 0;
+}
+
+/* The path of the file with this number that a call was made from. */
+static int call_path_of(struct dwarf *dwarf, const struct read_unit *unit, uint32_t number,
+			uint32_t *ret)
+{
+	if (unit->call_files.files.count)
+		return path_of(dwarf, unit, &unit->call_files, unit->call_paths,
+			       number - unit->call_files.first_file, ret);
+	return path_of(dwarf, unit, &unit->lines, unit->paths, number - unit->lines.first_file,
+		       ret);
 }
 
 /* ---- the face ---- */
@@ -342,6 +567,7 @@ int dwarf_new(struct dwarf **ret, struct object *object, int fd)
 		return -ENOMEM;
 	dwarf->object = object_ref(object);
 	dwarf->fd = TAKE_FD(owned);
+	dwarf->supplement_fd = -1;
 	r = strtab_init(&dwarf->texts);
 	if (r == 0)
 		r = dwarf_file_open(&dwarf->main, dwarf->fd);
@@ -351,6 +577,8 @@ int dwarf_new(struct dwarf **ret, struct object *object, int fd)
 	if (!dwarf->units)
 		return -ENOMEM;
 	r = list_ranges(dwarf);
+	if (r == 0)
+		r = read_supplement_link(dwarf);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(dwarf);
@@ -363,7 +591,15 @@ void dwarf_free(struct dwarf *dwarf)
 		return;
 	for (uint32_t i = 0; dwarf->units && i < dwarf->main.units.count; i++)
 		forget_unit(dwarf, &dwarf->units[i]);
+	for (uint32_t i = 0; dwarf->units && i < dwarf->main.units.count; i++)
+		split_free(dwarf->units[i].split);
 	free(dwarf->units);
+	if (dwarf->main.supplement)
+		dwarf_file_fini(&dwarf->supplement);
+	if (dwarf->supplement_fd >= 0)
+		close(dwarf->supplement_fd);
+	free(dwarf->supplement_path);
+	bytes_fini(&dwarf->wanted);
 	array_fini(&dwarf->ranges);
 	strtab_fini(&dwarf->texts);
 	dwarf_file_fini(&dwarf->main);
@@ -375,7 +611,7 @@ void dwarf_free(struct dwarf *dwarf)
 
 int dwarf_find(struct dwarf *dwarf, uint64_t address, struct dwarf_frames *ret)
 {
-	uint32_t number = unit_at(dwarf, address), place, file, line;
+	uint32_t number = unit_at(dwarf, address), place;
 	const struct known_name *name;
 	const struct line_row *row;
 	struct read_unit *unit;
@@ -384,6 +620,8 @@ int dwarf_find(struct dwarf *dwarf, uint64_t address, struct dwarf_frames *ret)
 	ret->count = 0;
 	if (number == SPAN_NONE)
 		return -ENOENT;
+	if (wants(dwarf, number))
+		return DWARF_WANTS;
 	r = get_unit(dwarf, &unit, number);
 	if (r < 0)
 		return r;
@@ -391,27 +629,26 @@ int dwarf_find(struct dwarf *dwarf, uint64_t address, struct dwarf_frames *ret)
 	place = functions_find(&unit->functions, address);
 	if (!row && place == FUNCTION_NONE)
 		return -ENOENT;
-	file = row ? row->file : LINE_NO_FILE;
-	line = row ? row->line : 0;
-	do {
-		struct dwarf_frame *frame = &ret->at[ret->count++];
-		const struct function_place *at;
+	ret->count = 1;
+	ret->at[0] = (struct dwarf_frame){ .line = row ? row->line : 0 };
+	if (row)
+		r = path_of(dwarf, unit, &unit->lines, unit->paths, row->file, &ret->at[0].file);
+	for (; place != FUNCTION_NONE && r == 0; place = unit->functions.places.at[place].parent) {
+		const struct function_place *at = &unit->functions.places.at[place];
+		struct dwarf_frame *frame = &ret->at[ret->count - 1];
 
-		*frame = (struct dwarf_frame){ .line = line };
-		r = path_of(dwarf, unit, file, &frame->file);
-		if (r < 0 || place == FUNCTION_NONE)
-			break;
 		r = name_place(dwarf, unit, place, &name);
 		if (r < 0)
 			break;
 		frame->name = name->name;
 		frame->start_line = name->start_line;
-		/* What follows is where it was inlined. */
-		at = &unit->functions.places.at[place];
-		file = at->call_file - unit->lines.first_file;
-		line = at->call_line;
-		place = at->parent;
-	} while (place != FUNCTION_NONE && ret->count < DWARF_MAX_FRAMES);
+		if (at->parent == FUNCTION_NONE || ret->count == DWARF_MAX_FRAMES)
+			break;
+		/* Into the next one it was inlined, there. */
+		frame = &ret->at[ret->count++];
+		*frame = (struct dwarf_frame){ .line = at->call_line };
+		r = call_path_of(dwarf, unit, at->call_file, &frame->file);
+	}
 	return r;
 }
 

@@ -4,11 +4,15 @@
  *
  * The units are listed when it is opened; each is read when an address of it is asked for the first
  * time, and forgotten when those that were read take too much memory.
+ *
+ * Parts of it may lie in further files: .dwo files of split DWARF, and what dwz has moved out for
+ * several objects. Who may open files is asked for them (dwarf_wanted), and offers them.
  */
 #pragma once
 
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "elf/object.h"
 
@@ -36,9 +40,19 @@ struct dwarf;
 int dwarf_new(struct dwarf **ret, struct object *object, int fd);
 void dwarf_free(struct dwarf *dwarf);
 DEFINE_CLEANUP(struct dwarf, dwarf_free);
+enum { DWARF_WANTS = 1, DWARF_WANTED_MAX = 6 /* paths, at once */ };
+
 /*
- * What an ELF address comes from. Returns 0, -ENOENT (nothing is known) or -ENOMEM.
+ * What an ELF address comes from. Returns 0, -ENOENT (nothing is known), -ENOMEM, or DWARF_WANTS: it
+ * is told by a file that dwarf_wanted names; ask again then.
  */
 int dwarf_find(struct dwarf *dwarf, uint64_t address, struct dwarf_frames *ret);
 /* A text by its number, the same for equal texts; borrowed until the next dwarf_find. */
 const char *dwarf_text(const struct dwarf *dwarf, uint32_t id);
+/*
+ * Appends the paths of files that were found to be missing, each with its NUL (relative ones count from
+ * the object's folder); they are never asked for again. Returns how many paths, at most DWARF_WANTED_MAX.
+ */
+unsigned dwarf_wanted(struct dwarf *dwarf, struct bytes *ret);
+/* Uses a file if it is one that is missing. fd: consumed. Returns 0 or -ENOMEM. */
+int dwarf_offer(struct dwarf *dwarf, int fd);

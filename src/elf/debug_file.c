@@ -31,7 +31,7 @@ enum {
 /* Read whole for its checksum: a second or so. */
 static const uint64_t MAX_CHECKED_FILE_BYTES = UINT64_C(1) << 30;
 
-static int has_build_id_of(const struct object *object, int fd)
+int debug_file_has_build_id(int fd, const uint8_t *wanted, uint32_t wanted_size)
 {
 	cleanup(section_table_fini) struct section_table sections = {};
 	uint8_t id[OBJECT_BUILD_ID_MAX];
@@ -46,8 +46,7 @@ static int has_build_id_of(const struct object *object, int fd)
 	}
 	if (r < 0)
 		return r;
-	return size == object->build_id_size && memcmp(id, object->build_id, size) == 0 ? 0
-											: -ENOENT;
+	return size == wanted_size && memcmp(id, wanted, size) == 0 ? 0 : -ENOENT;
 }
 
 /* The CRC-32 of .gnu_debuglink is the one of IEEE 802.3, as in xz. */
@@ -105,7 +104,7 @@ int debug_link_read(struct object *object)
 int debug_file_belongs(const struct object *object, int fd)
 {
 	if (object->build_id_size)
-		return has_build_id_of(object, fd);
+		return debug_file_has_build_id(fd, object->build_id, object->build_id_size);
 	return object->debug_link ? has_checksum(fd, object->debug_checksum) : -ENOENT;
 }
 

@@ -19,6 +19,8 @@ int debug_link_read(struct object *object);
  * Returns 0, -ENOENT when it is not, or another negative errno.
  */
 int debug_file_belongs(const struct object *object, int fd);
+/* Whether a file's sections have this build ID. Returns 0, -ENOENT or another negative errno. */
+int debug_file_has_build_id(int fd, const uint8_t *wanted, uint32_t wanted_size);
 /*
  * The first of the files that is the object's debug file, taken out of the list (-1 stands there
  * then). Returns its descriptor or -ENOENT.

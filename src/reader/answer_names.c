@@ -28,6 +28,7 @@ struct naming_answer {
 	ARRAY_OF(uint32_t) order;	   /* numbers of lines, address after address */
 	struct hash_index index;
 	struct bytes texts;
+	bool is_wanting; /* some address needs another file */
 };
 
 static void naming_answer_fini_cleanup(struct naming_answer *answer)
@@ -156,7 +157,9 @@ static int name_address(struct naming_answer *answer, uint64_t address)
 	r = object_names_frames(answer->names, address, &frames);
 	if (r == -ENOMEM)
 		return r;
-	if (r < 0)
+	if (r == DWARF_WANTS)
+		answer->is_wanting = true;
+	if (r != 0)
 		frames = (struct dwarf_frames){ .count = 1 };
 	run->count = frames.count;
 	for (uint32_t i = 0; i < frames.count; i++) {
@@ -189,6 +192,9 @@ static int name_all(struct naming_answer *answer, const uint64_t *addresses, uin
 		if (r < 0)
 			return r;
 	}
+	_Static_assert((int)DWARF_WANTED_MAX == (int)WIRE_WANTED_MAX, "the same paths");
+	if (answer->is_wanting && object_names_wanted(answer->names, &reply->bytes) > 0)
+		return WIRE_NAMES_WANT;
 	head.order_count = answer->order.count;
 	head.name_count = answer->lines.count;
 	head.text_bytes = (uint32_t)answer->texts.size;
@@ -210,12 +216,17 @@ int reader_answer_names(struct known_object *known, const void *payload, size_t 
 	if (size < sizeof(*question) ||
 	    size != sizeof(*question) + question->address_count * sizeof(uint64_t))
 		return -EBADMSG;
+	for (unsigned i = 0; i < fd_count; i++)
+		fds[i] = parcel_open(fds[i]);
 	if (!known->names) {
-		if (!question->has_debug_files)
+		if (question->files != WIRE_DEBUG_FILES)
 			return -ESTALE;
-		for (unsigned i = 0; i < fd_count; i++)
-			fds[i] = parcel_open(fds[i]);
 		r = object_names_new(&known->names, known->object, fds, fd_count);
+		if (r < 0)
+			return r;
+	}
+	for (unsigned i = 0; i < fd_count && question->files == WIRE_WANTED_FILES; i++) {
+		r = fds[i] < 0 ? 0 : object_names_offer(known->names, TAKE_FD(fds[i]));
 		if (r < 0)
 			return r;
 	}

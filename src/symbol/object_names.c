@@ -240,3 +240,16 @@ const char *object_names_frame_text(const struct object_names *names, uint32_t i
 {
 	return dwarf_text(names->dwarf, id);
 }
+
+unsigned object_names_wanted(struct object_names *names, struct bytes *ret)
+{
+	return names->dwarf ? dwarf_wanted(names->dwarf, ret) : 0;
+}
+
+int object_names_offer(struct object_names *names, int fd)
+{
+	if (names->dwarf)
+		return dwarf_offer(names->dwarf, fd);
+	close(fd);
+	return 0;
+}

@@ -50,9 +50,12 @@ int object_names_find(struct object_names *names, uint64_t address, struct found
 int object_names_text(struct object_names *names, const struct found_function *found,
 		      struct bytes *ret);
 /*
- * The functions and lines that an ELF address comes from. Returns 0, -ENOENT when nothing is known, or
- * -ENOMEM.
+ * The functions and lines that an ELF address comes from. Returns 0, DWARF_WANTS (see dwarf_find),
+ * -ENOENT when nothing is known, or -ENOMEM.
  */
 int object_names_frames(struct object_names *names, uint64_t address, struct dwarf_frames *ret);
 /* A text of such a frame, by its number; borrowed until frames are asked for again. */
 const char *object_names_frame_text(const struct object_names *names, uint32_t id);
+/* See dwarf_wanted and dwarf_offer; for who has asked for frames. */
+unsigned object_names_wanted(struct object_names *names, struct bytes *ret);
+int object_names_offer(struct object_names *names, int fd);

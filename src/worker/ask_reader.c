@@ -14,7 +14,10 @@
 
 enum {
 	MAX_MANGLED_BYTES = 8192, /* as demangle.c takes them */
-	KILLED_MAX = 3,		  /* processes that somebody kills over one question */
+	WANTED_BYTES_MAX = 1 << 20,
+	WANTED_ROUNDS_MAX = 256,
+	FILES_MAX = 2 * WIRE_WANTED_MAX, /* below two roots */
+	KILLED_MAX = 3,			 /* processes that somebody kills over one question */
 };
 
 /* What is asked about an object. */
@@ -282,31 +285,41 @@ int ask_table(struct workers *workers, struct unwind_table *ret, struct table_fi
 
 /* ---- names ---- */
 
-/* The candidates for the object's debug file. Returns how many, or a negative errno. */
-static int open_debug_files(struct workers *workers, int *ret, const struct object *object)
+/*
+ * Opens what is there of several paths, each with its NUL; ret: room for FILES_MAX. Returns how
+ * many, or -ENOMEM.
+ */
+static int open_for(struct workers *workers, int *ret, const struct object *object,
+		    const char *paths, size_t size)
 {
-	cleanup(bytes_fini) struct bytes paths = {};
 	int count = 0;
 
-	if (!debug_paths_add(&paths, object))
-		return paths.failed ? -ENOMEM : 0;
 	/* Below the target's root, then below our own. */
-	for (unsigned own = object->root_fd < 0; own < 2 && count < DEBUG_PATHS_MAX; own++) {
-		int opened[MESSAGE_MAX_FDS], r = -ENOMEM;
+	for (unsigned own = object->root_fd < 0; own < 2 && count < FILES_MAX; own++) {
+		int opened[MESSAGE_MAX_FDS];
+		int r = ask_files(workers, opened, own ? -1 : object->root_fd,
+				  object->identity.owner, paths, size);
 
-		if (!paths.failed)
-			r = ask_files(workers, opened, own ? -1 : object->root_fd,
-				      object->identity.owner, paths.at, paths.size);
 		if (r == -ENOMEM)
 			return r;
 		for (int i = 0; i < r; i++) {
-			if (count < DEBUG_PATHS_MAX)
+			if (count < FILES_MAX)
 				ret[count++] = opened[i];
 			else
 				close(opened[i]);
 		}
 	}
 	return count;
+}
+
+/* The candidates for the object's debug file. Returns as open_for. */
+static int open_debug_files(struct workers *workers, int *ret, const struct object *object)
+{
+	cleanup(bytes_fini) struct bytes paths = {};
+
+	if (!debug_paths_add(&paths, object))
+		return paths.failed ? -ENOMEM : 0;
+	return paths.failed ? -ENOMEM : open_for(workers, ret, object, paths.at, paths.size);
 }
 
 /* So that every address has its turn, whatever became of its object. */
@@ -326,35 +339,74 @@ struct names_answer {
 	uint32_t count;
 	name_fn name;
 	void *context;
-	bool taken; /* every address has had its turn, or `name` has ended it */
+	bool taken;	     /* every address has had its turn, or `name` has ended it */
+	struct bytes wanted; /* paths that the reader asks for instead of an answer */
 };
 
 static int take_names(void *context, int result, const unsigned char *data, size_t size)
 {
 	struct names_answer *answer = context;
-	int r = result > 0 ? -EBADMSG
-			   : answer_names(data, size, answer->count, answer->name, answer->context);
+	int r;
 
+	answer->wanted.size = 0;
+	if (result == WIRE_NAMES_WANT) {
+		if (size == 0 || size > WANTED_BYTES_MAX || data[size - 1])
+			return -EBADMSG;
+		bytes_add(&answer->wanted, data, size);
+		return answer->wanted.failed ? -ENOMEM : 0;
+	}
+	r = result > 0 ? -EBADMSG
+		       : answer_names(data, size, answer->count, answer->name, answer->context);
 	answer->taken = r != -EBADMSG;
 	return r;
+}
+
+/* Asks once more, with files. count: of those, or a negative errno. */
+static int ask_with_files(struct workers *workers, struct object *object, struct request *request,
+			  int *files, int count)
+{
+	int r;
+
+	request->more = files;
+	request->more_count = count < 0 ? 0 : (unsigned)count;
+	r = count == -ENOMEM ? count : ask(workers, object, request);
+	for (int i = 0; i < count; i++)
+		close(files[i]);
+	return r;
+}
+
+/* Opens what the reader asks for. Returns as open_for. */
+static int open_wanted(struct workers *workers, int *ret, const struct object *object,
+		       const struct bytes *wanted)
+{
+	const char *slash = strrchr(object->path, '/');
+	cleanup(bytes_fini) struct bytes paths = {};
+
+	for (size_t at = 0; at < wanted->size; at += strlen(wanted->at + at) + 1) {
+		if (wanted->at[at] != '/' && slash)
+			bytes_add(&paths, object->path, (size_t)(slash + 1 - object->path));
+		bytes_add(&paths, wanted->at + at, strlen(wanted->at + at) + 1);
+	}
+	return paths.failed ? -ENOMEM : open_for(workers, ret, object, paths.at, paths.size);
 }
 
 static int ask_for_names(struct workers *workers, struct object *object, struct request *request,
 			 struct wire_names_question *question)
 {
-	int files[DEBUG_PATHS_MAX], count, r = ask(workers, object, request);
+	struct names_answer *answer = request->context;
+	int files[FILES_MAX], r = ask(workers, object, request);
 
-	if (r != -ESTALE || object->fd < 0)
-		return r;
-	count = open_debug_files(workers, files, object);
-	if (count == -ENOMEM)
-		return count;
-	question->has_debug_files = 1;
-	request->more = files;
-	request->more_count = count < 0 ? 0 : (unsigned)count;
-	r = ask(workers, object, request);
-	for (int i = 0; i < count; i++)
-		close(files[i]);
+	if (r == -ESTALE && object->fd >= 0) {
+		question->files = WIRE_DEBUG_FILES;
+		r = ask_with_files(workers, object, request, files,
+				   open_debug_files(workers, files, object));
+	}
+	/* An honest reader never asks for the same file twice. */
+	for (unsigned i = 0; i < WANTED_ROUNDS_MAX && r == 0 && !answer->taken; i++) {
+		question->files = WIRE_WANTED_FILES;
+		r = ask_with_files(workers, object, request, files,
+				   open_wanted(workers, files, object, &answer->wanted));
+	}
 	return r;
 }
 
@@ -362,7 +414,7 @@ int ask_names(struct workers *workers, struct object *object, const uint64_t *ad
 	      uint32_t count, name_fn name, void *context)
 {
 	const struct wire_names_question head = { .address_count = count };
-	struct names_answer answer = { count, name, context, false };
+	struct names_answer answer = { count, name, context, false, {} };
 	struct request request = { .what = READER_NAMES, .take = take_names, .context = &answer };
 	cleanup(bytes_fini) struct bytes payload = {};
 	int r;
@@ -374,6 +426,7 @@ int ask_names(struct workers *workers, struct object *object, const uint64_t *ad
 	request.payload = payload.at;
 	request.size = payload.size;
 	r = ask_for_names(workers, object, &request, (void *)payload.at);
+	bytes_fini(&answer.wanted);
 	return answer.taken || r == -ENOMEM ? r : name_nothing(count, name, context);
 }
 

@@ -65,7 +65,12 @@ enum { WORKER_PING = UINT32_MAX }; /* any worker: it is there, and has what it n
 enum reader_question {
 	READER_OBJECT,   /* → struct wire_object, its segments, the name of its debug link */
 	READER_TABLE,    /* → struct wire_table_head and what it counts */
-	READER_NAMES,    /* struct wire_names_question, addresses → struct wire_names_head, ... */
+	/*
+	 * struct wire_names_question, addresses → struct wire_names_head, ...; or WIRE_NAMES_WANT and
+	 * paths with a NUL each, relative ones from the object's folder: whatever is there of those is
+	 * to come with the question, once more.
+	 */
+	READER_NAMES,
 	READER_NEEDED,   /* → struct wire_needed, ids of names, texts */
 	READER_CALLS,    /* addresses → for each what call_ends_at (elf/call_sites.h) says */
 	READER_STATES,   /* ids of objects (uint32_t) → a struct wire_state for each */
@@ -97,9 +102,17 @@ struct wire_table_head {
 
 struct wire_names_question {
 	uint32_t address_count; /* uint64_t each, behind this */
-	/* All other descriptors are what may be its debug file, the best first; -ESTALE asks for it. */
-	uint32_t has_debug_files;
+	uint32_t files;		/* enum wire_names_files: what all other descriptors are */
 };
+
+enum wire_names_files {
+	WIRE_NO_FILES,
+	WIRE_DEBUG_FILES,  /* what may be its debug file, the best first; -ESTALE asks for it */
+	WIRE_WANTED_FILES, /* what was wanted */
+};
+
+/* A result; at most so many paths are asked for at once, each below two roots. */
+enum { WIRE_NAMES_WANT = 1, WIRE_WANTED_MAX = 6 };
 
 /*
  * Behind it: for each address a struct wire_names; names; numbers of names (uint32_t), in runs as the

@@ -79,7 +79,7 @@ static void ask_names(struct reader_state *state, int file, const struct object 
 	struct {
 		struct wire_names_question head;
 		uint64_t addresses[MAX_ADDRESSES];
-	} question = { .head.has_debug_files = 1 };
+	} question = { .head.files = WIRE_DEBUG_FILES };
 	struct reply reply;
 	uint32_t count = 0;
 
