@@ -16,7 +16,7 @@ enum {
 	ELF_BUILDER_TEXT = 0x20000, /* 64 KiB of code that is not in the file */
 	ELF_BUILDER_TEXT_SIZE = 0x10000,
 	ELF_BUILDER_BYTES = 0x10000,
-	ELF_BUILDER_SECTIONS = 8,
+	ELF_BUILDER_SECTIONS = 12,
 };
 
 struct elf_builder {
