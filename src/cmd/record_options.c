@@ -313,6 +313,7 @@ SETTER(all, config->target.everything = true)
 SETTER(subprocesses, config->target.children = true)
 SETTER(kernel, config->no_kernel = false)
 SETTER(no_kernel, config->no_kernel = true)
+SETTER(no_inline, config->no_inline = true)
 SETTER(threads, config->threads = true)
 SETTER(idle, config->idle = true)
 SETTER(quiet, config->quiet = true)
@@ -354,6 +355,7 @@ const struct option_row record_option_rows[] = {
 	  apply_unwind },
 	{ "kernel", 0, NULL, "show kernel frames where permitted (default)", apply_kernel },
 	{ "no-kernel", 0, NULL, "leave kernel frames out", apply_no_kernel },
+	{ "no-inline", 0, NULL, "show no functions that were inlined into others", apply_no_inline },
 	{ "threads", 't', NULL, "show threads apart: the thread is the root", apply_threads },
 	{ "idle", 'i', NULL, "with -a or a filter: show idle CPUs too", apply_idle },
 	{ "max-depth", 0, "N", "keep at most N frames of a stack, 1..1024 (default 1024)",

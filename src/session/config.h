@@ -38,7 +38,7 @@ struct config {
 	uint32_t frequency_hz; /* 0: use period_ns */
 	uint64_t period_ns;
 	enum unwind_choice unwind;
-	bool no_kernel, threads, idle;
+	bool no_kernel, no_inline, threads, idle;
 	uint32_t max_depth; /* 1..1024 */
 	const char *summary_path; /* NULL: none; "-" is stdout */
 	bool quiet;

@@ -45,6 +45,7 @@ static int name_location(struct naming *naming, uint32_t location, const struct 
 	struct profile *profile = naming->profile;
 	struct naming_item *item = &naming->items.at[location];
 	struct profile_line lines[SYMBOL_MAX_LINES];
+	uint32_t first = naming->no_inline ? symbol->line_count - 1 : 0;
 	int r;
 
 	item->named = true;
@@ -58,7 +59,7 @@ static int name_location(struct naming *naming, uint32_t location, const struct 
 		r = profile_function_add(profile, &lines[0].function, &function);
 		return r < 0 ? r : profile_location_name(profile, location, lines, 1, false);
 	}
-	for (uint32_t i = 0; i < symbol->line_count; i++) {
+	for (uint32_t i = first; i < symbol->line_count; i++) {
 		const struct symbol_line *from = &symbol->lines[i];
 		struct profile_function function = { .start_line = from->start_line };
 
@@ -69,7 +70,8 @@ static int name_location(struct naming *naming, uint32_t location, const struct 
 			return r;
 		lines[i].line = from->line;
 	}
-	return profile_location_name(profile, location, lines, symbol->line_count, symbol->named);
+	return profile_location_name(profile, location, lines + first, symbol->line_count - first,
+				     symbol->named);
 }
 
 /* Locations of one object, of one process's generated code, or of the kernel: asked about at once. */

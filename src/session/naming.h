@@ -30,6 +30,7 @@ struct naming_item {
 struct naming {
 	struct profile *profile;        /* borrowed */
 	struct symbolizer *symbolizer;  /* borrowed */
+	bool no_inline;                 /* leave inlined functions out */
 	ARRAY_OF(struct naming_item) items; /* by location id */
 	uint32_t next;                  /* the first location that is not named yet */
 };

@@ -199,6 +199,7 @@ static int open_source(struct recording *rec)
 	rec->pipeline.children = target->children;
 	rec->pipeline.threads = config->threads;
 	rec->pipeline.max_depth = config->max_depth;
+	rec->pipeline.naming.no_inline = config->no_inline;
 	return 0;
 }
 

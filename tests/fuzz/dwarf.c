@@ -11,8 +11,9 @@
 #include "elf_builder.h"
 
 static const char *const names[] = {
-	".debug_abbrev", ".debug_info", ".debug_line",	   ".debug_str",      ".debug_line_str",
-	".debug_addr",	 ".debug_ranges", ".debug_rnglists", ".debug_str_offsets",
+	".debug_abbrev", ".debug_info",	    ".debug_line",
+	".debug_str",	 ".debug_line_str", ".debug_addr",
+	".debug_ranges", ".debug_rnglists", ".debug_str_offsets",
 };
 
 static struct object *make_object(struct reader *reader)

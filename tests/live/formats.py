@@ -51,7 +51,7 @@ def test_all_at_once():
 def test_pprof_tool():
     with Target('split') as target:
         recording = record('-p', target.pid, outputs=('out.pb.gz', 'out.folded'))
-    top = pprof(recording, '-top', '-nodecount=20')
+    top = pprof(recording, '-top', '-cum', '-nodecount=20')
     check('share_40' in top and 'Type: cpu' in top, top)
     order = [line.split()[-1] for line in top.splitlines() if re.search(r'\bshare_\d0$', line)]
     check_equal(order, ['share_40', 'share_30', 'share_20', 'share_10'], 'order of the functions')
@@ -145,7 +145,7 @@ def test_leaves_agree_with_perf():
     """perf names the same functions (where it can), from the same program."""
     perf = need('perf')
     with Target('split') as target:
-        recording = record('-p', target.pid)
+        recording = record('-p', target.pid, '--no-inline')
         data = recording.path('perf.data')
         subprocess.run([perf, 'record', '-q', '-e', 'cpu-clock', '-F', '997', '-o', data, '-p',
                         str(target.pid), '--', 'sleep', '2'], check=True,

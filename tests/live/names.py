@@ -1,0 +1,135 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Inlined functions, files and lines of what runs, and what `go tool pprof` makes of them."""
+import os
+import re
+import shutil
+import subprocess
+
+from harness import TARGETS, Target, check, check_equal, folder, need, pprof, record, run
+
+SOURCE = os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', 'targets', 'inlines.c')
+OUTPUTS = ('out.pb.gz', 'out.folded', 'out.txt')
+
+
+def line_of(comment):
+    with open(SOURCE, encoding='utf-8') as file:
+        for number, line in enumerate(file, 1):
+            if line.rstrip().endswith(f'/* {comment} */'):
+                return number
+    raise AssertionError(comment)
+
+
+def chains(recording):
+    """(weight in ms, [(function, file, line, inlined), ...] leaf first) of each stack."""
+    found = []
+    text = pprof(recording, '-traces', '-lines', '-unit=ms')
+    for block in text.split('-----------+')[1:]:
+        frames, weight = [], 0.0
+        for line in block.splitlines()[1:]:
+            match = re.match(r'\s*(?:([\d.]+)ms)?\s+(\S+)(?: (\S+):(\d+))?( \(inline\))?$', line)
+            if match:
+                weight = float(match[1]) if match[1] else weight
+                frames.append((match[2], os.path.basename(match[3] or ''), int(match[4] or 0),
+                               bool(match[5])))
+        if frames:
+            found.append((weight, frames))
+    return found
+
+
+def check_chains(recording):
+    """The time is in the inner loop, three quarters of it by way of the second call."""
+    inner, calls = line_of('innermost'), line_of('call of inner')
+    weights = {'first call of middle': 0.0, 'second call of middle': 0.0}
+    whole = 0.0
+    for weight, frames in chains(recording):
+        whole += weight
+        if not frames[0][0] == 'inner':
+            continue
+        check(abs(frames[0][2] - inner) <= 1, f'innermost line: {frames[0]}, not {inner}')
+        check_equal(frames[0][1:2] + frames[0][3:], ('inlines.c', True), 'the innermost frame')
+        check_equal(frames[1], ('middle', 'inlines.c', calls, True), 'what inner is inlined into')
+        check_equal(frames[2][:2] + frames[2][3:], ('outer', 'inlines.c', False), 'the function')
+        place = [name for name in weights if line_of(name) == frames[2][2]]
+        check(place, f'line of the call of middle: {frames[2]}')
+        weights[place[0]] += weight
+        check_equal(frames[3], ('main', 'inlines.c', line_of('call of outer'), False), 'the caller')
+    named = sum(weights.values())
+    print(f'    {100 * named / whole:.1f} % in the inner loop, '
+          f'{100 * weights["second call of middle"] / named:.1f} % by the second call')
+    check(named > 0.95 * whole, 'most of the time has its chain')
+    check(0.68 < weights['second call of middle'] / named < 0.82, weights)
+
+
+def test_inlined_functions_and_lines():
+    with Target('inlines') as target:
+        recording = record('-p', target.pid, outputs=OUTPUTS)
+    check_chains(recording)
+    with open(recording.path('out.txt'), encoding='utf-8') as file:
+        check('inner  [inlines] (inlined)' in file.read(), 'the text marks what was inlined')
+
+
+def test_inlined_functions_left_out():
+    with Target('inlines') as target:
+        recording = record('-p', target.pid, '--no-inline', outputs=OUTPUTS)
+    check(not {'inner', 'middle'} & recording.functions(), 'inlined functions are shown')
+    check(recording.share(lambda frames: frames[-1] == 'outer') > 0.95, 'their time is the caller\'s')
+    lines = {frames[0][2] for weight, frames in chains(recording) if frames[0][0] == 'outer'}
+    check(lines <= {line_of('first call of middle'), line_of('second call of middle')},
+          f'the lines that they were called from: {lines}')
+
+
+def test_lines_out_of_a_separate_file():
+    """Debug information in a file of its own, found by the link to it."""
+    place = folder()
+    program = os.path.join(place, 'inlines')
+    shutil.copy(os.path.join(TARGETS, 'inlines'), program)
+    debug = os.path.join(place, 'inlines.debug')
+    subprocess.run(['objcopy', '--only-keep-debug', program, debug], check=True)
+    subprocess.run(['objcopy', '--strip-debug', f'--add-gnu-debuglink={debug}', program], check=True)
+    with Target(program) as target:
+        recording = record('-p', target.pid, outputs=OUTPUTS)
+    check_chains(recording)
+
+
+def test_lines_out_of_split_files():
+    place = folder()
+    clang = need('clang')
+    with open(os.path.join(place, 'here.c'), 'w', encoding='utf-8') as file:
+        file.write(f'#include "{os.path.realpath(SOURCE)}"\n')
+    subprocess.run([clang, '-O2', '-g', '-gsplit-dwarf', '-c', 'here.c', '-o', 'here.o'], cwd=place,
+                   check=True)
+    subprocess.run([clang, 'here.o', '-o', 'here'], cwd=place, check=True)
+    check(os.path.exists(os.path.join(place, 'here.dwo')), 'there is no .dwo file')
+    with Target(os.path.join(place, 'here')) as target:
+        recording = record('-p', target.pid, outputs=OUTPUTS)
+    check_chains(recording)
+
+
+def test_source_and_disassembly():
+    """Where source and program are there, pprof shows both with their cost."""
+    with Target('inlines') as target:
+        recording = record('-p', target.pid, outputs=OUTPUTS)
+    program = os.path.join(TARGETS, 'inlines')
+    environment = dict(os.environ, PPROF_BINARY_PATH=TARGETS)
+    # Where the compiler ran: pprof's own reader of the program gives relative paths.
+    built = os.path.join(TARGETS, '..', '..')
+    for view in ('-list=outer', '-weblist=outer', '-disasm=outer'):
+        output = recording.path('view')
+        done = subprocess.run([need('go'), 'tool', 'pprof', view, f'-output={output}', program,
+                               recording.path('out.pb.gz')], capture_output=True, check=False,
+                              env=environment, cwd=built, timeout=120)
+        check_equal(done.returncode, 0, f'{view}: {done.stderr.decode()}')
+        with open(output, encoding='utf-8') as file:
+            text = file.read()
+        if view == '-list=outer':
+            hot = [line for line in text.splitlines() if 'second call of middle' in line]
+            check(hot and re.search(r'\d(ms|s)\s', hot[0]), f'cost of the line: {hot}')
+        elif view == '-weblist=outer':
+            check('IMULQ' in text and 'innermost' in text, 'source and instructions')
+        else:
+            check(re.search(r'\d(ms|s).*(IMULQ|ADDQ)', text), 'cost of an instruction')
+
+
+if __name__ == '__main__':
+    run(globals())
