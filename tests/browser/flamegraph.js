@@ -72,6 +72,74 @@ async function searchFor(page, text) {
 	await settle(page);
 }
 
+// A picture of another profile: the tree { name, self, kids } in the place of the golden one's, by
+// the rules that src/output/flamegraph/table.c states.
+function pictureOf(root) {
+	const text = fs.readFileSync(golden('shapes'), 'utf8');
+	const json = /<metadata id="profile">\n(.*)\n<\/metadata>/.exec(text)[1];
+	const head = JSON.parse(json), digits = head.digits;
+	const names = new Set(), out = [];
+	const number = (n) => {
+		for (; n >= 44; n = Math.floor(n / 44))
+			out.push(digits[44 + n % 44]);
+		out.push(digits[n]);
+	};
+	const walk = (visit) => {
+		const open_ = [[root, 0]];
+
+		while (open_.length) {
+			const [node, depth] = open_.pop();
+
+			visit(node, depth);
+			for (const kid of (node.kids || []).slice().reverse())
+				open_.push([kid, depth + 1]);
+		}
+	};
+
+	head.nodes = 0;
+	walk((node) => {
+		names.add(node.name);
+		head.nodes++;
+	});
+	const order = [...names].sort();
+
+	head.names = ['left out', ...order];
+	head.modules = head.files = [''];
+	head.by_caller = false;
+	head.effective = 100;
+	order.forEach(() => [0, 0, 0, 0, 0].forEach(number));
+	number(order.length);
+	order.forEach((name, i) => number(i + 1));
+	const place = new Map(order.map((name, i) => [name, i]));
+	let last = 0;
+
+	walk((node, depth) => {
+		number(last - depth);
+		number(1);
+		out.push(digits[81]);
+		number(place.get(node.name));
+		number(2 * (node.self || 0));
+		last = depth + 1;
+	});
+	const escape = (part) => part.replace(/[<>&]/g, (c) => '\\u00' + c.charCodeAt(0).toString(16));
+	const file = path.join(process.env.TMPDIR || '/tmp', `profd-made-${process.pid}.svg`);
+
+	fs.writeFileSync(file, text.replace(json, () => escape(JSON.stringify(head)))
+		.replace(/(<metadata class="numbers">\n)[^]*?(\n<\/metadata>)/,
+			(all, begin, end) => begin + out.join('') + end));
+	return file;
+}
+
+async function openMade(root) {
+	const file = pictureOf(root);
+
+	try {
+		return await open({}, pathToFileURL(file).href);
+	} finally {
+		fs.unlinkSync(file);
+	}
+}
+
 const checks = {
 	async 'without its script it is a picture with everything that is wide enough'() {
 		const page = await open({ javaScriptEnabled: false });
@@ -470,6 +538,67 @@ const checks = {
 		await page.emulateMedia({ media: 'print' });
 		assert.strictEqual(await page.locator('#controls').isVisible(), false);
 		assert.strictEqual(await page.locator('#frames').isVisible(), true);
+	},
+	async 'one sample is a picture'() {
+		const page = await openMade({ name: 'all', kids: [{ name: 'main', self: 1 }] });
+
+		isAbout(await widthOf(page, 'main'), await widthOf(page, 'all'), 'main');
+		assert.match(await details(page), /^all 1 sample, 100\.00% /);
+		assert.deepStrictEqual(page.troubles, []);
+	},
+	async 'so is none'() {
+		const page = await openMade({ name: 'all' });
+
+		for (const text of ['Callers', 'Functions', 'Top-down'])
+			await view(page, text);
+		await searchFor(page, 'a');
+		assert.match(await page.locator('header').textContent(), /No samples/);
+		assert.deepStrictEqual(page.troubles, []);
+	},
+	async 'fifty thousand siblings open some at a time'() {
+		const kids = Array.from({ length: 50000 }, (none, i) => ({ name: 'f' + (100000 + i), self: 1e9 }));
+		const page = await openMade({ name: 'all', kids });
+
+		assert.strictEqual(await frames(page, '50,000 more').count(), 1);
+		await click(page, '50,000 more');
+		const some = page.locator('#frames > g[aria-label^="f1"]:not(.hide)');
+		const count = await some.count();
+
+		assert.ok(count >= 50 && count <= 300);
+		await page.locator('#frames > g.more:not(.hide):not(.parent)').last().locator('rect').click();
+		await settle(page);
+		assert.strictEqual(await some.count(), count);
+		assert.match(await details(page), /more 49,\d{3},000,000,000 samples, 99\./);
+		await searchFor(page, 'f149999');
+		assert.match(await matched(page), /^Matched: 0\.00% .* 1 function /);
+		assert.deepStrictEqual(page.troubles, []);
+	},
+	async 'a recursion of four thousand frames is drawn as far as it goes'() {
+		let node = { name: 'last', self: 5 };
+
+		for (let i = 0; i < 4000; i++)
+			node = { name: 'again', self: i % 1000 ? 0 : 1, kids: [node] };
+		const page = await openMade({ name: 'all', kids: [node] });
+
+		assert.ok(await frames(page, 'again').count() > 1000);
+		assert.strictEqual(await page.locator('main .note').isVisible(), true);
+		await page.locator('#merge').check();
+		assert.strictEqual(await frames(page, 'again').count(), 1);
+		assert.strictEqual(await page.locator('main .note').isVisible(), false);
+		isAbout(await widthOf(page, 'last'), await widthOf(page, 'all') * 5 / 9, 'last');
+		await view(page, 'Callers');
+		assert.ok(await frames(page, 'again').count() >= 1);
+		assert.deepStrictEqual(page.troubles, []);
+	},
+	async 'names that objects have, too, are names'() {
+		const names = ['__proto__', 'constructor', 'hasOwnProperty', 'toString'];
+		const page = await openMade({ name: 'all', kids: names.map((name) => ({ name, self: 1 })) });
+
+		for (const name of names)
+			isAbout(await widthOf(page, name), await widthOf(page, 'all') / 4, name);
+		await view(page, 'Callers');
+		assert.strictEqual(await frames(page, '__proto__').count(), 1);
+		assert.deepStrictEqual(page.troubles, []);
 	},
 	async 'a file that was cut off stays a picture'() {
 		const whole = fs.readFileSync(golden('shapes'), 'utf8');

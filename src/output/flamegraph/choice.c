@@ -41,28 +41,21 @@ static void choose_name_limit(struct choice *choice)
 	}
 }
 
-static bool call_equal(const void *context, uint32_t position, const void *key_)
-{
-	const struct choice *choice = context;
-	const struct call *call = &choice->calls.at[position], *key = key_;
-
-	return call->caller == key->caller && call->callee == key->callee;
-}
-
 static int find_call(struct choice *choice, uint32_t *ret, uint32_t caller, uint32_t callee)
 {
-	struct call key = { .caller = caller, .callee = callee };
-	uint64_t hash = hash_pair(caller, callee);
+	/* Different pairs have different hashes: nothing else needs to be compared. */
+	uint64_t hash = hash_u64((uint64_t)caller << 32 | callee);
 	struct call *call;
 
-	*ret = hash_index_find(&choice->call_index, hash, call_equal, choice, &key);
+	*ret = hash_index_find(&choice->call_index, hash, NULL, NULL, NULL);
 	if (*ret != HASH_ABSENT)
 		return 0;
 	*ret = choice->calls.count;
 	call = array_push(&choice->calls);
 	if (!call || hash_index_add(&choice->call_index, hash, *ret) < 0)
 		return -ENOMEM;
-	*call = key;
+	call->caller = caller;
+	call->callee = callee;
 	return 0;
 }
 

@@ -12,6 +12,7 @@ let shown = null; // the group zoomed to
 let current = null; // the box that has, or last had, the focus
 let tabStop = null; // its element: the one that Tab leads to
 let pool = []; // elements, as many as were ever needed
+let isCut = false; // there is more than is drawn, where zooming leads
 let width = 1180, pitch = 18, charWidth = 7.23, rows = 0;
 
 // Kids side by side, by name, then what is folded. Widths are true to each other.
@@ -80,6 +81,7 @@ function layout(group) {
 		if (found.length <= MANY)
 			break;
 	}
+	isCut = found.length > 2 * MANY;
 	found.length = Math.min(found.length, 2 * MANY);
 	const trunk = [];
 

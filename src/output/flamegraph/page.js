@@ -161,6 +161,8 @@ function build(parent) {
 	frames.setAttribute('role', 'tree');
 	frames.setAttribute('aria-label', 'Flame graph');
 	main.appendChild(frames);
+	page.cut = html('p', main, 'note');
+	page.cut.textContent = 'Too many frames to draw at once: zoom in to see those further on.';
 	page.functions = withId(html('table', main), 'functions');
 	page.legend = withId(html('div', parent), 'legend');
 	buildStatus(parent);

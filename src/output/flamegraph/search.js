@@ -69,7 +69,7 @@ function coveredIn(group) {
 	if (group.isMore)
 		return group.kids.reduce((all, kid) => all + coveredIn(kid), 0);
 	if (!group.leaves || !group.parent)
-		return group.nodes.reduce((all, node) => all + covered[node], 0);
+		return nodesOf(group).reduce((all, node) => all + covered[node], 0);
 	// Callers' views hold all of their stacks, from where these began to the root.
 	for (const leaf of group.leaves)
 		if (isInStack(leaf, 0))

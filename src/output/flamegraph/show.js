@@ -76,6 +76,7 @@ function showTree() {
 	state.zoom = pathOf(shown);
 	draw();
 	page.unzoom.hidden = !shown.parent;
+	page.cut.hidden = !isCut;
 	showMatched();
 	showDetails();
 }
@@ -155,7 +156,7 @@ function show() {
 	page.functions.hidden = page.status.hidden = page.legend.hidden = false;
 	page.functions.hidden = !isTable;
 	page.status.hidden = page.legend.hidden = isTable;
-	page.unzoom.hidden = true;
+	page.unzoom.hidden = page.cut.hidden = true;
 	showTip(null);
 	showHidden();
 	showSearch();

@@ -17,28 +17,45 @@ function setHidden() {
 			isHidden[f] = 1;
 }
 
-// nodes: those of the table that a group holds; in a view of callers those where its stacks
-// have come to, and `leaves` where they began. kids: heaviest first, once they are known.
-function newGroup(f, parent) {
+// nodes: those of the table that a group holds, or the one; in a view of callers those where its
+// stacks have come to, and `leaves` where they began. kids: heaviest first, once they are known.
+function newGroup(f, parent, nodes) {
 	return {
 		f: f, parent: parent, total: 0, self: 0,
-		nodes: [], leaves: null, kids: null, from: 0, isMore: false,
+		nodes: nodes, leaves: null, kids: null, from: 0, isMore: false,
 	};
 }
 
 function makeRoot() {
-	root = newGroup(profile.frame[0], null);
+	root = newGroup(profile.frame[0], null, 0);
 	root.total = profile.all;
-	root.nodes.push(0);
 	if (state.view === 'up')
 		root.kids = calleesOfAll();
 }
 
 const heavierFirst = (a, b) => b.total - a.total || rankOf(a.f) - rankOf(b.f);
 
+const nodesOf = (group) => typeof group.nodes === 'number' ? [group.nodes] : group.nodes;
+
+// Nothing of the table's tree is changed: its nodes are the groups. This is what zooming waits for.
+function kidsOfNode(group) {
+	const kids = [], end = profile.end[group.nodes];
+
+	group.self = profile.self[group.nodes];
+	for (let k = group.nodes + 1; k < end; k = profile.end[k]) {
+		const kid = newGroup(profile.frame[k], group, k);
+
+		kid.total = profile.total[k];
+		kids.push(kid);
+	}
+	return kids;
+}
+
 function kidsDown(group) {
+	if (!isHidden && !state.merge)
+		return kidsOfNode(group);
 	const kids = [], known = new Map();
-	const inside = group.nodes.slice();
+	const inside = nodesOf(group).slice();
 
 	group.self = 0;
 	while (inside.length) {
@@ -55,7 +72,7 @@ function kidsDown(group) {
 			let kid = known.get(f);
 
 			if (!kid) {
-				kid = newGroup(f, group);
+				kid = newGroup(f, group, []);
 				known.set(f, kid);
 				kids.push(kid);
 			}
@@ -81,7 +98,7 @@ function addToKid(kids, known, parent, node, leaf) {
 	let kid = known.get(f);
 
 	if (!kid) {
-		kid = newGroup(f, parent);
+		kid = newGroup(f, parent, []);
 		kid.leaves = [];
 		known.set(f, kid);
 		kids.push(kid);
@@ -133,7 +150,7 @@ function kidsOf(group) {
 
 // What stands for all kids of a group but its `from` widest ones.
 function moreOf(group, from) {
-	const more = newGroup(-1, group);
+	const more = newGroup(-1, group, null);
 
 	more.isMore = true;
 	more.from = from;
