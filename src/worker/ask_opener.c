@@ -2,13 +2,16 @@
 #include "worker/ask_opener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fs.h"
 #include "base/hash.h"
 
 enum {
@@ -86,26 +89,47 @@ static int take_opened(struct opened *ret, struct answer *answer)
 	return TAKE_FD(answer->fds[0]);
 }
 
-/* Both ids are of no device: theirs are of 32 bits. */
+/*
+ * Beside devices, other things that make wait are left alone for a while. Their ids are none of
+ * devices, which have 32 bits.
+ */
+enum { MEMORY = 1, PLACE, PROCESS, DEBUG_FILES, DEBUG_FILES_OF };
+#define PERF_MAPS (1ULL << 32) /* instead of a device */
+
+static uint64_t id_of(unsigned kind, uint64_t what)
+{
+	return (uint64_t)kind << 61 | (what & (UINT64_MAX >> 3));
+}
+
 static uint64_t memory_of(pid_t thread)
 {
-	return 1ULL << 63 | (uint32_t)thread;
+	return id_of(MEMORY, (uint32_t)thread);
+}
+
+static bool has_our_root(pid_t thread)
+{
+	char path[32], root[2];
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)thread);
+	return readlink(path, root, sizeof(root)) == 1;
 }
 
 /*
- * The device in a process's view: where paths lead is a matter of mounts, which whoever has a mount
- * namespace of his own can make as he likes.
+ * The device in a process's view: where paths lead is a matter of mounts and of the root, which
+ * whoever has a namespace of his own can have as he likes.
  */
 static uint64_t place_of(pid_t thread, uint64_t device)
 {
-	char path[32];
 	struct stat ours, theirs;
+	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)thread);
-	if (stat(path, &theirs) < 0 || stat("/proc/self/ns/mnt", &ours) < 0 ||
-	    theirs.st_ino == ours.st_ino)
+	if (stat(path, &theirs) < 0 || stat("/proc/self/ns/mnt", &ours) < 0)
 		return device;
-	return 1ULL << 62 | hash_pair(device, theirs.st_ino) >> 2;
+	if (theirs.st_ino != ours.st_ino)
+		return id_of(PLACE, hash_pair(device, theirs.st_ino));
+	return has_our_root(thread) ? device
+				    : id_of(PROCESS, hash_pair(device, (uint32_t)thread));
 }
 
 /*
@@ -118,6 +142,7 @@ static int open_mapping(struct workers *workers, struct answer *ret, struct byte
 	const struct payer payer = { .device = place_of(head->thread, head->device),
 				     .owner = PAYER_ANYBODY,
 				     .local = major(head->device) != 0 };
+	bool locked = false;
 	int r;
 
 	if (head->still_there && !workers_is_stuck(workers, memory_of(head->thread))) {
@@ -125,12 +150,14 @@ static int open_mapping(struct workers *workers, struct answer *ret, struct byte
 			      &memory);
 		if (r != WORKER_STUCK)
 			return r;
-		workers_note_stuck(workers, memory_of(head->thread));
+		locked = true;
 	}
 	head->still_there = false;
 	if (workers_is_stuck(workers, payer.device))
 		return WORKER_STUCK;
 	r = ask_again(workers, ret, OPENER_MAPPING, payload->at, payload->size, NULL, 0, &payer);
+	if (locked && r != WORKER_STUCK)
+		workers_note_stuck(workers, memory_of(head->thread));
 	/* A disk is for all, and was not made by anybody who could make it hang. */
 	if (r == WORKER_STUCK && !payer.local)
 		workers_note_stuck(workers, payer.device);
@@ -173,22 +200,48 @@ int ask_mapping(struct workers *workers, struct opened *ret, int *root_fd, pid_t
 	return r;
 }
 
-int ask_files(struct workers *workers, int *ret, int root_fd, uint32_t owner, const char *paths,
-	      size_t size)
+/* What is to blame when debug files are waited for: who made the root, or the object's folder. */
+static uint64_t debug_place_of(int root_fd, const struct object_identity *object)
 {
-	const struct wire_open_files head = { .owner = owner };
+	cleanup(bytes_fini) struct bytes text = {};
+	unsigned long mount = 0;
+	const char *line;
+	char path[40];
+
+	if (root_fd < 0)
+		return id_of(DEBUG_FILES_OF, hash_pair(object->device, object->owner));
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", root_fd);
+	if (fs_read(&text, AT_FDCWD, path, 4096) == 0 && bytes_str(&text)) {
+		line = strstr(text.at, "mnt_id:");
+		if (line)
+			(void)sscanf(line, "mnt_id: %lu", &mount);
+	}
+	return id_of(DEBUG_FILES, mount);
+}
+
+int ask_files(struct workers *workers, int *ret, int root_fd, const struct object_identity *object,
+	      const char *paths, size_t size)
+{
+	const struct wire_open_files head = { .owner = object->owner };
+	uint64_t place = debug_place_of(root_fd, object);
 	cleanup(bytes_fini) struct bytes payload = {};
 	cleanup(answer_fini) struct answer answer = {};
-	int r;
+	int r = WORKER_STUCK;
 
 	bytes_add(&payload, &head, sizeof(head));
 	bytes_add(&payload, paths, size);
 	if (payload.failed)
 		return -ENOMEM;
-	r = ask(workers, &answer, OPENER_FILES, payload.at, payload.size, &root_fd, root_fd >= 0,
-		paths);
-	if (r < 0)
-		return r;
+	if (!workers_is_stuck(workers, place)) {
+		r = ask_again(workers, &answer, OPENER_FILES, payload.at, payload.size, &root_fd,
+			      root_fd >= 0, &unknown);
+		if (r == WORKER_STUCK)
+			workers_note_stuck(workers, place);
+	}
+	if (r > 0)
+		workers_give_up(workers, paths, worker_outcome_text(r));
+	if (r != 0)
+		return r > 0 ? -EIO : r;
 	for (uint32_t i = 0; i < answer.fd_count; i++)
 		ret[i] = TAKE_FD(answer.fds[i]);
 	return (int)answer.fd_count;
@@ -231,14 +284,23 @@ static int ask_proc(struct workers *workers, struct bytes *ret, uint32_t what, c
 {
 	const struct wire_named_process process = { tid, tid, 0 };
 	cleanup(answer_fini) struct answer answer = {};
+	int r = WORKER_STUCK;
 	char about[64];
-	int r;
 
+	if (!workers_is_stuck(workers, memory_of(tid))) {
+		r = ask_again(workers, &answer, what, &process, sizeof(process), NULL, 0, &unknown);
+		if (r == WORKER_STUCK)
+			workers_note_stuck(workers, memory_of(tid));
+	}
 	snprintf(about, sizeof(about), "/proc/%d/%s", (int)tid, name);
-	r = ask(workers, &answer, what, &process, sizeof(process), NULL, 0, about);
-	if (r == 0)
-		bytes_add(ret, answer.at, answer.size);
-	return r < 0 ? r : ret->failed ? -ENOMEM : 0;
+	if (r > 0)
+		workers_give_up(workers, about,
+				r == WORKER_STUCK ? "its process keeps its memory locked"
+						  : worker_outcome_text(r));
+	if (r != 0)
+		return r > 0 ? -EIO : r;
+	bytes_add(ret, answer.at, answer.size);
+	return ret->failed ? -ENOMEM : 0;
 }
 
 int ask_maps(struct workers *workers, struct bytes *ret, pid_t tid)
@@ -254,13 +316,24 @@ int ask_cmdline(struct workers *workers, struct bytes *ret, pid_t pid)
 int ask_perf_map(struct workers *workers, struct opened *ret, pid_t pid, uint64_t start_time)
 {
 	const struct wire_named_process process = { pid, pid, start_time };
+	uint64_t place = place_of(pid, PERF_MAPS);
 	cleanup(answer_fini) struct answer answer = {};
+	int r = WORKER_STUCK;
 	char about[32];
-	int r;
 
+	if (!workers_is_stuck(workers, place)) {
+		r = ask_again(workers, &answer, OPENER_PERF_MAP, &process, sizeof(process), NULL, 0,
+			      &unknown);
+		/* Where we see the same, others have their maps, too. */
+		if (r == WORKER_STUCK && place != PERF_MAPS)
+			workers_note_stuck(workers, place);
+	}
 	snprintf(about, sizeof(about), "/tmp/perf-%d.map", (int)pid);
-	r = ask(workers, &answer, OPENER_PERF_MAP, &process, sizeof(process), NULL, 0, about);
-	return r < 0 ? r : take_opened(ret, &answer);
+	if (r > 0)
+		workers_give_up(workers, about, worker_outcome_text(r));
+	if (r != 0)
+		return r > 0 ? -EIO : r;
+	return take_opened(ret, &answer);
 }
 
 int ask_bytes(struct workers *workers, struct bytes *ret, int fd, uint64_t offset, uint64_t limit)

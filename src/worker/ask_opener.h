@@ -47,11 +47,11 @@ int ask_mapping(struct workers *workers, struct opened *ret, int *root_fd, pid_t
 		const struct file_mapping *mapping);
 /*
  * Opens what is there of several paths below a root (-1 is our own), in their order, and belongs to
- * the user `owner` or to root. paths: each with its NUL. ret: room for MESSAGE_MAX_FDS. Returns how
- * many, or -errno.
+ * the owner of the object that they are for or to root. paths: each with its NUL. ret: room for
+ * MESSAGE_MAX_FDS. Returns how many, or -errno.
  */
-int ask_files(struct workers *workers, int *ret, int root_fd, uint32_t owner, const char *paths,
-	      size_t size);
+int ask_files(struct workers *workers, int *ret, int root_fd, const struct object_identity *object,
+	      const char *paths, size_t size);
 /*
  * The regular file at a path of ours. *ret: free with program_file_fini in any case. Returns a
  * descriptor or a negative errno (-EIO: its file system does not answer, which is noted).

@@ -298,7 +298,7 @@ static int open_for(struct workers *workers, int *ret, const struct object *obje
 	for (unsigned own = object->root_fd < 0; own < 2 && count < FILES_MAX; own++) {
 		int opened[MESSAGE_MAX_FDS];
 		int r = ask_files(workers, opened, own ? -1 : object->root_fd,
-				  object->identity.owner, paths, size);
+				  &object->identity, paths, size);
 
 		if (r == -ENOMEM)
 			return r;

@@ -194,6 +194,9 @@ def test_held_memory():
             time.sleep(0.3)
             with Target('tailcalls') as other:
                 recording = record('-p', f'{target.pid},{other.pid}', seconds=1)
+            alone = record('-p', target.pid, seconds=1, good=False)
+    # Its command line could not be read either.
+    check('its process keeps its memory locked' in alone.stderr or alone.status == 1, alone.stderr)
     check_untroubled(recording, 'tailcalls', 'main')
     files = given_up(recording)
     # Since Linux 6.17 that does not need the lock.

@@ -9,6 +9,9 @@
  *     memory later    takes too much, unless the process is asked for the first time
  *     (names)         as they are, unless one has to do with crash, spin, or fewer (answers)
  *     poison X        fine, but then the question about the next object ends as X says
+ *
+ * As the opener it finds nothing; "silent" in a path makes it sleep, and "locked" when it is to open
+ * the file by its mapping.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -307,6 +310,22 @@ static void answer_as_told(const struct question *question, const char *payload,
 	answer(&head, 0);
 }
 
+/* ---- as the opener ---- */
+
+static void open_as_told(const struct question *question, const char *payload)
+{
+	const struct answer_head head = { .sequence = question->sequence, .result = -ENOENT };
+	const struct wire_open_mapping *mapping = (const void *)payload;
+	const char *path = question->what == OPENER_FILES
+				   ? payload + sizeof(struct wire_open_files)
+				   : (const char *)(mapping + 1);
+
+	if (strstr(path, "silent") || (question->what == OPENER_MAPPING && mapping->still_there &&
+				       strstr(path, "locked")))
+		sleep_for_ever();
+	answer(&head, 0);
+}
+
 /* As the reader takes it: a file or a parcel. */
 static int open_object(int *fds, unsigned count)
 {
@@ -334,6 +353,8 @@ int main(int argc, char **argv)
 		if (question->what >= HONEST)
 			misbehave(question, message + sizeof(*question),
 				  (size_t)size - sizeof(*question), fds[0]);
+		else if (strcmp(role, "opener") == 0)
+			open_as_told(question, message + sizeof(*question));
 		else
 			answer_as_told(question, message + sizeof(*question),
 				       (size_t)size - sizeof(*question), fds[0],
