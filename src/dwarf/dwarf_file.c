@@ -13,6 +13,8 @@
 enum {
 	/* A browser has 40 000. */
 	MAX_UNITS = 1 << 18,
+	MAX_HEADERS =
+		1 << 22, /* with units to leave out; zeros are headers of nothing, without end */
 	ENTRY_BYTES = 16384,   /* no entry that is read alone is larger */
 	V5_OFFSETS_HEADER = 8, /* of .debug_str_offsets.dwo, which nobody points behind */
 };
@@ -164,8 +166,11 @@ static int read_root(struct dwarf_file *file, struct dwarf_unit *unit)
 
 static int read_units(struct dwarf_file *file)
 {
-	for (uint64_t offset = 0;
-	     offset < file->sections[DWARF_INFO].size && file->units.count < MAX_UNITS;) {
+	uint64_t offset = 0;
+
+	for (uint32_t i = 0; i < MAX_HEADERS && offset < file->sections[DWARF_INFO].size &&
+			     file->units.count < MAX_UNITS;
+	     i++) {
 		struct dwarf_unit unit = { .offset = offset }, *added;
 		int r = read_header(file, &unit);
 
