@@ -168,6 +168,13 @@ def test_sections_of_100_gigabytes():
         'eh_frame': lambda to: with_sections(to, ('.eh_frame', SHT_PROGBITS, vast)),
         'debug_frame': lambda to: with_sections(to, ('.debug_frame', SHT_PROGBITS, vast)),
         'link': lambda to: with_sections(to, ('.gnu_debuglink', SHT_PROGBITS, vast)),
+        'info': lambda to: with_sections(to, ('.debug_info', SHT_PROGBITS, vast)),
+        'lines': lambda to: with_sections(to, ('.debug_line', SHT_PROGBITS, vast),
+                                          ('.debug_str', SHT_PROGBITS, vast)),
+        'info_zlib': lambda to: with_sections(
+            to, ('.debug_info', SHT_PROGBITS,
+                 {'data': forge.compressed_section(forge.zlib_bomb(1 << 30), VAST),
+                  'flags': SHF_COMPRESSED})),
         'go': lambda to: with_sections(to, ('.gopclntab', SHT_PROGBITS, vast),
                                        ('.go.buildinfo', SHT_PROGBITS, vast)),
         'xz': lambda to: with_sections(to, ('.gnu_debugdata', SHT_PROGBITS, {'data': xz}),
