@@ -203,10 +203,8 @@ static int add_row(struct program *program, uint32_t file, uint32_t line)
 	}
 	if (last && last->file == file && last->line == line)
 		return 0;
-	if (table->rows.count >= MAX_ROWS) {
-		table->cut = true;
+	if (table->rows.count >= MAX_ROWS)
 		return -E2BIG;
-	}
 	last = array_push(&table->rows);
 	if (!last)
 		return -ENOMEM;

@@ -25,11 +25,11 @@ struct line_table {
 	ARRAY_OF(struct line_file) files;
 	struct bytes texts;  /* of the header, each with its NUL */
 	uint32_t first_file; /* the number that the table gives to files.at[0] */
-	bool cut;	     /* there were too many rows: the rest is not known */
 };
 
 /*
- * Reads the table of a unit. object: whose code it is; what lies outside of its code is left out.
+ * Reads the table of a unit. object: whose code it is; what lies outside of its code is left out, and
+ * so is what a sequence of too many rows covers.
  * Returns 0 (also without a table), -EBADMSG (then what was read so far is good) or -ENOMEM. Free
  * with line_table_fini.
  */

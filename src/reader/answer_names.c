@@ -27,6 +27,8 @@ struct naming_answer {
 	ARRAY_OF(struct wire_names) runs;  /* for each address */
 	ARRAY_OF(uint32_t) order;	   /* numbers of lines, address after address */
 	struct hash_index index;
+	/* Lines of one function have its name once, those of one file its path: the first such line. */
+	struct hash_index by_name, by_file;
 	struct bytes texts;
 	bool is_wanting; /* some address needs another file */
 };
@@ -38,7 +40,19 @@ static void naming_answer_fini_cleanup(struct naming_answer *answer)
 	array_fini(&answer->runs);
 	array_fini(&answer->order);
 	hash_index_fini(&answer->index);
+	hash_index_fini(&answer->by_name);
+	hash_index_fini(&answer->by_file);
 	bytes_fini(&answer->texts);
+}
+
+static bool same_name(const void *context, uint32_t position, const void *key)
+{
+	const struct naming_answer *answer = context;
+	const struct named_line *a = &answer->named.at[position], *b = key;
+
+	return a->function.kind == b->function.kind &&
+	       a->function.resolver == b->function.resolver &&
+	       a->function.start == b->function.start && a->name == b->name;
 }
 
 static bool same_line(const void *context, uint32_t position, const void *key)
@@ -46,10 +60,14 @@ static bool same_line(const void *context, uint32_t position, const void *key)
 	const struct naming_answer *answer = context;
 	const struct named_line *a = &answer->named.at[position], *b = key;
 
-	return a->function.kind == b->function.kind &&
-	       a->function.resolver == b->function.resolver &&
-	       a->function.start == b->function.start && a->name == b->name && a->file == b->file &&
-	       a->line == b->line && a->start_line == b->start_line;
+	return same_name(context, position, key) && a->file == b->file && a->line == b->line &&
+	       a->start_line == b->start_line;
+}
+
+static uint64_t hash_of_name(const struct named_line *line)
+{
+	return hash_pair((uint64_t)line->function.kind << 32 | line->function.resolver,
+			 hash_pair(line->function.start, line->name));
 }
 
 static uint32_t add_text(struct naming_answer *answer, const char *text)
@@ -73,7 +91,8 @@ static int read_name(struct naming_answer *answer, struct bytes *ret, const stru
 	return bytes_str(ret) ? 0 : -ENOMEM;
 }
 
-static int make_line(struct naming_answer *answer, struct wire_name *ret,
+/* Puts kind, start and name into a line. Returns 0 or -ENOMEM. */
+static int make_name(struct naming_answer *answer, struct wire_name *ret,
 		     const struct named_line *line)
 {
 	static const enum wire_name_kind kinds[] = { [FOUND_NOTHING] = WIRE_NAME_NONE,
@@ -83,8 +102,8 @@ static int make_line(struct naming_answer *answer, struct wire_name *ret,
 	cleanup(bytes_fini) struct bytes name = {}, readable = {};
 	int r = read_name(answer, &name, line);
 
-	*ret = (struct wire_name){ .kind = kinds[line->function.kind],
-				   .start = line->function.start };
+	ret->kind = kinds[line->function.kind];
+	ret->start = line->function.start;
 	if (r < 0)
 		return r;
 	if (!name.at[0])
@@ -94,43 +113,67 @@ static int make_line(struct naming_answer *answer, struct wire_name *ret,
 	r = demangle(&readable, name.at);
 	if (r == 0 && readable.size)
 		ret->name = add_text(answer, bytes_str(&readable) ? readable.at : "");
+	return r == -ENOMEM || readable.failed || answer->texts.failed ? -ENOMEM : 0;
+}
+
+/* position: that the line will have. */
+static int make_line(struct naming_answer *answer, struct wire_name *ret, uint32_t position,
+		     const struct named_line *line)
+{
+	uint64_t hash = hash_of_name(line), file = hash_u64(line->file);
+	uint32_t same = hash_index_find(&answer->by_name, hash, same_name, answer, line);
+	int r = 0;
+
+	*ret = (struct wire_name){ .line = line->line, .start_line = line->start_line };
+	if (same == HASH_ABSENT) {
+		r = make_name(answer, ret, line);
+		if (r == 0)
+			r = hash_index_add(&answer->by_name, hash, position);
+	} else {
+		ret->kind = answer->lines.at[same].kind;
+		ret->start = answer->lines.at[same].start;
+		ret->name = answer->lines.at[same].name;
+		ret->system_name = answer->lines.at[same].system_name;
+	}
+	if (r < 0)
+		return r;
+	same = hash_index_find(&answer->by_file, file, NULL, NULL, NULL);
+	if (same != HASH_ABSENT) {
+		ret->file = answer->lines.at[same].file;
+		return 0;
+	}
 	ret->file = add_text(answer,
 			     line->file ? object_names_frame_text(answer->names, line->file) : "");
-	ret->line = line->line;
-	ret->start_line = line->start_line;
-	return r == -ENOMEM || readable.failed || answer->texts.failed ? -ENOMEM : 0;
+	r = hash_index_add(&answer->by_file, file, position);
+	return answer->texts.failed ? -ENOMEM : r;
 }
 
 /* The number of a line, which is made if need be. */
 static int find_line(struct naming_answer *answer, uint32_t *ret, const struct named_line *line)
 {
-	uint64_t hash =
-		hash_pair(hash_pair((uint64_t)line->function.kind << 32 | line->function.resolver,
-				    line->function.start),
-			  hash_pair((uint64_t)line->name << 32 | line->file,
-				    (uint64_t)line->line << 32 | line->start_line));
+	uint64_t hash = hash_pair(hash_pair(hash_of_name(line), line->file),
+				  (uint64_t)line->line << 32 | line->start_line);
 	uint32_t position = hash_index_find(&answer->index, hash, same_line, answer, line);
 	struct named_line *named;
 	struct wire_name wire, *slot;
 	int r;
 
-	if (position == HASH_ABSENT) {
-		r = make_line(answer, &wire, line);
-		if (r < 0)
-			return r;
-		slot = array_push(&answer->lines);
-		named = slot ? array_push(&answer->named) : NULL;
-		if (!named)
-			return -ENOMEM;
-		*slot = wire;
-		*named = *line;
-		position = answer->lines.count - 1;
-		r = hash_index_add(&answer->index, hash, position);
-		if (r < 0)
-			return r;
+	if (position != HASH_ABSENT) {
+		*ret = position;
+		return 0;
 	}
+	position = answer->lines.count;
+	r = make_line(answer, &wire, position, line);
+	if (r < 0)
+		return r;
+	slot = array_push(&answer->lines);
+	named = slot ? array_push(&answer->named) : NULL;
+	if (!named)
+		return -ENOMEM;
+	*slot = wire;
+	*named = *line;
 	*ret = position;
-	return 0;
+	return hash_index_add(&answer->index, hash, position);
 }
 
 static int add_line(struct naming_answer *answer, const struct named_line *line)
