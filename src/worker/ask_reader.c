@@ -16,6 +16,7 @@ enum {
 	MAX_MANGLED_BYTES = 8192, /* as demangle.c takes them */
 	WANTED_BYTES_MAX = 1 << 20,
 	WANTED_ROUNDS_MAX = 256,
+	BEGUN_MAX = 3, /* times that the reader has forgotten the object meanwhile */
 	FILES_MAX = 2 * WIRE_WANTED_MAX, /* below two roots */
 	KILLED_MAX = 3,			 /* processes that somebody kills over one question */
 };
@@ -297,8 +298,8 @@ static int open_for(struct workers *workers, int *ret, const struct object *obje
 	/* Below the target's root, then below our own. */
 	for (unsigned own = object->root_fd < 0; own < 2 && count < FILES_MAX; own++) {
 		int opened[MESSAGE_MAX_FDS];
-		int r = ask_files(workers, opened, own ? -1 : object->root_fd,
-				  &object->identity, paths, size);
+		int r = ask_files(workers, opened, own ? -1 : object->root_fd, &object->identity,
+				  paths, size);
 
 		if (r == -ENOMEM)
 			return r;
@@ -395,17 +396,22 @@ static int ask_for_names(struct workers *workers, struct object *object, struct 
 {
 	struct names_answer *answer = request->context;
 	int files[FILES_MAX], r = ask(workers, object, request);
+	unsigned begun = 0;
 
-	if (r == -ESTALE && object->fd >= 0) {
-		question->files = WIRE_DEBUG_FILES;
-		r = ask_with_files(workers, object, request, files,
-				   open_debug_files(workers, files, object));
-	}
-	/* An honest reader never asks for the same file twice. */
-	for (unsigned i = 0; i < WANTED_ROUNDS_MAX && r == 0 && !answer->taken; i++) {
-		question->files = WIRE_WANTED_FILES;
-		r = ask_with_files(workers, object, request, files,
-				   open_wanted(workers, files, object, &answer->wanted));
+	/* An honest reader never asks for the same file twice, but one that began anew does. */
+	for (unsigned i = 0; i < WANTED_ROUNDS_MAX && !answer->taken && object->fd >= 0; i++) {
+		int count;
+
+		if (r == -ESTALE && begun++ < BEGUN_MAX) {
+			question->files = WIRE_DEBUG_FILES;
+			count = open_debug_files(workers, files, object);
+		} else if (r == 0) {
+			question->files = WIRE_WANTED_FILES;
+			count = open_wanted(workers, files, object, &answer->wanted);
+		} else {
+			break;
+		}
+		r = ask_with_files(workers, object, request, files, count);
 	}
 	return r;
 }
