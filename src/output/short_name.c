@@ -138,6 +138,12 @@ static bool is_cut(const char *name, const char *at, const char *last_scope, con
 	}
 }
 
+/* Whether it is "+0x18740", of which the last digits tell most. */
+static bool is_offset(const char *text)
+{
+	return starts_with(text, "+0x") && !text[3 + strspn(text + 3, "0123456789abcdef")];
+}
+
 static size_t add_end(struct bytes *bytes, const char *name, size_t columns)
 {
 	const char *last_scope = NULL, *last = name, *next;
@@ -156,6 +162,11 @@ static size_t add_end(struct bytes *bytes, const char *name, size_t columns)
 		bytes_add_str(bytes, "…");
 		bytes_add_str(bytes, last);
 		return left + 1;
+	}
+	if (columns > 1 && strlen(last) > columns && is_offset(last)) {
+		bytes_add_str(bytes, "…");
+		bytes_add_str(bytes, last + strlen(last) - (columns - 1));
+		return columns;
 	}
 	return text_add_clipped(bytes, last, columns);
 }

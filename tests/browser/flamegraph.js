@@ -500,6 +500,7 @@ const checks = {
 		assert.ok(count > 30);
 		assert.strictEqual(shortName('web::Server<int, std::less<int> >::handle(web::Request const&)', 24),
 			'web::Server<>::handle');
+		assert.strictEqual(shortName('memcached+0x18740', 5), '\u20268740');
 	},
 	async 'it takes the width there is, and labels stay in their boxes'() {
 		const page = await open({ viewport: { width: 700, height: 400 } });

@@ -154,7 +154,11 @@ function nameEnd(name, columns) {
 		if (left + 1 <= columns)
 			return '\u2026' + name.slice(last);
 	}
-	return clip(name.slice(last), columns);
+	const rest = name.slice(last);
+
+	if (rest.length > columns && /^\+0x[0-9a-f]*$/.test(rest))
+		return '\u2026' + rest.slice(1 - columns); // the last digits tell most
+	return clip(rest, columns);
 }
 
 const shorter = new Map(); // name \u2192 [without parameters, and without arguments]

@@ -48,6 +48,8 @@ static void other_languages(void **state)
 	expect("github.com/x/y.(*Server).Serve", 8, "…Serve");
 	expect("java.util.HashMap.put", 14, "…HashMap.put");
 	expect("memcached+0x18740", 12, "…+0x18740");
+	expect("memcached+0x18740", 8, "+0x18740");
+	expect("memcached+0x18740", 5, "…8740");
 	expect("compute_it.constprop.0", 12, "compute_it.…");
 	expect("my worker 3", 9, "my worke…");
 	expect("[truncated: no row]", 12, "[truncated:…");
