@@ -177,6 +177,21 @@ const checks = {
 		assert.strictEqual(page.url(), 'about:blank');
 		assert.deepStrictEqual(page.troubles, []);
 	},
+	async 'in a sandbox, where there is no address, it works as well'() {
+		const page = await open({}, 'about:blank');
+		const url = 'data:image/svg+xml;base64,' + fs.readFileSync(golden('shapes')).toString('base64');
+
+		await page.setContent(`<iframe sandbox="allow-scripts" width="900" height="500" src="${url}">`);
+		const inside = page.frameLocator('iframe');
+		const box = inside.locator('#frames > g[aria-label^="recurse, "] > rect').first();
+
+		await box.click();
+		assert.ok(Number(await box.getAttribute('width')) > 800);
+		await inside.locator('#pattern').fill('leaf');
+		await settle(page);
+		assert.match(await inside.locator('#matched').textContent(), /^Matched: 34\.60%/);
+		assert.deepStrictEqual(page.troubles, []);
+	},
 	async 'a click zooms, the button returns, and so does a click on what is faded'(page) {
 		const before = await widthOf(page, 'recurse'), all = await widthOf(page, 'all');
 

@@ -146,30 +146,37 @@ static uint64_t node_cost(const struct choice *choice, uint32_t i)
 	return node->self ? cost + 2 * (2 + digits_of(2 * (uint64_t)node->self)) : cost;
 }
 
-/* From which weight on the file is small enough. */
-static int choose_smallest(struct choice *choice, uint64_t budget)
+int64_t choice_cut_above(const struct choice *choice, uint32_t parent, uint32_t *ret_nodes)
 {
-	const struct call_tree *tree = choice->tree;
-	cleanup(free) int64_t *heaviest = calloc(tree->frames.count + 1ULL, sizeof(*heaviest));
-	struct cutoff cutoff = {};
-	uint64_t left;
+	const struct call_node *nodes = choice->tree->nodes.at;
+	int64_t weight = 0;
 
-	if (!heaviest)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < choice->calls.count; i++) {
-		const struct call *call = &choice->calls.at[i];
-
-		if (call->heaviest > heaviest[call->callee])
-			heaviest[call->callee] = call->heaviest;
-		cutoff_add(&cutoff, call->heaviest, CALL_COST);
-	}
-	for (uint32_t i = 0; i < tree->frames.count; i++)
-		cutoff_add(&cutoff, heaviest[i], 2 * name_cost(choice, i));
-	for (uint32_t i = 0; i < tree->nodes.count; i++)
-		cutoff_add(&cutoff, tree->nodes.at[i].total, node_cost(choice, i));
-	choice->smallest = choice->some = cutoff_weight(&cutoff, 2 * budget, &left);
+	*ret_nodes = 0;
 	if (choice->smallest == 1)
 		return 0;
+	for (uint32_t i = parent + 1; i < nodes[parent].end; i = nodes[i].end) {
+		if (choice_keeps(choice, i))
+			continue;
+		weight = profile_sum(weight, nodes[i].total);
+		*ret_nodes += nodes[i].end - i;
+	}
+	return weight;
+}
+
+/*
+ * Keeps what the budget pays for, the heaviest first. heaviest: by function of the tree. Returns what
+ * it costs, without the cuts.
+ */
+static uint64_t keep(struct choice *choice, const struct cutoff *cutoff, const int64_t *heaviest,
+		     uint64_t budget)
+{
+	const struct call_tree *tree = choice->tree;
+	uint64_t left;
+
+	choice->smallest = choice->some = cutoff_weight(cutoff, budget, &left);
+	choice->some_end = 0;
+	if (choice->smallest == 1)
+		return budget - left;
 	/* Often very many weigh the same: of these as many as there is room for. */
 	choice->some = cutoff_weight_below(choice->smallest);
 	for (uint32_t i = 0; i < tree->nodes.count; i++) {
@@ -188,6 +195,60 @@ static int choose_smallest(struct choice *choice, uint64_t budget)
 			break;
 		left -= cost;
 		choice->some_end = i + 1;
+	}
+	return budget - left;
+}
+
+/* What it costs to say where something is left out. */
+static uint64_t cuts_cost(const struct choice *choice)
+{
+	const struct call_node *nodes = choice->tree->nodes.at;
+	uint64_t cost = 0;
+
+	for (uint32_t i = 0; i < choice->tree->nodes.count;) {
+		uint32_t left_out;
+		int64_t cut;
+
+		if (!choice_keeps(choice, i)) {
+			i = nodes[i].end;
+			continue;
+		}
+		cut = choice_cut_above(choice, i, &left_out);
+		if (left_out) /* a stack ends there, too */
+			cost += 2 * digits_of((uint64_t)cut) + (nodes[i].self ? 0 : 6);
+		i++;
+	}
+	return cost;
+}
+
+/* From which weight on the file is small enough. budget: in bytes. */
+static int choose_smallest(struct choice *choice, uint64_t budget)
+{
+	const struct call_tree *tree = choice->tree;
+	cleanup(free) int64_t *heaviest = calloc(tree->frames.count + 1ULL, sizeof(*heaviest));
+	struct cutoff cutoff = {};
+	uint64_t want = 2 * budget;
+
+	if (!heaviest)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < choice->calls.count; i++) {
+		const struct call *call = &choice->calls.at[i];
+
+		if (call->heaviest > heaviest[call->callee])
+			heaviest[call->callee] = call->heaviest;
+		cutoff_add(&cutoff, call->heaviest, CALL_COST);
+	}
+	for (uint32_t i = 0; i < tree->frames.count; i++)
+		cutoff_add(&cutoff, heaviest[i], 2 * name_cost(choice, i));
+	for (uint32_t i = 0; i < tree->nodes.count; i++)
+		cutoff_add(&cutoff, tree->nodes.at[i].total, node_cost(choice, i));
+	/* How much the cuts cost is known only when they are made; less is kept for them. */
+	for (unsigned tries = 0; tries < 3; tries++) {
+		uint64_t cost = keep(choice, &cutoff, heaviest, want) + cuts_cost(choice);
+
+		if (cost <= 2 * budget)
+			break;
+		want -= cost - 2 * budget < want ? cost - 2 * budget : want;
 	}
 	return 0;
 }
@@ -208,23 +269,6 @@ static void number_functions(struct choice *choice)
 		choice->number[i] = choice->function_count;
 		choice->by_number[choice->function_count++] = i;
 	}
-}
-
-int64_t choice_cut_above(const struct choice *choice, uint32_t parent, uint32_t *ret_nodes)
-{
-	const struct call_node *nodes = choice->tree->nodes.at;
-	int64_t weight = 0;
-
-	*ret_nodes = 0;
-	if (choice->smallest == 1)
-		return 0;
-	for (uint32_t i = parent + 1; i < nodes[parent].end; i = nodes[i].end) {
-		if (choice_keeps(choice, i))
-			continue;
-		weight = profile_sum(weight, nodes[i].total);
-		*ret_nodes += nodes[i].end - i;
-	}
-	return weight;
 }
 
 static void count_nodes(struct choice *choice)

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "output/flamegraph/flamegraph.h"
 #include "profile/call_tree.h"
 
 /* Where the picture begins, behind the style sheet and the script. */
@@ -344,18 +345,15 @@ static struct decoded *decode(const struct bytes *svg)
 	return d;
 }
 
-/* The decoded tree is the call tree, node for node. */
-static void the_table_is_the_profile(void **state)
+/* Stacks of a few functions with hostile names. */
+static struct profile *random_profile(void)
 {
-	static const char *const names[] = { "alpha", "alphabet", "al", "beta<int>::run(int)", "b&<>]]>",
-					     "gamma", "gamma()", "x", "y", "z", "q\"uote\\" };
+	static const char *const names[] = { "alpha", "alphabet", "al", "beta<int>::run(int)",
+					     "b&<>]]>", "gamma", "gamma()", "x", "y", "z",
+					     "q\"uote\\" };
 	struct profile *profile = build_profile();
-	struct call_tree *tree;
-	struct decoded *d;
-	struct bytes svg;
 	uint32_t random = 1;
 
-	(void)state;
 	for (unsigned i = 0; i < 400; i++) {
 		char stack[500] = "u:main";
 		unsigned depth = 1 + i % 12;
@@ -366,6 +364,18 @@ static void the_table_is_the_profile(void **state)
 		}
 		build_sample(profile, i % 3 ? "one" : "two", NULL, 0, stack, 1 + (random >> 24));
 	}
+	return profile;
+}
+
+/* The decoded tree is the call tree, node for node. */
+static void the_table_is_the_profile(void **state)
+{
+	struct profile *profile = random_profile();
+	struct call_tree *tree;
+	struct decoded *d;
+	struct bytes svg;
+
+	(void)state;
 	svg = written(&writer_flamegraph, profile);
 	d = decode(&svg);
 	assert_true(d->by_caller);
@@ -384,6 +394,44 @@ static void the_table_is_the_profile(void **state)
 	call_tree_free(tree);
 	free(d);
 	bytes_fini(&svg);
+	profile_free(profile);
+}
+
+/* With less and less room: what is there is true, and what is not is counted. */
+static void less_room_leaves_the_heaviest(void **state)
+{
+	struct profile *profile = random_profile();
+	unsigned nodes_before = 0;
+	struct call_tree *tree;
+
+	(void)state;
+	assert_ok(profile_freeze(profile));
+	assert_ok(call_tree_new(&tree, profile, profile->meta.main_type));
+	for (uint64_t budget = 0; budget < 6000; budget += 200) {
+		struct stream stream;
+		struct decoded *d;
+		long cut = 0;
+
+		stream_init(&stream, -1);
+		assert_ok(table_write(tree, profile, &stream, budget));
+		stream_str(&stream, "</svg>\n");
+		assert_non_null(bytes_str(&stream.buffer));
+		d = decode(&stream.buffer);
+		assert_int_equal(d->total[0], call_tree_total(tree));
+		for (unsigned i = 0; i < d->node_count; i++)
+			if (!d->frame[i])
+				cut += d->self[i];
+		assert_int_equal(strtol(find(stream.buffer.at, "\"left_out_weight\":"), NULL, 10), cut);
+		assert_true(d->node_count >= 1);
+		assert_true(d->node_count + 100 >= nodes_before);
+		nodes_before = d->node_count;
+		/* Besides the budget there is a head that does not depend on it. */
+		assert_true(stream.written < 1100 + budget + budget / 10);
+		free(d);
+		stream_fini(&stream);
+	}
+	assert_true(nodes_before > 500);
+	call_tree_free(tree);
 	profile_free(profile);
 }
 
@@ -523,6 +571,7 @@ int main(void)
 		cmocka_unit_test(a_long_command_leaves_room_for_the_rest),
 		cmocka_unit_test(text_is_readable_on_every_colour),
 		cmocka_unit_test(the_table_is_the_profile),
+		cmocka_unit_test(less_room_leaves_the_heaviest),
 		cmocka_unit_test(callees_may_be_common),
 		cmocka_unit_test(names_of_a_megabyte),
 		cmocka_unit_test(what_is_too_much_is_left_out),
