@@ -406,6 +406,7 @@ const checks = {
 		isAbout(await widthOf(page, 'leaf'), all * 1000 / 11560, 'leaf of its own stack');
 		await frame(page, 'malloc').locator('rect').click({ modifiers: ['Shift'] });
 		await page.keyboard.press('m');
+		assert.strictEqual(await focused(page), 'all');
 		assert.strictEqual(await frames(page, 'memcpy').count(), 0);
 		assert.strictEqual(await frames(page, 'malloc').count(), 0);
 		await view(page, 'Functions');
@@ -528,6 +529,25 @@ const checks = {
 			const [rect, text] = await g.evaluate((g_) => ['rect', 'text'].map((name) =>
 				g_.querySelector(name).getBoundingClientRect().width));
 			assert.ok(text <= rect, 'a label is wider than its box');
+		}
+	},
+	async 'a scroll bar takes no box away'() {
+		const other = await chromium.launch({ executablePath: browserPath, args: flags,
+			ignoreDefaultArgs: ['--hide-scrollbars'] });
+
+		try {
+			const page = await other.newPage({ viewport: { width: 800, height: 300 } });
+
+			await page.goto(shapes);
+			await settle(page);
+			const [inner, client, content, box] = await page.evaluate(() => [window.innerWidth,
+				document.documentElement.clientWidth, document.querySelector('main').scrollWidth,
+				document.querySelector('main').clientWidth]);
+
+			assert.ok(client < inner, 'there is no scroll bar to test with');
+			assert.ok(content <= box, `${content} px in ${box}`);
+		} finally {
+			await other.close();
 		}
 	},
 	async 'on a phone it fits, and fingers hit'() {

@@ -18,7 +18,7 @@ function focus(box) {
 // Bars lie over the upper and lower edge of the window, so "nearest" would hide boxes.
 function keepVisible(element) {
 	const box = element.getBoundingClientRect();
-	const above = document.getElementById('controls').getBoundingClientRect();
+	const above = page.controls.getBoundingClientRect();
 	const below = page.status.getBoundingClientRect();
 	const edge = Math.max(0, above.bottom);
 
@@ -65,13 +65,16 @@ function walk(event) {
 }
 
 function actOnKey(event) {
-	const actions = {
+	const isTree = state.view !== 'table', box = boxOfEvent(event);
+	const ofBoxes = {
 		c: copyStack, h: hideFunction, m: hideModule, u: turnOver,
 		i: () => change({ invert: !state.invert }),
 		r: () => change({ merge: !state.merge, zoom: [] }),
+	};
+	const ofViews = {
 		1: () => setView('down'), 2: () => setView('up'), 3: () => setView('table'),
 	};
-	const box = boxOfEvent(event);
+	const action = ofViews[event.key] || (isTree ? ofBoxes[event.key] : null);
 
 	if (event.key === '/') {
 		page.pattern.focus();
@@ -81,14 +84,14 @@ function actOnKey(event) {
 			unzoom();
 		else if (state.pattern)
 			setSearch({ pattern: '' }, true);
-	} else if (state.view !== 'table' && (event.key === 'Enter' || event.key === ' ')) {
+	} else if (isTree && (event.key === 'Enter' || event.key === ' ')) {
 		if (!box)
 			return false;
 		zoomTo(box.group, true);
-	} else if (actions[event.key] && !event.shiftKey) {
-		actions[event.key]();
+	} else if (action && !event.shiftKey) {
+		action();
 	} else {
-		return state.view !== 'table' && walk(event);
+		return isTree && walk(event);
 	}
 	return true;
 }
@@ -162,6 +165,8 @@ function listen() {
 	});
 	(isOwner ? document : frames.closest('.profd')).addEventListener('keydown', onKey);
 	window.addEventListener('resize', fit);
+	if (window.ResizeObserver) // a scroll bar comes or goes
+		new ResizeObserver(fit).observe(frames.parentNode);
 	if (!isOwner)
 		return;
 	window.addEventListener('popstate', () => {

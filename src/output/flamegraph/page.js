@@ -141,7 +141,7 @@ function addTitle(parent_) {
 function build(parent) {
 	page = {};
 	addTitle(parent);
-	const bar = withId(html('div', parent), 'controls');
+	const bar = page.controls = withId(html('div', parent), 'controls');
 
 	addViews(bar);
 	addSearch(bar);

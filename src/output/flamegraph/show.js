@@ -3,9 +3,14 @@
 
 // Changes the state, draws what follows from it, and makes it a step of the history.
 function change(what) {
+	const wasInside = frames.contains(document.activeElement);
+
 	Object.assign(state, what);
 	show();
 	save(true);
+	// The box that had the focus is another one now, or none.
+	if (wasInside && state.view !== 'table')
+		focus(current);
 }
 
 function zoomTo(group, keepFocus) {
@@ -87,7 +92,7 @@ function showMatched() {
 
 function showSearch() {
 	search();
-	if (document.activeElement !== page.pattern || page.pattern.value !== state.pattern)
+	if (page.pattern.value !== state.pattern)
 		page.pattern.value = state.pattern;
 	page.pattern.classList.toggle('bad', searchTrouble !== '');
 	press(page.regex, state.regex);
@@ -153,7 +158,6 @@ function show() {
 	page.invert.checked = state.invert;
 	page.colour.value = state.colour;
 	page.frames.toggleAttribute('hidden', isTable);
-	page.functions.hidden = page.status.hidden = page.legend.hidden = false;
 	page.functions.hidden = !isTable;
 	page.status.hidden = page.legend.hidden = isTable;
 	page.unzoom.hidden = page.cut.hidden = true;
