@@ -359,6 +359,9 @@ const checks = {
 		await view(page, 'Callers');
 		assert.strictEqual(await frame(page, 'leaf').getAttribute('aria-level'), '2');
 		isAbout(await widthOf(page, 'leaf'), all * 4000 / 11560, 'leaf');
+		// The heaviest on the left.
+		assert.ok((await boxOf(page, 'leaf')).x < (await boxOf(page, '_int_malloc')).x);
+		assert.ok((await boxOf(page, '_int_malloc')).x < (await boxOf(page, 'vfs_read')).x);
 		await click(page, 'leaf');
 		isAbout(await widthOf(page, 'recurse'), all, 'the caller of leaf');
 		isAbout(await widthOf(page, 'other'), all / 4, 'one of two callers of that');

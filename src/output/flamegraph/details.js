@@ -2,10 +2,10 @@
 // What is said of a box: in the tip beside the pointer, in the line below, to a screen reader, and
 // when a stack is copied.
 function selfText(group) {
-	if (group.isMore || (state.view === 'up' && rowOf(group) > 1))
+	if (group.isMore || (state.view === 'up' && rowOf(group) !== 1))
 		return '';
 	if (state.view === 'up')
-		return 'self ' + shareText(group.parent ? group.total : group.self);
+		return 'self ' + shareText(group.total);
 	kidsOf(group);
 	return group.self ? 'self ' + shareText(group.self) : '';
 }

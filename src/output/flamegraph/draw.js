@@ -15,7 +15,7 @@ let pool = []; // elements, as many as were ever needed
 let isCut = false; // there is more than is drawn, where zooming leads
 let width = 1180, pitch = 18, charWidth = 7.23, rows = 0;
 
-// Kids side by side, by name, then what is folded. Widths are true to each other.
+// Kids side by side, then what is folded. Widths are true to each other.
 function divide(box, narrow) {
 	const kids = kidsOf(box.group), drawn = [];
 	const scale = box.group.total ? box.w / box.group.total : 0;
@@ -27,7 +27,12 @@ function divide(box, narrow) {
 		wide++; // "1 more" says less than its name
 	for (let k = wide; k < kids.length; k++)
 		rest += kids[k].total;
-	for (const kid of kids.slice(0, wide).sort((a, b) => rankOf(a.f) - rankOf(b.f)))
+	const shownKids = kids.slice(0, wide);
+
+	// Callers are a ranking; callees stay where they are from one recording to the next.
+	if (state.view !== 'up')
+		shownKids.sort((a, b) => rankOf(a.f) - rankOf(b.f));
+	for (const kid of shownKids)
 		drawn.push([kid, kid.total * scale]);
 	if (rest * scale >= 1)
 		drawn.push([moreOf(box.group, wide), rest * scale]);
