@@ -216,8 +216,14 @@ int dwarf_find(struct dwarf *dwarf, uint64_t address, struct dwarf_frames *ret)
 			break;
 		frame->name = name->name;
 		frame->start_line = name->start_line;
-		if (at->parent == FUNCTION_NONE || ret->count == DWARF_MAX_FRAMES)
+		if (at->parent == FUNCTION_NONE)
 			break;
+		/* Of too many the last one that fits is the one that all the code belongs to. */
+		while (ret->count == DWARF_MAX_FRAMES - 1 &&
+		       unit->functions.places.at[at->parent].parent != FUNCTION_NONE) {
+			place = at->parent;
+			at = &unit->functions.places.at[place];
+		}
 		/* Into the next one it was inlined, there. */
 		frame = &ret->at[ret->count++];
 		*frame = (struct dwarf_frame){ .line = at->call_line };
