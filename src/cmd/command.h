@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A command of profd: one constant each, listed in main.c. */
+/* A command of profd: one constant each, listed in commands.c. */
 #pragma once
 
 #include "cmd/options.h"
@@ -10,9 +10,26 @@ struct command {
 	const char *usage[4];	 /* what follows "profd NAME", a line each; NULL-terminated */
 	const char *description; /* a paragraph for --help, wrapped there */
 	const struct option_row *options; /* up to a row without letter, name and help */
+	enum value_kind operand;	  /* what words between its options are */
+	bool starts_command;		  /* what follows "--" is a command to start */
 	/* argv[0] is the command's name. Returns the exit status. */
 	int (*run)(int argc, char **argv);
 };
 
 extern const struct command command_record;
 extern const struct command command_doctor;
+extern const struct command command_help;
+
+/* All of them, in the order of --help, `command_count` of them. */
+extern const struct command *const commands[];
+extern const size_t command_count;
+/* What may stand in place of a command; parsed in main.c. */
+extern const struct option_row profd_option_rows[];
+
+/*
+ * By its name or a beginning that fits no other. Returns NULL, with a line logged, when there is no
+ * such command or more than one.
+ */
+const struct command *command_find(const char *name);
+/* Prints the help of profd itself: its commands and options. */
+void command_print_usage(FILE *out);

@@ -255,6 +255,18 @@ static void print_row(FILE *out, const struct option_row *row)
 	print_wrapped(out, row->help, HELP_INDENT, HELP_INDENT);
 }
 
+void options_print_rows(const struct option_row *rows, FILE *out)
+{
+	if (!is_heading(&rows[0]))
+		fputs("\nOptions:\n", out);
+	for (const struct option_row *row = rows; !is_end(row); row++) {
+		if (is_heading(row))
+			fprintf(out, "\n%s:\n", row->help);
+		else
+			print_row(out, row);
+	}
+}
+
 void options_print_help(const struct command *command, FILE *out)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(command->usage) && command->usage[i]; i++)
@@ -262,14 +274,7 @@ void options_print_help(const struct command *command, FILE *out)
 			command->usage[i]);
 	fputc('\n', out);
 	print_wrapped(out, command->description, 0, 0);
-	if (!is_heading(&command->options[0]))
-		fputs("\nOptions:\n", out);
-	for (const struct option_row *row = command->options; !is_end(row); row++) {
-		if (is_heading(row))
-			fprintf(out, "\n%s:\n", row->help);
-		else
-			print_row(out, row);
-	}
+	options_print_rows(command->options, out);
 }
 
 int options_finish_stdout(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One table of options per command drives everything that is said about them: parsing, --help,
- * and what the tests compare with the manual.
+ * One table of options per command drives everything that is said about them: parsing, --help, the
+ * shells' completions, and what the tests compare with the manual.
  */
 #pragma once
 
@@ -24,6 +24,22 @@ struct options_reason {
 	char text[256];
 };
 
+/* What an option's argument, or a command's word, can be: what a shell completes it to. */
+enum value_kind {
+	VALUE_NONE = 0, /* there is none */
+	VALUE_TEXT,	/* one of the row's words, or what no shell can know, as a number */
+	VALUE_FILE,
+	VALUE_PROFILE, /* a file that is called like one of the formats (output/writer.h) */
+	VALUE_FORMAT,  /* one of the formats' names */
+	VALUE_PIDS,    /* separated by commas, as are tids */
+	VALUE_TIDS,
+	VALUE_COMM, /* a thread's name */
+	VALUE_CGROUP,
+	VALUE_USER,
+	VALUE_COMMAND, /* one of profd's */
+	VALUE_KIND_COUNT,
+};
+
 /*
  * A row: an option, a heading of --help (only `help`), or the end (nothing).
  * apply gets the command's context and the argument (NULL when it takes none); it returns 0, or
@@ -35,7 +51,14 @@ struct option_row {
 	const char *argument; /* the name of its argument, NULL: takes none */
 	const char *help;
 	int (*apply)(void *context, const char *argument, struct options_reason *reason);
+	enum value_kind value;	  /* what `argument` can be */
+	const char *const *words; /* with VALUE_TEXT, NULL-terminated; NULL: none are known */
 };
+
+/* Loops over a table's options; headings are left out. */
+#define FOR_EACH_OPTION(row, rows)                                                                 \
+	for (const struct option_row *row = (rows); row->name || row->letter || row->help; row++)  \
+		if (row->name || row->letter)
 
 struct options_result {
 	char **words; /* what stands between the options, `word_count` of them */
@@ -69,6 +92,8 @@ int options_bad(struct options_reason *reason, const char *format, ...)
 int options_refuse(struct options_reason *reason, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Prints rows as --help shows them, at most 80 columns wide. */
+void options_print_rows(const struct option_row *rows, FILE *out);
 /* Prints a command's help, at most 80 columns wide. */
 void options_print_help(const struct command *command, FILE *out);
 /* Flushes stdout. Returns the exit status: 1, with a line logged, when it could not be written. */

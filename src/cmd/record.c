@@ -47,5 +47,6 @@ const struct command command_record = {
 		"or changed, and need no frame pointers. Needs root, or CAP_BPF and "
 		"CAP_PERFMON; 'profd doctor' says what is missing.",
 	.options = record_option_rows,
+	.starts_command = true,
 	.run = run,
 };

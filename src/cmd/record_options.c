@@ -33,6 +33,20 @@ struct request {
 	bool has_rate, has_period, verbose;
 };
 
+/* What can be measured. */
+static const char *const events[] = { "cpu", NULL };
+/* How stacks can be walked, by enum unwind_choice. */
+static const char *const unwind_ways[] = { [UNWIND_AUTO] = "auto", [UNWIND_TABLE] = "table", NULL };
+
+/* The place of a word among `words`, or -1. */
+static int find_word(const char *const *words, const char *word, size_t size)
+{
+	for (int i = 0; words[i]; i++)
+		if (strlen(words[i]) == size && memcmp(words[i], word, size) == 0)
+			return i;
+	return -1;
+}
+
 /* The elements of a comma-separated list, one after another; false at its end. */
 static bool next_element(const char **list, const char **ret, size_t *size)
 {
@@ -147,7 +161,7 @@ static int apply_event(void *context, const char *argument, struct options_reaso
 	while (next_element(&argument, &event, &size)) {
 		if (size == 0)
 			return options_bad(reason, "needs the name of an event");
-		if (size != 3 || memcmp(event, "cpu", 3) != 0)
+		if (find_word(events, event, size) < 0)
 			return options_refuse(
 				reason, "event '%.*s' is not in this build, which measures: cpu",
 				(int)(size < 64 ? size : 64), event);
@@ -266,11 +280,10 @@ static int apply_format(void *context, const char *argument, struct options_reas
 static int apply_unwind(void *context, const char *argument, struct options_reason *reason)
 {
 	struct request *request = context;
+	int way = find_word(unwind_ways, argument, strlen(argument));
 
-	if (strcmp(argument, "auto") == 0)
-		request->config->unwind = UNWIND_AUTO;
-	else if (strcmp(argument, "table") == 0)
-		request->config->unwind = UNWIND_TABLE;
+	if (way >= 0)
+		request->config->unwind = (enum unwind_choice)way;
 	else if (strcmp(argument, "fp") == 0 || strcmp(argument, "copy") == 0)
 		return options_refuse(reason, "not in this build, which has: auto, table");
 	else
@@ -329,46 +342,58 @@ static int apply_habit(void *context, const char *argument, struct options_reaso
 	return 0;
 }
 
+static const char *const duration_words[] = { "unlimited", NULL };
+static const char *const rate_words[] = { "max", NULL };
+
 const struct option_row record_option_rows[] = {
 	{ .help = "Target (one of -p, --tid, -a, a filter or a command)" },
 	{ "pid", 'p', "PID[,PID...]",
-	  "these processes, with every thread they have or start; kernel threads too", apply_pid },
-	{ "tid", 0, "TID[,TID...]", "these threads only", apply_tid },
+	  "these processes, with every thread they have or start; kernel threads too", apply_pid,
+	  VALUE_PIDS },
+	{ "tid", 0, "TID[,TID...]", "these threads only", apply_tid, VALUE_TIDS },
 	{ "subprocesses", 's', NULL, "with -p: also what they fork from now on",
 	  apply_subprocesses },
 	{ "all", 'a', NULL, "the whole machine", apply_all },
-	{ "comm", 0, "GLOB", "only threads whose name matches, as 'nginx*'", apply_comm },
-	{ "cgroup", 0, "PATH", "only what runs in this control group, or below it", apply_cgroup },
-	{ "uid", 0, "USER", "only what runs as this user (a name or a number)", apply_uid },
+	{ "comm", 0, "GLOB", "only threads whose name matches, as 'nginx*'", apply_comm,
+	  VALUE_COMM },
+	{ "cgroup", 0, "PATH", "only what runs in this control group, or below it", apply_cgroup,
+	  VALUE_CGROUP },
+	{ "uid", 0, "USER", "only what runs as this user (a name or a number)", apply_uid,
+	  VALUE_USER },
 	{ .help = "What, and for how long" },
-	{ "event", 'e', "EVENT", "what to measure: cpu (default)", apply_event },
+	{ "event", 'e', "EVENT", "what to measure: cpu (default)", apply_event, VALUE_TEXT,
+	  events },
 	{ "duration", 'd', "TIME",
-	  "30, 30s, 5m or unlimited; else until Ctrl-C, or until the target ends", apply_duration },
-	{ "delay", 'D', "TIME", "start measuring later: leave a warm-up out", apply_delay },
+	  "30, 30s, 5m or unlimited; else until Ctrl-C, or until the target ends", apply_duration,
+	  VALUE_TEXT, duration_words },
+	{ "delay", 'D', "TIME", "start measuring later: leave a warm-up out", apply_delay,
+	  VALUE_TEXT },
 	{ "freq", 'F', "HZ", "samples per second of CPU time: 1..10000 or max (default 99)",
-	  apply_rate },
-	{ "rate", 'r', "HZ", "the same", apply_rate },
-	{ "period", 'c', "N", "instead: one sample every N nanoseconds of CPU time", apply_period },
+	  apply_rate, VALUE_TEXT, rate_words },
+	{ "rate", 'r', "HZ", "the same", apply_rate, VALUE_TEXT, rate_words },
+	{ "period", 'c', "N", "instead: one sample every N nanoseconds of CPU time", apply_period,
+	  VALUE_TEXT },
 	{ .help = "Stacks" },
 	{ "unwind", 0, "WAY",
 	  "auto (default), or table: in the kernel, from each file's unwind information",
-	  apply_unwind },
+	  apply_unwind, VALUE_TEXT, unwind_ways },
 	{ "kernel", 0, NULL, "show kernel frames where permitted (default)", apply_kernel },
 	{ "no-kernel", 0, NULL, "leave kernel frames out", apply_no_kernel },
-	{ "no-inline", 0, NULL, "show no functions that were inlined into others", apply_no_inline },
+	{ "no-inline", 0, NULL, "show no functions that were inlined into others",
+	  apply_no_inline },
 	{ "threads", 't', NULL, "show threads apart: the thread is the root", apply_threads },
 	{ "idle", 'i', NULL, "with -a or a filter: show idle CPUs too", apply_idle },
 	{ "max-depth", 0, "N", "keep at most N frames of a stack, 1..1024 (default 1024)",
-	  apply_max_depth },
+	  apply_max_depth, VALUE_TEXT },
 	{ .help = "Output" },
 	{ "output", 'o', "FILE",
 	  "as often as wanted; the format follows the name (.svg, .pb.gz, .folded, .txt); - is "
 	  "stdout; default profd-COMM-PID-DATE.svg",
-	  apply_output },
+	  apply_output, VALUE_PROFILE },
 	{ "format", 'f', "FORMAT", "flamegraph, pprof, folded or text, whatever the name",
-	  apply_format },
+	  apply_format, VALUE_FORMAT },
 	{ "summary", 0, "FILE", "the closing summary as one JSON object; - is stdout",
-	  apply_summary },
+	  apply_summary, VALUE_FILE },
 	{ "quiet", 'q', NULL, "say nothing but errors and warnings", apply_quiet },
 	{ "verbose", 'v', NULL, "say what is being done", apply_verbose },
 	OPTION_ROW_HELP,

@@ -341,6 +341,42 @@ static void verbosity_sets_the_level(void **state)
 	assert_true(b.config.quiet);
 }
 
+/* What a shell completes an argument to is understood. */
+static void words_of_the_table_are_accepted(void **state)
+{
+	unsigned count = 0;
+
+	(void)state;
+	FOR_EACH_OPTION (row, record_option_rows) {
+		for (const char *const *word = row->words; word && *word; word++) {
+			cleanup(parsed_fini) struct parsed parsed;
+			char line[128];
+
+			snprintf(line, sizeof(line), "-a --%s=%s", row->name, *word);
+			assert_accepted(&parsed, line);
+			count++;
+		}
+	}
+	assert_true(count >= 5);
+}
+
+static void help_tells_of_every_format(void **state)
+{
+	const char *of_output = "", *of_format = "";
+
+	(void)state;
+	FOR_EACH_OPTION (row, record_option_rows) {
+		if (row->value == VALUE_PROFILE)
+			of_output = row->help;
+		if (row->value == VALUE_FORMAT)
+			of_format = row->help;
+	}
+	for (size_t i = 0; i < writer_count; i++) {
+		assert_non_null(strstr(of_output, writers[i]->extensions[0]));
+		assert_non_null(strstr(of_format, writers[i]->name));
+	}
+}
+
 /* Nothing that a person may type makes the parser read past an end (sanitizers watch). */
 static void random_lines_are_survived(void **state)
 {
@@ -381,6 +417,8 @@ int main(void)
 		cmocka_unit_test(what_this_build_lacks_is_no_usage_error),
 		cmocka_unit_test(the_kernels_rate_limit_counts),
 		cmocka_unit_test(verbosity_sets_the_level),
+		cmocka_unit_test(words_of_the_table_are_accepted),
+		cmocka_unit_test(help_tells_of_every_format),
 		cmocka_unit_test(random_lines_are_survived),
 	};
 
