@@ -100,10 +100,12 @@ function layout(group) {
 
 // FNV-1a over UTF-8, as palette.c.
 function hashOf(text) {
+	const bytes = isPlain(text) ? null : new TextEncoder().encode(text);
+	const size = bytes ? bytes.length : text.length;
 	let hash = 2166136261;
 
-	for (const byte of new TextEncoder().encode(text))
-		hash = Math.imul(hash ^ byte, 16777619);
+	for (let i = 0; i < size; i++)
+		hash = Math.imul(hash ^ (bytes ? bytes[i] : text.charCodeAt(i)), 16777619);
 	return (hash ^ hash >>> 16) >>> 0;
 }
 
@@ -157,6 +159,7 @@ function newElement() {
 
 	g.setAttribute('role', 'treeitem');
 	g.setAttribute('tabindex', '-1');
+	rect.setAttribute('height', pitch - 1);
 	g.appendChild(rect);
 	g.appendChild(text);
 	g.rect = rect;
@@ -179,21 +182,21 @@ function set(element, name, value) {
 }
 
 function drawBox(g, box) {
-	const y = top(box), group = box.group;
+	const group = box.group, y = top(box);
 	const columns = Math.floor((box.w - 2 * TEXT_PAD) / charWidth);
 	const label = shortName(nameOf(group), columns);
 
 	g.box = box;
 	box.g = g;
 	set(g, 'class', classOf(box) || null);
-	set(g, 'aria-label', spokenOf(group));
+	set(g, 'aria-label', group.spoken || (group.spoken = spokenOf(group)));
 	set(g, 'aria-level', box.row + 1);
 	set(g.rect, 'class', fillOf(group));
+	// Transforming the group would be one attribute instead of four, but is slower.
 	set(g.rect, 'x', box.x.toFixed(2));
 	set(g.rect, 'y', y);
 	// A gap between neighbours, where there is room for one.
 	set(g.rect, 'width', Math.max(box.w > 4 ? box.w - 0.5 : box.w, 0.5).toFixed(2));
-	set(g.rect, 'height', pitch - 1);
 	if (label) {
 		set(g.text, 'x', (box.x + TEXT_PAD).toFixed(2));
 		set(g.text, 'y', y + Math.round(pitch / 2) + 4);

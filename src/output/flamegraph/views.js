@@ -23,6 +23,7 @@ function newGroup(f, parent, nodes) {
 	return {
 		f: f, parent: parent, total: 0, self: 0,
 		nodes: nodes, leaves: null, kids: null, from: 0, isMore: false,
+		spoken: '',
 	};
 }
 
