@@ -44,7 +44,7 @@ static bool try(struct sink *sink, demangler *run, const char *name)
 	return false;
 }
 
-int demangle(struct bytes *ret, const char *name)
+static int demangle_whole(struct bytes *ret, const char *name)
 {
 	struct sink sink = { .bytes = ret, .start = ret->size };
 	bool done = false;
@@ -59,4 +59,22 @@ int demangle(struct bytes *ret, const char *name)
 	if (ret->failed)
 		return -ENOMEM;
 	return done ? 0 : DEMANGLE_NOT;
+}
+
+int demangle(struct bytes *ret, const char *name)
+{
+	/* Of what calls go through; see elf/plt.h. */
+	static const char suffix[] = "@plt";
+	size_t size = strnlen(name, MAX_MANGLED_BYTES + 1), more = sizeof(suffix) - 1;
+	char function[MAX_MANGLED_BYTES + 1];
+	int r;
+
+	if (size <= more || size > MAX_MANGLED_BYTES || strcmp(name + size - more, suffix) != 0)
+		return demangle_whole(ret, name);
+	memcpy(function, name, size - more);
+	function[size - more] = '\0';
+	r = demangle_whole(ret, function);
+	if (r == 0)
+		bytes_add_str(ret, suffix);
+	return ret->failed ? -ENOMEM : r;
 }

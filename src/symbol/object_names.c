@@ -10,6 +10,7 @@
 #include "elf/function_extents.h"
 #include "elf/function_starts.h"
 #include "elf/gopclntab.h"
+#include "elf/plt.h"
 #include "elf/sections.h"
 #include "elf/symbol_table.h"
 
@@ -141,6 +142,25 @@ static int name_symbol(struct object_names *names, uint64_t number, struct bytes
 	return symbol_table_name(names->symbols, (uint32_t)number, ret);
 }
 
+/* Calls of other objects go through code that has no symbol of its own. */
+static int find_plt(struct object_names *names, uint64_t address, struct found_function *ret)
+{
+	uint64_t start;
+	int r = plt_find(names->object, address, &start);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		return RESOLVER_SILENT;
+	*ret = (struct found_function){ .kind = FOUND_SYMBOL, .start = start };
+	return 0;
+}
+
+static int name_plt(struct object_names *names, uint64_t start, struct bytes *ret)
+{
+	return plt_name(names->object, start, ret);
+}
+
 static int find_go(struct object_names *names, uint64_t address, struct found_function *ret)
 {
 	uint64_t start, size;
@@ -202,8 +222,8 @@ static const struct {
 	int (*find)(struct object_names *names, uint64_t address, struct found_function *ret);
 	int (*name)(struct object_names *names, uint64_t start, struct bytes *ret);
 } resolvers[] = {
-	{ find_symbol, name_symbol }, { find_go, name_go },   { find_entry, NULL },
-	{ find_start, NULL },	      { find_decoded, NULL },
+	{ find_symbol, name_symbol }, { find_plt, name_plt }, { find_go, name_go },
+	{ find_entry, NULL },	      { find_start, NULL },   { find_decoded, NULL },
 };
 
 int object_names_find(struct object_names *names, uint64_t address, struct found_function *ret)

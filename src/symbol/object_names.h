@@ -3,9 +3,9 @@
  * What an object's files call its code: resolvers asked in order, the first answer wins; and from
  * where in the sources it comes, as DWARF tells it.
  *
- * Order: separate debug file or own .symtab, .dynsym, .gnu_debugdata; Go's own table; the entry point;
- * the start of the function as the exception tables tell, or as decoding the code has found it. A
- * symbol covers its size and no more.
+ * Order: separate debug file or own .symtab, .dynsym, .gnu_debugdata; linkage tables; Go's own table;
+ * the entry point; the start of the function as the exception tables tell, or as decoding the code has
+ * found it. A symbol covers its size and no more.
  */
 #pragma once
 

@@ -170,6 +170,21 @@ def compare(frames, label, path, debug, count, verbose, whole=None):
     return counts.get('other', 0)
 
 
+def compare_linkage(frames, label, path):
+    """Entries of linkage tables are called as objdump calls them."""
+    listing = run(['objdump', '-d', '-j', '.plt', '-j', '.plt.sec', '-j', '.plt.got', path]).stdout
+    names = {int(at, 16): name for at, name in re.findall(r'^([0-9a-f]+) <(\S+@plt)>:$', listing,
+                                                          re.MULTILINE)}
+    # In the middle of an entry, too.
+    text = ''.join(f'{at:x}\n{at + 6:x}\n' for at in names)
+    mine = {at: found[0][0] for at, found in
+            parse(run([frames, path], input=text).stdout.replace('@plt', '(plt)')).items()}
+    wrong = [(hex(at), mine.get(place), name) for at, name in names.items()
+             for place in (at, at + 6) if mine.get(place) != name.replace('@plt', '(plt)')]
+    print(f'{label}: {len(names)} linkage entries, {len(wrong)} with another name {wrong[:3]}')
+    return len(wrong) + (len(names) == 0)
+
+
 def build(folder):
     """(label, path, whole) of the program in each way; whole: see compare."""
     with open(os.path.join(folder, 'program.cc'), 'w', encoding='utf-8') as file:
@@ -213,6 +228,7 @@ def main():
             for label, path, whole in build(folder):
                 bad += compare(options.frames, label, path, '', options.addresses, options.both,
                                whole)
+            bad += compare_linkage(options.frames, label, path)
     return 1 if bad else 0
 
 

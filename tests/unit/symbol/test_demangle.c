@@ -30,6 +30,7 @@ static void test_names(void **state)
 	check("_ZNSt6vectorIiSaIiEE9push_backEOi",
 	      "std::vector<int, std::allocator<int> >::push_back");
 	check("_ZN3fooC2Ev", "foo::foo");
+	check("_ZN3fooC2Ev@plt", "foo::foo@plt");
 	check("_ZN3foo3barEv.isra.0", "foo::bar"); /* a clone: as the function it came from */
 	/* Rust legacy: without its hash; v0. */
 	check("_ZN4core3fmt5Write9write_fmt17h0123456789abcdefE", "core::fmt::Write::write_fmt");
@@ -42,6 +43,9 @@ static void test_other_names(void **state)
 	check("main", NULL);
 	check("", NULL);
 	check("_Z", NULL);
+	check("@plt", NULL);
+	check("_Z@plt", NULL);
+	check("malloc@plt", NULL);
 	check("_ZN", NULL);
 	check("_R", NULL);
 	check("_Zzzzz", NULL);
