@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * `ranges` says for every address of which unit it is. A unit that is read has its functions and its
- * lines; names and paths become texts in `names` when an address needs them, and stay.
+ * lines; names and paths become texts when an address needs them, and stay.
  */
 #include "dwarf/dwarf_parts.h"
 
@@ -82,7 +82,7 @@ static int name_place(struct dwarf *dwarf, struct read_unit *unit, uint32_t numb
 		      &known->start_line);
 	if (r < 0)
 		return r;
-	r = strtab_add(&dwarf->texts, &known->name, name.at ? name.at : "", name.size);
+	r = strtab_add(dwarf->texts, &known->name, name.at ? name.at : "", name.size);
 	known->is_read = r == 0;
 	return r;
 }
@@ -110,7 +110,7 @@ static int path_of(struct dwarf *dwarf, const struct read_unit *unit,
 		(void)line_table_path(lines, number, folder.at, &path);
 		if (path.failed)
 			return -ENOMEM;
-		r = strtab_add(&dwarf->texts, &known[number], path.at ? path.at : "", path.size);
+		r = strtab_add(dwarf->texts, &known[number], path.at ? path.at : "", path.size);
 		if (r < 0)
 			return r;
 	}
@@ -131,7 +131,7 @@ static int call_path_of(struct dwarf *dwarf, const struct read_unit *unit, uint3
 
 /* ---- the face ---- */
 
-int dwarf_new(struct dwarf **ret, struct object *object, int fd)
+int dwarf_new(struct dwarf **ret, struct object *object, int fd, struct strtab *texts)
 {
 	cleanup(close) int owned = fd;
 	cleanup(dwarf_free) struct dwarf *dwarf = calloc(1, sizeof(*dwarf));
@@ -142,9 +142,8 @@ int dwarf_new(struct dwarf **ret, struct object *object, int fd)
 	dwarf->object = object_ref(object);
 	dwarf->fd = TAKE_FD(owned);
 	dwarf->supplement_fd = -1;
-	r = strtab_init(&dwarf->texts);
-	if (r == 0)
-		r = dwarf_file_open(&dwarf->main, dwarf->fd);
+	dwarf->texts = texts;
+	r = dwarf_file_open(&dwarf->main, dwarf->fd);
 	if (r < 0)
 		return r;
 	dwarf->units = calloc(dwarf->main.units.count, sizeof(*dwarf->units));
@@ -175,7 +174,6 @@ void dwarf_free(struct dwarf *dwarf)
 	free(dwarf->supplement_path);
 	bytes_fini(&dwarf->wanted);
 	array_fini(&dwarf->ranges);
-	strtab_fini(&dwarf->texts);
 	dwarf_file_fini(&dwarf->main);
 	if (dwarf->fd >= 0)
 		close(dwarf->fd);
@@ -183,7 +181,7 @@ void dwarf_free(struct dwarf *dwarf)
 	free(dwarf);
 }
 
-int dwarf_find(struct dwarf *dwarf, uint64_t address, struct dwarf_frames *ret)
+int dwarf_find(struct dwarf *dwarf, uint64_t address, struct source_frames *ret)
 {
 	uint32_t number = dwarf_unit_at(dwarf, address), place;
 	const struct known_name *name;
@@ -204,12 +202,12 @@ int dwarf_find(struct dwarf *dwarf, uint64_t address, struct dwarf_frames *ret)
 	if (!row && place == FUNCTION_NONE)
 		return -ENOENT;
 	ret->count = 1;
-	ret->at[0] = (struct dwarf_frame){ .line = row ? row->line : 0 };
+	ret->at[0] = (struct source_frame){ .line = row ? row->line : 0 };
 	if (row)
 		r = path_of(dwarf, unit, &unit->lines, unit->paths, row->file, &ret->at[0].file);
 	for (; place != FUNCTION_NONE && r == 0; place = unit->functions.places.at[place].parent) {
 		const struct function_place *at = &unit->functions.places.at[place];
-		struct dwarf_frame *frame = &ret->at[ret->count - 1];
+		struct source_frame *frame = &ret->at[ret->count - 1];
 
 		r = name_place(dwarf, unit, place, &name);
 		if (r < 0)
@@ -219,20 +217,15 @@ int dwarf_find(struct dwarf *dwarf, uint64_t address, struct dwarf_frames *ret)
 		if (at->parent == FUNCTION_NONE)
 			break;
 		/* Of too many the last one that fits is the one that all the code belongs to. */
-		while (ret->count == DWARF_MAX_FRAMES - 1 &&
+		while (ret->count == SOURCE_MAX_FRAMES - 1 &&
 		       unit->functions.places.at[at->parent].parent != FUNCTION_NONE) {
 			place = at->parent;
 			at = &unit->functions.places.at[place];
 		}
 		/* Into the next one it was inlined, there. */
 		frame = &ret->at[ret->count++];
-		*frame = (struct dwarf_frame){ .line = at->call_line };
+		*frame = (struct source_frame){ .line = at->call_line };
 		r = call_path_of(dwarf, unit, at->call_file, &frame->file);
 	}
 	return r;
-}
-
-const char *dwarf_text(const struct dwarf *dwarf, uint32_t id)
-{
-	return strtab_get(&dwarf->texts, id);
 }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "base/array.h"
-#include "base/strtab.h"
 #include "dwarf/dwarf.h"
 #include "dwarf/functions.h"
 #include "dwarf/line_table.h"
@@ -51,7 +50,7 @@ struct dwarf {
 	struct dwarf_file main;
 	struct read_unit *units;	    /* parallel to main.units */
 	ARRAY_OF(struct unit_range) ranges; /* ascending */
-	struct strtab texts;
+	struct strtab *texts; /* of whoever asks */
 	struct dwarf *next; /* see dwarf_join */
 	/* The supplementary file. */
 	struct dwarf_file supplement;

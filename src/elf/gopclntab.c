@@ -100,11 +100,18 @@ void gopclntab_cursor_init(struct gopclntab_cursor *cursor, const struct gopclnt
 static void decode_function(const struct gopclntab *table, struct gopclntab_function *function,
 			    const unsigned char *bytes)
 {
-	const unsigned char *fields = bytes + (is_old(table) ? 8 : 4);
+	uint32_t fields[9] = {}, size = function_bytes(table), entry = is_old(table) ? 8 : 4;
 
-	memcpy(&function->name, fields, sizeof(function->name));
-	memcpy(&function->stack_values, fields + 3 * 4, sizeof(function->stack_values));
-	function->flags = bytes[function_bytes(table) - 3];
+	memcpy(fields, bytes + entry, size - entry - 4);
+	function->name = fields[0];
+	function->stack_values = fields[3];
+	function->file_values = fields[4];
+	function->line_values = fields[5];
+	function->further_values = fields[6];
+	function->unit = fields[7];
+	function->start_line = fields[8] <= INT32_MAX ? fields[8] : 0;
+	function->flags = bytes[size - 3];
+	function->further_data = bytes[size - 1];
 }
 
 bool gopclntab_cursor_function(struct gopclntab_cursor *cursor, struct gopclntab_function *ret,
@@ -138,6 +145,7 @@ bool gopclntab_cursor_function(struct gopclntab_cursor *cursor, struct gopclntab
 	if (own_start + (is_old(table) ? 0 : table->text) != function.start)
 		return false;
 	decode_function(table, &function, bytes);
+	function.further = entry.function + function_bytes(table);
 	*ret = function;
 	return true;
 }
@@ -247,6 +255,8 @@ static bool decode_header(struct gopclntab *table, const unsigned char header[HE
 		return false;
 	table->count = (uint32_t)words[0];
 	table->names = (struct gopclntab_part){ names, units - names };
+	table->units = (struct gopclntab_part){ units, files - units };
+	table->files = (struct gopclntab_part){ files, values - files };
 	table->values = (struct gopclntab_part){ values, functions - values };
 	table->functions = (struct gopclntab_part){ functions, limit - functions };
 	return index_bytes(table) <= table->functions.size;

@@ -30,7 +30,7 @@ struct gopclntab {
 	uint64_t text;	/* what the functions' addresses count from; 0: they are absolute */
 	uint32_t count; /* of functions; 0: no table, nothing is found */
 	uint32_t magic; /* enum gopclntab_magic */
-	struct gopclntab_part names, values, functions;
+	struct gopclntab_part names, units, files, values, functions;
 };
 
 enum gopclntab_magic {
@@ -43,9 +43,19 @@ enum gopclntab_magic {
 struct gopclntab_function {
 	uint64_t start, end; /* ELF addresses; padding behind the function counts as its own */
 	uint32_t name;	     /* offset in `names` */
-	uint32_t
-		stack_values; /* offset in `values` of the stack pointer's table; 0: there is none */
-	uint8_t flags;	      /* GOPCLNTAB_*; Go 1.16 has none */
+	/* Offsets in `values` of tables by address; 0: there is none. */
+	uint32_t stack_values;		   /* of the stack pointer */
+	uint32_t file_values, line_values; /* see gopclntab_lines.h */
+	uint32_t unit;			   /* number in `units` of its first file */
+	uint32_t start_line;		   /* 0: not known, as before Go 1.20 */
+	/*
+	 * Offset in `functions` of what follows it: where so many further tables begin, then where so
+	 * many other data are (abi.PCDATA_*, FUNCDATA_*).
+	 */
+	uint64_t further;
+	uint32_t further_values;
+	uint8_t further_data;
+	uint8_t flags; /* GOPCLNTAB_*; Go 1.16 has none */
 };
 
 /* abi.FuncFlag */

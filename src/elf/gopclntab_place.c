@@ -26,7 +26,6 @@ enum {
 	MODULE_HEADER = 0, /* pcHeader */
 	MODULE_NAMES = 1,  /* funcnametab, a slice: where and how long */
 	MODULE_TEXT = 22,
-	MODULE_WORDS = 23,
 	RELOCATION_CHUNK = 512,
 	MAX_MODULES = 8,
 };
@@ -141,11 +140,11 @@ int gopclntab_places(const struct object *object, const struct section_table *se
 	return r;
 }
 
-/* ---- the beginning of the code ---- */
+/* ---- what the program says of itself ---- */
 
 struct module_search {
 	const struct gopclntab *table;
-	uint64_t text;
+	uint64_t *words;
 };
 
 /* Positive result of a search. */
@@ -155,7 +154,7 @@ static int try_module(void *search_, uint64_t address, uint64_t offset, const un
 {
 	struct module_search *search = search_;
 	const struct gopclntab *table = search->table;
-	uint64_t words[MODULE_WORDS];
+	uint64_t words[GOPCLNTAB_MODULE_WORDS];
 	int r;
 
 	(void)address;
@@ -167,23 +166,27 @@ static int try_module(void *search_, uint64_t address, uint64_t offset, const un
 		return r == -ENODATA ? 0 : r;
 	if (words[MODULE_NAMES] != table->address + table->names.offset)
 		return 0;
-	search->text = words[MODULE_TEXT];
+	memcpy(search->words, words, sizeof(words));
 	return FOUND;
 }
 
-/* The section that Go 1.26 has for it, else all data that can be written. */
+/* In the section that Go 1.26 has for it, or that others put it into; else in all data. */
 static int find_module(struct module_search *search, const struct section_table *sections)
 {
+	static const char *const names[] = { ".go.module", ".noptrdata" };
 	const struct object *object = search->table->object;
-	const Elf64_Shdr *section = section_table_find(sections, SHT_PROGBITS, ".go.module");
 	uint64_t budget = MAX_SEARCHED_BYTES;
 	int r = 0;
 
-	if (section) {
-		struct object_segment part = { .address = section->sh_addr,
-					       .file_offset = section->sh_offset,
-					       .file_size = section->sh_size };
+	for (size_t i = 0; i < ARRAY_SIZE(names) && r == 0; i++) {
+		const Elf64_Shdr *section = section_table_find(sections, SHT_PROGBITS, names[i]);
+		struct object_segment part = {};
 
+		if (!section)
+			continue;
+		part.address = section->sh_addr;
+		part.file_offset = section->sh_offset;
+		part.file_size = section->sh_size;
 		r = visit_segment(object, &part, &budget, try_module, search);
 	}
 	for (uint32_t i = 0; i < object->segments.count && r == 0; i++)
@@ -239,73 +242,96 @@ static int visit_relocations(const struct object *object, const struct section_t
 
 struct relocation_search {
 	const struct gopclntab *table;
-	uint64_t modules[MAX_MODULES]; /* where there is a pointer to the header */
+	uint64_t candidates[MAX_MODULES]; /* where there is a pointer to the header */
 	uint32_t count;
-	uint64_t named[MAX_MODULES]; /* those of them that a pointer to the names follows */
-	uint32_t named_count;
-	uint64_t text;
+	uint64_t module; /* the one of them that a pointer to the names follows; 0: none */
+	uint64_t *words;
 };
 
-/* The header's own field, of Go 1.18 to 1.25; or a pointer to the header. */
-static int try_header_field(void *search_, uint64_t place, uint64_t address)
+static int note_header(void *search_, uint64_t place, uint64_t address)
 {
 	struct relocation_search *search = search_;
 
-	if (place == search->table->address + 8 + 2 * 8) {
-		search->text = address;
-		return FOUND;
-	}
 	if (address == search->table->address && search->count < MAX_MODULES)
-		search->modules[search->count++] = place;
+		search->candidates[search->count++] = place;
 	return 0;
 }
 
-static int note_names(void *search_, uint64_t place, uint64_t address)
+static int try_names(void *search_, uint64_t place, uint64_t address)
 {
 	struct relocation_search *search = search_;
 
 	if (address != search->table->address + search->table->names.offset)
 		return 0;
-	for (uint32_t i = 0; i < search->count; i++)
-		if (place == search->modules[i] + 8 * MODULE_NAMES &&
-		    search->named_count < MAX_MODULES)
-			search->named[search->named_count++] = search->modules[i];
-	return 0;
-}
-
-static int try_module_text(void *search_, uint64_t place, uint64_t address)
-{
-	struct relocation_search *search = search_;
-
-	for (uint32_t i = 0; i < search->named_count; i++) {
-		if (place == search->named[i] + 8 * MODULE_TEXT) {
-			search->text = address;
+	for (uint32_t i = 0; i < search->count; i++) {
+		if (place == search->candidates[i] + 8 * MODULE_NAMES) {
+			search->module = search->candidates[i];
 			return FOUND;
 		}
 	}
 	return 0;
 }
 
+static int take_word(void *search_, uint64_t place, uint64_t address)
+{
+	struct relocation_search *search = search_;
+	uint64_t offset = place - search->module;
+
+	if (place >= search->module && offset < 8 * GOPCLNTAB_MODULE_WORDS && offset % 8 == 0)
+		search->words[offset / 8] = address;
+	return 0;
+}
+
+int gopclntab_module(const struct gopclntab *table, const struct section_table *sections,
+		     uint64_t ret[GOPCLNTAB_MODULE_WORDS])
+{
+	struct module_search in_place = { table, ret };
+	struct relocation_search relocations = { .table = table, .words = ret };
+	int r = find_module(&in_place, sections);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = visit_relocations(table->object, sections, note_header, &relocations);
+	if (r == 0 && relocations.count)
+		r = visit_relocations(table->object, sections, try_names, &relocations);
+	if (r != FOUND)
+		return r < 0 ? r : -ENOENT;
+	memset(ret, 0, GOPCLNTAB_MODULE_WORDS * sizeof(ret[0]));
+	return visit_relocations(table->object, sections, take_word, &relocations);
+}
+
+/* ---- the beginning of the code ---- */
+
+struct field_search {
+	uint64_t field, text; /* addresses */
+};
+
+static int try_header_field(void *search_, uint64_t place, uint64_t address)
+{
+	struct field_search *search = search_;
+
+	if (place != search->field)
+		return 0;
+	search->text = address;
+	return FOUND;
+}
+
 int gopclntab_text(const struct gopclntab *table, const struct section_table *sections,
 		   uint64_t *ret)
 {
-	struct module_search in_place = { .table = table };
-	struct relocation_search relocations = { .table = table };
-	int r = find_module(&in_place, sections);
+	/* The header's own field, of Go 1.18 to 1.25. */
+	struct field_search search = { .field = table->address + 8 + 2 * 8 };
+	uint64_t words[GOPCLNTAB_MODULE_WORDS];
+	int r = visit_relocations(table->object, sections, try_header_field, &search);
 
-	if (r == FOUND)
-		*ret = in_place.text;
-	if (r == 0) {
-		r = visit_relocations(table->object, sections, try_header_field, &relocations);
-		if (r == 0 && relocations.count)
-			r = visit_relocations(table->object, sections, note_names, &relocations);
-		if (r == 0 && relocations.named_count)
-			r = visit_relocations(table->object, sections, try_module_text,
-					      &relocations);
-		if (r == FOUND)
-			*ret = relocations.text;
+	if (r == FOUND) {
+		*ret = search.text;
+		return 0;
 	}
+	if (r == 0)
+		r = gopclntab_module(table, sections, words);
 	if (r < 0)
 		return r;
-	return r == FOUND ? 0 : -ENOENT;
+	*ret = words[MODULE_TEXT];
+	return 0;
 }

@@ -21,10 +21,20 @@ int gopclntab_places(const struct object *object, const struct section_table *se
 		     int (*accept)(void *context, const struct gopclntab_place *place),
 		     void *context);
 
+enum { GOPCLNTAB_MODULE_WORDS = 48 };
+
+/*
+ * The first words of what the program says of itself (runtime.moduledata): as they are in the file,
+ * or the addresses that relocations will make of them, all others 0 then. Returns 0, -ENOENT when
+ * they are not found, or another negative errno.
+ */
+int gopclntab_module(const struct gopclntab *table, const struct section_table *sections,
+		     uint64_t ret[GOPCLNTAB_MODULE_WORDS]);
+
 /*
  * The address of runtime.text, which the table's functions count from, for a header whose own field
  * does not tell: Go 1.26 and later leave it 0, and an external linker leaves it to the loader.
- * Found by the program's own description of itself (runtime.moduledata), or by relocations.
+ * Found by the program's description of itself, or by relocations.
  * Returns 0, -ENOENT when nothing tells, or another negative errno.
  */
 int gopclntab_text(const struct gopclntab *table, const struct section_table *sections,

@@ -15,7 +15,7 @@
  */
 struct named_line {
 	struct found_function function; /* by its symbol; FOUND_NOTHING: by `name` */
-	uint32_t name;			/* as DWARF has it; 0: none */
+	uint32_t name;			/* as the frame has it; 0: none */
 	uint32_t file, line, start_line;
 };
 
@@ -184,14 +184,14 @@ static int add_line(struct naming_answer *answer, const struct named_line *line)
 }
 
 /*
- * The lines of an address: functions that were inlined there, as DWARF names them, and last the one
+ * The lines of an address: functions that were inlined there, and last the one
  * that all of the code belongs to, which its symbol names best.
  */
 static int name_address(struct naming_answer *answer, uint64_t address)
 {
 	struct wire_names *run = array_push(&answer->runs);
 	struct named_line line = {};
-	struct dwarf_frames frames;
+	struct source_frames frames;
 	int r;
 
 	if (!run)
@@ -203,10 +203,10 @@ static int name_address(struct naming_answer *answer, uint64_t address)
 	if (r == DWARF_WANTS)
 		answer->is_wanting = true;
 	if (r != 0)
-		frames = (struct dwarf_frames){ .count = 1 };
+		frames = (struct source_frames){ .count = 1 };
 	run->count = frames.count;
 	for (uint32_t i = 0; i < frames.count; i++) {
-		const struct dwarf_frame *frame = &frames.at[i];
+		const struct source_frame *frame = &frames.at[i];
 
 		line = (struct named_line){ .name = frame->name,
 					    .file = frame->file,

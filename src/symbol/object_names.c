@@ -9,7 +9,7 @@
 #include "elf/debug_file.h"
 #include "elf/function_extents.h"
 #include "elf/function_starts.h"
-#include "elf/gopclntab.h"
+#include "elf/gopclntab_lines.h"
 #include "elf/plt.h"
 #include "elf/sections.h"
 #include "elf/symbol_table.h"
@@ -25,10 +25,12 @@ struct object_names {
 	struct symbol_table *symbols; /* NULL: cannot be read */
 	struct function_starts starts;
 	struct gopclntab go;
-	struct function_extents extents; /* read when all others are silent */
+	struct gopclntab_lines *go_lines; /* NULL: they were not asked for so far */
+	struct function_extents extents;  /* read when all others are silent */
 	bool extents_read;
 	int debug_fd;	     /* the file with DWARF, until that is opened; -1 */
 	struct dwarf *dwarf; /* NULL: there is none, or it was not asked for so far */
+	struct strtab texts; /* of frames */
 };
 
 static bool has_section(const struct section_table *sections, uint32_t type, const char *name)
@@ -74,7 +76,7 @@ int object_names_new(struct object_names **ret, struct object *object, int *debu
 		return -ENOMEM;
 	names->object = object_ref(object);
 	names->debug_fd = -1;
-	if (open_files(names, debug_files, debug_file_count) < 0)
+	if (strtab_init(&names->texts) < 0 || open_files(names, debug_files, debug_file_count) < 0)
 		return -ENOMEM;
 	(void)function_starts_init(&names->starts, object);
 	if (gopclntab_open(&names->go, object) == -ENOMEM)
@@ -89,7 +91,9 @@ void object_names_free(struct object_names *names)
 		return;
 	symbol_table_free(names->symbols);
 	function_extents_fini(&names->extents);
+	gopclntab_lines_free(names->go_lines);
 	dwarf_free(names->dwarf);
+	strtab_fini(&names->texts);
 	if (names->debug_fd >= 0)
 		close(names->debug_fd);
 	object_unref(names->object);
@@ -248,17 +252,31 @@ int object_names_text(struct object_names *names, const struct found_function *f
 	return resolvers[found->resolver].name(names, found->start, ret);
 }
 
-int object_names_frames(struct object_names *names, uint64_t address, struct dwarf_frames *ret)
+static int find_go_frames(struct object_names *names, uint64_t address, struct source_frames *ret)
 {
-	if (names->debug_fd >= 0 &&
-	    dwarf_new(&names->dwarf, names->object, TAKE_FD(names->debug_fd)) == -ENOMEM)
+	if (names->go.count == 0)
+		return -ENOENT;
+	if (!names->go_lines && gopclntab_lines_new(&names->go_lines, &names->go) < 0)
+		return -ENOMEM;
+	return gopclntab_lines_find(names->go_lines, address, &names->texts, ret);
+}
+
+int object_names_frames(struct object_names *names, uint64_t address, struct source_frames *ret)
+{
+	/* Of Go's functions it tells what DWARF does, for less, and in stripped programs, too. */
+	int r = find_go_frames(names, address, ret);
+
+	if (r != -ENOENT)
+		return r;
+	if (names->debug_fd >= 0 && dwarf_new(&names->dwarf, names->object,
+					      TAKE_FD(names->debug_fd), &names->texts) == -ENOMEM)
 		return -ENOMEM;
 	return names->dwarf ? dwarf_find(names->dwarf, address, ret) : -ENOENT;
 }
 
 const char *object_names_frame_text(const struct object_names *names, uint32_t id)
 {
-	return dwarf_text(names->dwarf, id);
+	return strtab_get(&names->texts, id);
 }
 
 unsigned object_names_wanted(struct object_names *names, struct bytes *ret)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an object's files call its code: resolvers asked in order, the first answer wins; and from
- * where in the sources it comes, as DWARF tells it.
+ * where in the sources it comes, as Go's own table tells it, or else DWARF.
  *
  * Order: separate debug file or own .symtab, .dynsym, .gnu_debugdata; linkage tables; Go's own table;
  * the entry point; the start of the function as the exception tables tell, or as decoding the code has
@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "dwarf/dwarf.h"
 #include "elf/object.h"
+#include "elf/source_frames.h"
 
 struct object_names;
 
@@ -53,7 +54,7 @@ int object_names_text(struct object_names *names, const struct found_function *f
  * The functions and lines that an ELF address comes from. Returns 0, DWARF_WANTS (see dwarf_find),
  * -ENOENT when nothing is known, or -ENOMEM.
  */
-int object_names_frames(struct object_names *names, uint64_t address, struct dwarf_frames *ret);
+int object_names_frames(struct object_names *names, uint64_t address, struct source_frames *ret);
 /* A text of such a frame, by its number; borrowed until frames are asked for again. */
 const char *object_names_frame_text(const struct object_names *names, uint32_t id);
 /* See dwarf_wanted and dwarf_offer; for who has asked for frames. */

@@ -47,16 +47,16 @@ static void open_wanted(struct object_names *names, const char *object)
 
 static void print_frames(struct object_names *names, const char *object, uint64_t address)
 {
-	struct dwarf_frames frames;
+	struct source_frames frames;
 	int r;
 
 	printf("0x%016" PRIx64 "\n", address);
 	while ((r = object_names_frames(names, address, &frames)) == DWARF_WANTS)
 		open_wanted(names, object);
 	if (r < 0)
-		frames = (struct dwarf_frames){ .count = 1 };
+		frames = (struct source_frames){ .count = 1 };
 	for (uint32_t i = 0; i < frames.count; i++) {
-		const struct dwarf_frame *frame = &frames.at[i];
+		const struct source_frame *frame = &frames.at[i];
 
 		if (i == frames.count - 1)
 			print_name(names, address, frame->name);

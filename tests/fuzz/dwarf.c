@@ -33,9 +33,9 @@ static struct object *make_object(struct reader *reader)
 	return elf_builder_object(&b);
 }
 
-static void check_frames(struct dwarf *dwarf, uint64_t address)
+static void check_frames(struct dwarf *dwarf, const struct strtab *texts, uint64_t address)
 {
-	struct dwarf_frames frames;
+	struct source_frames frames;
 	struct bytes wanted = {};
 	int r = dwarf_find(dwarf, address, &frames);
 
@@ -47,10 +47,10 @@ static void check_frames(struct dwarf *dwarf, uint64_t address)
 	FUZZ_CHECK(r == 0 || r == -ENOENT || r == DWARF_WANTS);
 	if (r != 0)
 		return;
-	FUZZ_CHECK(frames.count >= 1 && frames.count <= DWARF_MAX_FRAMES);
+	FUZZ_CHECK(frames.count >= 1 && frames.count <= SOURCE_MAX_FRAMES);
 	for (uint32_t i = 0; i < frames.count; i++)
-		FUZZ_CHECK(dwarf_text(dwarf, frames.at[i].name) &&
-			   dwarf_text(dwarf, frames.at[i].file));
+		FUZZ_CHECK(frames.at[i].name < texts->offsets.count &&
+			   frames.at[i].file < texts->offsets.count);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -58,14 +58,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct reader reader = reader_of(data, size);
 	struct object *object = make_object(&reader);
 	struct dwarf *dwarf = NULL;
-	int r = dwarf_new(&dwarf, object, memory_file_again(object->fd));
+	struct strtab texts = {};
+	int r;
 
+	FUZZ_CHECK(strtab_init(&texts) == 0);
+	r = dwarf_new(&dwarf, object, memory_file_again(object->fd), &texts);
 	FUZZ_CHECK(r == 0 || r == -ENOENT);
 	if (r == 0)
 		for (uint64_t address = ELF_BUILDER_TEXT - 8; address < ELF_BUILDER_TEXT + 0x400;
 		     address += 13)
-			check_frames(dwarf, address);
+			check_frames(dwarf, &texts, address);
 	dwarf_free(dwarf);
+	strtab_fini(&texts);
 	object_unref(object);
 	return 0;
 }

@@ -11,11 +11,18 @@ import subprocess
 import tempfile
 from functools import lru_cache
 
-from harness import HANG_S, Skipped, Target, check, check_complete, folder, need, record, run
+from harness import (HANG_S, Skipped, Target, check, check_complete, check_equal, folder, need,
+                     pprof, record, run)
+from names import chains
 
 SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'targets')
 PLACES = ('/usr/bin/go', '/usr/local/go/bin/go', '/usr/lib/go/bin/go')
 NO_SYMBOLS = '-ldflags=-s -w'
+
+
+def run_go(go, *arguments):
+    return subprocess.run([go, *arguments], env=environment(), check=True,
+                          capture_output=True).stdout.decode().strip()
 
 
 @lru_cache(maxsize=None)
@@ -24,9 +31,7 @@ def toolchains():
     found = {}
     for path in (shutil.which('go'),) + PLACES:
         if path and os.access(path, os.X_OK):
-            version = subprocess.run([path, 'env', 'GOVERSION'], env=environment(), check=True,
-                                     capture_output=True).stdout.decode().strip()
-            found.setdefault(os.path.realpath(path), version)
+            found.setdefault(os.path.realpath(path), run_go(path, 'env', 'GOVERSION'))
     if not found:
         raise Skipped('go is not installed')
     return sorted((version, path) for path, version in found.items())
@@ -46,8 +51,8 @@ def build(go, source, *options):
     path = os.path.join(folder(), source)
     done = subprocess.run(
         [go, 'build', '-o', path, *options, os.path.join(SOURCES, source + '.go')],
-        env=environment(CGO_ENABLED=str(int('cgo' in source))), capture_output=True,
-        timeout=4 * HANG_S, check=False)
+        env=environment(CGO_ENABLED=str(int('cgo' in source or 'external' in str(options)))),
+        capture_output=True, timeout=4 * HANG_S, check=False)
     check(done.returncode == 0, f'{go} build {options}: {done.stderr.decode()}')
     return path
 
@@ -190,11 +195,54 @@ def test_c_of_the_standard_library():
     each_toolchain(standard)
 
 
+def line_of(comment):
+    """In golang_lines.go."""
+    with open(os.path.join(SOURCES, 'golang_lines.go'), encoding='utf-8') as file:
+        for number, line in enumerate(file, 1):
+            if line.rstrip().endswith(f' // {comment}'):
+                return number
+    raise AssertionError(comment)
+
+
+def check_lines(recording, old):
+    """The time is in what is inlined into what is inlined into work(). old: before Go 1.20."""
+    source, inner = 'golang_lines.go', line_of('innermost')
+    want = [('main.churn', source, True),
+            ('main.(*mill).mix', source, line_of('call of churn'), True),
+            ('main.work', source, line_of('call of mix'), False),
+            ('main.main', source, line_of('call of work'), False)]
+    whole = named = 0.0
+    for weight, frames in chains(recording):
+        whole += weight
+        if frames[0][0] == 'main.churn':
+            named += weight
+            check(abs(frames[0][2] - inner) <= 1, f'innermost line: {frames[0]}, not {inner}')
+            check_equal([frames[0][:2] + frames[0][3:]] + frames[1:4], want, 'the frames')
+    check(named > 0.95 * whole, f'only {named:.0f} of {whole:.0f} ms have their chain')
+    starts = dict(re.findall(r' (main\.\S+) \S*golang_lines\.go:\d+(?::\d+)? s=(\d+)',
+                             pprof(recording, '-raw')))
+    for name, comment in (('main.churn', 'churn'), ('main.(*mill).mix', 'mix'),
+                          ('main.work', 'work')):
+        check_equal(int(starts[name]), 0 if old else line_of(comment), f'where {name} begins')
+
+
+def test_inlined_functions_and_lines():
+    def lines(go, *options):
+        path = build(go, 'golang_lines', *options)
+        with Target(path) as target:
+            recording = record('-p', target.pid, seconds=1, outputs=('out.pb.gz', 'out.folded'))
+        version = run_go(go, 'env', 'GOVERSION')
+        check_lines(recording, int(re.match(r'go1\.(\d+)', version)[1]) < 20)
+    each_toolchain(lambda go: lines(go, NO_SYMBOLS))
+    # What DWARF tells, too, is the same.
+    lines(toolchains()[0][1])
+    lines(toolchains()[-1][1], NO_SYMBOLS, '-buildmode=pie')
+
+
 def test_short_processes():
     """Most samples of each come before anything is known of it: their stacks are copied."""
     def short(go):
-        root = subprocess.run([go, 'env', 'GOROOT'], env=environment(), check=True,
-                              capture_output=True).stdout.decode().strip()
+        root = run_go(go, 'env', 'GOROOT')
         gofmt = os.path.join(os.path.dirname(os.path.realpath(go)), 'gofmt')
         if not os.access(gofmt, os.X_OK):
             raise Skipped(f'no {gofmt}')

@@ -153,6 +153,21 @@ static void end_sequence(struct bytes *program)
 	bytes_add(program, "\0\1\1", 3);
 }
 
+static struct strtab texts; /* of all tests */
+
+static int make_texts(void **state)
+{
+	(void)state;
+	return strtab_init(&texts);
+}
+
+static int free_texts(void **state)
+{
+	(void)state;
+	strtab_fini(&texts);
+	return 0;
+}
+
 static struct dwarf *open_sections(struct sections *sections, struct object **ret)
 {
 	static struct elf_builder b;
@@ -173,15 +188,15 @@ static struct dwarf *open_sections(struct sections *sections, struct object **re
 	assert_true(pwrite(fd, sections->line.at, sections->line.size, 1 << 20) ==
 		    (ssize_t)sections->line.size);
 	assert_ok(object_open(ret, memory_file_again(fd), "/folder/file"));
-	assert_ok(dwarf_new(&dwarf, *ret, memory_file_again(fd)));
+	assert_ok(dwarf_new(&dwarf, *ret, memory_file_again(fd), &texts));
 	return dwarf;
 }
 
-static void check_frame(const struct dwarf *dwarf, const struct dwarf_frame *frame,
-			const char *name, const char *file, uint32_t line)
+static void check_frame(const struct source_frame *frame, const char *name, const char *file,
+			uint32_t line)
 {
-	assert_string_equal(dwarf_text(dwarf, frame->name), name);
-	assert_string_equal(dwarf_text(dwarf, frame->file), file);
+	assert_string_equal(strtab_get(&texts, frame->name), name);
+	assert_string_equal(strtab_get(&texts, frame->file), file);
 	assert_int_equal(frame->line, line);
 }
 
@@ -189,7 +204,7 @@ static void inlined_functions_are_found(void **state)
 {
 	cleanup(sections_fini) struct sections sections = {};
 	cleanup(bytes_fini) struct bytes program = {};
-	struct dwarf_frames frames;
+	struct source_frames frames;
 	struct object *object;
 	struct dwarf *dwarf;
 	uint32_t pattern;
@@ -214,14 +229,14 @@ static void inlined_functions_are_found(void **state)
 
 	assert_ok(dwarf_find(dwarf, ELF_BUILDER_TEXT + 3, &frames));
 	assert_int_equal(frames.count, 1);
-	check_frame(dwarf, &frames.at[0], "outer", "/where/a.c", 1);
+	check_frame(&frames.at[0], "outer", "/where/a.c", 1);
 	assert_ok(dwarf_find(dwarf, ELF_BUILDER_TEXT + 0x12, &frames));
 	assert_int_equal(frames.count, 2);
-	check_frame(dwarf, &frames.at[0], "inner", "/where/a.c", 5);
-	check_frame(dwarf, &frames.at[1], "outer", "/where/a.c", 7);
+	check_frame(&frames.at[0], "inner", "/where/a.c", 5);
+	check_frame(&frames.at[1], "outer", "/where/a.c", 7);
 	/* Behind the last row, and behind the unit. */
 	assert_ok(dwarf_find(dwarf, ELF_BUILDER_TEXT + 0x90, &frames));
-	check_frame(dwarf, &frames.at[0], "outer", "", 0);
+	check_frame(&frames.at[0], "outer", "", 0);
 	assert_int_equal(dwarf_find(dwarf, ELF_BUILDER_TEXT + 0x2000, &frames), -ENOENT);
 	dwarf_free(dwarf);
 	object_unref(object);
@@ -231,7 +246,7 @@ static void inlined_functions_are_found(void **state)
 static void a_ring_of_patterns_ends(void **state)
 {
 	cleanup(sections_fini) struct sections sections = {};
-	struct dwarf_frames frames;
+	struct source_frames frames;
 	struct object *object;
 	struct dwarf *dwarf;
 	uint32_t first;
@@ -251,8 +266,8 @@ static void a_ring_of_patterns_ends(void **state)
 	dwarf = open_sections(&sections, &object);
 	assert_ok(dwarf_find(dwarf, ELF_BUILDER_TEXT + 3, &frames));
 	assert_int_equal(frames.count, 2);
-	check_frame(dwarf, &frames.at[0], "", "", 0);
-	check_frame(dwarf, &frames.at[1], "outer", "", 7);
+	check_frame(&frames.at[0], "", "", 0);
+	check_frame(&frames.at[1], "outer", "", 7);
 	dwarf_free(dwarf);
 	object_unref(object);
 }
@@ -262,7 +277,7 @@ static void deep_chains_are_cut(void **state)
 {
 	enum { DEPTH = 1000 };
 	cleanup(sections_fini) struct sections sections = {};
-	struct dwarf_frames frames;
+	struct source_frames frames;
 	struct object *object;
 	struct dwarf *dwarf;
 
@@ -276,8 +291,8 @@ static void deep_chains_are_cut(void **state)
 	end_unit(&sections);
 	dwarf = open_sections(&sections, &object);
 	assert_ok(dwarf_find(dwarf, ELF_BUILDER_TEXT + 3, &frames));
-	assert_int_equal(frames.count, DWARF_MAX_FRAMES);
-	check_frame(dwarf, &frames.at[DWARF_MAX_FRAMES - 1], "outer", "", 7);
+	assert_int_equal(frames.count, SOURCE_MAX_FRAMES);
+	check_frame(&frames.at[SOURCE_MAX_FRAMES - 1], "outer", "", 7);
 	dwarf_free(dwarf);
 	object_unref(object);
 }
@@ -287,7 +302,7 @@ static void too_many_rows_are_none(void **state)
 {
 	cleanup(sections_fini) struct sections sections = {};
 	cleanup(bytes_fini) struct bytes program = {};
-	struct dwarf_frames frames;
+	struct source_frames frames;
 	struct object *object;
 	struct dwarf *dwarf;
 
@@ -304,7 +319,7 @@ static void too_many_rows_are_none(void **state)
 	dwarf = open_sections(&sections, &object);
 	assert_ok(dwarf_find(dwarf, ELF_BUILDER_TEXT + 3, &frames));
 	assert_int_equal(frames.count, 1);
-	check_frame(dwarf, &frames.at[0], "outer", "", 0);
+	check_frame(&frames.at[0], "outer", "", 0);
 	dwarf_free(dwarf);
 	object_unref(object);
 }
@@ -318,5 +333,5 @@ int main(void)
 		cmocka_unit_test(too_many_rows_are_none),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_texts, free_texts);
 }

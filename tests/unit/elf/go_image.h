@@ -18,16 +18,27 @@ enum {
 	GO_DATA_BYTES = 0x7000,
 	GO_MODULE = GO_DATA + 0x6000, /* runtime.moduledata */
 	GO_RELOCATIONS = GO_DATA + 0x6800,
+	GO_CALLS = GO_DATA + 0x6900, /* inlined ones, GO_CALLS_BYTES for each function */
 	GO_BYTES = 0xc000,
 	GO_FUNCTION_BYTES = 64,
+	GO_CALLS_BYTES = 128,
 	GO_MAX_STEPS = 6,
+	GO_MAX_CALLS = 4,
 	/* From the beginning of the table. */
 	GO_NAMES = 0x100,
 	GO_UNITS = 0x1000,
 	GO_FILES = 0x1010,
-	GO_VALUES = 0x1020,
+	GO_VALUES = 0x1060,
 	GO_FUNCTIONS = 0x2000,
+	GO_LINES = 0x5000, /* functions with lines are described here, GO_LINES_BYTES for each */
+	GO_LINES_BYTES = 256,
 	GO_TABLE_BYTES = 0x6000,
+};
+
+/* So many bytes with this value. The last one of a table has 0 bytes. */
+struct go_image_step {
+	uint8_t bytes;
+	int32_t value;
 };
 
 struct go_image_function {
@@ -35,11 +46,18 @@ struct go_image_function {
 	const char *code;
 	uint8_t code_bytes; /* the rest of the 64 is int3 */
 	uint8_t flags;
-	/* So many bytes with so much on the stack; the last one has 0 bytes. None: no table. */
+	struct go_image_step steps[GO_MAX_STEPS]; /* bytes on the stack; none: no table */
+};
+
+/* Where a function comes from; files count from the second one of the table. */
+struct go_image_lines {
+	struct go_image_step files[GO_MAX_STEPS], lines[GO_MAX_STEPS];
+	struct go_image_step inlined[GO_MAX_STEPS]; /* the call's number; -1: none */
+	uint32_t start_line;
 	struct {
-		uint8_t bytes;
-		int32_t delta;
-	} steps[GO_MAX_STEPS];
+		const char *name;
+		uint32_t place, start_line;
+	} calls[GO_MAX_CALLS];
 };
 
 /* An initialiser: the code as a string, its flags, its name. */
@@ -172,22 +190,21 @@ static inline void go_image_make_elf(struct go_image *image)
 }
 
 static inline uint32_t go_image_add_values(struct go_image *image,
-					   const struct go_image_function *function)
+					   const struct go_image_step steps[GO_MAX_STEPS])
 {
 	unsigned char *table = go_image_table(image);
 	uint32_t begin = image->values_end, value = (uint32_t)-1;
 
-	for (unsigned i = 0; i < GO_MAX_STEPS && function->steps[i].bytes; i++) {
-		int32_t change = (int32_t)((uint32_t)function->steps[i].delta - value);
+	for (unsigned i = 0; i < GO_MAX_STEPS && steps[i].bytes; i++) {
+		int32_t change = (int32_t)((uint32_t)steps[i].value - value);
 		uint32_t coded = change < 0 ? ~((uint32_t)change << 1) : (uint32_t)change << 1;
 
-		value = (uint32_t)function->steps[i].delta;
+		value = (uint32_t)steps[i].value;
 		image->values_end += go_image_put_number(table + image->values_end, coded);
-		image->values_end +=
-			go_image_put_number(table + image->values_end, function->steps[i].bytes);
+		image->values_end += go_image_put_number(table + image->values_end, steps[i].bytes);
 	}
 	image->values_end++;
-	return function->steps[0].bytes ? begin : GO_VALUES;
+	return steps[0].bytes ? begin : GO_VALUES;
 }
 
 /* Where a function is described, from the beginning of the table. */
@@ -235,7 +252,8 @@ static inline void go_image_make(struct go_image *image, uint32_t magic,
 		go_image_put(at, GO_FUNCTION_BYTES * i + (old ? GO_TEXT : 0), width);
 		at += width;
 		go_image_put(at, image->names_end - GO_NAMES, 4);
-		go_image_put(at + 12, go_image_add_values(image, &functions[i]) - GO_VALUES, 4);
+		go_image_put(at + 12, go_image_add_values(image, functions[i].steps) - GO_VALUES,
+			     4);
 		/* funcID, flag, padding, count of funcdata */
 		at += magic == GOPCLNTAB_1_20 ? 36 : 32;
 		at[1] = functions[i].flags;
@@ -244,12 +262,72 @@ static inline void go_image_make(struct go_image *image, uint32_t magic,
 	}
 }
 
+/* Words of runtime.moduledata that tell where GO_CALLS is. */
+static inline void go_image_put_module(struct go_image *image, unsigned data_word)
+{
+	unsigned char *module = image->bytes + GO_DATA_OFFSET + (GO_MODULE - GO_DATA);
+
+	go_image_put(module, GO_DATA, 8);
+	go_image_put(module + 8, GO_DATA + GO_NAMES, 8);
+	go_image_put(module + 22 * 8, GO_TEXT, 8);
+	/* Types; in Go 1.27 where they end, else read-only data. */
+	go_image_put(module + 37 * 8, GO_DATA, 8);
+	go_image_put(module + 39 * 8, data_word == 43 ? GO_DATA + 1 : GO_DATA, 8);
+	go_image_put(module + data_word * 8, GO_CALLS, 8);
+}
+
+/* Gives one of `count` functions its lines. Two files: "/src/main.go", "/src/other.go". */
+static inline void go_image_add_lines(struct go_image *image, uint32_t magic, unsigned count,
+				      unsigned number, const struct go_image_lines *lines)
+{
+	static const char files[] = "\0/src/main.go\0/src/other.go";
+	unsigned char *table = go_image_table(image);
+	unsigned char *calls =
+		image->bytes + GO_DATA_OFFSET + (GO_CALLS - GO_DATA) + GO_CALLS_BYTES * number;
+	bool old = magic == GOPCLNTAB_1_16, is_new = magic == GOPCLNTAB_1_20;
+	unsigned width = old ? 8 : 4, description = GO_LINES + GO_LINES_BYTES * number;
+	unsigned char *at = table + description, *fields = at + width, *behind;
+
+	memcpy(table + GO_FILES, files, sizeof(files));
+	go_image_put(table + GO_UNITS, UINT32_MAX, 4);
+	go_image_put(table + GO_UNITS + 4, 1, 4);
+	go_image_put(table + GO_UNITS + 8, 14, 4);
+	go_image_put(table + GO_UNITS + 12, UINT32_MAX, 4);
+	memcpy(at, table + go_image_description(count, number), 48);
+	go_image_put(table + GO_FUNCTIONS + 2 * width * number + width, description - GO_FUNCTIONS,
+		     width);
+	go_image_put(fields + 16, go_image_add_values(image, lines->files) - GO_VALUES, 4);
+	go_image_put(fields + 20, go_image_add_values(image, lines->lines) - GO_VALUES, 4);
+	go_image_put(fields + 24, 3, 4);
+	go_image_put(fields + 28, 1, 4);
+	if (is_new)
+		go_image_put(fields + 32, lines->start_line, 4);
+	behind = fields + (is_new ? 40 : 36);
+	behind[-1] = 4;
+	go_image_put(behind + 8, go_image_add_values(image, lines->inlined) - GO_VALUES, 4);
+	behind += 12;
+	if (old && (behind - table) % 8)
+		behind += 4;
+	if (old)
+		go_image_put(behind + 24, GO_CALLS + GO_CALLS_BYTES * number, 8);
+	else
+		go_image_put(behind + 12, GO_CALLS_BYTES * number, 4);
+	for (unsigned i = 0; i < GO_MAX_CALLS && lines->calls[i].name;
+	     i++, calls += is_new ? 16 : 20) {
+		go_image_put(calls + (is_new ? 4 : 12), image->names_end - GO_NAMES, 4);
+		go_image_put(calls + (is_new ? 8 : 16), lines->calls[i].place, 4);
+		if (is_new)
+			go_image_put(calls + 12, lines->calls[i].start_line, 4);
+		strcpy((char *)table + image->names_end, lines->calls[i].name);
+		image->names_end += (uint32_t)strlen(lines->calls[i].name) + 1;
+	}
+}
+
 /* The object, or NULL when it is none. To be freed by object_unref. */
 static inline struct object *go_image_open(const struct go_image *image)
 {
 	struct object *object = NULL;
 
-	return object_open(&object, image_file(image, sizeof(image->bytes)), "/go") == 0
-		       ? object
-		       : NULL;
+	return object_open(&object, image_file(image, sizeof(image->bytes)), "/go") == 0 ? object
+											 : NULL;
 }

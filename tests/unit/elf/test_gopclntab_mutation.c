@@ -8,11 +8,13 @@
  */
 #include "test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
 #include "elf/go_image.h"
+#include "elf/gopclntab_lines.h"
 #include "elf/rows.h"
 #include "elf/sections.h"
 
@@ -65,6 +67,38 @@ static void look_up(const struct gopclntab *table, uint64_t address)
 		assert_true(name.size > 0 && name.size < 1 << 20);
 }
 
+/* Where some addresses come from. */
+static void look_up_lines(const struct gopclntab *table)
+{
+	cleanup(gopclntab_lines_free) struct gopclntab_lines *lines = NULL;
+	const struct object_segment *code = NULL;
+	static struct source_frames frames;
+	struct strtab texts;
+
+	for (uint32_t i = 0; i < table->object->segments.count && !code; i++)
+		if (table->object->segments.at[i].executable)
+			code = &table->object->segments.at[i];
+	if (!code || !code->memory_size)
+		return;
+	assert_ok(strtab_init(&texts));
+	assert_ok(gopclntab_lines_new(&lines, table));
+	for (unsigned i = 0; i < LOOKUPS; i++) {
+		/* The function with lines in images made by hand; anywhere. */
+		uint64_t limit = i % 2 ? GO_FUNCTION_BYTES : code->memory_size;
+		uint64_t address = code->address + (uint64_t)random() % limit;
+		int r = gopclntab_lines_find(lines, address, &texts, &frames);
+
+		assert_true(r == 0 || r == -ENOENT);
+		if (r != 0)
+			continue;
+		assert_in_range(frames.count, 1, SOURCE_MAX_FRAMES);
+		for (uint32_t k = 0; k < frames.count; k++)
+			assert_true(frames.at[k].name < texts.offsets.count &&
+				    frames.at[k].file < texts.offsets.count);
+	}
+	strtab_fini(&texts);
+}
+
 static void examine(int fd)
 {
 	cleanup(object_unref) struct object *object = NULL;
@@ -74,6 +108,8 @@ static void examine(int fd)
 		return;
 	assert_ok(gopclntab_open(&table, object));
 	check_rows(object);
+	if (table.count)
+		look_up_lines(&table);
 	for (unsigned i = 0; i < LOOKUPS && table.count; i++) {
 		look_up(&table, GO_TEXT + (uint64_t)random() % GO_TEXT_BYTES);
 		look_up(&table, (uint64_t)random() << 33 ^ (uint64_t)random());
@@ -125,6 +161,14 @@ static const struct go_image_function functions[] = {
 	GO_FUNCTION("main.large", 0, "\x55\xc3", { 1, 0 }, { 1, 1 << 24 }),
 };
 
+static const struct go_image_lines lines = {
+	.files = { { 10, 0 }, { 10, 1 }, { 20, 0 } },
+	.lines = { { 10, 12 }, { 10, 30 }, { 10, 41 }, { 10, 13 } },
+	.inlined = { { 10, -1 }, { 10, 0 }, { 10, 1 }, { 10, 2 } },
+	.start_line = 11,
+	.calls = { { "main.a", 5, 29 }, { "main.b", 15, 40 }, { "main.c", 25, 50 } },
+};
+
 static void images_made_by_hand(void **state)
 {
 	static const uint32_t magics[] = { GOPCLNTAB_1_16, GOPCLNTAB_1_18, GOPCLNTAB_1_20 };
@@ -136,9 +180,12 @@ static void images_made_by_hand(void **state)
 		uint32_t count = ARRAY_SIZE(functions), table = GO_DATA_OFFSET;
 
 		go_image_make(&image, magics[round % 3], functions, count);
+		go_image_add_lines(&image, magics[round % 3], count, 0, &lines);
+		if (magics[round % 3] != GOPCLNTAB_1_16)
+			go_image_put_module(&image, magics[round % 3] == GOPCLNTAB_1_18 ? 38 : 40);
 		if (random() % 4 == 0)
 			go_image_name_section(&image, GO_SECTION_TABLE, ".data");
-		switch (random() % 5) {
+		switch (random() % 7) {
 		case 0: /* the header */
 			spoil(image.bytes, table, table + 72);
 			break;
@@ -150,7 +197,16 @@ static void images_made_by_hand(void **state)
 			spoil(image.bytes, table + GO_FUNCTIONS,
 			      table + go_image_description(count, count));
 			break;
-		case 3: /* code */
+		case 3: /* lines */
+			spoil(image.bytes, table + GO_LINES, table + GO_LINES + 96);
+			break;
+		case 4: /* inlined calls, and where they are described */
+			spoil(image.bytes, table + GO_CALLS - GO_DATA,
+			      table + GO_CALLS - GO_DATA + 60);
+			spoil(image.bytes, table + GO_MODULE - GO_DATA,
+			      table + GO_MODULE - GO_DATA + 8 * 44);
+			break;
+		case 5: /* code */
 			spoil(image.bytes, GO_TEXT_OFFSET, GO_TEXT_OFFSET + 64 * count);
 			break;
 		default: /* ELF */
