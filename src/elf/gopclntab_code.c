@@ -170,7 +170,7 @@ struct go_frame go_code_frame(struct go_code *code, const struct go_steps *steps
 
 		if (step->delta <= step[-1].delta)
 			continue;
-		if (step->delta - step[-1].delta == 8 && frame_by_push(&frame, code, step))
+		if ((int64_t)step->delta - step[-1].delta == 8 && frame_by_push(&frame, code, step))
 			return frame;
 		frame = none;
 		at = some_code(code, step->start, step->end, &size);
