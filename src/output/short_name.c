@@ -149,8 +149,9 @@ static size_t add_end(struct bytes *bytes, const char *name, size_t columns)
 	const char *last_scope = NULL, *last = name, *next;
 	size_t left = text_columns(name);
 
-	for (const char *at = name; (at = strstr(at, "::")); at++)
-		last_scope = at;
+	for (const char *at = name; *at; at++)
+		if (at[0] == ':' && at[1] == ':')
+			last_scope = at;
 	for (const char *at = name; *at; at++) {
 		if (!is_cut(name, at, last_scope, &next))
 			continue;
