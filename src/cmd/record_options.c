@@ -16,6 +16,7 @@
 #include "base/parse.h"
 #include "base/fs.h"
 #include "cmd/command.h"
+#include "cmd/output_options.h"
 #include "source/comm_glob.h"
 
 #define MAX_RATE_HZ 10000
@@ -28,8 +29,7 @@
 struct request {
 	struct config *config;
 	const struct record_limits *limits;
-	ARRAY_OF(const char *) paths;
-	const struct writer *format; /* -f */
+	struct output_options outputs;
 	bool has_rate, has_period, verbose;
 };
 
@@ -235,46 +235,18 @@ static int apply_period(void *context, const char *argument, struct options_reas
 	return 0;
 }
 
-static void list_formats(char *ret, size_t size)
-{
-	size_t used = 0;
-
-	ret[0] = '\0';
-	for (size_t i = 0; i < writer_count && used < size; i++) {
-		int more =
-			snprintf(ret + used, size - used, "%s%s", i ? ", " : "", writers[i]->name);
-
-		used += more > 0 ? (size_t)more : 0;
-	}
-}
-
 static int apply_output(void *context, const char *argument, struct options_reason *reason)
 {
 	struct request *request = context;
-	const char **path;
 
-	if (!argument[0])
-		return options_bad(reason, "needs the name of a file");
-	for (uint32_t i = 0; i < request->paths.count; i++)
-		if (strcmp(request->paths.at[i], argument) == 0)
-			return options_bad(reason, "named twice");
-	path = array_push(&request->paths);
-	if (!path)
-		return -ENOMEM;
-	*path = argument;
-	return 0;
+	return output_options_path(&request->outputs, argument, reason);
 }
 
 static int apply_format(void *context, const char *argument, struct options_reason *reason)
 {
 	struct request *request = context;
-	char formats[160];
 
-	request->format = writer_by_name(argument);
-	if (request->format)
-		return 0;
-	list_formats(formats, sizeof(formats));
-	return options_bad(reason, "no such format; there are: %s", formats);
+	return output_options_format(&request->outputs, argument, reason);
 }
 
 static int apply_unwind(void *context, const char *argument, struct options_reason *reason)
@@ -456,8 +428,8 @@ static int check_target(const struct config *config, const struct command *comma
 static int complete(struct request *request, const struct command *command)
 {
 	struct config *config = request->config;
-	char formats[160];
 	bool to_stdout = false;
+	int r;
 
 	if (request->has_rate && request->has_period)
 		return options_usage_error(command, "-F and -c exclude each other");
@@ -465,24 +437,11 @@ static int complete(struct request *request, const struct command *command)
 		config->frequency_hz = 0;
 	if (config->quiet && request->verbose)
 		return options_usage_error(command, "-q and -v exclude each other");
-	for (uint32_t i = 0; i < request->paths.count; i++) {
-		const char *path = request->paths.at[i];
-		const struct writer *writer =
-			request->format ? request->format : writer_by_path(path);
-		struct config_output *output;
-
-		if (!writer) {
-			list_formats(formats, sizeof(formats));
-			return options_usage_error(
-				command, "-o %.64s: its name says no format; choose with -f: %s",
-				path, formats);
-		}
-		to_stdout |= strcmp(path, "-") == 0;
-		output = array_push(&config->outputs);
-		if (!output)
-			return -ENOMEM;
-		*output = (struct config_output){ path, writer };
-	}
+	r = output_options_complete(&request->outputs, config, command, NULL);
+	if (r != 0)
+		return r;
+	for (uint32_t i = 0; i < config->outputs.count; i++)
+		to_stdout |= strcmp(config->outputs.at[i].path, "-") == 0;
 	if (config->summary_path && to_stdout && strcmp(config->summary_path, "-") == 0)
 		return options_usage_error(command, "-o - and --summary - exclude each other");
 	/* The rate nobody asked for gives way to the kernel's limit; a wanted one is refused. */
@@ -518,7 +477,7 @@ int record_options_parse(struct config *config, const struct writer **format,
 		log_set_level(LOG_WARNING);
 	if (r == 0 && request.verbose)
 		log_set_level(LOG_DEBUG);
-	*format = request.format ? request.format : writer_by_name("flamegraph");
-	array_fini(&request.paths);
+	*format = request.outputs.format ? request.outputs.format : writer_by_name("flamegraph");
+	output_options_fini(&request.outputs);
 	return r;
 }

@@ -138,15 +138,18 @@ static void add_head(struct page *page, const struct profile *profile)
 	if (page->out.size)
 		bytes_add_char(&page->out, '\n');
 	text_add_count(&page->out, page->tree->nodes.at[0].total_count);
-	bytes_add_str(&page->out, " samples of ");
-	bytes_add_str(&page->out, clean(page, profile_text(profile, type->name)));
-	bytes_add_str(&page->out, ": ");
-	if (strcmp(profile_text(profile, type->unit), "nanoseconds") == 0) {
-		bytes_add_format(&page->out, "%.2f s", (double)value / 1e9);
-	} else {
-		text_add_count(&page->out, value);
-		bytes_add_char(&page->out, ' ');
-		bytes_add_str(&page->out, clean(page, profile_text(profile, type->unit)));
+	bytes_add_str(&page->out, " samples");
+	if (meta->main_type != meta->count_type) {
+		bytes_add_str(&page->out, " of ");
+		bytes_add_str(&page->out, clean(page, profile_text(profile, type->name)));
+		bytes_add_str(&page->out, ": ");
+		if (strcmp(profile_text(profile, type->unit), "nanoseconds") == 0) {
+			bytes_add_format(&page->out, "%.2f s", (double)value / 1e9);
+		} else {
+			text_add_count(&page->out, value);
+			bytes_add_char(&page->out, ' ');
+			bytes_add_str(&page->out, clean(page, profile_text(profile, type->unit)));
+		}
 	}
 	bytes_add_str(&page->out, "; ± is the 95 % interval\n");
 }

@@ -333,6 +333,23 @@ static int freeze_functions(struct freezer *freezer)
 	return 0;
 }
 
+/* From the outermost function. */
+static int compare_lines(const struct freezer *freezer, const struct profile_location *a,
+			 const struct profile_location *b)
+{
+	const struct profile_line *a_end = freezer->old->lines.at + a->first_line + a->line_count;
+	const struct profile_line *b_end = freezer->old->lines.at + b->first_line + b->line_count;
+	uint32_t shared = a->line_count < b->line_count ? a->line_count : b->line_count;
+
+	for (uint32_t i = 1; i <= shared; i++) {
+		COMPARE(freezer->to.function[(a_end - i)->function],
+			freezer->to.function[(b_end - i)->function]);
+		COMPARE((a_end - i)->line, (b_end - i)->line);
+	}
+	COMPARE(a->line_count, b->line_count);
+	return 0;
+}
+
 static int compare_locations(const void *a_, const void *b_, void *context)
 {
 	const struct freezer *freezer = context;
@@ -340,6 +357,8 @@ static int compare_locations(const void *a_, const void *b_, void *context)
 	const struct profile_location *b = &freezer->old->locations.at[*(const uint32_t *)b_];
 
 	COMPARE(freezer->to.mapping[a->mapping], freezer->to.mapping[b->mapping]);
+	if (freezer->old->mappings.at[a->mapping].only_names)
+		return compare_lines(freezer, a, b);
 	COMPARE(a->address, b->address);
 	return 0;
 }
@@ -361,6 +380,8 @@ static int freeze_locations(struct freezer *freezer)
 			return -ENOMEM;
 		*location = old->locations.at[order[i]];
 		location->mapping = freezer->to.mapping[location->mapping];
+		if (now->mappings.at[location->mapping].only_names)
+			location->address = 0;
 		for (uint32_t k = 0; k < location->line_count; k++) {
 			struct profile_line *line = array_push(&now->lines);
 

@@ -81,11 +81,16 @@ uint64_t profile_bytes(const struct profile *p)
 
 int profile_string(struct profile *profile, uint32_t *ret, const char *text)
 {
+	return profile_string_of(profile, ret, text, strlen(text));
+}
+
+int profile_string_of(struct profile *profile, uint32_t *ret, const char *text, size_t size)
+{
 	if (profile->frozen)
 		return -EINVAL;
 	if (profile->closed)
-		return strtab_find(&profile->strings, ret, text, strlen(text)) ? 0 : PROFILE_FULL;
-	return strtab_add_str(&profile->strings, ret, text);
+		return strtab_find(&profile->strings, ret, text, size) ? 0 : PROFILE_FULL;
+	return strtab_add(&profile->strings, ret, text, size);
 }
 
 int profile_type_add(struct profile *profile, uint32_t *ret, const char *name, const char *unit)

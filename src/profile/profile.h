@@ -37,6 +37,8 @@ struct profile_mapping {
 	uint32_t build_id; /* hex */
 	uint32_t identity; /* tells files of one name apart, as of two containers; 0: nothing */
 	bool has_functions, has_files, has_lines, has_inlines;
+	/* Addresses are not known: its locations' only tell them apart, until profile_freeze. */
+	bool only_names;
 };
 
 struct profile_function {
@@ -133,6 +135,8 @@ uint64_t profile_bytes(const struct profile *profile);
  * too many or after the first sample); *ret is the id of the new or the equal one.
  */
 int profile_string(struct profile *profile, uint32_t *ret, const char *text);
+/* The same for `size` bytes, of which none is NUL. */
+int profile_string_of(struct profile *profile, uint32_t *ret, const char *text, size_t size);
 int profile_type_add(struct profile *profile, uint32_t *ret, const char *name, const char *unit);
 /* Equal: same start, limit, file_offset, file, build_id and identity. */
 int profile_mapping_add(struct profile *profile, uint32_t *ret, const struct profile_mapping *m);
@@ -155,7 +159,7 @@ int profile_comment_add(struct profile *profile, const char *text);
 /*
  * See the head of this file. Gives unnamed locations a name of their module and address, drops what
  * no sample uses, and sorts: mapping 0 is the main binary (see freeze.c), label sets by key, stacks
- * from their root. All ids change. Returns 0 or -ENOMEM (then the profile is only good to free).
+ * from their root. All ids change, and addresses of mappings that have only names become 0. Returns 0 or -ENOMEM (then the profile is only good to free).
  */
 int profile_freeze(struct profile *profile);
 

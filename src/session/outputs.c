@@ -32,7 +32,7 @@ static int write_one(const struct config_output *output, const struct profile *p
 static void complain(const char *path, int r)
 {
 	log_error("cannot write %s: %s%s", path, strerror(-r),
-		  r == -ENOSPC || r == -EDQUOT ? "; free some space and record again" : "");
+		  r == -ENOSPC || r == -EDQUOT ? "; free some space first" : "");
 }
 
 int outputs_write(const struct config *config, const struct profile *profile)

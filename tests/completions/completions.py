@@ -186,7 +186,7 @@ class Checks:
 
 
 def check_commands(check):
-    check.are('profd ', ['record', 'doctor', 'help'])
+    check.are('profd ', ['record', 'convert', 'doctor', 'help'])
     check.are('profd rec', ['record'])
     check.are('profd help d', ['doctor'])
     check.are('profd --', check.long_options())

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The registry. A new format is a file with one struct, and a line here. */
+#include "input/input.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+/* Enough to tell formats apart. */
+enum { PEEK_BYTES = 4096 };
+
+const struct input *const inputs[] = { &input_folded };
+const size_t input_count = ARRAY_SIZE(inputs);
+
+static int refuse(struct input_report *report, const char *reason)
+{
+	snprintf(report->reason, sizeof(report->reason), "%s", reason);
+	return INPUT_REFUSED;
+}
+
+int input_read(struct profile **ret, int fd, uint64_t limit_bytes, struct input_report *report)
+{
+	cleanup(profile_free) struct profile *profile = NULL;
+	cleanup(lines_fini) struct lines lines = lines_of(fd);
+	const struct input *input = NULL;
+	const char *begin;
+	size_t size;
+	int r = lines_peek(&lines, &begin, &size, PEEK_BYTES);
+
+	*report = (struct input_report){};
+	if (r < 0)
+		return r;
+	if (size > PEEK_BYTES)
+		size = PEEK_BYTES;
+	for (size_t i = 0; !input && i < input_count; i++)
+		if (inputs[i]->recognises(begin, size))
+			input = inputs[i];
+	if (!size)
+		return refuse(report, ": it is empty");
+	if (!input)
+		return refuse(report, ": not in a format that can be read: folded stacks");
+	r = profile_new(&profile);
+	if (r == 0)
+		r = input->read(profile, &lines, limit_bytes, report);
+	if (r == 0 && !profile->samples.count)
+		return refuse(report, ": it holds no stacks");
+	if (r == 0)
+		*ret = TAKE_PTR(profile);
+	return r;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The lines of a descriptor, one after another, in a buffer that is as large as the longest. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { LINES_MAX_BYTES = 16 << 20 }; /* of one line */
+
+struct lines {
+	int fd; /* borrowed; may be a pipe */
+	char *buffer;
+	size_t start, end, capacity; /* start..end is read, but not handed out */
+	bool at_end;		     /* of the file */
+	uint64_t number;	     /* of the line handed out last, from 1 */
+};
+
+/* Named outcomes of lines_next. */
+enum { LINES_END = 1, LINES_TOO_LONG = 2 };
+
+static inline struct lines lines_of(int fd)
+{
+	return (struct lines){ .fd = fd };
+}
+void lines_fini(struct lines *lines);
+static inline void lines_fini_cleanup(struct lines *lines)
+{
+	lines_fini(lines);
+}
+/*
+ * Reads ahead until there are `size` bytes or the file ends. Returns 0 with what there is in *ret
+ * and *ret_size (borrowed until the next call; maybe more, maybe less), or a negative errno.
+ */
+int lines_peek(struct lines *lines, const char **ret, size_t *ret_size, size_t size);
+/*
+ * The next line without its end ("\n" or "\r\n"; the last one needs none), borrowed until the next
+ * call. Returns 0, LINES_END, LINES_TOO_LONG or a negative errno.
+ */
+int lines_next(struct lines *lines, const char **ret, size_t *ret_size);
