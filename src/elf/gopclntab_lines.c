@@ -6,6 +6,9 @@
  * whether that was inlined as well (Go's runtime/symtabinl.go). No chain is followed farther than a
  * result can hold.
  *
+ * Tables are read from their beginning. Of long ones some places on the way are remembered, so that
+ * many addresses of a very large function do not cost their product.
+ *
  * Layouts: runtime/symtab.go and runtime/runtime2.go of Go 1.16 to 1.27.
  */
 #include "elf/gopclntab_lines.h"
@@ -14,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "elf/gopclntab_place.h"
 
 enum {
@@ -34,6 +38,16 @@ enum {
 	SOME_TEXT_BYTES = 256,
 	/* Steps through tables for one address: the largest functions have some 100,000 lines. */
 	MAX_STEPS = 1 << 22,
+	STEPS_PER_MARK = 256,
+	MAX_MARKS = MAX_STEPS / STEPS_PER_MARK, /* of a table */
+	MARKED_TABLES = 16,
+};
+
+/* A long table of a function. */
+struct marked_table {
+	uint64_t start; /* of the function */
+	uint32_t offset;
+	ARRAY_OF(struct gopclntab_values) marks; /* ascending; none: nobody's */
 };
 
 struct gopclntab_lines {
@@ -41,6 +55,7 @@ struct gopclntab_lines {
 	uint64_t data; /* ELF address that places of inlined calls count from; 0: not known */
 	struct gopclntab_cursor cursor;
 	struct file_window units, files, object;
+	struct marked_table marked[MARKED_TABLES]; /* each at its offset modulo their number */
 };
 
 /* An address under way. */
@@ -87,13 +102,12 @@ static int find_data(struct gopclntab_lines *lines)
 
 int gopclntab_lines_new(struct gopclntab_lines **ret, const struct gopclntab *table)
 {
-	cleanup(gopclntab_lines_free) struct gopclntab_lines *lines = malloc(sizeof(*lines));
+	cleanup(gopclntab_lines_free) struct gopclntab_lines *lines = calloc(1, sizeof(*lines));
 	int fd = table->object->fd;
 
 	if (!lines)
 		return -ENOMEM;
 	lines->table = table;
-	lines->data = 0;
 	gopclntab_cursor_init(&lines->cursor, table);
 	file_window_init(&lines->units, fd, table->offset + table->units.offset,
 			 table->offset + table->units.offset + table->units.size);
@@ -108,25 +122,84 @@ int gopclntab_lines_new(struct gopclntab_lines **ret, const struct gopclntab *ta
 
 void gopclntab_lines_free(struct gopclntab_lines *lines)
 {
+	for (uint32_t i = 0; lines && i < MARKED_TABLES; i++)
+		array_fini(&lines->marked[i].marks);
 	free(lines);
 }
 
 /* ---- one fact at a time ---- */
 
+static struct marked_table *marked_table(struct question *question, uint32_t offset)
+{
+	return &question->lines->marked[offset % MARKED_TABLES];
+}
+
+static bool is_of(const struct marked_table *marked, const struct gopclntab_function *function,
+		  uint32_t offset)
+{
+	return marked->start == function->start && marked->offset == offset;
+}
+
+/* The last mark at or in front of an address; else the beginning of the table. */
+static struct gopclntab_values nearest(struct question *question, uint32_t offset, uint64_t address)
+{
+	const struct marked_table *marked = marked_table(question, offset);
+	uint32_t low = 0, high = marked->marks.count;
+	struct gopclntab_values values;
+
+	gopclntab_values_init(&values, &question->function, offset);
+	if (!is_of(marked, &question->function, offset))
+		return values;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (marked->marks.at[middle].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? marked->marks.at[low - 1] : values;
+}
+
+static void mark(struct question *question, uint32_t offset, const struct gopclntab_values *values)
+{
+	struct marked_table *marked = marked_table(question, offset);
+	struct gopclntab_values *slot;
+	uint32_t count;
+
+	if (!is_of(marked, &question->function, offset)) {
+		marked->start = question->function.start;
+		marked->offset = offset;
+		marked->marks.count = 0;
+	}
+	count = marked->marks.count;
+	if (count >= MAX_MARKS || (count && values->start <= marked->marks.at[count - 1].start))
+		return;
+	/* Without memory it only takes longer. */
+	slot = array_push(&marked->marks);
+	if (slot)
+		*slot = *values;
+}
+
 /* -1: the table does not tell. */
 static int32_t value_at(struct question *question, uint32_t offset, uint64_t address)
 {
 	struct gopclntab_values values;
+	uint32_t steps = 0;
 
 	if (offset == 0)
 		return -1;
-	gopclntab_values_init(&values, &question->function, offset);
-	while (question->steps > 0 && gopclntab_values_next(&values, &question->lines->cursor)) {
+	values = nearest(question, offset, address);
+	/* At its beginning a table has no value so far. */
+	while (address >= values.end) {
+		if (question->steps == 0 ||
+		    !gopclntab_values_next(&values, &question->lines->cursor))
+			return -1;
 		question->steps--;
-		if (address < values.end)
-			return values.value;
+		if (++steps % STEPS_PER_MARK == 0)
+			mark(question, offset, &values);
 	}
-	return -1;
+	return values.value;
 }
 
 /* A text's number; 0 when it is not there. */

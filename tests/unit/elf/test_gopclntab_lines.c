@@ -162,6 +162,46 @@ static void calls_that_go_in_circles_end(void **state)
 	}
 }
 
+/* In whatever order its addresses are asked for. */
+static void a_very_large_function_is_read_in_parts(void **state)
+{
+	enum { STEPS = 1800, STEP_BYTES = 2, OTHER = 64 };
+	struct go_image_lines nothing = { .lines = { { 1, 10 } } };
+	cleanup(gopclntab_lines_free) struct gopclntab_lines *lines = NULL;
+	cleanup(object_unref) struct object *object = NULL;
+	static struct source_frames frames;
+	unsigned char *table, *values;
+	struct gopclntab go;
+	struct go_image image;
+	struct strtab texts;
+
+	(void)state;
+	go_image_make(&image, GOPCLNTAB_1_18, functions, 1);
+	go_image_add_lines(&image, GOPCLNTAB_1_18, 1, 0, &nothing);
+	table = go_image_table(&image);
+	go_image_put(table + GO_FUNCTIONS + 8, STEPS * STEP_BYTES, 4); /* its end */
+	go_image_put(table + GO_LINES + 4 + 20, OTHER, 4);
+	values = table + GO_VALUES + OTHER;
+	for (unsigned i = 0; i < STEPS; i++) {
+		*values++ = i ? 2 : 22; /* one line more; the first one is 10 */
+		*values++ = STEP_BYTES;
+	}
+	object = go_image_open(&image);
+	assert_ok(gopclntab_open(&go, object));
+	assert_ok(gopclntab_lines_new(&lines, &go));
+	assert_ok(strtab_init(&texts));
+	for (unsigned i = 0; i < 3 * STEPS; i++) {
+		/* Far and near, forwards and back. */
+		unsigned step = i * 1009 % STEPS;
+
+		assert_ok(gopclntab_lines_find(lines, GO_TEXT + step * STEP_BYTES + i % STEP_BYTES,
+					       &texts, &frames));
+		assert_int_equal(frames.count, 1);
+		assert_int_equal(frames.at[0].line, 10 + step);
+	}
+	strtab_fini(&texts);
+}
+
 /* Whatever cannot be true is left out; the function itself stays. */
 static void nonsense_is_left_out(void **state)
 {
@@ -230,6 +270,7 @@ int main(void)
 		cmocka_unit_test(every_version_is_read),
 		cmocka_unit_test(relocations_tell_where_calls_are_described),
 		cmocka_unit_test(calls_that_go_in_circles_end),
+		cmocka_unit_test(a_very_large_function_is_read_in_parts),
 		cmocka_unit_test(nonsense_is_left_out),
 	};
 
