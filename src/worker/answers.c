@@ -2,6 +2,7 @@
 #include "worker/answers.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -12,6 +13,13 @@ enum {
 	MAX_LINK_BYTES = 4096,
 	/* Of one address: inlined functions. */
 	MAX_LINES = 64,
+	/* Of one text: parsers read 16 KiB of a name, and to the end of a step. */
+	MAX_TEXT_BYTES = 20 << 10,
+	/*
+	 * Of the texts of all addresses, each time that they are told: whoever takes names reads
+	 * them all. Four thousand addresses of the longest honest names have a fifth.
+	 */
+	MAX_TOLD_BYTES = 512 << 20,
 };
 
 /* Takes the next `count` elements into an empty array. Gives 0, -EBADMSG or -ENOMEM. */
@@ -162,19 +170,68 @@ static bool take_line(struct name_line *ret, const struct wire_name *wire, const
 	       ret->system_name[0] && find_text(&ret->file, texts, size, wire->file);
 }
 
-/* Texts may overlap, so that a small answer would stand for terabytes of names to keep. */
-static bool are_texts_small(const struct wire_name *lines, uint32_t count, const char *texts,
-			    uint32_t size)
+/* Adds the size of one of a line's texts. Returns whether it is not too long. */
+static bool add_size(uint32_t *size, const char *text)
+{
+	size_t length = strnlen(text, MAX_TEXT_BYTES + 1);
+
+	*size += (uint32_t)length;
+	return length <= MAX_TEXT_BYTES;
+}
+
+/*
+ * How long the texts of each line are, all three. They may overlap, so that a small answer would stand
+ * for terabytes of names to keep. Returns false for what no honest reader says.
+ */
+static bool measure_lines(uint32_t *ret, const struct wire_name *lines, uint32_t count,
+			  const char *texts, uint32_t size)
 {
 	struct name_line line;
 	size_t all = 0;
 
-	for (uint32_t i = 0; i < count && all <= ANSWER_BYTES_MAX; i++) {
-		if (!take_line(&line, &lines[i], texts, size))
+	for (uint32_t i = 0; i < count; i++) {
+		ret[i] = 0;
+		if (!take_line(&line, &lines[i], texts, size) || !add_size(&ret[i], line.name) ||
+		    !add_size(&ret[i], line.system_name) || !add_size(&ret[i], line.file))
 			return false;
-		all += strlen(line.name) + strlen(line.system_name) + strlen(line.file);
+		all += ret[i];
+		if (all > ANSWER_BYTES_MAX)
+			return false;
 	}
-	return all <= ANSWER_BYTES_MAX;
+	return true;
+}
+
+/* The lines of an answer, and which of them each address has. */
+struct names_answer {
+	const struct wire_names *names;
+	const struct wire_name *lines;
+	const uint32_t *order;
+	const char *texts;
+};
+
+static int check_names(const struct names_answer *answer, const struct wire_names_head *head)
+{
+	cleanup(free) uint32_t *sizes = malloc(head->name_count * sizeof(*sizes) + 1);
+	size_t told = 0;
+
+	if (!sizes)
+		return -ENOMEM;
+	if (!measure_lines(sizes, answer->lines, head->name_count, answer->texts, head->text_bytes))
+		return -EBADMSG;
+	for (uint32_t i = 0; i < head->order_count; i++)
+		if (answer->order[i] >= head->name_count)
+			return -EBADMSG;
+	for (uint32_t i = 0; i < head->address_count; i++) {
+		const struct wire_names *names = &answer->names[i];
+
+		if (names->count == 0 || names->count > MAX_LINES ||
+		    names->first > head->order_count ||
+		    names->count > head->order_count - names->first)
+			return -EBADMSG;
+		for (uint32_t k = 0; k < names->count; k++)
+			told += sizes[answer->order[names->first + k]];
+	}
+	return told <= MAX_TOLD_BYTES ? 0 : -EBADMSG;
 }
 
 int answer_names(const unsigned char *data, size_t size, uint32_t address_count, name_fn name,
@@ -182,37 +239,29 @@ int answer_names(const unsigned char *data, size_t size, uint32_t address_count,
 {
 	struct reader reader = reader_of(data, size);
 	const struct wire_names_head *head = (const void *)reader_take(&reader, sizeof(*head));
-	const struct wire_names *names;
 	struct name_line found[MAX_LINES];
-	const struct wire_name *lines;
-	const uint32_t *order;
-	const char *texts;
-	int r = 0;
+	struct names_answer answer;
+	int r;
 
 	if (!head || head->address_count != address_count)
 		return -EBADMSG;
-	names = (const void *)reader_take(&reader, head->address_count * sizeof(*names));
-	lines = (const void *)reader_take(&reader, head->name_count * sizeof(*lines));
-	order = (const void *)reader_take(&reader, head->order_count * sizeof(*order));
-	texts = (const char *)reader_take(&reader, head->text_bytes);
+	answer.names =
+		(const void *)reader_take(&reader, head->address_count * sizeof(*answer.names));
+	answer.lines = (const void *)reader_take(&reader, head->name_count * sizeof(*answer.lines));
+	answer.order =
+		(const void *)reader_take(&reader, head->order_count * sizeof(*answer.order));
+	answer.texts = (const char *)reader_take(&reader, head->text_bytes);
 	if (reader.overrun || reader_left(&reader) ||
-	    (head->text_bytes && texts[head->text_bytes - 1]))
+	    (head->text_bytes && answer.texts[head->text_bytes - 1]))
 		return -EBADMSG;
-	if (!are_texts_small(lines, head->name_count, texts, head->text_bytes))
-		return -EBADMSG;
-	for (uint32_t i = 0; i < address_count; i++)
-		if (names[i].count == 0 || names[i].count > MAX_LINES ||
-		    names[i].first > head->order_count ||
-		    names[i].count > head->order_count - names[i].first)
-			return -EBADMSG;
-	for (uint32_t i = 0; i < head->order_count; i++)
-		if (order[i] >= head->name_count)
-			return -EBADMSG;
+	r = check_names(&answer, head);
 	for (uint32_t i = 0; i < address_count && r >= 0; i++) {
-		for (uint32_t k = 0; k < names[i].count; k++)
-			(void)take_line(&found[k], &lines[order[names[i].first + k]], texts,
-					head->text_bytes);
-		r = name(context, i, found, names[i].count);
+		const struct wire_names *names = &answer.names[i];
+
+		for (uint32_t k = 0; k < names->count; k++)
+			(void)take_line(&found[k], &answer.lines[answer.order[names->first + k]],
+					answer.texts, head->text_bytes);
+		r = name(context, i, found, names->count);
 	}
 	return r < 0 ? r : 0;
 }

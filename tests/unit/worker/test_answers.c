@@ -496,6 +496,56 @@ static void test_overlapping_names(void **state)
 	bytes_fini(&answer);
 }
 
+static int count_one(void *context, uint32_t number, const struct name_line *lines,
+		     uint32_t line_count)
+{
+	(void)number;
+	(void)lines;
+	(void)line_count;
+	++*(uint32_t *)context;
+	return 0;
+}
+
+/* One name of `bytes`, which each of some addresses tells so many times, out of one run of numbers. */
+static int take_one_name(uint32_t bytes, uint32_t address_count, uint32_t times)
+{
+	const struct wire_names_head head = { address_count, 1, times, bytes + 2 };
+	const struct wire_names run = { 0, times };
+	const struct wire_name line = { .kind = WIRE_NAME_SYMBOL, .file = bytes };
+	const uint32_t number = 0;
+	struct bytes answer = {};
+	uint32_t told = 0;
+	int r;
+
+	bytes_add(&answer, &head, sizeof(head));
+	for (uint32_t i = 0; i < address_count; i++)
+		bytes_add(&answer, &run, sizeof(run));
+	bytes_add(&answer, &line, sizeof(line));
+	for (uint32_t i = 0; i < times; i++)
+		bytes_add(&answer, &number, sizeof(number));
+	for (uint32_t i = 0; i < bytes; i++)
+		bytes_add_char(&answer, 'a');
+	bytes_add(&answer, "", 1);
+	bytes_add(&answer, "", 1);
+	assert_false(answer.failed);
+	r = answer_names((const unsigned char *)answer.at, answer.size, address_count, count_one,
+			 &told);
+	assert_int_equal(told, r == 0 ? address_count : 0);
+	bytes_fini(&answer);
+	return r;
+}
+
+/* Whoever takes names reads each as often as it is told: hours, of what fits into an answer. */
+static void test_names_told_often(void **state)
+{
+	(void)state;
+	assert_ok(take_one_name(16 << 10, 64, 64));
+	assert_ok(take_one_name(1000, 4096, 64));
+	assert_errno(take_one_name(40 << 20, 1, 1), EBADMSG); /* no parser reads it */
+	assert_errno(take_one_name(40 << 20, 4096, 64), EBADMSG);
+	assert_errno(take_one_name(16 << 10, 4096, 64), EBADMSG);
+}
+
 static void test_needed(void **state)
 {
 	struct bytes honest = ask_reader(READER_NEEDED, NULL, 0);
@@ -541,6 +591,7 @@ int main(void)
 		cmocka_unit_test(test_changed_file),  cmocka_unit_test(test_table),
 		cmocka_unit_test(test_shared_blocks), cmocka_unit_test(test_names),
 		cmocka_unit_test(test_names_ended),   cmocka_unit_test(test_overlapping_names),
+		cmocka_unit_test(test_names_told_often),
 		cmocka_unit_test(test_needed),
 		cmocka_unit_test(test_calls),
 	};
