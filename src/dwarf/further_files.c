@@ -3,6 +3,7 @@
 #include "dwarf/dwarf_parts.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,8 @@ enum { MAX_SPLIT_FILES = 512 /* that are open */ };
 
 static void want(struct dwarf *dwarf, const char *path)
 {
+	if (strlen(path) >= PATH_MAX)
+		return; /* nothing can be there */
 	bytes_add_str(&dwarf->wanted, path);
 	bytes_add(&dwarf->wanted, "", 1);
 	dwarf->wanted_count++;
@@ -87,7 +90,9 @@ static void want_split(struct dwarf *dwarf, const struct dwarf_unit *unit)
 	if (name.at[0] != '/') {
 		value = entry_get(&root, ENTRY_COMP_DIR);
 		(void)dwarf_file_text(&dwarf->main, unit, &value, &path);
-		bytes_add_char(&path, '/');
+		/* Without that folder it lies in the object's. */
+		if (path.size)
+			bytes_add_char(&path, '/');
 	}
 	bytes_add_str(&path, name.at);
 	if (bytes_str(&path))

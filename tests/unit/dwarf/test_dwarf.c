@@ -324,6 +324,58 @@ static void too_many_rows_are_none(void **state)
 	object_unref(object);
 }
 
+/* The path that is wanted for a skeleton that was compiled there (NULL: does not say) and has this name. */
+static void check_wanted(const char *folder, const char *name, const char *path)
+{
+	cleanup(sections_fini) struct sections sections = {};
+	cleanup(bytes_fini) struct bytes wanted = {};
+	struct bytes *info = &sections.info;
+	struct source_frames frames;
+	struct object *object;
+	struct dwarf *dwarf;
+
+	abbreviation(&sections.abbrev, UNIT, DW_TAG_compile_unit, true,
+		     (const unsigned[]){ DW_AT_low_pc, DW_FORM_addr, DW_AT_high_pc, DW_FORM_data8,
+					 DW_AT_GNU_dwo_id, DW_FORM_data8, DW_AT_GNU_dwo_name,
+					 DW_FORM_string, folder ? DW_AT_comp_dir : 0,
+					 DW_FORM_string, 0 });
+	u8(&sections.abbrev, 0);
+	u32(info, 0);
+	bytes_add(info, "\4\0", 2);
+	u32(info, 0);
+	u8(info, 8);
+	uleb(info, UNIT);
+	u64(info, ELF_BUILDER_TEXT);
+	u64(info, 0x1000);
+	u64(info, 1);
+	bytes_add(info, name, strlen(name) + 1);
+	if (folder)
+		bytes_add(info, folder, strlen(folder) + 1);
+	end_unit(&sections);
+	dwarf = open_sections(&sections, &object);
+	(void)dwarf_find(dwarf, ELF_BUILDER_TEXT + 3, &frames);
+	assert_int_equal(dwarf_wanted(dwarf, &wanted), path != NULL);
+	if (path)
+		assert_string_equal(bytes_str(&wanted), path);
+	dwarf_free(dwarf);
+	object_unref(object);
+}
+
+/* Relative paths count from the folder of the object. */
+static void split_files_are_wanted_where_they_were_made(void **state)
+{
+	static char long_name[5000];
+
+	(void)state;
+	check_wanted("/where", "a.dwo", "/where/a.dwo");
+	check_wanted("/where", "/there/a.dwo", "/there/a.dwo");
+	check_wanted(NULL, "/there/a.dwo", "/there/a.dwo");
+	check_wanted(NULL, "a.dwo", "a.dwo");
+	check_wanted("", "a.dwo", "a.dwo");
+	memset(long_name, 'a', sizeof(long_name) - 1);
+	check_wanted("/where", long_name, NULL); /* no path is so long */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +383,7 @@ int main(void)
 		cmocka_unit_test(a_ring_of_patterns_ends),
 		cmocka_unit_test(deep_chains_are_cut),
 		cmocka_unit_test(too_many_rows_are_none),
+		cmocka_unit_test(split_files_are_wanted_where_they_were_made),
 	};
 
 	return cmocka_run_group_tests(tests, make_texts, free_texts);
