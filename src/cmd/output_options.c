@@ -39,11 +39,16 @@ int output_options_path(struct output_options *outputs, const char *argument,
 int output_options_format(struct output_options *outputs, const char *argument,
 			  struct options_reason *reason)
 {
+	const struct writer *format = writer_by_name(argument);
 	char formats[160];
 
-	outputs->format = writer_by_name(argument);
-	if (outputs->format)
+	if (format && outputs->format)
+		return options_bad(reason, "was given already, as '%s': there can be one",
+				   outputs->format->name);
+	if (format) {
+		outputs->format = format;
 		return 0;
+	}
 	list_formats(formats, sizeof(formats));
 	return options_bad(reason, "no such format; there are: %s", formats);
 }

@@ -30,6 +30,7 @@ struct request {
 	struct config *config;
 	const struct record_limits *limits;
 	struct output_options outputs;
+	const char *user; /* as --uid has it */
 	bool has_rate, has_period, verbose;
 };
 
@@ -107,6 +108,12 @@ static int apply_tid(void *context, const char *argument, struct options_reason 
 	return ADD_IDS(&request->config->target.tids, argument, reason);
 }
 
+/* Of what narrows the target, or names a file: the last would win over what was wanted, too. */
+static int refuse_twice(struct options_reason *reason, const char *before)
+{
+	return options_bad(reason, "was given already, as '%.64s': there can be one", before);
+}
+
 static int apply_comm(void *context, const char *argument, struct options_reason *reason)
 {
 	struct request *request = context;
@@ -118,6 +125,8 @@ static int apply_comm(void *context, const char *argument, struct options_reason
 	if (r < 0)
 		return options_bad(reason, r == -E2BIG ? "the pattern is too long"
 						       : "a bracket is not closed");
+	if (request->config->target.comm)
+		return refuse_twice(reason, request->config->target.comm);
 	request->config->target.comm = argument;
 	return 0;
 }
@@ -128,6 +137,8 @@ static int apply_cgroup(void *context, const char *argument, struct options_reas
 
 	if (!argument[0])
 		return options_bad(reason, "needs the path of a control group");
+	if (request->config->target.cgroup)
+		return refuse_twice(reason, request->config->target.cgroup);
 	request->config->target.cgroup = argument;
 	return 0;
 }
@@ -147,6 +158,9 @@ static int apply_uid(void *context, const char *argument, struct options_reason 
 			return options_refuse(reason, "no such user");
 		uid = passwd->pw_uid;
 	}
+	if (request->user)
+		return refuse_twice(reason, request->user);
+	request->user = argument;
 	request->config->target.uid = (uid_t)uid;
 	request->config->target.has_uid = true;
 	return 0;
@@ -280,6 +294,8 @@ static int apply_summary(void *context, const char *argument, struct options_rea
 
 	if (!argument[0])
 		return options_bad(reason, "needs the name of a file");
+	if (request->config->summary_path)
+		return refuse_twice(reason, request->config->summary_path);
 	request->config->summary_path = argument;
 	return 0;
 }

@@ -293,6 +293,11 @@ static void contradictions_are_usage_errors(void **state)
 		{ "-a -q -v", "-q and -v" },
 		{ "-a --comm [ab", "a bracket is not closed" },
 		{ "-a -o - -f text --summary -", "--summary" },
+		{ "--comm a --comm b", "--comm b: was given already, as 'a'" },
+		{ "--cgroup /a --cgroup /b", "--cgroup /b: was given already, as '/a'" },
+		{ "--uid 1 --uid 0", "--uid 0: was given already, as '1'" },
+		{ "-a --summary a --summary b", "--summary b: was given already, as 'a'" },
+		{ "-a -f text -f folded", "-f folded: was given already, as 'text'" },
 	};
 
 	(void)state;
