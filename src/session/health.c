@@ -69,6 +69,7 @@ void health_gather(struct health *ret, const struct cpu_source *source,
 	ret->lost_lifecycle = pipeline->lifecycle_lost;
 	ret->outside = pipeline->everything ? ret->counters[COUNT_OUTSIDE] : 0;
 	memcpy(ret->outcomes, pipeline->outcomes, sizeof(ret->outcomes));
+	ret->through_generated_code = pipeline->through_generated_code;
 	count_frames(ret, pipeline->profile, pipeline->samples_type);
 	ret->finished = pipeline->finished;
 	ret->bpf_ns = ret->counters[COUNT_RUN_NS];
@@ -145,26 +146,41 @@ static void add_casualties(const struct workers *workers, struct bytes *ret)
 	bytes_add_str(ret, workers->casualties.count > NAMED ? ", ...)" : ")");
 }
 
-void health_line(const struct health *h, struct bytes *ret)
+static void add_stacks(const struct health *h, struct bytes *ret)
 {
 	uint64_t cut = truncated(h), guessed = h->outcomes[WALK_GUESSED];
+	const char *separator = " (";
 
+	bytes_add_format(ret, "; stacks %.1f%% complete",
+			 percent(h->samples - cut - guessed, h->samples));
+	if (h->through_generated_code) {
+		/* Few are not none. */
+		bytes_add_format(ret,
+				 "%s%.1f%% through generated code, trusting its frame pointers",
+				 separator,
+				 fmax(percent(h->through_generated_code, h->samples), 0.1));
+		separator = "; ";
+	}
+	if (guessed) {
+		bytes_add_format(ret, "%s%" PRIu64 " guessed", separator, guessed);
+		separator = ", ";
+	}
+	if (cut) {
+		bytes_add_format(ret, "%s%" PRIu64 " truncated: ", separator, cut);
+		add_reasons(h, ret);
+	}
+	if (h->through_generated_code || guessed || cut)
+		bytes_add_str(ret, ")");
+}
+
+void health_line(const struct health *h, struct bytes *ret)
+{
 	bytes_add_format(ret, "%" PRIu64 " samples in %.1f s (%.*g Hz), %" PRIu64 " lost",
 			 h->samples, h->duration_s, h->frequency_hz < 1000 ? 4 : 9,
 			 h->frequency_hz < 1000 ? h->frequency_hz : round(h->frequency_hz),
 			 health_lost(h));
 	if (h->samples) {
-		bytes_add_format(ret, "; stacks %.1f%% complete",
-				 percent(h->samples - cut - guessed, h->samples));
-		if (cut || guessed)
-			bytes_add_str(ret, " (");
-		if (guessed)
-			bytes_add_format(ret, "%" PRIu64 " guessed%s", guessed, cut ? ", " : ")");
-		if (cut) {
-			bytes_add_format(ret, "%" PRIu64 " truncated: ", cut);
-			add_reasons(h, ret);
-			bytes_add_str(ret, ")");
-		}
+		add_stacks(h, ret);
 		bytes_add_format(ret, "; %.1f%% of frames named",
 				 percent(h->frames_named, h->frames));
 	}
@@ -203,6 +219,7 @@ void health_json(const struct health *h, struct bytes *ret)
 	json_u64(&json, "process_events", h->lost_lifecycle);
 	json_end(&json);
 	json_u64(&json, "complete", h->outcomes[WALK_COMPLETE]);
+	json_u64(&json, "through_generated_code", h->through_generated_code);
 	json_u64(&json, "guessed", h->outcomes[WALK_GUESSED]);
 	json_object(&json, "truncated");
 	for (unsigned i = 0; i < WALK_OUTCOME_COUNT; i++)

@@ -23,6 +23,7 @@ struct health {
 	uint64_t lost_lifecycle; /* process events that the kernel dropped */
 	uint64_t outside; /* of the whole machine: ticks outside of our pid namespace, left out */
 	uint64_t outcomes[WALK_OUTCOME_COUNT];
+	uint64_t through_generated_code; /* of WALK_COMPLETE: if frame pointers there are right */
 	uint64_t frames, frames_named; /* of all samples */
 	uint64_t counters[COUNT_COUNTERS];
 	uint64_t finished;

@@ -76,6 +76,7 @@ struct pipeline {
 	/* For the quality line. */
 	uint64_t sample_count;
 	uint64_t outcomes[WALK_OUTCOME_COUNT];
+	uint64_t through_generated_code; /* of WALK_COMPLETE: if frame pointers there are right */
 	uint64_t finished; /* walks that were finished here */
 	uint64_t lifecycle_lost;
 	uint64_t samples_refused; /* too many were waiting */

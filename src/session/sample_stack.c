@@ -45,6 +45,7 @@ struct walked {
 	uint32_t count;
 	enum walk_outcome outcome;
 	uint32_t guessed; /* the first frame that was guessed; 0: none was */
+	bool generated; /* a frame lies in code of no object: its frame pointer was trusted */
 };
 
 /* Compiles the table for the code at the address. False: there is none to be had now. */
@@ -308,10 +309,10 @@ static int unreadable_mapping(struct pipeline *p, const struct process *process,
 	return r != 0 ? r : named_mapping(p, path, ret);
 }
 
-static int user_location(struct pipeline *p, const struct process *process, uint64_t address,
-			 uint32_t *ret)
+/* mapping: that of the address; NULL: there is none. */
+static int user_location(struct pipeline *p, const struct process *process,
+			 const struct mapping *mapping, uint64_t address, uint32_t *ret)
 {
-	const struct mapping *mapping = process_mapping(process, address);
 	struct naming_item item = { .address = address };
 	enum location_kind kind = LOCATION_JIT;
 	uint32_t in;
@@ -419,9 +420,9 @@ static int sample_process(struct pipeline *p, const struct wire_sample *sample,
 	return process_table_get(&p->processes, ret, (pid_t)sample->pid);
 }
 
-/* The stack of locations, with a note at its root where it is not complete. */
+/* The stack of locations, with a note at its root where it is not complete. Fills in `generated`. */
 static int add_stack(struct pipeline *p, const struct process *process,
-		     const struct wire_sample *sample, const struct walked *walked, uint32_t *ret)
+		     const struct wire_sample *sample, struct walked *walked, uint32_t *ret)
 {
 	const uint64_t *kernel = (const uint64_t *)(sample + 1);
 	uint32_t count = 0;
@@ -431,10 +432,14 @@ static int add_stack(struct pipeline *p, const struct process *process,
 		/* The leaf is where it is; the others are return addresses. */
 		r = kernel_location(p, kernel[i] - (i > 0), &p->stack_locations[count++]);
 	for (uint32_t i = 0; r == 0 && i < walked->count; i++) {
+		uint64_t address = walked->addresses[i];
+		const struct mapping *mapping = process_mapping(process, address);
+
+		walked->generated |= !mapping || !mapping->object;
 		if (walked->guessed && i == walked->guessed)
 			r = note_location(p, "[guessed]", &p->stack_locations[count++]);
 		if (r == 0)
-			r = user_location(p, process, walked->addresses[i],
+			r = user_location(p, process, mapping, address,
 					  &p->stack_locations[count++]);
 	}
 	if (r == 0 && walked->outcome != WALK_COMPLETE && walked->outcome != WALK_GUESSED)
@@ -444,7 +449,7 @@ static int add_stack(struct pipeline *p, const struct process *process,
 
 /* Counts the sample as it is. */
 static int count_whole(struct pipeline *p, const struct process *process,
-		       const struct wire_sample *sample, const struct walked *walked,
+		       const struct wire_sample *sample, struct walked *walked,
 		       const int64_t *values)
 {
 	uint32_t stack, labels;
@@ -506,6 +511,7 @@ static int count(struct pipeline *p, struct process *process, const struct wire_
 	p->profile->closed = false;
 	*share += bytes_used(p) - p->budget.used;
 	p->outcomes[walked->outcome]++;
+	p->through_generated_code += walked->outcome == WALK_COMPLETE && walked->generated;
 	return r;
 }
 

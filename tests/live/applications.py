@@ -96,6 +96,11 @@ def test_node():
         except FileNotFoundError:
             pass
     check_complete(recording, percent=99.0)
+    trusting = recording.summary['through_generated_code']
+    print(f'    {trusting} of {recording.samples} samples trust frame pointers of generated code')
+    check(0.5 < trusting / recording.samples <= 1, 'JIT code is trusted without a word')
+    check('% through generated code, trusting its frame pointers' in recording.stderr,
+          recording.stderr)
     check(any('fib' in name for name in recording.functions()), 'no JIT function has its name')
 
 

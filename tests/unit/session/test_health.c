@@ -53,6 +53,29 @@ static void a_perfect_one_is_short(void **state)
 			     "100.0% of frames named; cost 0.11% of one CPU, 38 MiB");
 }
 
+static void trust_in_generated_code_is_told(void **state)
+{
+	struct health health = a_recording();
+	cleanup(bytes_fini) struct bytes json = {};
+
+	(void)state;
+	health.through_generated_code = 1;
+	health.outcomes[WALK_COMPLETE] -= 3;
+	health.outcomes[WALK_GUESSED] = 3;
+	assert_line(&health, "2970 samples in 30.0 s (99 Hz), 0 lost; stacks 99.7% complete "
+			     "(0.1% through generated code, trusting its frame pointers; "
+			     "3 guessed, 5 truncated: no unwind row 4, page not present 1); "
+			     "98.9% of frames named; cost 0.11% of one CPU, 38 MiB");
+	health_json(&health, &json);
+	assert_non_null(strstr(bytes_str(&json), "\"through_generated_code\":1"));
+	memset(health.outcomes, 0, sizeof(health.outcomes));
+	health.outcomes[WALK_COMPLETE] = health.samples;
+	health.through_generated_code = health.samples / 2;
+	assert_line(&health, "2970 samples in 30.0 s (99 Hz), 0 lost; stacks 100.0% complete "
+			     "(50.0% through generated code, trusting its frame pointers); "
+			     "98.9% of frames named; cost 0.11% of one CPU, 38 MiB");
+}
+
 static void nothing_is_rounded_up_to_all(void **state)
 {
 	struct health health = a_recording();
@@ -192,6 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_line_is_the_one_in_the_manual),
 		cmocka_unit_test(a_perfect_one_is_short),
+		cmocka_unit_test(trust_in_generated_code_is_told),
 		cmocka_unit_test(nothing_is_rounded_up_to_all),
 		cmocka_unit_test(nothing_recorded_is_no_division),
 		cmocka_unit_test(rates_are_written_out),

@@ -205,6 +205,7 @@ static void an_exec_lies_between_two_samples(void **state)
 	assert_stack(400, PID, "[unknown] [truncated: address outside of every mapping]");
 	assert_stack(500, PID, "@+50010 @+50020");
 	assert_int_equal(p.outcomes[WALK_COMPLETE], 2);
+	assert_int_equal(p.through_generated_code, 2);
 	assert_int_equal(p.outcomes[WALK_NO_MAPPING], 1);
 	assert_int_equal(p.finished, 3);
 	assert_string_equal(process_table_find(&p.processes, PID)->comm, "new");
@@ -598,6 +599,7 @@ static void kernel_frames_lie_above(void **state)
 		     "[kernel.kallsyms]+ffffffff81000010 [kernel.kallsyms]+ffffffff81000020");
 	assert_stack(300, PID, "[truncated: no user stack]");
 	assert_int_equal(p.outcomes[WALK_COMPLETE], 2);
+	assert_int_equal(p.through_generated_code, 1); /* the kernel's is none */
 	assert_int_equal(p.outcomes[WALK_NO_USER_STACK], 1);
 	assert_null(process_table_find(&p.processes, 2));
 }

@@ -104,6 +104,7 @@ static void assert_whole(struct pipeline *p)
 	assert_ok(pipeline_advance(p, 10));
 	assert_ok(naming_advance(&p->naming, UINT64_MAX));
 	assert_int_equal(p->outcomes[WALK_COMPLETE], 1);
+	assert_int_equal(p->through_generated_code, 0);
 	assert_int_equal(p->finished, 1);
 	assert_string_equal(frame(p, 0), "capture");
 	assert_string_equal(frame(p, 1), "the_function_that_was_sampled");
