@@ -34,6 +34,16 @@ uint64_t hash_pair(uint64_t a, uint64_t b)
 	return mix(a ^ K1, mix(b ^ K2, K0) | 1);
 }
 
+/* As a memcpy of fewer than 8 bytes into a zeroed number, but without a call. */
+static uint64_t load_rest(const unsigned char *at, size_t size)
+{
+	uint64_t word = 0;
+
+	for (size_t i = 0; i < size; i++)
+		word |= (uint64_t)at[i] << 8 * i;
+	return word;
+}
+
 uint64_t hash_bytes(const void *bytes, size_t size)
 {
 	const unsigned char *at = bytes;
@@ -43,10 +53,7 @@ uint64_t hash_bytes(const void *bytes, size_t size)
 		memcpy(&word, at, 8);
 		hash = mix(hash ^ word, K0) + K1;
 	}
-	word = 0;
-	if (size)
-		memcpy(&word, at, size);
-	return mix(hash ^ word ^ K2, K0);
+	return mix(hash ^ load_rest(at, size) ^ K2, K0);
 }
 
 static uint32_t slot_of(const struct hash_index *index, uint64_t hash)

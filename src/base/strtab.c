@@ -13,9 +13,9 @@ static bool equal(const void *context, uint32_t id, const void *key_)
 {
 	const struct strtab *table = context;
 	const struct key *key = key_;
-	const char *text = strtab_get(table, id);
 
-	return strncmp(text, key->text, key->size) == 0 && text[key->size] == '\0';
+	return strtab_size(table, id) == key->size &&
+	       memcmp(strtab_get(table, id), key->text, key->size) == 0;
 }
 
 bool strtab_find(const struct strtab *table, uint32_t *ret, const char *text, size_t size)
@@ -59,11 +59,6 @@ int strtab_add(struct strtab *table, uint32_t *ret, const char *text, size_t siz
 int strtab_add_str(struct strtab *table, uint32_t *ret, const char *text)
 {
 	return strtab_add(table, ret, text, strlen(text));
-}
-
-const char *strtab_get(const struct strtab *table, uint32_t id)
-{
-	return table->bytes.at + table->offsets.at[id];
 }
 
 int strtab_init(struct strtab *table)

@@ -9,7 +9,7 @@
 #include "base/hash.h"
 
 struct strtab {
-	ARRAY_OF(char) bytes;       /* every string with its final NUL, one after another */
+	ARRAY_OF(char) bytes;	    /* every string with its final NUL, one after another */
 	ARRAY_OF(uint32_t) offsets; /* id → offset in bytes */
 	struct hash_index index;
 };
@@ -23,4 +23,15 @@ int strtab_add(struct strtab *table, uint32_t *ret, const char *text, size_t siz
 bool strtab_find(const struct strtab *table, uint32_t *ret, const char *text, size_t size);
 int strtab_add_str(struct strtab *table, uint32_t *ret, const char *text);
 /* Borrowed until the next add. */
-const char *strtab_get(const struct strtab *table, uint32_t id);
+static inline const char *strtab_get(const struct strtab *table, uint32_t id)
+{
+	return table->bytes.at + table->offsets.at[id];
+}
+/* Its length, without looking at it. */
+static inline size_t strtab_size(const struct strtab *table, uint32_t id)
+{
+	uint32_t next =
+		id + 1 < table->offsets.count ? table->offsets.at[id + 1] : table->bytes.count;
+
+	return next - table->offsets.at[id] - 1;
+}

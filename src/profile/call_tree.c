@@ -14,9 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A sample as a run of frame ids in `sequence`. */
+#include "profile/sequences.h"
+
+/* What a sample weighs. */
 struct path {
-	uint32_t first, count;
 	int64_t weight, samples;
 };
 
@@ -30,6 +31,8 @@ struct builder {
 	ARRAY_OF(uint32_t) location_frames;     /* outermost function first */
 	ARRAY_OF(uint32_t) label_frames;        /* label set → frame id + 1 of process and thread */
 	ARRAY_OF(uint32_t) sequence;
+	/* Samples as runs of frame ids in `sequence`, and, at the same places, what they weigh. */
+	ARRAY_OF(struct profile_run) runs;
 	ARRAY_OF(struct path) paths;
 };
 
@@ -40,6 +43,7 @@ static void builder_fini_cleanup(struct builder *builder)
 	array_fini(&builder->location_frames);
 	array_fini(&builder->label_frames);
 	array_fini(&builder->sequence);
+	array_fini(&builder->runs);
 	array_fini(&builder->paths);
 }
 
@@ -272,12 +276,14 @@ static int write_paths(struct builder *builder)
 	for (uint32_t i = 0; i < profile->samples.count; i++)
 		need += profile->stacks.at[profile->samples.at[i].stack].count + 2ULL;
 	if (!array_reserve(&builder->paths, profile->samples.count) ||
+	    !array_reserve(&builder->runs, profile->samples.count) ||
 	    !array_reserve(&builder->sequence, need))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < profile->samples.count; i++) {
 		const struct profile_sample *sample = &profile->samples.at[i];
 		struct profile_run stack = profile->stacks.at[sample->stack];
-		struct path path = { .first = builder->sequence.count };
+		uint32_t first = builder->sequence.count;
+		struct path path = {};
 
 		path.weight = weight_of(builder, profile_value(profile, i, builder->type));
 		path.samples = profile_value(profile, i, profile->meta.count_type);
@@ -302,14 +308,15 @@ static int write_paths(struct builder *builder)
 				builder->sequence.at[builder->sequence.count++] =
 					builder->location_frames.at[run.first + n];
 		}
-		path.count = builder->sequence.count - path.first;
+		*array_push(&builder->runs) =
+			(struct profile_run){ first, builder->sequence.count - first };
 		*array_push(&builder->paths) = path;
 	}
 	return 0;
 }
 
-static uint32_t common_prefix(const struct builder *builder, const struct path *a,
-			      const struct path *b)
+static uint32_t common_prefix(const struct builder *builder, const struct profile_run *a,
+			      const struct profile_run *b)
 {
 	const uint32_t *x = builder->sequence.at + a->first, *y = builder->sequence.at + b->first;
 	uint32_t shorter = a->count < b->count ? a->count : b->count, i = 0;
@@ -319,51 +326,56 @@ static uint32_t common_prefix(const struct builder *builder, const struct path *
 	return i;
 }
 
-static int compare_paths(const void *a_, const void *b_, void *context)
+/* The paths in the order of their frames. NULL: out of memory. */
+static uint32_t *sort_paths(const struct builder *builder)
 {
-	const struct builder *builder = context;
-	const struct path *a = a_, *b = b_;
-	uint32_t same = common_prefix(builder, a, b);
+	const struct sequences sequences = { builder->sequence.at, builder->runs.at, false };
+	uint32_t count = builder->paths.count, *order = malloc((count + 1ULL) * sizeof(*order));
 
-	if (same < a->count && same < b->count)
-		return builder->sequence.at[a->first + same] <
-				       builder->sequence.at[b->first + same] ? -1 : 1;
-	return a->count < b->count ? -1 : a->count > b->count;
+	for (uint32_t i = 0; order && i < count; i++)
+		order[i] = i;
+	if (order && sequences_sort(&sequences, order, count) < 0) {
+		free(order);
+		return NULL;
+	}
+	return order;
 }
 
 /* One pass over the sorted paths; `trunk` holds the node of each depth of the path at hand. */
 static int make_nodes(struct builder *builder)
 {
 	struct call_tree *tree = builder->tree;
-	struct path before = {};
+	cleanup(free) uint32_t *order = sort_paths(builder);
+	struct profile_run before = {};
 	ARRAY_OF(uint32_t) trunk = {};
 	int r = -ENOMEM;
 
-	if (!array_push(&trunk)) /* node 0 */
+	if (!order || !array_push(&trunk)) /* node 0 */
 		goto end;
 	for (uint32_t i = 0; i < builder->paths.count; i++) {
-		const struct path *path = &builder->paths.at[i];
-		uint32_t same = i ? common_prefix(builder, &before, path) : 0;
+		const struct profile_run *run = &builder->runs.at[order[i]];
+		const struct path *path = &builder->paths.at[order[i]];
+		uint32_t same = i ? common_prefix(builder, &before, run) : 0;
 		struct call_node *leaf;
 
-		if (!array_reserve(&trunk, path->count + 1ULL))
+		if (!array_reserve(&trunk, run->count + 1ULL))
 			goto end;
-		for (uint32_t depth = same + 1; depth <= path->count; depth++) {
+		for (uint32_t depth = same + 1; depth <= run->count; depth++) {
 			struct call_node *node = array_push(&tree->nodes);
 
 			if (!node)
 				goto end;
-			node->frame = builder->sequence.at[path->first + depth - 1];
+			node->frame = builder->sequence.at[run->first + depth - 1];
 			node->parent = trunk.at[depth - 1];
 			node->depth = depth;
 			trunk.at[depth] = tree->nodes.count - 1;
 		}
-		leaf = &tree->nodes.at[trunk.at[path->count]];
+		leaf = &tree->nodes.at[trunk.at[run->count]];
 		leaf->self = profile_sum(leaf->self, path->weight);
 		leaf->self_count = profile_sum(leaf->self_count, path->samples);
-		if (path->count > tree->max_depth)
-			tree->max_depth = path->count;
-		before = *path;
+		if (run->count > tree->max_depth)
+			tree->max_depth = run->count;
+		before = *run;
 	}
 	r = 0;
 end:
@@ -451,9 +463,6 @@ static int build(struct builder *builder)
 	r = write_paths(builder);
 	if (r < 0)
 		return r;
-	if (builder->paths.count)
-		qsort_r(builder->paths.at, builder->paths.count, sizeof(*builder->paths.at),
-			compare_paths, builder);
 	if (!array_push(&tree->nodes))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < tree->frames.count; i++)

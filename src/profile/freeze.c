@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile/sequences.h"
+
 #define UNUSED UINT32_MAX
 
 /* Old ids to new ones; UNUSED where nothing refers to the old one. */
@@ -397,42 +399,40 @@ static int freeze_locations(struct freezer *freezer)
 }
 
 /* From the root, so that stacks with a common trunk are neighbours. */
-static int compare_stacks(const void *a_, const void *b_, void *context)
-{
-	const struct freezer *freezer = context;
-	const struct profile_run *a = &freezer->old->stacks.at[*(const uint32_t *)a_];
-	const struct profile_run *b = &freezer->old->stacks.at[*(const uint32_t *)b_];
-	const uint32_t *a_end = freezer->old->stack_locations.at + a->first + a->count;
-	const uint32_t *b_end = freezer->old->stack_locations.at + b->first + b->count;
-	uint32_t shared = a->count < b->count ? a->count : b->count;
-
-	for (uint32_t i = 1; i <= shared; i++)
-		COMPARE(*(a_end - i), *(b_end - i));
-	COMPARE(a->count, b->count);
-	return 0;
-}
-
 static int freeze_stacks(struct freezer *freezer)
 {
 	struct profile *old = freezer->old, *now = freezer->now;
-	cleanup(free) uint32_t *order = NULL;
-	uint32_t used;
+	cleanup(free) uint32_t *order = malloc((old->stacks.count + 1ULL) * sizeof(*order));
+	struct sequences sequences = { .from_end = true };
+	uint32_t used = 0;
+	int r;
 
 	/* In place: comparing wants the new ids, and nothing else needs the old ones any more. */
 	for (uint32_t i = 0; i < old->stack_locations.count; i++)
 		old->stack_locations.at[i] = freezer->to.location[old->stack_locations.at[i]];
-	order = sorted_used(freezer->to.stack, old->stacks.count, &used, compare_stacks, freezer);
-	if (!order || !array_reserve(&now->stacks, used) ||
+	if (!order)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < old->stacks.count; i++)
+		if (freezer->to.stack[i] != UNUSED)
+			order[used++] = i;
+	sequences.words = old->stack_locations.at;
+	sequences.runs = old->stacks.at;
+	r = sequences_sort(&sequences, order, used);
+	if (r < 0)
+		return r;
+	if (!array_reserve(&now->stacks, used) ||
 	    !array_reserve(&now->stack_locations, old->stack_locations.count))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < used; i++) {
 		struct profile_run run = old->stacks.at[order[i]];
 
-		*array_push(&now->stacks) =
+		now->stacks.at[now->stacks.count++] =
 			(struct profile_run){ now->stack_locations.count, run.count };
-		for (uint32_t k = 0; k < run.count; k++)
-			*array_push(&now->stack_locations) =
-				old->stack_locations.at[run.first + k];
+		if (run.count)
+			memcpy(now->stack_locations.at + now->stack_locations.count,
+			       old->stack_locations.at + run.first,
+			       run.count * sizeof(*now->stack_locations.at));
+		now->stack_locations.count += run.count;
 		freezer->to.stack[order[i]] = i;
 	}
 	return 0;
@@ -525,19 +525,41 @@ static int compare_samples(const void *a_, const void *b_, void *context)
 	return 0;
 }
 
+/* Each goes to where its stack's begin; few share one. NULL: out of memory. */
+static uint32_t *sort_samples(struct freezer *freezer)
+{
+	const struct profile *old = freezer->old;
+	uint32_t count = old->samples.count, stacks = freezer->now->stacks.count;
+	uint32_t *order = malloc((count + 1ULL) * sizeof(*order));
+	cleanup(free) uint32_t *ends = calloc(stacks + 1ULL, sizeof(*ends));
+
+	if (!order || !ends) {
+		free(order);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		ends[freezer->to.stack[old->samples.at[i].stack] + 1]++;
+	for (uint32_t i = 0; i < stacks; i++)
+		ends[i + 1] += ends[i];
+	/* What was the first place of each is in the end that of the next one. */
+	for (uint32_t i = 0; i < count; i++)
+		order[ends[freezer->to.stack[old->samples.at[i].stack]]++] = i;
+	for (uint32_t i = 0, first = 0; i < stacks; first = ends[i++])
+		if (ends[i] - first > 1)
+			qsort_r(order + first, ends[i] - first, sizeof(*order), compare_samples,
+				freezer);
+	return order;
+}
+
 static int freeze_samples(struct freezer *freezer)
 {
 	struct profile *old = freezer->old, *now = freezer->now;
 	uint32_t width = old->types.count, count = old->samples.count;
-	cleanup(free) uint32_t *order = malloc((count + 1ULL) * sizeof(*order));
+	cleanup(free) uint32_t *order = sort_samples(freezer);
 
 	if (!order || !array_reserve(&now->samples, count) ||
 	    !array_reserve(&now->values, (uint64_t)count * width))
 		return -ENOMEM;
-	for (uint32_t i = 0; i < count; i++)
-		order[i] = i;
-	if (count)
-		qsort_r(order, count, sizeof(*order), compare_samples, freezer);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct profile_sample *sample = &old->samples.at[order[i]];
 		const int64_t *values = &old->values.at[(size_t)order[i] * width];

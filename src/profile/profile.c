@@ -45,6 +45,7 @@ void profile_free(struct profile *profile)
 	array_fini(&profile->label_sets);
 	array_fini(&profile->samples);
 	array_fini(&profile->values);
+	array_fini(&profile->first_samples);
 	array_fini(&profile->comments);
 	hash_index_fini(&profile->mapping_index);
 	hash_index_fini(&profile->function_index);
@@ -75,7 +76,7 @@ uint64_t profile_bytes(const struct profile *p)
 	       BYTES_OF(&p->mappings) + BYTES_OF(&p->functions) + BYTES_OF(&p->lines) +
 	       BYTES_OF(&p->locations) + BYTES_OF(&p->stack_locations) + BYTES_OF(&p->stacks) +
 	       BYTES_OF(&p->label_items) + BYTES_OF(&p->label_sets) + BYTES_OF(&p->samples) +
-	       BYTES_OF(&p->values) + indexed * 2 * sizeof(struct hash_slot) +
+	       BYTES_OF(&p->values) + BYTES_OF(&p->first_samples) + indexed * 2 * sizeof(struct hash_slot) +
 	       p->sample_frames * PROFILE_FRAME_BYTES;
 }
 
@@ -400,19 +401,29 @@ int profile_sample_add(struct profile *profile, uint32_t stack, uint32_t labels,
 	struct profile_sample key = { stack, labels };
 	uint64_t hash = hash_pair(stack, labels);
 	uint32_t id, width = profile->types.count;
+	bool is_first;
 
 	if (profile->frozen || !width || stack >= profile->stacks.count ||
 	    labels >= profile->label_sets.count)
 		return -EINVAL;
-	id = hash_index_find(&profile->sample_index, hash, sample_equal, profile, &key);
+	while (profile->first_samples.count <= stack)
+		if (!array_push(&profile->first_samples))
+			return -ENOMEM;
+	/* Most stacks have just one. */
+	id = profile->first_samples.at[stack] - 1;
+	is_first = id == HASH_ABSENT;
+	if (!is_first && !sample_equal(profile, id, &key))
+		id = hash_index_find(&profile->sample_index, hash, sample_equal, profile, &key);
 	if (id == HASH_ABSENT && profile->closed)
 		return PROFILE_FULL;
 	if (id == HASH_ABSENT) {
 		id = profile->samples.count;
 		if (!array_reserve(&profile->samples, id + 1ULL) ||
 		    !array_reserve(&profile->values, (uint64_t)profile->values.count + width) ||
-		    hash_index_add(&profile->sample_index, hash, id) < 0)
+		    (!is_first && hash_index_add(&profile->sample_index, hash, id) < 0))
 			return -ENOMEM;
+		if (is_first)
+			profile->first_samples.at[stack] = id + 1;
 		*array_push(&profile->samples) = key;
 		profile->sample_frames += profile->stacks.at[stack].count;
 		for (uint32_t i = 0; i < width; i++)

@@ -106,6 +106,7 @@ struct profile {
 	ARRAY_OF(struct profile_sample) samples;
 	ARRAY_OF(int64_t) values; /* types.count per sample, sample after sample */
 	ARRAY_OF(uint32_t) comments; /* strings, one line each */
+	ARRAY_OF(uint32_t) first_samples; /* by stack: its first sample + 1; it is not in the index */
 	uint64_t sample_frames; /* of all samples: frames of the stacks that each has */
 	struct profile_meta meta;
 	struct hash_index mapping_index, function_index, location_index, stack_index,

@@ -268,9 +268,30 @@ static void unnamed_locations_get_a_name(void **state)
 	assert_false(profile->mappings.at[0].has_functions);
 }
 
+/* A stack that many threads have: each has one sample, whatever came between. */
+static void samples_of_a_stack_are_told_apart_by_labels(void **state)
+{
+	struct profile *profile = build_profile();
+
+	(void)state;
+	for (int round = 1; round <= 3; round++)
+		for (int tid = 0; tid < 50; tid++) {
+			build_sample(profile, "prog", NULL, tid, "u:main|u:work", round);
+			build_sample(profile, "prog", NULL, tid, "u:main", 1);
+		}
+	assert_int_equal(profile->samples.count, 100);
+	for (uint32_t i = 0; i < profile->samples.count; i++)
+		assert_int_equal(profile_value(profile, i, 0), i % 2 ? 3 : 6);
+	assert_ok(profile_freeze(profile));
+	assert_int_equal(profile->samples.count, 100);
+	assert_int_equal(profile_total(profile, 0), 450);
+	profile_free(profile);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(samples_of_a_stack_are_told_apart_by_labels),
 		cmocka_unit_test(equal_things_have_equal_ids),
 		cmocka_unit_test(files_of_one_name_stay_apart),
 		cmocka_unit_test(samples_add_up),
