@@ -7,8 +7,8 @@
  * comment.
  *
  * Neighbours mostly have their first frames in common, so a line is compared with the one before it,
- * and only what follows is looked at. A frame's name is looked up once, by its bytes; what hangs
- * on it is found by the number of the string.
+ * and only what follows is looked at. There each frame is compared with the one that followed its
+ * caller last time; only where that is another one, its name is looked up.
  */
 #include "input/input.h"
 
@@ -39,13 +39,28 @@ struct place {
 	uint32_t location; /* of which this is the last */
 };
 
+/* A frame that followed another one when that was met last. */
+struct guess {
+	uint32_t start, size; /* of its name, in the strings' bytes */
+	uint32_t location;    /* + 1; 0: none yet */
+	char suffix;	      /* of the text, 0: none */
+	bool inlined;	      /* its location takes the place of its caller's */
+};
+
+/* The last frame, and the last one that was another. */
+struct guesses {
+	struct guess last, other;
+};
+
 struct folded {
 	struct profile *profile;
 	struct input_report *report;
 	const struct lines *lines;
 	uint32_t mappings[PLAIN_COUNT];
-	ARRAY_OF(struct name) names; /* by string */
-	struct hash_index inlined;   /* caller's location and function → location */
+	ARRAY_OF(struct name) names;	  /* by string */
+	ARRAY_OF(struct guesses) guesses; /* by the caller's location + 1; 0: of roots */
+	struct hash_index inlined;	  /* caller's location and function → location */
+	uint64_t inlined_frames;	  /* of all samples: what profile_bytes does not know of */
 	uint32_t full_stack;
 	/* The line before: its stack's text, and what it became. */
 	char *text;
@@ -60,6 +75,7 @@ static void folded_free(struct folded *folded)
 	if (!folded)
 		return;
 	array_fini(&folded->names);
+	array_fini(&folded->guesses);
 	hash_index_fini(&folded->inlined);
 	free(folded->text);
 	free(folded);
@@ -127,14 +143,14 @@ static bool is_note(const char *text, size_t size)
 	       (size == sizeof(unknown) - 1 && memcmp(text, unknown, size) == 0);
 }
 
-static int find_plain(struct folded *folded, uint32_t *ret, const char *text, size_t size,
-		      enum plain plain)
+static int find_plain(struct folded *folded, uint32_t *ret, uint32_t *ret_string, const char *text,
+		      size_t size, enum plain plain)
 {
 	static const enum location_kind kinds[] = { LOCATION_USER, LOCATION_KERNEL, LOCATION_JIT };
 	struct profile_line line = {};
-	uint32_t string, id;
 	struct name *name;
-	int r = find_name(folded, &name, &string, text, size);
+	uint32_t id;
+	int r = find_name(folded, &name, ret_string, text, size);
 
 	if (r != 0)
 		return r;
@@ -142,7 +158,7 @@ static int find_plain(struct folded *folded, uint32_t *ret, const char *text, si
 		*ret = name->plain[plain] - 1;
 		return 0;
 	}
-	r = find_function(folded, name, string);
+	r = find_function(folded, name, *ret_string);
 	if (r != 0)
 		return r;
 	line.function = name->function - 1;
@@ -157,19 +173,19 @@ static int find_plain(struct folded *folded, uint32_t *ret, const char *text, si
 }
 
 /* The location of `caller` with one more function inlined into it. */
-static int find_inlined(struct folded *folded, uint32_t *ret, const char *text, size_t size,
-			uint32_t caller)
+static int find_inlined(struct folded *folded, uint32_t *ret, uint32_t *ret_string,
+			const char *text, size_t size, uint32_t caller)
 {
 	struct profile_line lines[MAX_INLINED];
 	struct profile *profile = folded->profile;
 	struct profile_location outer;
-	uint32_t string, found;
 	struct name *name;
+	uint32_t found;
 	uint64_t hash;
-	int r = find_name(folded, &name, &string, text, size);
+	int r = find_name(folded, &name, ret_string, text, size);
 
 	if (r == 0)
-		r = find_function(folded, name, string);
+		r = find_function(folded, name, *ret_string);
 	if (r != 0)
 		return r;
 	/* Different pairs have different hashes. */
@@ -203,13 +219,32 @@ static char take_suffix(const char *text, size_t *size)
 	return end[-2];
 }
 
-/* Adds a frame to the locations. */
-static int add_frame(struct folded *folded, const char *text, size_t size)
+/* Whether a frame stands there. Returns the size of its text, or 0. */
+static size_t try_guess(const struct folded *folded, const struct guess *guess, const char *text,
+			size_t size)
+{
+	size_t length = guess->size;
+
+	if (!guess->location || length > size ||
+	    memcmp(text, folded->profile->strings.bytes.at + guess->start, length) != 0)
+		return 0;
+	if (guess->suffix) {
+		const char suffix[] = { '_', '[', guess->suffix, ']' };
+
+		if (size - length < sizeof(suffix) ||
+		    memcmp(text + length, suffix, sizeof(suffix)) != 0)
+			return 0;
+		length += sizeof(suffix);
+	}
+	return length == size || text[length] == ';' ? length : 0;
+}
+
+/* Finds a frame's location, and what it is to be guessed by next time. size: of the frame. */
+static int find_frame(struct folded *folded, struct guess *ret, const char *text, size_t size)
 {
 	struct place *before = folded->depth ? &folded->places[folded->depth - 1] : NULL;
-	uint32_t count = before ? before->count : 0;
 	char suffix = take_suffix(text, &size);
-	uint32_t location;
+	uint32_t location, string;
 	int r;
 
 	while (size && is_blank(*text))
@@ -218,21 +253,58 @@ static int add_frame(struct folded *folded, const char *text, size_t size)
 		text = "[unknown]";
 		size = strlen(text);
 	}
+	*ret = (struct guess){ .suffix = suffix };
 	if (suffix == 'i' && before &&
 	    folded->profile->locations.at[before->location].line_count < MAX_INLINED) {
-		r = find_inlined(folded, &location, text, size, before->location);
-		count--;
+		r = find_inlined(folded, &location, &string, text, size, before->location);
+		ret->inlined = true;
 	} else {
-		r = find_plain(folded, &location, text, size,
+		r = find_plain(folded, &location, &string, text, size,
 			       suffix == 'k'   ? PLAIN_KERNEL
 			       : suffix == 'j' ? PLAIN_GENERATED
 					       : PLAIN_USER);
 	}
 	if (r != 0)
 		return r;
-	folded->locations[count] = location;
+	ret->start = folded->profile->strings.offsets.at[string];
+	ret->size = (uint32_t)strtab_size(&folded->profile->strings, string);
+	ret->location = location + 1;
+	return 0;
+}
+
+/* Adds the first frame of the text to the locations. Puts its size into *ret_size. */
+static int add_frame(struct folded *folded, size_t *ret_size, const char *text, size_t size)
+{
+	struct place *before = folded->depth ? &folded->places[folded->depth - 1] : NULL;
+	uint32_t caller = before ? before->location + 1 : 0, count = before ? before->count : 0;
+	struct guesses *guesses;
+	struct guess guess;
+	int r;
+
+	while (folded->guesses.count <= caller)
+		if (!array_push(&folded->guesses))
+			return -ENOMEM;
+	guesses = &folded->guesses.at[caller];
+	guess = guesses->last;
+	*ret_size = try_guess(folded, &guess, text, size);
+	if (!*ret_size) {
+		guess = guesses->other;
+		*ret_size = try_guess(folded, &guess, text, size);
+		guesses->other = guesses->last;
+	}
+	if (!*ret_size) {
+		const char *semicolon = memchr(text, ';', size);
+
+		*ret_size = semicolon ? (size_t)(semicolon - text) : size;
+		r = find_frame(folded, &guess, text, *ret_size);
+		if (r != 0)
+			return r;
+	}
+	guesses->last = guess;
+	count -= guess.inlined;
+	folded->locations[count] = guess.location - 1;
 	folded->places[folded->depth++] =
-		(struct place){ .count = count + 1, .location = location };
+		(struct place){ .count = count + 1, .location = guess.location - 1 };
 	return 0;
 }
 
@@ -295,14 +367,13 @@ static int read_stack(struct folded *folded, const char *text, size_t size)
 		at = place->end + 1;
 	}
 	while (at <= size && folded->depth < MAX_DEPTH) {
-		const char *semicolon = memchr(text + at, ';', size - at);
-		size_t end = semicolon ? (size_t)(semicolon - text) : size;
+		size_t length;
 
-		r = add_frame(folded, text + at, end - at);
+		r = add_frame(folded, &length, text + at, size - at);
 		if (r != 0)
 			return r;
-		folded->places[folded->depth - 1].end = end;
-		at = end + 1;
+		at += length;
+		folded->places[folded->depth - 1].end = at++;
 	}
 	return 0;
 }
@@ -311,12 +382,15 @@ static int add_sample(struct folded *folded, int64_t value, bool cut)
 {
 	struct profile *profile = folded->profile;
 	uint32_t count = folded->places[folded->depth - 1].count, stack;
+	uint32_t samples = profile->samples.count;
 	int r;
 
 	if (cut) {
 		static const char name[] = "[truncated: too deep]";
+		uint32_t string;
 
-		r = find_plain(folded, &folded->locations[count++], name, strlen(name), PLAIN_USER);
+		r = find_plain(folded, &folded->locations[count++], &string, name, strlen(name),
+			       PLAIN_USER);
 		if (r != 0)
 			return r;
 		folded->report->cut_stacks++;
@@ -324,7 +398,11 @@ static int add_sample(struct folded *folded, int64_t value, bool cut)
 	for (uint32_t i = 0; i < count; i++)
 		folded->leaf_first[i] = folded->locations[count - 1 - i];
 	r = profile_stack_add(profile, &stack, folded->leaf_first, count);
-	return r ? r : profile_sample_add(profile, stack, 0, &value);
+	if (r == 0)
+		r = profile_sample_add(profile, stack, 0, &value);
+	if (profile->samples.count != samples)
+		folded->inlined_frames += folded->depth - folded->places[folded->depth - 1].count;
+	return r;
 }
 
 static bool is_digit(char c)
@@ -401,6 +479,8 @@ static uint64_t bytes_of(const struct folded *folded)
 {
 	return profile_bytes(folded->profile) +
 	       folded->names.count * (uint64_t)sizeof(*folded->names.at) +
+	       folded->guesses.count * (uint64_t)sizeof(*folded->guesses.at) +
+	       folded->inlined_frames * PROFILE_FRAME_BYTES +
 	       2ULL * folded->inlined.count * sizeof(struct hash_slot);
 }
 
@@ -408,7 +488,7 @@ static int set_up(struct folded *folded)
 {
 	static const char *const files[] = { "", "[kernel.kallsyms]", "[jit]" };
 	struct profile *profile = folded->profile;
-	uint32_t type, location;
+	uint32_t type, location, string;
 	int r = profile_type_add(profile, &type, "samples", "count");
 
 	for (unsigned i = 0; r == 0 && i < PLAIN_COUNT; i++) {
@@ -419,7 +499,7 @@ static int set_up(struct folded *folded)
 			r = profile_mapping_add(profile, &folded->mappings[i], &mapping);
 	}
 	if (r == 0)
-		r = find_plain(folded, &location, INPUT_FULL_NAME, strlen(INPUT_FULL_NAME),
+		r = find_plain(folded, &location, &string, INPUT_FULL_NAME, strlen(INPUT_FULL_NAME),
 			       PLAIN_USER);
 	if (r == 0)
 		r = profile_stack_add(profile, &folded->full_stack, &location, 1);
