@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file_kind.h"
 #include "base/parse.h"
 
 int fs_read_fd(struct bytes *ret, int fd, size_t limit_bytes)
@@ -97,7 +98,7 @@ int fs_open_regular(const char *path)
 
 	if (place < 0 || fstat(place, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode) || file_kind_of(place) == FILE_KERNEL)
 		return -EINVAL;
 	snprintf(again, sizeof(again), "/proc/self/fd/%d", place);
 	fd = open(again, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

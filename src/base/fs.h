@@ -26,8 +26,8 @@ int fs_read_at(int fd, void *ret, size_t size, off_t offset);
 int fs_spare(int fd);
 /*
  * Opens a file that somebody else named for reading. Not even opened is what could block or have
- * effects by that: pipes and devices. Returns the descriptor (fs_spare), -EINVAL for what is not a regular
- * file, or another negative errno.
+ * effects by that: pipes, devices, and what the kernel makes up (/proc). Returns the descriptor (fs_spare),
+ * -EINVAL for what is not a file that is kept somewhere, or another negative errno.
  */
 int fs_open_regular(const char *path);
 /*

@@ -8,18 +8,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file_kind.h"
 #include "base/fs.h"
 
-int rooted_openat(int rootfd, const char *path, bool follow, uint64_t limit_bytes)
+static bool is_wanted(enum file_kind kind, unsigned flags)
+{
+	return kind == FILE_LOCAL || (kind == FILE_REMOTE && !(flags & ROOTED_LOCAL));
+}
+
+int rooted_openat(int rootfd, const char *path, unsigned flags, uint64_t limit_bytes)
 {
 	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW),
+		.flags = O_PATH | O_CLOEXEC | (flags & ROOTED_FOLLOW ? 0 : O_NOFOLLOW),
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 	cleanup(close) int place = -1;
@@ -39,7 +46,7 @@ int rooted_openat(int rootfd, const char *path, bool follow, uint64_t limit_byte
 		return -errno;
 	if (S_ISLNK(st.st_mode))
 		return -ELOOP;
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode) || !is_wanted(file_kind_of(place), flags))
 		return -EINVAL;
 	if ((uint64_t)st.st_size > limit_bytes)
 		return -EFBIG;
@@ -49,9 +56,9 @@ int rooted_openat(int rootfd, const char *path, bool follow, uint64_t limit_byte
 	return fd < 0 ? -errno : fs_spare(fd);
 }
 
-int rooted_open(const char *root, const char *path, bool follow, uint64_t limit_bytes)
+int rooted_open(const char *root, const char *path, unsigned flags, uint64_t limit_bytes)
 {
 	cleanup(close) int rootfd = open(*root ? root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	return rootfd < 0 ? -errno : rooted_openat(rootfd, path, follow, limit_bytes);
+	return rootfd < 0 ? -errno : rooted_openat(rootfd, path, flags, limit_bytes);
 }

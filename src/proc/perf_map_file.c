@@ -49,7 +49,7 @@ static int open_owned(int root, pid_t pid, const struct proc_status *status)
 	struct stat st;
 
 	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)pid);
-	fd = rooted_openat(root, path, false, MAX_FILE_BYTES);
+	fd = rooted_openat(root, path, 0, MAX_FILE_BYTES);
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) < 0)

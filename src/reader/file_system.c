@@ -15,54 +15,15 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file_kind.h"
 
 #ifndef FUSE_SUPER_MAGIC
 #define FUSE_SUPER_MAGIC 0x65735546 /* linux/magic.h, since 5.7 */
 #endif
 
-/* Of disks and memory, as linux/magic.h and the kernel's own sources have them. */
-static const uint32_t local_kinds[] = {
-	0xef53,	    /* ext2, ext3, ext4 */
-	0x58465342, /* XFS */
-	BTRFS_SUPER_MAGIC,
-	TMPFS_MAGIC, /* also memfd and devtmpfs */
-	RAMFS_MAGIC,
-	HUGETLBFS_MAGIC,
-	OVERLAYFS_SUPER_MAGIC, /* but what it shows may be on any */
-	SQUASHFS_MAGIC,
-	0xe0f5e1e2, /* EROFS */
-	0xf2f52010, /* F2FS */
-	0x2fc12fc1, /* ZFS */
-	0xca451a4e, /* bcachefs */
-	CRAMFS_MAGIC,
-	0x7275, /* romfs */
-	ISOFS_SUPER_MAGIC,
-	0x15013346, /* UDF */
-	REISERFS_SUPER_MAGIC,
-	0x3153464a, /* JFS */
-	NILFS_SUPER_MAGIC,
-	0x24051905, /* UBIFS */
-	JFFS2_SUPER_MAGIC,
-	MSDOS_SUPER_MAGIC,
-	0x2011bab0, /* exFAT */
-	0x7366746e, /* NTFS (ntfs3) */
-	0x5346544e, /* NTFS */
-	0x482b,	    /* HFS+ */
-	MINIX_SUPER_MAGIC,
-	MINIX2_SUPER_MAGIC,
-	MINIX3_SUPER_MAGIC,
-};
-
 bool file_system_is_remote(int fd)
 {
-	struct statfs st;
-
-	if (fstatfs(fd, &st) < 0)
-		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(local_kinds); i++)
-		if ((uint32_t)st.f_type == local_kinds[i])
-			return false;
-	return true;
+	return file_kind_of(fd) != FILE_LOCAL;
 }
 
 static bool is_of_kind(int fd, uint32_t magic)

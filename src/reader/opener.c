@@ -149,29 +149,61 @@ static int open_program(struct reply *reply, const char *path)
 	return r;
 }
 
-static bool belongs_to(int fd, uint32_t owner)
+/*
+ * Is a file of root's one that packages put below /usr/lib/debug for everybody? Whoever made the root
+ * that its path was looked up below may have put links there; into our own only root puts them.
+ */
+static bool is_for_all(int root, int fd, const char *path, const struct stat *st)
 {
-	struct stat st;
+	static const char folder[] = "/usr/lib/debug/";
+	char self[32], above[PATH_MAX], real[PATH_MAX];
+	ssize_t above_size, real_size;
 
-	return fstat(fd, &st) == 0 && (st.st_uid == owner || st.st_uid == 0);
+	if (st->st_uid != 0 || !(st->st_mode & S_IROTH) ||
+	    strncmp(path, folder, strlen(folder)) != 0 || strstr(path, "/../"))
+		return false;
+	if (root < 0)
+		return true;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", root);
+	above_size = readlink(self, above, sizeof(above) - 1);
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	real_size = readlink(self, real, sizeof(real) - 1);
+	if (above_size < 1 || real_size < 1)
+		return false;
+	above[above_size] = real[real_size] = '\0';
+	if (above_size == 1) /* "/" */
+		above_size = 0;
+	return strncmp(real, above, (size_t)above_size) == 0 &&
+	       strncmp(real + above_size, folder, strlen(folder)) == 0;
 }
 
 /*
  * A debug file says what the code of its object is called, for all who run it: that is not for
- * anybody to say who can put a file beside a link to the object, or below a root of his own.
+ * anybody to say who can put a file beside a link to the object, or below a root of his own. And the
+ * object, its path and its debug information choose what is opened: nothing that its owner may not
+ * read is to get into the hands of who reads that.
  */
+static bool may_help(int root, int fd, const char *path, uint32_t owner)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (st.st_uid == owner || is_for_all(root, fd, path, &st));
+}
+
 static int open_files(struct reply *reply, int root, const struct wire_open_files *question,
 		      const char *paths, size_t size)
 {
+	/* Only to help: what might never answer is left out. */
+	const unsigned flags = ROOTED_FOLLOW | ROOTED_LOCAL;
+
 	for (const char *path = paths; path < paths + size && reply->fd_count < MESSAGE_MAX_FDS - 2;
 	     path += strlen(path) + 1) {
-		int fd = root < 0 ? rooted_open("", path, true, DEBUG_FILE_BYTES_MAX)
-				  : rooted_openat(root, path, true, DEBUG_FILE_BYTES_MAX);
+		int fd = root < 0 ? rooted_open("", path, flags, DEBUG_FILE_BYTES_MAX)
+				  : rooted_openat(root, path, flags, DEBUG_FILE_BYTES_MAX);
 
 		if (fd < 0)
 			continue;
-		/* Only to help: what might never answer is left out. */
-		if (file_system_is_remote(fd) || !belongs_to(fd, question->owner)) {
+		if (!may_help(root, fd, path, question->owner)) {
 			close(fd);
 			continue;
 		}

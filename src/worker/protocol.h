@@ -162,7 +162,7 @@ enum opener_question {
 	OPENER_MAPPING,
 	/*
 	 * struct wire_open_files, paths with a NUL each, and where to look for them → a descriptor for
-	 * each that is there and belongs to the owner or to root.
+	 * each that is there and belongs to the owner, or to root for all below /usr/lib/debug.
 	 */
 	OPENER_FILES,
 	OPENER_MAPS,	 /* struct wire_named_process → the text of /proc/TID/maps */

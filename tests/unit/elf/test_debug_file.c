@@ -188,6 +188,7 @@ static void test_owner(void **state)
 	image_make(&debug, symbols, 1);
 	add_build_id(&debug, id);
 	write_file(path, &debug, sizeof(debug));
+	assert_ok(chmod(below(path), 0644));
 	check_name(&stripped, "found");
 	assert_ok(chown(below(path), 65534, 0));
 	check_name(&stripped, NULL);
@@ -317,16 +318,18 @@ static void test_rooted(void **state)
 	assert_ok(symlink("../../../../../../inside/file", below("/inside/up")));
 	assert_ok(symlink("/proc/self/root/etc/passwd", below("/inside/magic")));
 	assert_ok(symlink("/etc/passwd", below("/inside/absolute")));
-	fd = rooted_open(root, "/inside/up", true, 100);
+	fd = rooted_open(root, "/inside/up", ROOTED_FOLLOW, 100);
 	assert_true(fd >= 0); /* ".." stops at the root */
 	close(fd);
-	assert_errno(rooted_open(root, "/inside/up", false, 100), ELOOP);
-	assert_errno(rooted_open(root, "/inside/absolute", true, 1000000), ENOENT);
-	assert_errno(rooted_open(root, "/inside/magic", true, 1000000), ENOENT);
-	assert_errno(rooted_open(root, "/inside/file", true, 0), EFBIG);
-	assert_errno(rooted_open(root, "/inside", true, 1000000), EINVAL);
-	assert_errno(rooted_open("/nowhere/at/all", "/inside", true, 100), ENOENT);
-	assert_errno(rooted_open("", "/dev/null", true, 100), EINVAL);
+	assert_errno(rooted_open(root, "/inside/up", 0, 100), ELOOP);
+	assert_errno(rooted_open(root, "/inside/absolute", ROOTED_FOLLOW, 1000000), ENOENT);
+	assert_errno(rooted_open(root, "/inside/magic", ROOTED_FOLLOW, 1000000), ENOENT);
+	assert_errno(rooted_open(root, "/inside/file", ROOTED_FOLLOW, 0), EFBIG);
+	assert_errno(rooted_open(root, "/inside", ROOTED_FOLLOW, 1000000), EINVAL);
+	assert_errno(rooted_open("/nowhere/at/all", "/inside", ROOTED_FOLLOW, 100), ENOENT);
+	/* What the kernel makes up is not even opened. */
+	assert_errno(rooted_open("", "/proc/version", ROOTED_FOLLOW, 100), EINVAL);
+	assert_errno(rooted_open("", "/dev/null", ROOTED_FOLLOW, 100), EINVAL);
 }
 
 /* Who holds one is given tens of seconds by the kernel to let go of it. */
@@ -340,7 +343,7 @@ static void test_leased_file(void **state)
 	assert_true(leased >= 0);
 	(void)signal(SIGIO, SIG_IGN);
 	assert_ok(fcntl(leased, F_SETLEASE, F_WRLCK));
-	assert_errno(rooted_open(root, "/inside/leased", true, 100), EWOULDBLOCK);
+	assert_errno(rooted_open(root, "/inside/leased", ROOTED_FOLLOW, 100), EWOULDBLOCK);
 }
 
 int main(void)
