@@ -52,6 +52,9 @@ struct object {
 	/* Of those who ask the reader process about it: */
 	uint32_t known_by; /* the generation of the process that knows it; 0: none */
 	bool given_up;     /* it cannot be read; never to be asked about again */
+	/* The same of the process that reads source lines. */
+	uint32_t lines_known_by;
+	bool lines_given_up;
 	uint64_t used_ns;  /* when a process had it mapped last */
 	/*
 	 * The process in whose mount namespace its file was opened, and when that had it mapped

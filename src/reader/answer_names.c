@@ -4,10 +4,14 @@
 #include <errno.h>
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/parcel.h"
 #include "symbol/demangle.h"
 #include "symbol/object_names.h"
+
+/* Of CPU time, for one question about lines. */
+#define SLICE_NS 200000000ULL
 
 /*
  * One line of an answer, and what tells it apart from others. Numbers of texts are those of the
@@ -30,6 +34,7 @@ struct naming_answer {
 	/* Lines of one function have its name once, those of one file its path: the first such line. */
 	struct hash_index by_name, by_file;
 	struct bytes texts;
+	bool has_lines;
 	bool is_wanting; /* some address needs another file */
 };
 
@@ -197,7 +202,7 @@ static int name_address(struct naming_answer *answer, uint64_t address)
 	if (!run)
 		return -ENOMEM;
 	run->first = answer->order.count;
-	r = object_names_frames(answer->names, address, &frames);
+	r = answer->has_lines ? object_names_frames(answer->names, address, &frames) : -ENOENT;
 	if (r == -ENOMEM)
 		return r;
 	if (r == DWARF_WANTS)
@@ -227,6 +232,7 @@ static int name_address(struct naming_answer *answer, uint64_t address)
 static int name_all(struct naming_answer *answer, const uint64_t *addresses, uint32_t count,
 		    struct reply *reply)
 {
+	uint64_t begin = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	struct wire_names_head head = { .address_count = count };
 
 	for (uint32_t i = 0; i < count; i++) {
@@ -234,6 +240,9 @@ static int name_all(struct naming_answer *answer, const uint64_t *addresses, uin
 
 		if (r < 0)
 			return r;
+		/* Whoever asks has other things to do, too. */
+		if (answer->has_lines && clock_ns(CLOCK_PROCESS_CPUTIME_ID) - begin > SLICE_NS)
+			count = head.address_count = i + 1;
 	}
 	_Static_assert((int)DWARF_WANTED_MAX == (int)WIRE_WANTED_MAX, "the same paths");
 	if (answer->is_wanting && object_names_wanted(answer->names, &reply->bytes) > 0)
@@ -274,5 +283,6 @@ int reader_answer_names(struct known_object *known, const void *payload, size_t 
 			return r;
 	}
 	answer.names = known->names;
+	answer.has_lines = question->lines != 0;
 	return name_all(&answer, (const uint64_t *)(question + 1), question->address_count, reply);
 }

@@ -555,14 +555,16 @@ int symbolizer_object(struct symbolizer *symbolizer, struct object *object,
 {
 	struct naming_call call = { symbolizer, object, 0, tell, context, false };
 	uint64_t start = cost_now(symbolizer);
+	uint32_t answered;
 	int r = 0;
 
-	for (uint32_t done = 0; done < count && r == 0; done += ASK_MAX_ADDRESSES) {
-		uint32_t some = count - done < ASK_MAX_ADDRESSES ? count - done : ASK_MAX_ADDRESSES;
-
+	for (uint32_t done = 0, some; done < count && r == 0; done += some) {
+		some = count - done < ASK_MAX_ADDRESSES ? count - done : ASK_MAX_ADDRESSES;
 		call.first = done;
-		r = ask_names(symbolizer->workers, object, addresses + done, some, take_name,
-			      &call);
+		r = ask_names(symbolizer->workers, object, addresses + done, some, &answered,
+			      take_name, &call);
+		if (answered < some)
+			break;
 	}
 	symbolizer->cost_ns += cost_now(symbolizer) - start;
 	return r;

@@ -55,7 +55,8 @@ DEFINE_CLEANUP(struct symbolizer, symbolizer_free);
 typedef int (*symbol_fn)(void *context, uint32_t number, const struct symbol *symbol);
 
 /*
- * Names addresses of one object: `tell` is called for each in their order.
+ * Names addresses of one object: `tell` is called for each in their order; when that takes longer, only
+ * for the first ones, at least one.
  * Returns 0, what `tell` returned below 0, or -ENOMEM.
  */
 int symbolizer_object(struct symbolizer *symbolizer, struct object *object,

@@ -234,8 +234,8 @@ static int check_names(const struct names_answer *answer, const struct wire_name
 	return told <= MAX_TOLD_BYTES ? 0 : -EBADMSG;
 }
 
-int answer_names(const unsigned char *data, size_t size, uint32_t address_count, name_fn name,
-		 void *context)
+int answer_names(const unsigned char *data, size_t size, uint32_t address_count,
+		 uint32_t *ret_answered, name_fn name, void *context)
 {
 	struct reader reader = reader_of(data, size);
 	const struct wire_names_head *head = (const void *)reader_take(&reader, sizeof(*head));
@@ -243,8 +243,10 @@ int answer_names(const unsigned char *data, size_t size, uint32_t address_count,
 	struct names_answer answer;
 	int r;
 
-	if (!head || head->address_count != address_count)
+	if (!head || head->address_count > address_count ||
+	    (head->address_count == 0 && address_count > 0))
 		return -EBADMSG;
+	address_count = head->address_count;
 	answer.names =
 		(const void *)reader_take(&reader, head->address_count * sizeof(*answer.names));
 	answer.lines = (const void *)reader_take(&reader, head->name_count * sizeof(*answer.lines));
@@ -255,6 +257,7 @@ int answer_names(const unsigned char *data, size_t size, uint32_t address_count,
 	    (head->text_bytes && answer.texts[head->text_bytes - 1]))
 		return -EBADMSG;
 	r = check_names(&answer, head);
+	*ret_answered = address_count;
 	for (uint32_t i = 0; i < address_count && r >= 0; i++) {
 		const struct wire_names *names = &answer.names[i];
 

@@ -40,9 +40,12 @@ struct name_line {
 typedef int (*name_fn)(void *context, uint32_t number, const struct name_line *lines,
 		       uint32_t line_count);
 
-/* Calls `name` for each address in their order; also returns what it returned. */
-int answer_names(const unsigned char *data, size_t size, uint32_t address_count, name_fn name,
-		 void *context);
+/*
+ * Calls `name` for each address in their order, as far as they are answered: *ret_answered, at least 1
+ * of address_count. Also returns what `name` returned.
+ */
+int answer_names(const unsigned char *data, size_t size, uint32_t address_count,
+		 uint32_t *ret_answered, name_fn name, void *context);
 /* ret[count]: see ask_calls. */
 int answer_calls(uint64_t *ret, uint32_t count, const unsigned char *data, size_t size);
 /* Free with needed_fini. */

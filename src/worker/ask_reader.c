@@ -26,6 +26,7 @@ struct request {
 	uint32_t what; /* enum reader_question */
 	const void *payload;
 	size_t size;
+	bool lines;	 /* it is about source lines, too: the liner is asked */
 	const int *more; /* descriptors beside that of its file */
 	unsigned more_count;
 	/*
@@ -36,11 +37,49 @@ struct request {
 	void *context;
 };
 
-static int give_up(struct workers *workers, struct object *object, const char *why)
+static struct worker *worker_of(struct workers *workers, const struct request *request)
 {
-	object->given_up = true;
+	return request->lines ? &workers->liner : &workers->reader;
+}
+
+static uint32_t *known_by_of(struct object *object, const struct request *request)
+{
+	return request->lines ? &object->lines_known_by : &object->known_by;
+}
+
+static bool is_given_up(const struct object *object, const struct request *request)
+{
+	return object->given_up || (request->lines && object->lines_given_up);
+}
+
+static int give_up(struct workers *workers, struct object *object, const struct request *request,
+		   const char *why)
+{
+	if (request->lines)
+		object->lines_given_up = true;
+	else
+		object->given_up = true;
 	workers_give_up(workers, object->path, why);
 	return -EIO;
+}
+
+/* Why an object, or its lines, are given up. */
+static const char *outcome_text(const struct request *request, int outcome)
+{
+	if (!request->lines)
+		return worker_outcome_text(outcome);
+	switch (outcome) {
+	case WORKER_DIED:
+		return "its debug information crashed the reader";
+	case WORKER_STUCK:
+		return "its debug information did not come";
+	case WORKER_NONSENSE:
+		return "its debug information made nonsense of the reader";
+	case WORKER_ENDING:
+		return "the recording ended before its source lines were read";
+	default:
+		return "its debug information takes more time than profd allows";
+	}
 }
 
 static struct payer payer_of(const struct object *object)
@@ -65,16 +104,17 @@ static int ask_once(struct workers *workers, int *ret, bool *refused, struct obj
 
 	if (request->more_count)
 		memcpy(fds + 1, request->more, request->more_count * sizeof(*fds));
-	r = workers_ask(workers, &workers->reader, &payer, &answer, question, request->payload,
-			request->size, fds + !has_object, request->more_count + has_object);
+	r = workers_ask(workers, worker_of(workers, request), &payer, &answer, question,
+			request->payload, request->size, fds + !has_object,
+			request->more_count + has_object);
 	if (r > 0)
 		return r;
 	*refused = r == 0 && answer.result < 0;
 	if (r == 0 && answer.result >= 0) {
-		object->known_by = workers->reader.generation;
+		*known_by_of(object, request) = worker_of(workers, request)->generation;
 		r = request->take(request->context, answer.result, answer.at, answer.size);
 		if (r == -EBADMSG) {
-			worker_restart(&workers->reader);
+			worker_restart(worker_of(workers, request));
 			return WORKER_NONSENSE;
 		}
 	} else if (r == 0) {
@@ -92,37 +132,38 @@ static int ask_once(struct workers *workers, int *ret, bool *refused, struct obj
  */
 static int ask(struct workers *workers, struct object *object, const struct request *request)
 {
-	struct worker *reader = &workers->reader;
+	struct worker *reader = worker_of(workers, request);
 	unsigned killed = 0;
 	bool memory_freed = false, refused;
 
-	while (!object->given_up && object->fd >= 0) {
+	while (!is_given_up(object, request) && object->fd >= 0) {
 		bool first = !reader->pid || reader->asked == 0;
-		bool has_object = first || object->known_by != reader->generation;
+		bool has_object = first || *known_by_of(object, request) != reader->generation;
 		int result = 0, r;
 
 		if (object->may_block && workers_is_stuck(workers, object->identity.device))
-			return give_up(workers, object, worker_outcome_text(WORKER_STUCK));
+			return give_up(workers, object, request,
+				       outcome_text(request, WORKER_STUCK));
 		r = ask_once(workers, &result, &refused, object, request, has_object);
 		if (r == WORKER_DIED && reader->was_killed && killed++ < KILLED_MAX)
 			continue;
 		if (r >= WORKER_ENDING)
-			return give_up(workers, object, worker_outcome_text(r));
+			return give_up(workers, object, request, outcome_text(request, r));
 		if (r > 0 && first) {
 			if (r == WORKER_STUCK && object->may_block)
 				workers_note_stuck(workers, object->identity.device);
-			return give_up(workers, object, worker_outcome_text(r));
+			return give_up(workers, object, request, outcome_text(request, r));
 		}
 		if (r > 0)
 			continue;
 		if (refused && result == -ENOENT && !has_object) {
-			object->known_by = 0;
+			*known_by_of(object, request) = 0;
 		} else if (refused && result == -ENOMEM && !memory_freed && reader->pid) {
 			/* Others may have used up what it has. */
 			worker_restart(reader);
 			memory_freed = true;
 		} else if (refused && result == -ENOMEM) {
-			return give_up(workers, object,
+			return give_up(workers, object, request,
 				       "reading it takes more memory than profd allows");
 		} else if (refused && (result == -EFBIG || result == -E2BIG)) {
 			/* What else is in it may be had. */
@@ -133,7 +174,7 @@ static int ask(struct workers *workers, struct object *object, const struct requ
 			return result;
 		}
 	}
-	return object->given_up ? -EIO : -ESTALE;
+	return is_given_up(object, request) ? -EIO : -ESTALE;
 }
 
 static int take_object(void *object, int result, const unsigned char *data, size_t size)
@@ -340,7 +381,8 @@ struct names_answer {
 	uint32_t count;
 	name_fn name;
 	void *context;
-	bool taken;	     /* every address has had its turn, or `name` has ended it */
+	bool taken; /* `answered` addresses have had their turn, or `name` has ended it */
+	uint32_t answered;
 	struct bytes wanted; /* paths that the reader asks for instead of an answer */
 };
 
@@ -357,7 +399,8 @@ static int take_names(void *context, int result, const unsigned char *data, size
 		return answer->wanted.failed ? -ENOMEM : 0;
 	}
 	r = result > 0 ? -EBADMSG
-		       : answer_names(data, size, answer->count, answer->name, answer->context);
+		       : answer_names(data, size, answer->count, &answer->answered, answer->name,
+				      answer->context);
 	answer->taken = r != -EBADMSG;
 	return r;
 }
@@ -417,22 +460,31 @@ static int ask_for_names(struct workers *workers, struct object *object, struct 
 }
 
 int ask_names(struct workers *workers, struct object *object, const uint64_t *addresses,
-	      uint32_t count, name_fn name, void *context)
+	      uint32_t count, uint32_t *ret_answered, name_fn name, void *context)
 {
-	const struct wire_names_question head = { .address_count = count };
-	struct names_answer answer = { count, name, context, false, {} };
+	struct names_answer answer = { .count = count, .name = name, .context = context };
 	struct request request = { .what = READER_NAMES, .take = take_names, .context = &answer };
 	cleanup(bytes_fini) struct bytes payload = {};
-	int r;
+	int r = -EIO;
 
-	bytes_add(&payload, &head, sizeof(head));
-	bytes_add(&payload, addresses, count * sizeof(*addresses));
-	if (payload.failed)
-		return -ENOMEM;
-	request.payload = payload.at;
-	request.size = payload.size;
-	r = ask_for_names(workers, object, &request, (void *)payload.at);
+	/* Names only, where lines are not to be had. */
+	for (int lines = 1; lines >= 0 && !answer.taken && r != -ENOMEM; lines--) {
+		const struct wire_names_question head = { .address_count = count,
+							  .lines = (uint32_t)lines };
+
+		payload.size = 0;
+		bytes_add(&payload, &head, sizeof(head));
+		bytes_add(&payload, addresses, count * sizeof(*addresses));
+		if (payload.failed)
+			return -ENOMEM;
+		request.payload = payload.at;
+		request.size = payload.size;
+		request.lines = lines;
+		request.more_count = 0;
+		r = ask_for_names(workers, object, &request, (void *)payload.at);
+	}
 	bytes_fini(&answer.wanted);
+	*ret_answered = answer.taken ? answer.answered : count;
 	return answer.taken || r == -ENOMEM ? r : name_nothing(count, name, context);
 }
 
@@ -529,15 +581,15 @@ int ask_demangled(struct workers *workers, struct bytes *ret, const char *names,
 	}
 }
 
-void ask_forget(struct workers *workers, struct object *object)
+static void forget(struct workers *workers, struct object *object, struct worker *reader,
+		   uint32_t *known_by)
 {
 	const struct question question = { .what = READER_FORGET, .object = object->id };
 	const struct payer payer = payer_of(object);
-	struct worker *reader = &workers->reader;
 	struct answer answer;
 	int r = 0;
 
-	if (reader->pid && object->known_by && object->known_by == reader->generation) {
+	if (reader->pid && *known_by && *known_by == reader->generation) {
 		/* Who closes a file there does not come back. */
 		if (object->may_block && workers_is_stuck(workers, object->identity.device))
 			worker_restart(reader);
@@ -551,6 +603,12 @@ void ask_forget(struct workers *workers, struct object *object)
 	}
 	if (r == WORKER_STUCK && object->may_block)
 		workers_note_stuck(workers, object->identity.device);
-	object->known_by = 0;
+	*known_by = 0;
+}
+
+void ask_forget(struct workers *workers, struct object *object)
+{
+	forget(workers, object, &workers->reader, &object->known_by);
+	forget(workers, object, &workers->liner, &object->lines_known_by);
 	object_close(object);
 }

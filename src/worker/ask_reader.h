@@ -34,11 +34,12 @@ enum { ASK_MAX_ADDRESSES = 4096 };
 /*
  * Names for addresses of one object, at most ASK_MAX_ADDRESSES: `name` is called for each in their
  * order with its lines, innermost first, at least one. What could not be found out has one line of
- * WIRE_NAME_NONE; so it is for all of them when the object is given up.
+ * WIRE_NAME_NONE; so it is for all of them when the object is given up. Lines take longer: then only
+ * the first *ret_answered of the addresses, at least one, have had their turn.
  * Returns 0, what `name` returned below 0, or -ENOMEM.
  */
 int ask_names(struct workers *workers, struct object *object, const uint64_t *addresses,
-	      uint32_t count, name_fn name, void *context);
+	      uint32_t count, uint32_t *ret_answered, name_fn name, void *context);
 /* Free with needed_fini. */
 int ask_needed(struct workers *workers, struct needed *ret, struct object *object);
 /*

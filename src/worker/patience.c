@@ -35,10 +35,13 @@ void patience_fini(struct patience *patience)
 }
 
 /* One that was never touched is full. */
-static void fill(struct allowance *allowance, uint64_t most_ns, unsigned part, uint64_t now)
+static void fill(const struct patience *patience, struct allowance *allowance, uint64_t most_ns,
+		 unsigned part, uint64_t now)
 {
-	uint64_t passed = now - allowance->filled_ns, gained = passed / part;
+	unsigned tightness = patience->tightness ? patience->tightness : 1;
+	uint64_t passed = now - allowance->filled_ns, gained = passed / part / tightness;
 
+	most_ns /= tightness;
 	if (!allowance->filled_ns || gained >= most_ns - allowance->left_ns)
 		allowance->left_ns = most_ns;
 	else
@@ -67,8 +70,8 @@ static struct account *account_of(struct patience *patience, uint64_t device, ui
 			*account = (struct account){ .device = device, .owner = owner };
 	}
 	if (account) {
-		fill(&account->waiting, WAITING_NS, WAITING_PART, now);
-		fill(&account->cpu, CPU_NS, CPU_PART, now);
+		fill(patience, &account->waiting, WAITING_NS, WAITING_PART, now);
+		fill(patience, &account->cpu, CPU_NS, CPU_PART, now);
 	}
 	return account;
 }
@@ -119,7 +122,7 @@ int patience_allows(struct patience *patience, struct question_limits *ret,
 			r = WORKER_COSTLY_OWNER;
 	}
 	if (!is_above_suspicion(payer)) {
-		fill(&patience->total, TOTAL_NS, TOTAL_PART, now);
+		fill(patience, &patience->total, TOTAL_NS, TOTAL_PART, now);
 		ret->waiting_ns = share(ret->waiting_ns, patience->total.left_ns, LEAST_WAITING_NS);
 		ret->cpu_ns = share(ret->cpu_ns, patience->total.left_ns, LEAST_CPU_NS);
 		if (patience->total.left_ns < LEAST_CPU_NS && r == 0)
@@ -141,7 +144,7 @@ void patience_charge(struct patience *patience, const struct payer *payer, uint6
 	if (account)
 		take(&account->cpu, cpu_ns);
 	if (!is_above_suspicion(payer)) {
-		fill(&patience->total, TOTAL_NS, TOTAL_PART, now);
+		fill(patience, &patience->total, TOTAL_NS, TOTAL_PART, now);
 		take(&patience->total, payer->local ? cpu_ns : waited_ns + cpu_ns);
 	}
 }

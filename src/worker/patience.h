@@ -42,6 +42,7 @@ struct account {
 struct patience {
 	ARRAY_OF(struct account) accounts;
 	struct allowance total;
+	unsigned tightness; /* one part in so many of the usual limits; 0: all of them */
 };
 
 /* What one question may take. */

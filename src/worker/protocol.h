@@ -103,6 +103,8 @@ struct wire_table_head {
 struct wire_names_question {
 	uint32_t address_count; /* uint64_t each, behind this */
 	uint32_t files;		/* enum wire_names_files: what all other descriptors are */
+	uint32_t lines;		/* 1: with files, lines and what was inlined; else names only */
+	uint32_t reserved;
 };
 
 enum wire_names_files {
@@ -119,7 +121,8 @@ enum { WIRE_NAMES_WANT = 1, WIRE_WANTED_MAX = 6 };
  * addresses have them, the innermost function first; texts.
  */
 struct wire_names_head {
-	uint32_t address_count, name_count, order_count, text_bytes;
+	uint32_t address_count; /* at least 1: the others have to be asked for again */
+	uint32_t name_count, order_count, text_bytes;
 };
 
 struct wire_names {

@@ -13,12 +13,25 @@
  */
 #define HURRY_WAITING_NS 3000000000ULL
 #define HURRY_CPU_NS 20000000000ULL
+/* Lines are nice to have. */
+#define LINES_HURRY_WAITING_NS 1000000000ULL
+#define LINES_HURRY_CPU_NS 4000000000ULL
+/*
+ * An honest question about lines is answered in pieces of a fifth of a second, and a unit; see
+ * reader/answer_names.c.
+ */
+#define LINES_OVERTIME_NS 3000000000ULL
+enum { LINES_TIGHTNESS = 4 };
 
 void workers_init(struct workers *workers)
 {
 	*workers = (struct workers){};
 	worker_init(&workers->reader, "reader");
+	worker_init(&workers->liner, "reader");
 	worker_init(&workers->opener, "opener");
+	workers->liner.overtime_ns = LINES_OVERTIME_NS;
+	workers->liner.hurry = &workers->lines_hurry;
+	workers->lines_patience.tightness = LINES_TIGHTNESS;
 	workers->opener.gives_files = true;
 	workers->reader.hurry = workers->opener.hurry = &workers->hurry;
 }
@@ -26,6 +39,7 @@ void workers_init(struct workers *workers)
 void workers_fini(struct workers *workers)
 {
 	worker_fini(&workers->reader);
+	worker_fini(&workers->liner);
 	worker_fini(&workers->opener);
 	for (uint32_t i = 0; i < workers->casualties.count; i++)
 		free(workers->casualties.at[i].path);
@@ -33,6 +47,7 @@ void workers_fini(struct workers *workers)
 	hash_index_fini(&workers->given_up_paths);
 	array_fini(&workers->stuck);
 	patience_fini(&workers->patience);
+	patience_fini(&workers->lines_patience);
 }
 
 int workers_start(struct workers *workers)
@@ -51,38 +66,45 @@ int workers_check(struct workers *workers)
 
 void workers_set_meanwhile(struct workers *workers, void (*meanwhile)(void *context), void *context)
 {
-	workers->reader.meanwhile = workers->opener.meanwhile = meanwhile;
-	workers->reader.context = workers->opener.context = context;
+	workers->reader.meanwhile = workers->liner.meanwhile = workers->opener.meanwhile =
+		meanwhile;
+	workers->reader.context = workers->liner.context = workers->opener.context = context;
 }
 
 void workers_set_priority(struct workers *workers, int nice)
 {
 	worker_set_priority(&workers->reader, nice);
+	worker_set_priority(&workers->liner, nice);
 	worker_set_priority(&workers->opener, nice);
 }
 
 void workers_tidy(struct workers *workers)
 {
 	worker_tidy(&workers->reader);
+	worker_tidy(&workers->liner);
 	worker_tidy(&workers->opener);
 }
 
 uint64_t workers_cpu_ns(const struct workers *workers)
 {
-	return worker_cpu_ns(&workers->reader) + worker_cpu_ns(&workers->opener);
+	return worker_cpu_ns(&workers->reader) + worker_cpu_ns(&workers->liner) +
+	       worker_cpu_ns(&workers->opener);
 }
 
 uint64_t workers_peak_bytes(const struct workers *workers)
 {
-	return worker_peak_bytes(&workers->reader) + worker_peak_bytes(&workers->opener);
+	return worker_peak_bytes(&workers->reader) + worker_peak_bytes(&workers->liner) +
+	       worker_peak_bytes(&workers->opener);
 }
 
 int workers_ask(struct workers *workers, struct worker *worker, const struct payer *payer,
 		struct answer *ret, struct question question, const void *payload, size_t size,
 		const int *fds, unsigned fd_count)
 {
+	struct patience *patience =
+		worker == &workers->liner ? &workers->lines_patience : &workers->patience;
 	struct question_limits limits;
-	int r = patience_allows(&workers->patience, &limits, payer, clock_ns(CLOCK_MONOTONIC));
+	int r = patience_allows(patience, &limits, payer, clock_ns(CLOCK_MONOTONIC));
 
 	if (r > 0)
 		return r;
@@ -90,20 +112,22 @@ int workers_ask(struct workers *workers, struct worker *worker, const struct pay
 	worker->cpu_limit_ns = limits.cpu_ns;
 	r = worker_ask(worker, ret, question, payload, size, fds, fd_count);
 	worker->waiting_limit_ns = worker->cpu_limit_ns = UINT64_MAX;
-	patience_charge(&workers->patience, payer, worker->waited_ns, worker->used_ns,
+	patience_charge(patience, payer, worker->waited_ns, worker->used_ns,
 			clock_ns(CLOCK_MONOTONIC));
 	return r;
 }
 
 void workers_hurry(struct workers *workers)
 {
-	if (!workers->hurry.begun)
-		workers->hurry = (struct hurry){ true, HURRY_WAITING_NS, HURRY_CPU_NS };
+	if (workers->hurry.begun)
+		return;
+	workers->hurry = (struct hurry){ true, HURRY_WAITING_NS, HURRY_CPU_NS };
+	workers->lines_hurry = (struct hurry){ true, LINES_HURRY_WAITING_NS, LINES_HURRY_CPU_NS };
 }
 
 void workers_wait_no_more(struct workers *workers)
 {
-	workers->hurry = (struct hurry){ .begun = true };
+	workers->hurry = workers->lines_hurry = (struct hurry){ .begun = true };
 }
 
 void workers_note_stuck(struct workers *workers, uint64_t device)

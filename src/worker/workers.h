@@ -31,14 +31,19 @@ enum {
 
 struct workers {
 	struct worker reader; /* unprivileged: parses */
+	/*
+	 * Another reader, for source lines: debug information is large, and a hostile file's can take
+	 * any time. Nothing else waits for it, and what it may take is its own.
+	 */
+	struct worker liner;
 	struct worker opener; /* privileged: opens, and may hang */
 	ARRAY_OF(struct casualty) casualties;
 	uint32_t given_up;
 	bool more_given_up; /* than that */
 	struct hash_index given_up_paths; /* hashes of all that were counted */
 	ARRAY_OF(struct stuck_device) stuck;
-	struct patience patience;
-	struct hurry hurry;
+	struct patience patience, lines_patience;
+	struct hurry hurry, lines_hurry;
 };
 
 /* They stay where they are until workers_fini. */

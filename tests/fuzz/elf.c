@@ -76,10 +76,11 @@ static int check_name(void *context, uint32_t number, const struct name_line *li
 
 static void ask_names(struct reader_state *state, int file, const struct object *object)
 {
+	uint32_t answered;
 	struct {
 		struct wire_names_question head;
 		uint64_t addresses[MAX_ADDRESSES];
-	} question = { .head.files = WIRE_DEBUG_FILES };
+	} question = { .head.files = WIRE_DEBUG_FILES, .head.lines = 1 };
 	struct reply reply;
 	uint32_t count = 0;
 
@@ -96,7 +97,7 @@ static void ask_names(struct reader_state *state, int file, const struct object 
 	question.head.address_count = count;
 	if (ask(state, file, READER_NAMES, &question,
 		sizeof(question.head) + count * sizeof(uint64_t), &reply) == 0)
-		FUZZ_CHECK(answer_names(bytes_of(&reply), reply.bytes.size, count, check_name,
+		FUZZ_CHECK(answer_names(bytes_of(&reply), reply.bytes.size, count, &answered, check_name,
 					NULL) == 0);
 	bytes_fini(&reply.bytes);
 }

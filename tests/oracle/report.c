@@ -62,12 +62,13 @@ static int take_name(void *context, uint32_t number, const struct name_line *lin
 static void find_place(struct report *report, struct object *object, uint64_t elf,
 		       struct place *ret)
 {
+	uint32_t answered;
 	struct function_starts starts;
 	uint64_t size;
 
 	if (!object)
 		return;
-	if (ask_names(&report->tables->workers, object, &elf, 1, take_name, ret) < 0)
+	if (ask_names(&report->tables->workers, object, &elf, 1, &answered, take_name, ret) < 0)
 		abort();
 	if (function_starts_init(&starts, object) < 0 ||
 	    function_starts_find(&starts, elf, &ret->start, &size) < 0)

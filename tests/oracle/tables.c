@@ -20,6 +20,8 @@ int tables_init(struct tables *tables, pid_t pid, bool without)
 		return -ENOMEM;
 	tables->workers.reader.direct = reader_answer;
 	tables->workers.reader.direct_state = tables->reader;
+	tables->workers.liner.direct = reader_answer;
+	tables->workers.liner.direct_state = tables->reader;
 	tables->workers.opener.direct = opener_answer;
 	tables->without = without;
 	r = process_table_init(&tables->processes, &tables->workers);

@@ -20,6 +20,8 @@ static inline struct workers *direct_workers(void)
 		workers_init(&workers);
 		workers.reader.direct = reader_answer;
 		workers.reader.direct_state = reader;
+		workers.liner.direct = reader_answer;
+		workers.liner.direct_state = reader;
 		workers.opener.direct = opener_answer;
 	}
 	return &workers;

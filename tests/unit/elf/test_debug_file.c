@@ -129,11 +129,12 @@ static void check_name(const struct image *image, const char *expected)
 	cleanup(object_unref) struct object *object = NULL;
 	const uint64_t address = TEXT;
 	char name[NAME_BYTES];
+	uint32_t answered;
 
 	if (geteuid() == 0)
 		assert_ok(fchown(fd, image_owner, 0));
 	object = direct_object(fd, open(root, O_PATH | O_DIRECTORY | O_CLOEXEC), "/app/program");
-	assert_ok(ask_names(direct_workers(), object, &address, 1, take_name, name));
+	assert_ok(ask_names(direct_workers(), object, &address, 1, &answered, take_name, name));
 	assert_string_equal(name, expected ? expected : "");
 }
 

@@ -355,16 +355,17 @@ static int refuse(void *context, uint32_t number, const struct name_line *lines,
 /* Every address has its turn, once, whatever becomes of its object. */
 static void test_names_of_nothing(void **state)
 {
+	uint32_t answered;
 	const uint64_t addresses[] = { 1, 2, 3 };
 	struct object *object;
 	uint32_t count = 0;
 
 	(void)state;
 	assert_ok(ask_of(&object, "fine")); /* and what it says of names is no answer about names */
-	assert_ok(ask_names(&workers, object, addresses, 3, count_nothing, &count));
+	assert_ok(ask_names(&workers, object, addresses, 3, &answered, count_nothing, &count));
 	assert_int_equal(count, 3);
 	assert_true(object->given_up);
-	assert_errno(ask_names(&workers, object, addresses, 3, refuse, NULL), ENOSPC);
+	assert_errno(ask_names(&workers, object, addresses, 3, &answered, refuse, NULL), ENOSPC);
 	object_unref(object);
 }
 

@@ -56,6 +56,7 @@ static int count_name(void *context, uint32_t number, const struct name_line *li
 /* Everything that profd ever asks about a file. */
 static void ask_everything(int fd)
 {
+	uint32_t answered;
 	cleanup(object_unref) struct object *object = NULL;
 	uint64_t addresses[ADDRESSES], calls[ADDRESSES];
 	struct table_figures figures;
@@ -80,7 +81,7 @@ static void ask_everything(int fd)
 		tables += table.row_count > 0;
 		unwind_table_fini(&table);
 	}
-	assert_ok(ask_names(&workers, object, addresses, ADDRESSES, count_name, NULL));
+	assert_ok(ask_names(&workers, object, addresses, ADDRESSES, &answered, count_name, NULL));
 	if (ask_needed(&workers, &needed, object) == 0)
 		needed_fini(&needed);
 	(void)ask_calls(&workers, calls, object, addresses, ADDRESSES);
@@ -101,14 +102,15 @@ static void check_alive(const char *name, unsigned round, const unsigned char *d
 {
 	int fd;
 
-	if (workers.reader.lost == 0 && workers.given_up == 0)
+	if (workers.reader.lost == 0 && workers.liner.lost == 0 && workers.given_up == 0)
 		return;
 	fd = open("crash-hostile_files", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd >= 0) {
 		(void)fs_write_all(fd, data, size);
 		close(fd);
 	}
-	fail_msg("%s, round %u: %u processes lost, %s", name, round, workers.reader.lost,
+	fail_msg("%s, round %u: %u processes lost, %s", name, round,
+		 workers.reader.lost + workers.liner.lost,
 		 workers.given_up ? workers.casualties.at[0].why : "not given up");
 }
 
@@ -346,6 +348,7 @@ static int find_name(void *context, uint32_t number, const struct name_line *lin
 /* Asks for everything; then for the name of the function at IMAGE_TEXT. fd: consumed. */
 static void check_name(int fd, const char *name)
 {
+	uint32_t answered;
 	cleanup(object_unref) struct object *object = NULL;
 	const uint64_t address = IMAGE_TEXT;
 	struct wanted_name wanted = { name, false };
@@ -356,7 +359,7 @@ static void check_name(int fd, const char *name)
 	opened.identity = object_identity_of(&st);
 	ask_everything(dup(fd));
 	assert_ok(ask_object(&workers, &object, fd, -1, &opened, "/nowhere/greedy"));
-	assert_ok(ask_names(&workers, object, &address, 1, find_name, &wanted));
+	assert_ok(ask_names(&workers, object, &address, 1, &answered, find_name, &wanted));
 	if (!wanted.found)
 		fail_msg("%s has no name", name);
 }
@@ -468,6 +471,7 @@ static void test_compressed(void **state)
 /* Many that unpack to as much as is allowed: what is open together has a limit, too. */
 static void test_many_compressed(void **state)
 {
+	uint32_t answered;
 	enum { FILES = 12 };
 	static unsigned char packed[1 << 20];
 	const size_t size = 60 << 20;
@@ -497,14 +501,14 @@ static void test_many_compressed(void **state)
 		assert_ok(fstat(fd, &st));
 		opened.identity = object_identity_of(&st);
 		assert_ok(ask_object(&workers, &objects_of[i], fd, -1, &opened, "/packed"));
-		assert_ok(ask_names(&workers, objects_of[i], &address, 1, find_name, &wanted));
+		assert_ok(ask_names(&workers, objects_of[i], &address, 1, &answered, find_name, &wanted));
 		if (!wanted.found)
-			fail_msg("file %u has no names, process %u", i, workers.reader.generation);
+			fail_msg("file %u has no names, process %u", i, workers.liner.generation);
 	}
 	/* Another process each time that the one before had enough. */
 	assert_int_equal(workers.given_up, 0);
-	assert_int_equal(workers.reader.lost, 0);
-	assert_true(workers.reader.generation > 2 && workers.reader.generation < FILES);
+	assert_int_equal(workers.liner.lost, 0);
+	assert_true(workers.liner.generation > 2 && workers.liner.generation < FILES);
 	for (unsigned i = 0; i < FILES; i++)
 		object_unref(objects_of[i]);
 	workers_fini(&workers);
