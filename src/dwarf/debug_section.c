@@ -14,7 +14,10 @@
 #include "base/file_window.h"
 #include "base/fs.h"
 
+#define BUDGET_BYTES (64ULL << 20)
+
 enum {
+	BUDGET_TIMES = 64,
 	TEXT_STEP = 256,
 	MAX_TEXT_BYTES = 16384,
 	INPUT_BYTES = 64 * 1024,
@@ -122,6 +125,8 @@ int debug_section_open(struct debug_section *ret, int fd, const Elf64_Shdr *head
 	} else {
 		r = 0;
 	}
+	/* Honest files have every part read once or twice; of shared declarations, more often. */
+	section.budget = BUDGET_BYTES + BUDGET_TIMES * section.size;
 	if (r == 0)
 		*ret = section;
 	return r;
@@ -198,12 +203,19 @@ int debug_section_text(struct debug_section *section, struct bytes *ret, uint64_
 bool section_cursor_refill(struct section_cursor *cursor)
 {
 	enum { LOW = 64, WINDOW = FILE_WINDOW_BYTES };
+	struct debug_section *section = cursor->section;
 	size_t size = WINDOW;
+	uint64_t passed = LOW;
 
 	if (cursor->begin && reader_left(&cursor->reader) >= LOW)
 		return true;
 	if (cursor->begin)
-		cursor->offset += (uint64_t)(cursor->reader.at - cursor->begin);
+		passed = (uint64_t)(cursor->reader.at - cursor->begin);
+	if (cursor->begin)
+		cursor->offset += passed;
+	if (section->budget <= passed)
+		return false;
+	section->budget -= passed;
 	cursor->begin = debug_section_some(cursor->section, cursor->offset, &size);
 	if (!cursor->begin)
 		return false;

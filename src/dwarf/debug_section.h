@@ -20,6 +20,11 @@ struct debug_section {
 	uint64_t file_offset, size; /* size 0: there is no such section */
 	struct file_window *window; /* made when it is read */
 	unsigned char *memory;	    /* unpacked; NULL: it is in the file */
+	/*
+	 * Bytes that cursors may still go over. Lists and declarations are read again for each who
+	 * names them, so that a small file can ask for any amount of work.
+	 */
+	uint64_t budget;
 };
 
 /*
@@ -54,6 +59,6 @@ struct section_cursor {
 
 /*
  * Makes sure that the reader has 64 bytes, or all that are left. Bytes taken before are not good any
- * more. Returns false when there is nothing left.
+ * more. Returns false when there is nothing left, or the section's budget is used up.
  */
 bool section_cursor_refill(struct section_cursor *cursor);

@@ -122,10 +122,37 @@ static uint64_t number_or(const struct entry *entry, enum entry_attribute attrib
 	return entry_has(entry, attribute) ? entry->values[attribute].number : otherwise;
 }
 
-/* What the unit's first entry tells. Returns 0, -EBADMSG or -ENOMEM. */
-static int read_root(struct dwarf_file *file, struct dwarf_unit *unit)
+/* A declaration that the last unit's first entry had: units may share it. */
+struct last_declaration {
+	struct abbreviations abbreviations;
+	uint64_t code; /* 0: none */
+};
+
+/* The declaration with this code of a unit, alone. Returns 0, -EBADMSG or -ENOMEM. */
+static int read_declaration(struct last_declaration *last, struct dwarf_file *file,
+			    const struct dwarf_unit *unit, uint64_t code)
 {
-	cleanup(abbreviations_fini) struct abbreviations abbreviations = {};
+	int r;
+
+	if (last->code == code && last->abbreviations.offset == unit->abbreviations &&
+	    memcmp(&last->abbreviations.format, &unit->format, sizeof(unit->format)) == 0)
+		return 0;
+	abbreviations_fini(&last->abbreviations);
+	last->code = 0;
+	if (code == 0)
+		return -EBADMSG;
+	r = abbreviations_read(&last->abbreviations, &file->sections[DWARF_ABBREV],
+			       unit->abbreviations, &unit->format, code);
+	if (r < 0)
+		return r == -ENOMEM ? r : -EBADMSG;
+	last->code = code;
+	return 0;
+}
+
+/* What the unit's first entry tells. Returns 0, -EBADMSG or -ENOMEM. */
+static int read_root(struct dwarf_file *file, struct dwarf_unit *unit,
+		     struct last_declaration *last)
+{
 	uint64_t offset = unit->offset + unit->header_size;
 	size_t size = ENTRY_BYTES;
 	const unsigned char *bytes = debug_section_some(&file->sections[DWARF_INFO], offset, &size);
@@ -139,13 +166,11 @@ static int read_root(struct dwarf_file *file, struct dwarf_unit *unit)
 		return -EBADMSG;
 	reader = reader_of(bytes, size);
 	code = reader_uleb(&reader);
-	r = code ? abbreviations_read(&abbreviations, &file->sections[DWARF_ABBREV],
-				      unit->abbreviations, &unit->format, code)
-		 : -EBADMSG;
+	r = read_declaration(last, file, unit, code);
 	if (r < 0)
-		return r == -ENOMEM ? r : -EBADMSG;
+		return r;
 	reader = reader_of(bytes, size);
-	r = entry_read(&entry, &reader, offset, unit->offset, &abbreviations);
+	r = entry_read(&entry, &reader, offset, unit->offset, &last->abbreviations);
 	if (r < 0)
 		return r;
 	unit->lines = number_or(&entry, ENTRY_STMT_LIST, DWARF_NOWHERE);
@@ -166,29 +191,29 @@ static int read_root(struct dwarf_file *file, struct dwarf_unit *unit)
 
 static int read_units(struct dwarf_file *file)
 {
-	uint64_t offset = 0;
+	struct last_declaration last = {};
+	int r = 0;
 
-	for (uint32_t i = 0; i < MAX_HEADERS && offset < file->sections[DWARF_INFO].size &&
-			     file->units.count < MAX_UNITS;
-	     i++) {
+	for (uint64_t offset = 0; offset < file->sections[DWARF_INFO].size && r != -ENOMEM &&
+				  file->units.count < MAX_UNITS;) {
 		struct dwarf_unit unit = { .offset = offset }, *added;
-		int r = read_header(file, &unit);
 
+		r = read_header(file, &unit);
 		if (r < 0)
-			return 0; /* what is known so far is good */
+			break; /* what is known so far is good */
 		offset = unit.end;
 		if (r == 0)
-			r = read_root(file, &unit);
-		if (r == -ENOMEM)
-			return r;
+			r = read_root(file, &unit, &last);
 		if (r)
 			continue;
 		added = array_push(&file->units);
-		if (!added)
-			return -ENOMEM;
-		*added = unit;
+		if (added)
+			*added = unit;
+		else
+			r = -ENOMEM;
 	}
-	return 0;
+	abbreviations_fini(&last.abbreviations);
+	return r == -ENOMEM ? r : 0;
 }
 
 int dwarf_file_open(struct dwarf_file *ret, int fd)

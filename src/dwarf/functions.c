@@ -12,12 +12,12 @@
 enum {
 	/* How deep entries lie in each other: inlined functions do not get beyond some hundreds. */
 	MAX_DEPTH = 4096,
-	MAX_PLACES = 8 << 20,
-	MAX_SPANS = 16 << 20,
+	MAX_PLACES = 4 << 20,
+	MAX_SPANS = 4 << 20,
 };
 
 /* Link-time optimisation keeps units apart; the largest that people have is some 50 MB. */
-#define MAX_UNIT_BYTES (256ULL << 20)
+#define MAX_UNIT_BYTES (128ULL << 20)
 
 struct place_span {
 	uint64_t low, high;

@@ -7,7 +7,7 @@
 #include "dwarf/ranges.h"
 #include "elf/spans.h"
 
-enum { MAX_UNIT_RANGES = 8 << 20 };
+enum { MAX_UNIT_RANGES = 4 << 20 };
 
 struct unit_span {
 	uint64_t low, high;
