@@ -330,8 +330,8 @@ static size_t common_size(const char *a, const char *b, size_t size)
 /* Keeps the text for the next line; its first `same` bytes are there. */
 static int keep_text(struct folded *folded, const char *text, size_t size, size_t same)
 {
-	if (size > folded->text_capacity) {
-		size_t capacity = size + size / 2;
+	if (size >= folded->text_capacity) {
+		size_t capacity = size + size / 2 + 1;
 		char *grown = realloc(folded->text, capacity);
 
 		if (!grown)
