@@ -15,7 +15,9 @@ enum {
 	MAX_UNITS = 1 << 18,
 	MAX_HEADERS =
 		1 << 22, /* with units to leave out; zeros are headers of nothing, without end */
-	ENTRY_BYTES = 16384,   /* no entry that is read alone is larger */
+	ENTRY_BYTES = 16384, /* no entry that is read alone is larger */
+	SHORT_ENTRY_BYTES = 256,
+	CODE_BYTES = 16,       /* of an abbreviation */
 	V5_OFFSETS_HEADER = 8, /* of .debug_str_offsets.dwo, which nobody points behind */
 };
 
@@ -122,6 +124,34 @@ static uint64_t number_or(const struct entry *entry, enum entry_attribute attrib
 	return entry_has(entry, attribute) ? entry->values[attribute].number : otherwise;
 }
 
+/*
+ * Reads an entry alone. Most are short: what is near is in memory already then. Returns 0 or -EBADMSG.
+ */
+static int read_entry(struct dwarf_file *file, const struct dwarf_unit *unit, uint64_t offset,
+		      const struct abbreviations *abbreviations, struct entry *ret)
+{
+	static const size_t sizes[] = { SHORT_ENTRY_BYTES, ENTRY_BYTES };
+	int r = -EBADMSG;
+
+	if (offset < unit->offset + unit->header_size || offset >= unit->end)
+		return -EBADMSG;
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes) && r < 0; i++) {
+		uint64_t left = unit->end - offset;
+		size_t size = left < sizes[i] ? (size_t)left : sizes[i];
+		const unsigned char *bytes =
+			debug_section_some(&file->sections[DWARF_INFO], offset, &size);
+		struct reader reader;
+
+		if (!bytes)
+			return -EBADMSG;
+		reader = reader_of(bytes, size);
+		r = entry_read(ret, &reader, offset, unit->offset, abbreviations);
+		if (!reader.overrun || left <= sizes[i])
+			break;
+	}
+	return r;
+}
+
 /* A declaration that the last unit's first entry had: units may share it. */
 struct last_declaration {
 	struct abbreviations abbreviations;
@@ -154,23 +184,19 @@ static int read_root(struct dwarf_file *file, struct dwarf_unit *unit,
 		     struct last_declaration *last)
 {
 	uint64_t offset = unit->offset + unit->header_size;
-	size_t size = ENTRY_BYTES;
+	size_t size = CODE_BYTES;
 	const unsigned char *bytes = debug_section_some(&file->sections[DWARF_INFO], offset, &size);
 	struct entry_value low_pc;
 	struct reader reader;
 	struct entry entry;
-	uint64_t code;
 	int r;
 
 	if (!bytes)
 		return -EBADMSG;
 	reader = reader_of(bytes, size);
-	code = reader_uleb(&reader);
-	r = read_declaration(last, file, unit, code);
-	if (r < 0)
-		return r;
-	reader = reader_of(bytes, size);
-	r = entry_read(&entry, &reader, offset, unit->offset, &last->abbreviations);
+	r = read_declaration(last, file, unit, reader_uleb(&reader));
+	if (r == 0)
+		r = read_entry(file, unit, offset, &last->abbreviations, &entry);
 	if (r < 0)
 		return r;
 	unit->lines = number_or(&entry, ENTRY_STMT_LIST, DWARF_NOWHERE);
@@ -288,21 +314,11 @@ int dwarf_file_entry(struct dwarf_file *file, const struct dwarf_unit *unit, uin
 		     struct entry *ret)
 {
 	const struct abbreviations *abbreviations;
-	const unsigned char *bytes;
-	struct reader reader;
-	size_t size;
 	int r = recent_abbreviations(file, unit, &abbreviations);
 
 	if (r < 0)
 		return r;
-	if (offset < unit->offset + unit->header_size || offset >= unit->end)
-		return -EBADMSG;
-	size = unit->end - offset < ENTRY_BYTES ? (size_t)(unit->end - offset) : ENTRY_BYTES;
-	bytes = debug_section_some(&file->sections[DWARF_INFO], offset, &size);
-	if (!bytes)
-		return -EBADMSG;
-	reader = reader_of(bytes, size);
-	return entry_read(ret, &reader, offset, unit->offset, abbreviations);
+	return read_entry(file, unit, offset, abbreviations, ret);
 }
 
 /* The offset in .debug_str of the text with this number. */
