@@ -40,5 +40,7 @@ int dwarf_find(struct dwarf *dwarf, uint64_t address, struct source_frames *ret)
  * the object's folder); they are never asked for again. Returns how many paths, at most DWARF_WANTED_MAX.
  */
 unsigned dwarf_wanted(struct dwarf *dwarf, struct bytes *ret);
+/* Nothing further is asked for: what is not there by now is not known. */
+void dwarf_want_no_more(struct dwarf *dwarf);
 /* Uses a file if it is one that is missing. fd: consumed. Returns 0 or -ENOMEM. */
 int dwarf_offer(struct dwarf *dwarf, int fd);

@@ -60,6 +60,7 @@ struct dwarf {
 	uint32_t supplement_id_size;
 	struct bytes wanted; /* paths */
 	unsigned wanted_count;
+	bool wants_no_more;
 	uint32_t split_count; /* .dwo files that are open */
 };
 

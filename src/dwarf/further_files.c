@@ -103,6 +103,8 @@ bool dwarf_needs_files(struct dwarf *dwarf, uint32_t number)
 {
 	struct read_unit *unit = &dwarf->units[number];
 
+	if (dwarf->wants_no_more)
+		return false;
 	if (dwarf->supplement_path) {
 		want_supplement(dwarf);
 		free(dwarf->supplement_path);
@@ -126,6 +128,13 @@ unsigned dwarf_wanted(struct dwarf *dwarf, struct bytes *ret)
 	dwarf->wanted.size = 0;
 	dwarf->wanted_count = 0;
 	return count;
+}
+
+void dwarf_want_no_more(struct dwarf *dwarf)
+{
+	dwarf->wants_no_more = true;
+	dwarf->wanted.size = 0;
+	dwarf->wanted_count = 0;
 }
 
 /* Of the main file's skeletons, those whose unit is in a .dwo file take it. Returns whether any does. */

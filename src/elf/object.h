@@ -55,6 +55,7 @@ struct object {
 	/* The same of the process that reads source lines. */
 	uint32_t lines_known_by;
 	bool lines_given_up;
+	uint32_t wanted;   /* paths of further files that were asked for to name its addresses */
 	uint64_t used_ns;  /* when a process had it mapped last */
 	/*
 	 * The process in whose mount namespace its file was opened, and when that had it mapped

@@ -282,6 +282,8 @@ int reader_answer_names(struct known_object *known, const void *payload, size_t 
 		if (r < 0)
 			return r;
 	}
+	if (question->files == WIRE_NO_MORE_FILES)
+		object_names_want_no_more(known->names);
 	answer.names = known->names;
 	answer.has_lines = question->lines != 0;
 	return name_all(&answer, (const uint64_t *)(question + 1), question->address_count, reply);

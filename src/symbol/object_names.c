@@ -284,6 +284,12 @@ unsigned object_names_wanted(struct object_names *names, struct bytes *ret)
 	return names->dwarf ? dwarf_wanted(names->dwarf, ret) : 0;
 }
 
+void object_names_want_no_more(struct object_names *names)
+{
+	if (names->dwarf)
+		dwarf_want_no_more(names->dwarf);
+}
+
 int object_names_offer(struct object_names *names, int fd)
 {
 	if (names->dwarf)

@@ -57,6 +57,7 @@ int object_names_text(struct object_names *names, const struct found_function *f
 int object_names_frames(struct object_names *names, uint64_t address, struct source_frames *ret);
 /* A text of such a frame, by its number; borrowed until frames are asked for again. */
 const char *object_names_frame_text(const struct object_names *names, uint32_t id);
-/* See dwarf_wanted and dwarf_offer; for who has asked for frames. */
+/* See dwarf_wanted, dwarf_want_no_more and dwarf_offer; for who has asked for frames. */
 unsigned object_names_wanted(struct object_names *names, struct bytes *ret);
+void object_names_want_no_more(struct object_names *names);
 int object_names_offer(struct object_names *names, int fd);

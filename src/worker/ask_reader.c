@@ -2,6 +2,7 @@
 #include "worker/ask_reader.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,8 +15,9 @@
 
 enum {
 	MAX_MANGLED_BYTES = 8192, /* as demangle.c takes them */
-	WANTED_BYTES_MAX = 1 << 20,
 	WANTED_ROUNDS_MAX = 256,
+	/* For one object, all in all. The largest programs have as many units, and use a part. */
+	WANTED_OF_OBJECT_MAX = 16384,
 	BEGUN_MAX = 3, /* times that the reader has forgotten the object meanwhile */
 	FILES_MAX = 2 * WIRE_WANTED_MAX, /* below two roots */
 	KILLED_MAX = 3,			 /* processes that somebody kills over one question */
@@ -384,7 +386,23 @@ struct names_answer {
 	bool taken; /* `answered` addresses have had their turn, or `name` has ended it */
 	uint32_t answered;
 	struct bytes wanted; /* paths that the reader asks for instead of an answer */
+	bool may_want;	     /* it is asked for lines, and may get more */
 };
+
+/* What the reader wants: see READER_NAMES. */
+static bool are_wanted(const unsigned char *paths, size_t size)
+{
+	unsigned count = 0;
+
+	if (size == 0 || paths[size - 1])
+		return false;
+	for (size_t at = 0, length; at < size; at += length + 1, count++) {
+		length = strlen((const char *)paths + at);
+		if (length >= PATH_MAX || count == WIRE_WANTED_MAX)
+			return false;
+	}
+	return true;
+}
 
 static int take_names(void *context, int result, const unsigned char *data, size_t size)
 {
@@ -393,7 +411,7 @@ static int take_names(void *context, int result, const unsigned char *data, size
 
 	answer->wanted.size = 0;
 	if (result == WIRE_NAMES_WANT) {
-		if (size == 0 || size > WANTED_BYTES_MAX || data[size - 1])
+		if (!answer->may_want || !are_wanted(data, size))
 			return -EBADMSG;
 		bytes_add(&answer->wanted, data, size);
 		return answer->wanted.failed ? -ENOMEM : 0;
@@ -420,18 +438,27 @@ static int ask_with_files(struct workers *workers, struct object *object, struct
 }
 
 /* Opens what the reader asks for. Returns as open_for. */
-static int open_wanted(struct workers *workers, int *ret, const struct object *object,
+static int open_wanted(struct workers *workers, int *ret, struct object *object,
 		       const struct bytes *wanted)
 {
 	const char *slash = strrchr(object->path, '/');
+	const size_t folder_size = slash ? (size_t)(slash + 1 - object->path) : 0;
 	cleanup(bytes_fini) struct bytes paths = {};
+	size_t size;
 
-	for (size_t at = 0; at < wanted->size; at += strlen(wanted->at + at) + 1) {
-		if (wanted->at[at] != '/' && slash)
-			bytes_add(&paths, object->path, (size_t)(slash + 1 - object->path));
-		bytes_add(&paths, wanted->at + at, strlen(wanted->at + at) + 1);
+	for (size_t at = 0; at < wanted->size; at += size) {
+		size_t before = wanted->at[at] == '/' ? 0 : folder_size;
+
+		size = strlen(wanted->at + at) + 1;
+		object->wanted++;
+		if (before + size > PATH_MAX)
+			continue;
+		bytes_add(&paths, object->path, before);
+		bytes_add(&paths, wanted->at + at, size);
 	}
-	return paths.failed ? -ENOMEM : open_for(workers, ret, object, paths.at, paths.size);
+	if (paths.failed)
+		return -ENOMEM;
+	return paths.size ? open_for(workers, ret, object, paths.at, paths.size) : 0;
 }
 
 static int ask_for_names(struct workers *workers, struct object *object, struct request *request,
@@ -442,18 +469,24 @@ static int ask_for_names(struct workers *workers, struct object *object, struct 
 	unsigned begun = 0;
 
 	/* An honest reader never asks for the same file twice, but one that began anew does. */
-	for (unsigned i = 0; i < WANTED_ROUNDS_MAX && !answer->taken && object->fd >= 0; i++) {
-		int count;
+	for (unsigned i = 1; i <= WANTED_ROUNDS_MAX && !answer->taken && object->fd >= 0; i++) {
+		int count = 0;
 
 		if (r == -ESTALE && begun++ < BEGUN_MAX) {
 			question->files = WIRE_DEBUG_FILES;
 			count = open_debug_files(workers, files, object);
-		} else if (r == 0) {
+		} else if (r == 0 && i < WANTED_ROUNDS_MAX &&
+			   object->wanted < WANTED_OF_OBJECT_MAX) {
 			question->files = WIRE_WANTED_FILES;
 			count = open_wanted(workers, files, object, &answer->wanted);
+		} else if (r == 0) {
+			workers_give_up(workers, object->path,
+					"it has more further files than profd opens for one");
+			question->files = WIRE_NO_MORE_FILES;
 		} else {
 			break;
 		}
+		answer->may_want = request->lines && question->files != WIRE_NO_MORE_FILES;
 		r = ask_with_files(workers, object, request, files, count);
 	}
 	return r;
@@ -479,7 +512,7 @@ int ask_names(struct workers *workers, struct object *object, const uint64_t *ad
 			return -ENOMEM;
 		request.payload = payload.at;
 		request.size = payload.size;
-		request.lines = lines;
+		request.lines = answer.may_want = lines;
 		request.more_count = 0;
 		r = ask_for_names(workers, object, &request, (void *)payload.at);
 	}

@@ -67,8 +67,8 @@ enum reader_question {
 	READER_TABLE,    /* → struct wire_table_head and what it counts */
 	/*
 	 * struct wire_names_question, addresses → struct wire_names_head, ...; or WIRE_NAMES_WANT and
-	 * paths with a NUL each, relative ones from the object's folder: whatever is there of those is
-	 * to come with the question, once more.
+	 * up to WIRE_WANTED_MAX paths with a NUL each, shorter than PATH_MAX, relative ones from the
+	 * object's folder: whatever is there of those is to come with the question, once more.
 	 */
 	READER_NAMES,
 	READER_NEEDED,   /* → struct wire_needed, ids of names, texts */
@@ -111,6 +111,7 @@ enum wire_names_files {
 	WIRE_NO_FILES,
 	WIRE_DEBUG_FILES,  /* what may be its debug file, the best first; -ESTALE asks for it */
 	WIRE_WANTED_FILES, /* what was wanted */
+	WIRE_NO_MORE_FILES, /* nothing of that: no more is to be asked for, from now on */
 };
 
 /* A result; at most so many paths are asked for at once, each below two roots. */

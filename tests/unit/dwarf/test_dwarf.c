@@ -358,6 +358,13 @@ static void check_wanted(const char *folder, const char *name, const char *path)
 	if (path)
 		assert_string_equal(bytes_str(&wanted), path);
 	dwarf_free(dwarf);
+	assert_ok(dwarf_new(&dwarf, object, memory_file_again(object->fd), &texts));
+	assert_int_equal(dwarf_find(dwarf, ELF_BUILDER_TEXT + 3, &frames) == DWARF_WANTS,
+			 path != NULL);
+	dwarf_want_no_more(dwarf);
+	assert_errno(dwarf_find(dwarf, ELF_BUILDER_TEXT + 3, &frames), ENOENT);
+	assert_int_equal(dwarf_wanted(dwarf, &wanted), 0);
+	dwarf_free(dwarf);
 	object_unref(object);
 }
 
