@@ -80,7 +80,7 @@ def test_workers_that_are_killed_while_nobody_asks():
         recorder.wait_timers()
         time.sleep(0.3)
         workers = workers_of(recorder.pid)
-        check_equal(set(workers), {'reader', 'opener'}, 'workers')
+        check(set(workers) >= {'reader', 'opener'}, f'workers: {workers}')
         for pid in workers.values():
             os.kill(pid, signal.SIGKILL)
         check_taken_away(recorder.pid, workers)
@@ -99,7 +99,7 @@ def test_workers_that_are_stopped():
         recorder = Recorder('-a', '-F', rate(997))
         recorder.wait_timers()
         stopped = workers_of(recorder.pid)
-        check_equal(set(stopped), {'reader', 'opener'}, 'workers')
+        check(set(stopped) >= {'reader', 'opener'}, f'workers: {stopped}')
         for pid in stopped.values():
             os.kill(pid, signal.SIGSTOP)
         with new_program(path, 0):
@@ -167,7 +167,8 @@ def test_profd_is_killed():
                 check({command for command, _ in objects} >=
                       {BPF_PROG_GET_FD_BY_ID, BPF_MAP_GET_FD_BY_ID}, f'its fds: {objects}')
                 check(all(is_there(*one) for one in objects), 'cannot open them by their ids')
-                check_equal(len(workers), 2, 'workers')
+                # The one that reads lines begins when names are asked for.
+                check(2 <= len(workers) <= 3, f'workers: {workers}')
             if moment == 'writing':
                 recorder.signal(signal.SIGINT)
                 wait = 0.01

@@ -54,7 +54,7 @@ def check_untroubled(recording, name, *functions, at_least=100, lost=0.001):
 
 
 def workers_of(pid):
-    """{role: pid} of the processes that work for a profd."""
+    """{role: pid} of the processes that work for a profd. A second reader is there for lines."""
     with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as file:
         children = file.read().split()
     found = {}
@@ -65,7 +65,8 @@ def workers_of(pid):
         except OSError:
             continue
         if len(words) > 2 and words[1] == b'_worker':
-            found[words[2].decode()] = int(child)
+            role = words[2].decode()
+            found[role if role not in found else f'second {role}'] = int(child)
     return found
 
 
