@@ -14,6 +14,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "far_stack.h"
 #include "kernel.h"
 #include "maps.h"
 #include "pids.h"
@@ -193,6 +194,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 					struct task_ids ids, uint64_t now)
 {
 	uint32_t cpu = bpf_get_smp_processor_id(), kernel_count = 0, addresses, size, exact = 0;
+	uint32_t far_lines = 0;
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &cpu);
 
 	if (!s)
@@ -254,6 +256,14 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 				copy_other_stack(s, size + s->sample.stack_bytes);
 		}
 		size += s->sample.stack_bytes + s->sample.other_bytes;
+		/* Also if nothing was copied: a large frame may just have been begun. */
+		if (s->sample.stack_at && s->outcome != WALK_COMPLETE && !s->guess)
+			far_lines = copy_far_lines(s->sample.stack_at + s->sample.stack_bytes,
+						   size);
+		if (far_lines <= WIRE_FAR_LINES) {
+			s->sample.far_lines = far_lines;
+			size += far_lines * sizeof(struct wire_far_line);
+		}
 		count_add(COUNT_COPIES, 1);
 	} else if (!task->mm && !(task->flags & PF_KTHREAD) && config.user_stacks) {
 		size += copy_exit_stack(s, size, task->pid, &exact);

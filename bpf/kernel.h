@@ -12,6 +12,7 @@
 
 struct mm_struct {
 	unsigned long exec_vm; /* pages of executable mappings, include/linux/mm_types.h */
+	unsigned long mmap_base, start_code, end_code, start_stack;
 } KERNEL_STRUCT;
 
 typedef struct {
@@ -50,6 +51,12 @@ struct sched_entity {
 	struct cfs_rq *cfs_rq;
 } KERNEL_STRUCT;
 
+#if defined(__TARGET_ARCH_x86)
+struct thread_struct {
+	unsigned long fsbase; /* arch/x86/include/asm/processor.h */
+} KERNEL_STRUCT;
+#endif
+
 struct task_struct {
 	struct sched_entity se;
 	unsigned long nvcsw, nivcsw; /* how often the task has left the CPU */
@@ -60,6 +67,7 @@ struct task_struct {
 	struct task_struct *group_leader, *real_parent;
 	struct signal_struct *signal;
 	char comm[16];
+	struct thread_struct thread;
 	unsigned in_execve : 1;
 } KERNEL_STRUCT;
 
@@ -70,6 +78,12 @@ struct task_struct {
 struct pt_regs___kernel {
 	unsigned long bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, sp;
 } KERNEL_STRUCT;
+
+/* Where a thread's own data lies. */
+static __always_inline unsigned long task_thread_pointer(struct task_struct *task)
+{
+	return task->thread.fsbase;
+}
 #else
 #error "kernel.h: registers of this architecture are not described yet"
 #endif

@@ -106,7 +106,17 @@ struct stack_copy {
  */
 enum {
 	MAX_ADDRESSES = WIRE_MAX_KERNEL_FRAMES + 1 + WIRE_MAX_FRAMES,
-	PAYLOAD_BYTES = MAX_ADDRESSES * 8 + WIRE_STACK_COPY_BYTES + WIRE_OTHER_COPY_BYTES,
+	PAYLOAD_BYTES = MAX_ADDRESSES * 8 + WIRE_STACK_COPY_BYTES + WIRE_OTHER_COPY_BYTES +
+			WIRE_FAR_LINES * sizeof(struct wire_far_line),
+};
+
+/* Lines that are looked for, see far_stack.h. */
+struct far_scan {
+	uint64_t from, end, at; /* user addresses of stack; at: the page to look at next */
+	uint64_t code, code_size, libraries; /* where return addresses lead to */
+	uint64_t deadline_ns;
+	uint64_t last; /* the line that was kept last */
+	uint32_t offset, lines;
 };
 
 struct scratch {
@@ -123,6 +133,9 @@ struct scratch {
 	uint32_t copy_offset; /* in the payload */
 	uint64_t window_at; /* user address of the window, or NO_WINDOW */
 	unsigned char window[512];
+	struct far_scan far;
+	uint64_t far_page[512];
+	uint64_t far_paid_ns; /* until then the CPU's share of time for this is used up */
 };
 
 #define NO_WINDOW (~0ULL - 4096)

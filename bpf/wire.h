@@ -25,6 +25,7 @@ enum {
 	WIRE_MAX_KERNEL_FRAMES = 127, /* the kernel's own default limit, perf_event_max_stack */
 	WIRE_STACK_COPY_BYTES = 65536, /* compilers recurse deeply; most stacks end far before */
 	WIRE_OTHER_COPY_BYTES = 16384, /* goroutines begin with 8 KiB or less */
+	WIRE_FAR_LINES = 512, /* a frame needs two of them at most */
 	WIRE_COMM_BYTES = 16, /* TASK_COMM_LEN, include/linux/sched.h */
 };
 
@@ -247,7 +248,7 @@ enum wire_sample_flags {
  * One sample in the ring. Behind the header: kernel_count + user_count addresses (uint64_t, leaf
  * first), then stack_bytes of user stack from `stack_at` on, then other_bytes of another stack from
  * `other_at` on: where the chain of frame pointers leaves the first one, which Go's runtime changes
- * for its own work.
+ * for its own work; then far_lines (struct wire_far_line, ascending) of what lies behind the first one.
  *
  * Addresses are for looking up: kernel addresses as the kernel's unwinder gives them (return
  * addresses, except the leaf); user addresses are already inside the instruction (pc - 1 for
@@ -269,10 +270,16 @@ struct wire_sample {
 	uint16_t kernel_count, user_count;
 	uint8_t outcome; /* enum walk_outcome */
 	uint8_t flags;
-	uint16_t reserved;
+	uint16_t far_lines;
 	uint32_t stack_bytes;
 	uint32_t other_bytes;
 	char comm[WIRE_COMM_BYTES];
+};
+
+/* A piece of user stack. */
+struct wire_far_line {
+	uint64_t address; /* of the first word, a multiple of the size of all */
+	uint64_t words[8];
 };
 
 _Static_assert(sizeof(struct wire_row) == 4, "wire_row");
@@ -281,5 +288,6 @@ _Static_assert(sizeof(struct wire_table) == 16, "wire_table");
 _Static_assert(sizeof(struct wire_mapping) == 32, "wire_mapping");
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
 _Static_assert(sizeof(struct wire_sample) == 184, "wire_sample");
+_Static_assert(sizeof(struct wire_far_line) == 72, "wire_far_line");
 _Static_assert(WIRE_BLOCK_HEADER_BYTES % 4 == 0, "rows are aligned");
 _Static_assert(WIRE_CHUNK_BYTES == 4 << WIRE_PLACE_BITS, "places reach a whole chunk");

@@ -119,6 +119,8 @@ static void finish(struct pipeline *p, struct process *process, const struct wir
 		.other = stack + sample->stack_bytes,
 		.other_address = sample->other_at,
 		.other_bytes = sample->other_bytes,
+		.far = stack + sample->stack_bytes + sample->other_bytes,
+		.far_lines = sample->far_lines,
 	};
 	struct walk_end end;
 

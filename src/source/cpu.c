@@ -65,7 +65,8 @@ static int ring_record(void *context, void *data, size_t size)
 
 	if (size < sizeof(*sample) ||
 	    size - sizeof(*sample) < 8ULL * (sample->kernel_count + sample->user_count) +
-					     (uint64_t)sample->stack_bytes + sample->other_bytes)
+					     (uint64_t)sample->stack_bytes + sample->other_bytes +
+					     sample->far_lines * sizeof(struct wire_far_line))
 		return 0;
 	return source->handle(source->context, sample, size);
 }

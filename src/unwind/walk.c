@@ -16,6 +16,28 @@ static int read_copy(uint64_t *ret, uint64_t address, const unsigned char *copy,
 	return 0;
 }
 
+static int read_far_line(uint64_t *ret, uint64_t address, const struct walk_input *input)
+{
+	uint32_t low = 0, high = input->far_lines;
+	struct wire_far_line line;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		memcpy(&line, input->far + middle * sizeof(line), sizeof(line));
+		if (address - line.address <= sizeof(line.words) - sizeof(*ret)) {
+			memcpy(ret, (const unsigned char *)line.words + (address - line.address),
+			       sizeof(*ret));
+			return 0;
+		}
+		if (line.address <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return -1;
+}
+
 static int walk_read(uint64_t *ret, uint64_t address, void *memory)
 {
 	const struct walk_input *input = memory;
@@ -24,7 +46,9 @@ static int walk_read(uint64_t *ret, uint64_t address, void *memory)
 		return input->read(ret, address, input->read_context);
 	if (read_copy(ret, address, input->stack, input->stack_address, input->stack_bytes) == 0)
 		return 0;
-	return read_copy(ret, address, input->other, input->other_address, input->other_bytes);
+	if (read_copy(ret, address, input->other, input->other_address, input->other_bytes) == 0)
+		return 0;
+	return read_far_line(ret, address, input);
 }
 
 static uint64_t walk_temporary(uint64_t number, void *memory)

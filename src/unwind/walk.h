@@ -25,6 +25,8 @@ struct walk_input {
 	const unsigned char *other; /* of another stack, from other_address on */
 	uint64_t other_address;
 	uint32_t other_bytes; /* 0: none */
+	const unsigned char *far; /* struct wire_far_line, ascending, not aligned */
+	uint32_t far_lines; /* 0: none */
 	/*
 	 * Instead of copies, when it is set: reads a word of the process's memory. Returns 0, or
 	 * below 0: not readable.

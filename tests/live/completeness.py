@@ -7,7 +7,8 @@ import sys
 import json
 import os
 
-from harness import TARGETS, Target, check, check_complete, check_count, has, rate, record, run
+from harness import (TARGETS, Recorder, Target, check, check_complete, check_count, end, has, rate,
+                     record, run, start)
 
 
 def depth_is(name, depth, leaf):
@@ -47,6 +48,51 @@ def test_recursion_1000():
 
 def test_recursion_of_200_kib_frames():
     recursion(30, 'recurse', 'recurse_wide', 'wide')
+
+
+def new_and_deep(*arguments):
+    """Three programs with a deep stack, each of which ends before all of it has been learned."""
+    program = ' '.join([os.path.join(TARGETS, 'recurse'), '30', '0', *arguments])
+    return ['sh', '-c', f'for i in 1 2 3; do timeout 0.3 {program} > /dev/null; done; true']
+
+
+def check_new_and_deep(recording, name):
+    check_complete(recording, 99.9, at_least=50)
+    cut = sum(recording.summary['truncated'].values())
+    check(cut <= 1, f'{recording.summary["truncated"]} of {recording.samples}')
+    deep = recording.share(lambda frames: frames.count(name) == 30 and
+                           ('main' in frames or 'run_thread' in frames))
+    print(f'    {100 * deep:.1f} % are 30 deep')
+    check(deep > 0.5, f'{deep}')
+
+
+def deep_in_new_processes(name, *arguments):
+    check_new_and_deep(record('-F', rate(997), hz=None, seconds=None,
+                              command=new_and_deep(*arguments)), name)
+
+
+def test_200_kib_frames_in_new_processes():
+    deep_in_new_processes('recurse_wide', 'wide')
+
+
+def test_4_kib_frames_in_new_processes():
+    deep_in_new_processes('recurse_page', 'page')
+
+
+def test_200_kib_frames_in_threads_of_new_processes():
+    deep_in_new_processes('recurse_wide', 'wide', 'thread')
+
+
+def test_200_kib_frames_all_over_the_machine():
+    """One process runs already, others begin."""
+    with Target('recurse', 30, 0, 'wide'):
+        recorder = Recorder('-a', '--comm', 'recurse', '-F', rate(997), '-d', 3)
+        recorder.wait_timers()
+        programs = start(new_and_deep('wide'))
+        programs.wait()
+        recording = recorder.finish()
+        end(programs)
+    check_new_and_deep(recording, 'recurse_wide')
 
 
 def test_not_position_independent():

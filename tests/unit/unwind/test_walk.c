@@ -176,6 +176,7 @@ struct start {
 	uint32_t below;	     /* how many words below it there are */
 	uint32_t bytes;	     /* of the stack that there are, from there on; 0: all */
 	uint32_t other;	     /* words there are of another piece, from word 2000 on */
+	uint32_t far[2];     /* words with which lines of the stack begin, ascending; 0: none */
 	uint32_t limit;	     /* 0: no other than the greatest */
 	bool none, unknown;  /* no stack at all; no table in the mapping */
 	bool no_object;      /* generated code is all there is known of it */
@@ -193,7 +194,8 @@ static struct result walk(struct start start)
 	const uint64_t temporaries[WIRE_TEMPORARIES] = {
 		[TEMPORARY_CX] = start.cx, [TEMPORARY_DI] = start.di, [TEMPORARY_R9] = start.r9
 	};
-	unsigned char *copy, *other;
+	unsigned char *copy, *other, *far;
+	uint32_t lines = 0;
 	struct result result = {};
 	struct walk_input input = {
 		.store = store,
@@ -222,12 +224,23 @@ static struct result walk(struct start start)
 	other = malloc(start.other ? 8 * start.other : 1);
 	memcpy(other, stack + 2000, 8 * start.other);
 	input.other = other;
+	/* Anywhere in memory, as behind a copy. */
+	far = malloc(1 + 2 * sizeof(struct wire_far_line));
+	for (; lines < 2 && start.far[lines]; lines++) {
+		struct wire_far_line line = { .address = word(start.far[lines]) };
+
+		memcpy(line.words, stack + start.far[lines], sizeof(line.words));
+		memcpy(far + 1 + lines * sizeof(line), &line, sizeof(line));
+	}
+	input.far = far + 1;
+	input.far_lines = lines;
 	input.stack_bytes = bytes;
 	result.outcome =
 		walk_run(&input, result.addresses, start.limit ? start.limit : WIRE_MAX_FRAMES,
 			 &result.count, &result.missing);
 	free(copy);
 	free(other);
+	free(far);
 	return result;
 }
 
@@ -917,6 +930,33 @@ static void a_short_copy_is_told_from_no_copy(void **state)
 	ASSERT_WALK(result, WALK_NOT_PRESENT, in(LEAF));
 }
 
+static void far_lines_go_on_behind_the_copy(void **state)
+{
+	struct result result;
+
+	(void)state;
+	stack[0] = in(SP_32);
+	stack[3] = word(95); /* SP_32: rbp at CFA - 16 */
+	stack[4] = in(FRAME);
+	stack[95] = word(200); /* the last word of a line, and the first one of the next */
+	stack[96] = in(FRAME);
+	stack[200] = 0x1234;
+	stack[201] = in(END);
+	result = walk((struct start){ .ip = in(LEAF), .bytes = 64, .far = { 88, 96 } });
+	ASSERT_WALK(result, WALK_COPY_SHORT, in(LEAF), in(SP_32)-1, in(FRAME)-1, in(FRAME)-1);
+	result = walk((struct start){ .ip = in(LEAF), .bytes = 64, .far = { 88, 200 } });
+	ASSERT_WALK(result, WALK_COPY_SHORT, in(LEAF), in(SP_32)-1, in(FRAME)-1);
+	stack[3] = word(100);
+	stack[100] = word(200);
+	stack[101] = in(FRAME);
+	/* Both words in the line, and only the first. */
+	result = walk((struct start){ .ip = in(LEAF), .bytes = 64, .far = { 94, 200 } });
+	ASSERT_WALK(result, WALK_COMPLETE, in(LEAF), in(SP_32)-1, in(FRAME)-1, in(FRAME)-1,
+		    in(END)-1);
+	result = walk((struct start){ .ip = in(LEAF), .bytes = 64, .far = { 93, 200 } });
+	ASSERT_WALK(result, WALK_COPY_SHORT, in(LEAF), in(SP_32)-1, in(FRAME)-1);
+}
+
 static void what_is_missing_is_named(void **state)
 {
 	struct result result;
@@ -1058,6 +1098,7 @@ int main(void)
 		cmocka_unit_test_setup(frame_pointers_are_not_believed_blindly, clear),
 		cmocka_unit_test_setup(a_walk_must_go_up, clear),
 		cmocka_unit_test_setup(a_short_copy_is_told_from_no_copy, clear),
+		cmocka_unit_test_setup(far_lines_go_on_behind_the_copy, clear),
 		cmocka_unit_test_setup(what_is_missing_is_named, clear),
 		cmocka_unit_test_setup(deep_stacks_end_at_the_limit, clear),
 		cmocka_unit_test_setup(mappings_are_found_by_address, clear),
