@@ -57,7 +57,7 @@ def test_dlopen_dlclose():
 
 def test_vdso():
     with Target('vdso_loop') as target:
-        recording = record('-p', target.pid)
+        recording = record('-p', target.pid, '--no-inline')
     check_complete(recording)
     # The vdso's function has two names of equal right, one of them that of its caller in libc.
     inside = max(recording.share(has('spin', 'clock_gettime', name))
