@@ -118,7 +118,8 @@ def test_idle():
 def test_max_depth():
     with Target('recurse', 30) as target:
         for depth in (1, 10, 29):
-            recording = record('-p', target.pid, '--max-depth', depth, '--no-kernel', seconds=1)
+            recording = record('-p', target.pid, '--max-depth', depth, '--no-kernel', '--no-inline',
+                               seconds=1)
             deepest = max(len([frame for frame in frames[1:] if not frame.startswith('[')])
                           for frames, _ in recording.stacks)
             check_equal(deepest, depth, 'frames of the deepest stack')

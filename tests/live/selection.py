@@ -124,7 +124,8 @@ def test_everything():
     names = {frames[0] for frames, _ in recording.stacks}
     check({'split', 'tailcalls'} <= names, f'{names}')
     pids = set(re.findall(r'pid:\[?(\d+)', pprof(recording, '-raw')))
-    check(len(own) == 3, f'not profd and its two workers: {own}')
+    # A third one, for source lines, begins with the first question about them.
+    check(len(own) in (3, 4), f'not profd and its workers: {own}')
     check(len(pids) >= 2 and not own & pids, f'some of profd ({own}) is in {pids}')
 
 
