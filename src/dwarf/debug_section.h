@@ -28,8 +28,8 @@ struct debug_section {
 };
 
 /*
- * compressed_gnu: the section is a ".zdebug_" one. Unpacks what is compressed, as far as 1 GiB in
- * all. Returns 0, -EBADMSG (cannot be unpacked), -EFBIG, -ENOMEM or another negative errno; then
+ * compressed_gnu: the section is a ".zdebug_" one. Unpacks what is compressed, as far as 512 MiB
+ * in all. Returns 0, -EBADMSG (cannot be unpacked), -EFBIG, -ENOMEM or another negative errno; then
  * the section is as if it were not there.
  */
 int debug_section_open(struct debug_section *ret, int fd, const Elf64_Shdr *section,

@@ -1,24 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sections are copied out of the file with pread and have a limit; nothing is mapped. libelf is
- * asked only to inflate a compressed .debug_frame, once its announced size is within the limit.
+ * Sections are copied out of the file with pread and have a limit; nothing is mapped.
  */
 #include "elf/cfi_section.h"
 
 #include <errno.h>
-#include <gelf.h>
-#include <libelf.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fs.h"
+#include "elf/compressed.h"
 #include "elf/sections.h"
 
 enum {
 	/* libLLVM's is 5 MB, a browser's some 30 MB. */
 	MAX_SECTION_BYTES = 256 << 20,
-	/* DEFLATE cannot do better than 1032:1; more is a header that lies. */
-	MAX_INFLATION = 1032,
 	/* .eh_frame of unknown size: read in growing pieces, beginning with this one. */
 	FIRST_PIECE_BYTES = 1 << 20,
 	MAX_PROGRAM_HEADERS = 1024,
@@ -188,54 +184,6 @@ int cfi_section_read_eh_frame(struct cfi_section *ret, const struct object *obje
 
 /* ---- .debug_frame ---- */
 
-/* Inflates section `number` of the file. gnu: the older way, told by the name .zdebug_. */
-static int inflate_section(struct cfi_section *section, int fd, size_t number, bool gnu)
-{
-	Elf *elf = elf_version(EV_CURRENT) == EV_NONE ? NULL : elf_begin(fd, ELF_C_READ, NULL);
-	Elf_Scn *scn = elf ? elf_getscn(elf, number) : NULL;
-	Elf_Data *data = NULL;
-	int r = 0;
-
-	if (scn && (gnu ? elf_compress_gnu(scn, 0, 0) : elf_compress(scn, 0, 0)) > 0)
-		data = elf_rawdata(scn, NULL);
-	/* What cannot be inflated is as good as absent. */
-	if (data && data->d_buf && data->d_size > 0 && data->d_size <= MAX_SECTION_BYTES) {
-		section->data = calloc(1, data->d_size + SPARE_BYTES);
-		if (section->data) {
-			memcpy(section->data, data->d_buf, data->d_size);
-			section->size = data->d_size;
-		} else {
-			r = -ENOMEM;
-		}
-	}
-	elf_end(elf);
-	return r;
-}
-
-/*
- * The size that a compressed section says it will have: Elf64_Chdr, or "ZLIB" and a big-endian size.
- * 0 when it is not to be believed.
- */
-static uint64_t inflated_size(const Elf64_Shdr *header, int fd, bool gnu)
-{
-	unsigned char bytes[sizeof(Elf64_Chdr)] = {};
-	Elf64_Chdr compression;
-	uint64_t size, inflated;
-
-	if (header->sh_size < sizeof(bytes) ||
-	    fs_read_at(fd, bytes, sizeof(bytes), (off_t)header->sh_offset) < 0)
-		return 0;
-	memcpy(&compression, bytes, sizeof(compression));
-	inflated = compression.ch_size;
-	if (gnu) {
-		memcpy(&size, bytes + 4, sizeof(size));
-		inflated = __builtin_bswap64(size);
-	}
-	return inflated <= MAX_SECTION_BYTES && inflated / MAX_INFLATION <= header->sh_size
-		       ? inflated
-		       : 0;
-}
-
 int cfi_section_read_debug_frame(struct cfi_section *ret, const struct object *object)
 {
 	cleanup(section_table_fini) struct section_table sections = {};
@@ -255,10 +203,12 @@ int cfi_section_read_debug_frame(struct cfi_section *ret, const struct object *o
 		*ret = section;
 		return 0;
 	}
-	if (gnu || found->sh_flags & SHF_COMPRESSED) {
-		if (inflated_size(found, object->fd, gnu) > 0)
-			r = inflate_section(&section, object->fd, (size_t)(found - sections.at),
-					    gnu);
+	if (section_is_compressed(found, gnu)) {
+		r = section_unpack(&section.data, &section.size, object->fd, found, gnu,
+				   MAX_SECTION_BYTES, SPARE_BYTES);
+		/* What cannot be unpacked is as good as absent. */
+		if (r != -ENOMEM)
+			r = 0;
 	} else {
 		r = read_data(&section.data, object->fd, found->sh_offset, found->sh_size);
 		section.size = found->sh_size;

@@ -54,12 +54,15 @@ int main(int count, char **names)
 }
 '''
 
+# (label, how to compile and link, what to do then, what others are asked for instead of it)
 WAYS = [
     ('gcc 5', ['g++', '-O2', '-g']),
     ('gcc 4', ['g++', '-O2', '-gdwarf-4']),
     ('gcc 3', ['g++', '-O2', '-gdwarf-3']),
     ('gcc 5 type units', ['g++', '-O2', '-g', '-fdebug-types-section']),
     ('gcc 5 compressed', ['g++', '-O2', '-g', '-gz']),
+    ('gcc 5 zstd', ['g++', '-O2', '-g'],
+     ['objcopy', '--compress-debug-sections=zstd', 'plain', 'program'], 'plain'),
     ('gcc 5 .zdebug', ['g++', '-O2', '-g', '-gz=zlib-gnu']),
     ('gcc 5 LTO', ['g++', '-O2', '-g', '-flto=1']),
     ('gcc 4 split', ['g++', '-O2', '-gdwarf-4', '-gsplit-dwarf']),
@@ -190,7 +193,8 @@ def build(folder):
     with open(os.path.join(folder, 'program.cc'), 'w', encoding='utf-8') as file:
         file.write(SOURCE)
     programs = []
-    for number, (label, command) in enumerate(WAYS):
+    for number, (label, command, *more) in enumerate(WAYS):
+        then, whole = (*more, None, None)[:2]
         if not shutil.which(command[0]):
             print(f'{label}: {command[0]} is not there')
             continue
@@ -200,7 +204,11 @@ def build(folder):
         subprocess.run([*command, '-c', '../program.cc', '-o', 'program.o'], cwd=place, check=True)
         subprocess.run([*command, 'program.o', '-o', 'program'], cwd=place, check=True,
                        stderr=subprocess.DEVNULL)
-        programs.append((label, os.path.join(place, 'program'), None))
+        if then:
+            shutil.copy(os.path.join(place, 'program'), os.path.join(place, 'plain'))
+            subprocess.run(then, cwd=place, check=True)
+        programs.append((label, os.path.join(place, 'program'),
+                         whole and os.path.join(place, whole)))
     if shutil.which('dwz') and programs:
         place = os.path.join(folder, 'dwz')
         os.mkdir(place)

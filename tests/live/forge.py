@@ -3,7 +3,7 @@
 
 The kernel and ld.so load by program headers, so whatever is done here to sections leaves a program
 running as before. Sources: System V ABI (ELF64), LSB 5 "Exception Frames", DWARF 5 chapter 6.4,
-the .xz file format 1.1.0, zlib's crc32. Little-endian 64-bit.
+the .xz file format 1.1.0, RFC 8878 (zstd), zlib's crc32. Little-endian 64-bit.
 """
 import lzma
 import struct
@@ -207,9 +207,35 @@ def zlib_bomb(size, piece=64 << 20):
     return b'\x78\xda' + again * (size // piece) + b'\x03\0' + bytes(4)
 
 
-def compressed_section(data, says):
-    """Elf64_Chdr of ELFCOMPRESS_ZLIB, and what it is about."""
-    return struct.pack('<IIQQ', 1, 0, says, 1) + data
+ZSTD_PIECE = 128 << 10  # the most that a block may hold
+
+
+def zstd_frame(blocks, window=0x38):
+    """A frame of (kind, size, bytes) blocks; window: as its descriptor says, 0x38 is 128 KiB."""
+    frame = bytearray(struct.pack('<IBB', 0xfd2fb528, 0, window))
+    for number, (kind, size, data) in enumerate(blocks):
+        last = number == len(blocks) - 1
+        frame += struct.pack('<I', size << 3 | kind << 1 | last)[:3] + data
+    return bytes(frame)
+
+
+def zstd_stored(data):
+    """data in a zstd frame, nothing of it compressed."""
+    pieces = [data[at:at + ZSTD_PIECE] for at in range(0, len(data), ZSTD_PIECE)]
+    return zstd_frame([(0, len(piece), piece) for piece in pieces])
+
+
+def zstd_bomb(size, window=0x38):
+    """A zstd frame of so many zeros, a multiple of ZSTD_PIECE: each a byte that is repeated."""
+    return zstd_frame([(1, ZSTD_PIECE, b'\0')] * (size // ZSTD_PIECE), window)
+
+
+ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD = 1, 2
+
+
+def compressed_section(data, says, kind=ELFCOMPRESS_ZLIB):
+    """Elf64_Chdr, and what it is about."""
+    return struct.pack('<IIQQ', kind, 0, says, 1) + data
 
 
 def give_checksum(data, wanted):

@@ -195,6 +195,21 @@ def test_sections_of_100_gigabytes():
             to, ('.debug_frame', SHT_PROGBITS,
                  {'data': forge.compressed_section(inflated, 255 << 20),
                   'flags': SHF_COMPRESSED})),
+        'zstd': lambda to: with_sections(
+            to, ('.debug_frame', SHT_PROGBITS,
+                 {'data': forge.compressed_section(forge.zstd_bomb(VAST), 255 << 20,
+                                                   forge.ELFCOMPRESS_ZSTD),
+                  'flags': SHF_COMPRESSED})),
+        'zstd_window': lambda to: with_sections(
+            to, ('.debug_frame', SHT_PROGBITS,
+                 {'data': forge.compressed_section(forge.zstd_bomb(1 << 30, window=0xff),
+                                                   1 << 20, forge.ELFCOMPRESS_ZSTD),
+                  'flags': SHF_COMPRESSED})),
+        'info_zstd': lambda to: with_sections(
+            to, ('.debug_info', SHT_PROGBITS,
+                 {'data': forge.compressed_section(forge.zstd_bomb(VAST), 255 << 20,
+                                                   forge.ELFCOMPRESS_ZSTD),
+                  'flags': SHF_COMPRESSED})),
         'zdebug': lambda to: with_sections(
             to, ('.zdebug_frame', SHT_PROGBITS,
                  {'data': b'ZLIB' + struct.pack('>Q', 255 << 20) + forge.zlib_bomb(1 << 30)})),

@@ -6,9 +6,11 @@
 #include "test.h"
 
 #include <zlib.h>
+#include <zstd.h>
 
 #include "elf/cfi.h"
 #include "elf/cfi_image.h"
+#include "elf/compressed.h"
 #include "elf/object_file.h"
 
 static struct cfi_list eh, debug;
@@ -489,36 +491,88 @@ static void test_debug_frame(void **state)
 	assert_int_equal(table.functions.count, 4);
 }
 
-static void compress_section(struct bytes *ret, const struct bytes *plain, uint64_t claim)
+static void compress_section(struct bytes *ret, uint32_t type, const struct bytes *plain,
+			     uint64_t claim)
 {
-	Elf64_Chdr header = { .ch_type = ELFCOMPRESS_ZLIB, .ch_size = claim, .ch_addralign = 8 };
+	Elf64_Chdr header = { .ch_type = type, .ch_size = claim, .ch_addralign = 8 };
 	unsigned char packed[4096];
 	uLongf size = sizeof(packed);
+	size_t zstd_size;
 
-	assert_int_equal(compress(packed, &size, (const Bytef *)plain->at, plain->size), Z_OK);
+	if (type == ELFCOMPRESS_ZSTD) {
+		zstd_size = ZSTD_compress(packed, sizeof(packed), plain->at, plain->size, 1);
+		assert_false(ZSTD_isError(zstd_size));
+		size = zstd_size;
+	} else {
+		assert_int_equal(compress(packed, &size, (const Bytef *)plain->at, plain->size),
+				 Z_OK);
+	}
 	bytes_add(ret, &header, sizeof(header));
 	bytes_add(ret, packed, size);
 }
 
+static void check_compressed(const struct bytes *packed, uint32_t rows)
+{
+	assert_ok(read_file(cfi_image_file(&eh, packed, SHF_COMPRESSED, true)));
+	assert_int_equal(table.rows.count, rows);
+	if (rows)
+		assert_row(0, T, RULE_SP, 32, 0);
+}
+
 static void test_compressed_debug_frame(void **state)
 {
-	cleanup(bytes_fini) struct bytes packed = {}, bomb = {}, cut = {};
+	static const uint32_t types[] = { ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD };
 	size_t cie = cfi_cie(&debug, "");
 
 	(void)state;
 	cfi_cie(&eh, "zR");
 	CFI_FDE(&debug, cie, T, 50, DW_CFA_def_cfa_offset, 32);
-	compress_section(&packed, &debug.bytes, debug.bytes.size);
-	assert_ok(read_file(cfi_image_file(&eh, &packed, SHF_COMPRESSED, true)));
-	assert_int_equal(table.rows.count, 2);
-	assert_row(0, T, RULE_SP, 32, 0);
-	/* A size that no such section can have, and a stream that ends too early. */
-	compress_section(&bomb, &debug.bytes, 200 << 20);
-	assert_ok(read_file(cfi_image_file(&eh, &bomb, SHF_COMPRESSED, true)));
-	assert_int_equal(table.rows.count, 0);
-	bytes_add(&cut, packed.at, packed.size / 2 + 8);
-	assert_ok(read_file(cfi_image_file(&eh, &cut, SHF_COMPRESSED, true)));
-	assert_int_equal(table.rows.count, 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
+		cleanup(bytes_fini) struct bytes packed = {}, bomb = {}, less = {}, cut = {};
+
+		compress_section(&packed, types[i], &debug.bytes, debug.bytes.size);
+		check_compressed(&packed, 2);
+		/* A size that no such section can have; one that is too small; no end. */
+		compress_section(&bomb, types[i], &debug.bytes, 200 << 20);
+		check_compressed(&bomb, 0);
+		compress_section(&less, types[i], &debug.bytes, debug.bytes.size - 1);
+		check_compressed(&less, 0);
+		for (size_t left = 1; left < packed.size - sizeof(Elf64_Chdr); left++) {
+			cut.size = 0;
+			bytes_add(&cut, packed.at, packed.size - left);
+			check_compressed(&cut, 0);
+		}
+		/* Of a kind that is not known. */
+		((Elf64_Chdr *)(void *)packed.at)->ch_type = 3;
+		check_compressed(&packed, 0);
+	}
+}
+
+/* Linkers compress pieces apart: two frames, with one between them that says nothing. */
+static void test_debug_frame_of_several_frames(void **state)
+{
+	static const unsigned char skippable[] = { 0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3 };
+	cleanup(bytes_fini) struct bytes packed = {}, first = {}, second = {}, wide = {};
+	size_t cie = cfi_cie(&debug, ""), half;
+
+	(void)state;
+	cfi_cie(&eh, "zR");
+	CFI_FDE(&debug, cie, T, 50, DW_CFA_def_cfa_offset, 32);
+	half = debug.bytes.size / 2;
+	bytes_add(&first, debug.bytes.at, half);
+	bytes_add(&second, debug.bytes.at + half, debug.bytes.size - half);
+	compress_section(&packed, ELFCOMPRESS_ZSTD, &first, debug.bytes.size);
+	bytes_add(&packed, skippable, sizeof(skippable));
+	first.size = 0;
+	compress_section(&first, ELFCOMPRESS_ZSTD, &second, 0);
+	bytes_add(&packed, first.at + sizeof(Elf64_Chdr), first.size - sizeof(Elf64_Chdr));
+	check_compressed(&packed, 2);
+	/* RFC 8878, 3.1.1.1.2: a frame that wants 3.75 TiB for its window, and an empty block. */
+	bytes_add(&wide, packed.at, packed.size);
+	bytes_add(&wide, "\x28\xb5\x2f\xfd\0\xff\1\0\0", 9);
+	check_compressed(&wide, 0);
+	wide.at[wide.size - 4] = 0; /* 1 KiB */
+	check_compressed(&wide, 2);
 }
 
 static void test_no_section_headers(void **state)
@@ -650,6 +704,7 @@ int main(void)
 		CFI_TEST(test_overlapping_entries),
 		CFI_TEST(test_debug_frame),
 		CFI_TEST(test_compressed_debug_frame),
+		CFI_TEST(test_debug_frame_of_several_frames),
 		CFI_TEST(test_no_section_headers),
 		CFI_TEST(test_several_lists),
 		CFI_TEST(test_pointer_encodings),
