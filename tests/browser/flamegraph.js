@@ -369,6 +369,36 @@ const checks = {
 		assert.strictEqual(parameter(page, 'v'), null);
 		assert.strictEqual(await frame(page, 'leaf').getAttribute('aria-level'), '7');
 	},
+	async 'callers of one function count all that it called'(page) {
+		await searchFor(page, 'mall');
+		await page.locator('#matches summary').click();
+		await page.locator('#matches button', { hasText: /^malloc$/ }).click();
+		assert.match(await details(page), /^malloc 2,000 samples, 17\.30% .* self 0\.00% /);
+		isAbout(await widthOf(page, 'main'), await widthOf(page, 'all'), 'its caller');
+		assert.match(await matched(page), / \(100\.00% of what is shown\)$/);
+		const other = await open({}, page.url());
+
+		assert.strictEqual(await details(other), await details(page));
+		// The outermost call of a recursion, each sample once.
+		await view(page, 'Functions');
+		await searchFor(page, 'recurse');
+		await page.locator('#functions td button').click();
+		assert.match(await details(page), /^recurse 4,000 samples, 34\.60% /);
+		assert.strictEqual(await frames(page, 'recurse').count(), 1);
+		await searchFor(page, 'leaf'); // what it called is in there
+		assert.match(await matched(page), / \(100\.00% of what is shown\)$/);
+		await click(page, 'main');
+		await page.keyboard.press('Escape');
+		assert.match(await details(page), /^main /);
+		assert.strictEqual(await frames(page, 'leaf').count(), 0);
+		await page.locator('#hidden .chip').click();
+		assert.strictEqual(parameter(page, 'of'), null);
+		isAbout(await widthOf(page, 'leaf'), await widthOf(page, 'all') * 4000 / 11560, 'leaf');
+		const odd = await open({}, shapes + '?v=up&of=99999&z=3');
+
+		assert.ok(await widthOf(odd, 'leaf') > 100);
+		assert.deepStrictEqual(other.troubles.concat(odd.troubles), []);
+	},
 	async 'functions in a table that sorts'(page) {
 		const first = () => page.locator('#functions tbody tr').first().locator('td').allTextContents();
 

@@ -9,6 +9,7 @@ function addressText() {
 	const set = (key, value) => value ? query.set(key, value) : query.delete(key);
 
 	set('v', state.view === 'down' ? '' : state.view);
+	set('of', state.of ? String(state.of) : '');
 	set('z', state.zoom.join('.'));
 	set('s', state.pattern);
 	set('r', state.regex ? '1' : '');
@@ -51,6 +52,7 @@ function restore() {
 	state.view = oneOf('v', ['down', 'up', 'table']);
 	state.zoom = (query.get('z') || '').split('.').filter((step) => /^~?\d+$/.test(step))
 		.map((step) => step[0] === '~' ? step : Number(step));
+	state.of = state.view === 'up' ? numbers(query.get('of'), profile.functions)[0] || 0 : 0;
 	state.pattern = query.get('s') || '';
 	state.regex = query.get('r') === '1';
 	state.exact = query.get('c') === '1';

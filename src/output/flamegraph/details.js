@@ -5,7 +5,7 @@ function selfText(group) {
 	if (group.isMore || (state.view === 'up' && rowOf(group) !== 1))
 		return '';
 	if (state.view === 'up')
-		return 'self ' + shareText(group.total);
+		return 'self ' + shareText(leafWeights === profile.total ? selfOfOne : group.total);
 	kidsOf(group);
 	return group.self ? 'self ' + shareText(group.self) : '';
 }

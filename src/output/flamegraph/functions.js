@@ -125,5 +125,5 @@ function showFunctions() {
 }
 
 function showCallers(f) {
-	change({ view: 'up', zoom: [f] });
+	change({ view: 'up', of: f, zoom: [f] });
 }

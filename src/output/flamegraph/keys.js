@@ -35,7 +35,7 @@ function unzoom() {
 
 	if (!from.parent)
 		return;
-	zoomTo(root, false);
+	zoomTo(state.of && rowOf(from) > 1 ? groupAt([state.of]) : root, false);
 	setCurrent(boxOf(from) || boxOf(root));
 	showDetails();
 	if (current && document.activeElement && document.activeElement.localName === 'g')

@@ -73,7 +73,9 @@ function coveredIn(group) {
 	// Callers' views hold all of their stacks, from where these began to the root.
 	for (const leaf of group.leaves)
 		if (isInStack(leaf, 0))
-			sum += profile.self[leaf];
+			sum += leafWeights[leaf];
+		else if (leafWeights === profile.total)
+			sum += covered[leaf];
 	return sum;
 }
 

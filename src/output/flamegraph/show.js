@@ -16,6 +16,10 @@ function change(what) {
 function zoomTo(group, keepFocus) {
 	if (group === shown)
 		return;
+	if (group === root && state.of) {
+		setView('up');
+		return;
+	}
 	state.zoom = pathOf(group);
 	current = { group: group };
 	showTree();
@@ -25,7 +29,7 @@ function zoomTo(group, keepFocus) {
 }
 
 function setView(view) {
-	change({ view: view, zoom: [] });
+	change({ view: view, of: 0, zoom: [] });
 }
 
 function hideFunction() {
@@ -53,14 +57,14 @@ function turnOver() {
 		return;
 	}
 	let at = group.leaves.reduce((best, leaf) => best < 0 ||
-		profile.self[leaf] > profile.self[best] ? leaf : best, -1);
+		leafWeights[leaf] > leafWeights[best] ? leaf : best, -1);
 	const path = [];
 
 	for (; at > 0; at = profile.parent[at])
 		if (!(isHidden && isHidden[profile.frame[at]]))
 			path.push(profile.frame[at]);
 	path.reverse();
-	change({ view: 'down',
+	change({ view: 'down', of: 0,
 		zoom: state.merge ? path.filter((f, i) => f !== path[i - 1]) : path });
 }
 
@@ -122,25 +126,28 @@ function showMatches() {
 			' more: the table of functions lists them all';
 }
 
-function addChip(text, remove) {
-	const chip = addButton(page.hiddenBox, '', clip(text, 60) + ' \u00d7', 'Show it again',
-		remove);
+function addChip(text, title, remove) {
+	const chip = addButton(page.hiddenBox, '', text + ' \u00d7', title, remove);
 
 	chip.setAttribute('class', 'chip');
 }
 
 function showHidden() {
 	page.hiddenBox.textContent = '';
-	page.hiddenBox.hidden = !isHidden;
+	page.hiddenBox.hidden = !isHidden && !state.of;
+	if (state.of)
+		addChip('Callers of ' + shortName(profile.names[state.of], 60) + ', with all it called',
+			'Show the callers of all functions', () => setView('up'));
 	if (!isHidden)
 		return;
 	html('span', page.hiddenBox).textContent = 'Hidden, counted for their callers: ';
 	const without = (list, one) => list.filter((other) => other !== one);
 
 	for (const f of state.hidden)
-		addChip(profile.names[f], () => change({ hidden: without(state.hidden, f), zoom: [] }));
+		addChip(shortName(profile.names[f], 60), 'Show it again',
+			() => change({ hidden: without(state.hidden, f), zoom: [] }));
 	for (const m of state.hiddenModules)
-		addChip(moduleText(m),
+		addChip(clip(moduleText(m), 60), 'Show it again',
 			() => change({ hiddenModules: without(state.hiddenModules, m), zoom: [] }));
 }
 

@@ -4,6 +4,8 @@
 // are drawn, so that a view of any size costs only what is visible of it.
 let isHidden = null; // by function; null: none is
 let root = null; // of the view
+let leafWeights = null; // by node: what a stack that begins there counts in a view of callers
+let selfOfOne = 0; // of the function whose callers are shown
 
 function setHidden() {
 	isHidden = null;
@@ -30,8 +32,9 @@ function newGroup(f, parent, nodes) {
 function makeRoot() {
 	root = newGroup(profile.frame[0], null, 0);
 	root.total = profile.all;
+	leafWeights = profile.self;
 	if (state.view === 'up')
-		root.kids = calleesOfAll();
+		root.kids = state.of ? callersOf(state.of) : calleesOfAll();
 }
 
 const heavierFirst = (a, b) => b.total - a.total || rankOf(a.f) - rankOf(b.f);
@@ -106,7 +109,7 @@ function addToKid(kids, known, parent, node, leaf) {
 	}
 	kid.nodes.push(node);
 	kid.leaves.push(leaf);
-	kid.total += profile.self[leaf];
+	kid.total += leafWeights[leaf];
 }
 
 function calleesOfAll() {
@@ -126,6 +129,20 @@ function calleesOfAll() {
 	return kids.sort(heavierFirst);
 }
 
+// One function with all that it called, under who called it; of its recursion the outermost call.
+function callersOf(f) {
+	const kids = [];
+
+	leafWeights = profile.total;
+	selfOfOne = visibleSelfs()[f];
+	for (let i = 0, known = new Map(); i < profile.count;) {
+		if (profile.frame[i] === f)
+			addToKid(kids, known, root, i, i);
+		i = profile.frame[i] === f ? profile.end[i] : i + 1;
+	}
+	return kids;
+}
+
 function kidsUp(group) {
 	const kids = [], known = new Map();
 
@@ -136,7 +153,7 @@ function kidsUp(group) {
 		if (caller)
 			addToKid(kids, known, group, caller, group.leaves[i]);
 		else
-			group.self += profile.self[group.leaves[i]];
+			group.self += leafWeights[group.leaves[i]];
 	}
 	return kids;
 }
