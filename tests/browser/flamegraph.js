@@ -246,7 +246,7 @@ const checks = {
 		assert.ok((await matched(page)).endsWith(' 13 functions'));
 		await searchFor(page, 'LEAF');
 		assert.ok((await matched(page)).startsWith('Matched: 34.60% '));
-		await page.locator('#ignorecase').click();
+		await page.locator('#matchcase').click();
 		assert.strictEqual(await matched(page), 'No match');
 		await searchFor(page, '(');
 		assert.strictEqual(await matched(page), 'Not a regular expression');
@@ -422,6 +422,23 @@ const checks = {
 		await page.locator('#functions td button').click();
 		assert.strictEqual(parameter(page, 'v'), 'up');
 	},
+	async 'in the table a name of any length leaves room for the rest'() {
+		const name = 'std::_Rb_tree<' + 'std::pair<std::string const, int>, '.repeat(40) + 'int>::find';
+		const page = await openMade({ name: 'all', kids: [{ name, self: 1 }, { name: 'f', self: 1 }] });
+
+		await view(page, 'Functions');
+		const row = page.locator('#functions tbody tr', { hasText: '_Rb_tree' });
+		const button = row.locator('button');
+
+		assert.strictEqual(await button.textContent(), 'std::_Rb_tree<>::find');
+		assert.ok((await button.getAttribute('title')).startsWith(name));
+		for (const td of await page.locator('#functions th').all())
+			assert.ok(await td.evaluate((element) => element.getBoundingClientRect().height) < 40);
+		assert.ok(await row.locator('td').last().evaluate((td) => td.getBoundingClientRect().right) <= 1280);
+		await searchFor(page, 'pair');
+		await page.locator('#matches summary').click();
+		assert.strictEqual(await page.locator('#matches li button').textContent(), 'std::_Rb_tree<>::find');
+	},
 	async 'recursion is merged'(page) {
 		assert.strictEqual(await frames(page, 'recurse').count(), 4);
 		await page.locator('#merge').check();
@@ -452,6 +469,36 @@ const checks = {
 		assert.strictEqual(await frames(page, 'malloc').count(), 1);
 		await page.goBack();
 		assert.strictEqual(await frames(page, 'malloc').count(), 0);
+	},
+	async 'the zoom stays when what leads there is hidden or merged'(page) {
+		await click(page, 'other');
+		const zoomed = page.url();
+
+		await page.keyboard.press('r');
+		assert.match(await details(page), /^other 1,000 samples/);
+		await page.keyboard.press('r');
+		assert.match(await details(page), /^other 1,000 samples/);
+		await page.goto(zoomed);
+		await frame(page, 'recurse').locator('rect').click({ modifiers: ['Shift'] });
+		await page.keyboard.press('h');
+		assert.match(await details(page), /^other 1,000 samples/);
+		isAbout(await widthOf(page, 'other'), await widthOf(page, 'all'), 'other');
+		await page.goBack();
+		assert.strictEqual(page.url(), zoomed);
+	},
+	async 'a search is one step of the history'(page) {
+		await click(page, 'recurse');
+		const zoomed = page.url();
+
+		for (const text of ['l', 'le', 'lea'])
+			await searchFor(page, text);
+		await page.locator('#pattern').press('Enter');
+		await page.locator('#pattern').press('Enter');
+		await page.goBack();
+		assert.strictEqual(page.url(), zoomed);
+		assert.strictEqual(await matched(page), '');
+		await page.goForward();
+		assert.match(await matched(page), /^Matched: 34\.60%/);
 	},
 	async 'it can stand on its head'(page) {
 		assert.ok((await boxOf(page, 'main')).y < (await boxOf(page, 'leaf')).y);

@@ -28,6 +28,9 @@ function save(isNew) {
 		return;
 	const text = addressText(), change_ = isNew ? 'pushState' : 'replaceState';
 
+	if (text === (location.search.length > 1 ? location.search : location.hash).slice(1))
+		return; // nothing for "back" to undo
+
 	try {
 		history[change_](null, '', location.pathname + (text ? '?' + text : ''));
 	} catch (error) {

@@ -89,6 +89,8 @@ function addHead(table) {
 
 function showFunctions() {
 	const table = page.functions, list = functionRows();
+	// Two lines; on a narrow page other columns are below.
+	const columns = 2 * nameColumns(width > 700 ? 720 : 40);
 	let sum = 0;
 
 	table.textContent = '';
@@ -103,14 +105,9 @@ function showFunctions() {
 		cell(row, sortKey === 'self' && !sortUp ? (100 * shareOf(sum)).toFixed(1) + '%' : '',
 			'number');
 		cell(row, shareText(entry.total), 'number');
-		const button = html('button', cell(row, '', 'name'));
-
-		button.textContent = profile.names[entry.f] +
-			(isInlined(entry.f) ? ' (inlined)' : '');
-		button.title = 'Show who calls it';
-		button.addEventListener('click', () => showCallers(entry.f));
-		cell(row, moduleName(entry.f), 'module');
-		cell(row, fileName(placeOf(entry.f)), 'place').title = placeOf(entry.f);
+		addCallersButton(cell(row, '', 'name'), entry.f, columns);
+		cell(row, clip(moduleName(entry.f), 24), 'module').title = profile.modules[moduleOf(entry.f)];
+		cell(row, clipBegin(fileName(placeOf(entry.f)), 30), 'place').title = placeOf(entry.f);
 	}
 	if (list.length <= rowsShown)
 		return;
@@ -122,6 +119,17 @@ function showFunctions() {
 		rowsShown *= 4;
 		showFunctions();
 	});
+}
+
+// Characters of a name that fit into a line beside `taken` px.
+const nameColumns = (taken) => Math.max(20, Math.floor((width - taken) / charWidth));
+
+// Names in C++ fill a screen: what is left out of them is in the tip.
+function addCallersButton(parent, f, columns) {
+	const name = profile.names[f], shown_ = shortName(name, columns);
+
+	return addButton(parent, '', shown_ + (isInlined(f) ? ' (inlined)' : ''),
+		(shown_ === name ? '' : name + '\n') + 'Show who calls it', () => showCallers(f));
 }
 
 function showCallers(f) {

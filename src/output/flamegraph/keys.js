@@ -69,7 +69,7 @@ function actOnKey(event) {
 	const ofBoxes = {
 		c: copyStack, h: hideFunction, m: hideModule, u: turnOver,
 		i: () => change({ invert: !state.invert }),
-		r: () => change({ merge: !state.merge, zoom: [] }),
+		r: () => change({ merge: !state.merge }),
 	};
 	const ofViews = {
 		1: () => setView('down'), 2: () => setView('up'), 3: () => setView('table'),

@@ -46,6 +46,13 @@ function clip(text, columns) {
 	return text;
 }
 
+// The end tells most of where something is.
+function clipBegin(text, columns) {
+	const all = [...text];
+
+	return all.length <= columns ? text : '\u2026' + all.slice(1 - columns).join('');
+}
+
 const isWord = (c) => c !== undefined && (/[0-9A-Za-z_$]/.test(c) || c > '\x7f');
 
 // "operator()", "operator<<": brackets that are none. Length, or 0.

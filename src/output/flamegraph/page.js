@@ -63,14 +63,14 @@ function addSearch(parent) {
 	page.pattern.setAttribute('placeholder', 'part of a name');
 	page.regex = addButton(group, 'regex', '.*', 'Regular expression',
 		() => setSearch({ regex: !state.regex }, true));
-	page.ignoreCase = addButton(group, 'ignorecase', 'Aa', 'Ignore case',
+	page.matchCase = addButton(group, 'matchcase', 'Aa', 'Match case',
 		() => setSearch({ exact: !state.exact }, true));
-	page.ignoreCase.setAttribute('aria-label', 'Ignore case');
+	page.matchCase.setAttribute('aria-label', 'Match case');
 	page.regex.setAttribute('aria-label', 'Regular expression');
 	page.pattern.addEventListener('input', () => {
 		clearTimeout(page.searchTimer);
 		page.searchTimer = setTimeout(
-			() => setSearch({ pattern: page.pattern.value }, false), 120);
+			() => setSearch({ pattern: page.pattern.value }, !state.pattern), 120);
 	});
 }
 
@@ -98,7 +98,7 @@ function addOptions(parent) {
 	}
 	page.colour.addEventListener('change', () => change({ colour: page.colour.value }));
 	page.merge = addBox(parent, 'merge', 'Merge recursion',
-		'A function called by itself is one box', (on) => change({ merge: on, zoom: [] }));
+		'A function called by itself is one box', (on) => change({ merge: on }));
 	page.invert = addBox(parent, 'invert', 'Invert', 'The root at the bottom',
 		(on) => change({ invert: on }));
 }
@@ -208,7 +208,9 @@ function fit() {
 	if (room <= 0 || room === width)
 		return;
 	width = room;
-	if (state.view !== 'table')
+	if (state.view === 'table')
+		showFunctions();
+	else
 		showTree();
 }
 

@@ -36,14 +36,14 @@ function hideFunction() {
 	const group = current && current.group;
 
 	if (group && group.parent && !group.isMore)
-		change({ hidden: state.hidden.concat(group.f), zoom: [] });
+		change({ hidden: state.hidden.concat(group.f) });
 }
 
 function hideModule() {
 	const group = current && current.group;
 
 	if (group && group.parent && !group.isMore && moduleOf(group.f))
-		change({ hiddenModules: state.hiddenModules.concat(moduleOf(group.f)), zoom: [] });
+		change({ hiddenModules: state.hiddenModules.concat(moduleOf(group.f)) });
 }
 
 // From a box to who calls its function, and back to the heaviest stack that has come here.
@@ -100,7 +100,7 @@ function showSearch() {
 		page.pattern.value = state.pattern;
 	page.pattern.classList.toggle('bad', searchTrouble !== '');
 	press(page.regex, state.regex);
-	press(page.ignoreCase, !state.exact);
+	press(page.matchCase, state.exact);
 	showMatched();
 	showMatches();
 }
@@ -114,8 +114,7 @@ function showMatches() {
 		return;
 	for (const f of matches.slice(0, 200)) {
 		const item = html('li', list);
-		const button = addButton(item, '', profile.names[f], 'Show who calls it',
-			() => showCallers(f));
+		const button = addCallersButton(item, f, 2 * nameColumns(300));
 
 		html('span', item, 'share').textContent = shareText(totals[f]);
 		item.insertBefore(item.lastChild, button);
@@ -145,10 +144,10 @@ function showHidden() {
 
 	for (const f of state.hidden)
 		addChip(shortName(profile.names[f], 60), 'Show it again',
-			() => change({ hidden: without(state.hidden, f), zoom: [] }));
+			() => change({ hidden: without(state.hidden, f) }));
 	for (const m of state.hiddenModules)
 		addChip(clip(moduleText(m), 60), 'Show it again',
-			() => change({ hiddenModules: without(state.hiddenModules, m), zoom: [] }));
+			() => change({ hiddenModules: without(state.hiddenModules, m) }));
 }
 
 // Everything anew.

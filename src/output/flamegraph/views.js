@@ -17,6 +17,8 @@ function setHidden() {
 	for (let f = 1; f < profile.functions; f++)
 		if (state.hiddenModules.includes(moduleOf(f)))
 			isHidden[f] = 1;
+	if (isHidden[state.of]) // its callers have nothing to show
+		state.of = 0;
 }
 
 // nodes: those of the table that a group holds, or the one; in a view of callers those where its
@@ -189,7 +191,7 @@ function pathOf(group) {
 	return path.reverse();
 }
 
-// The group at the end of a path, as far as that exists.
+// The group at the end of a path, as far as that exists, without what is hidden or merged by now.
 function groupAt(path) {
 	let at = root;
 
@@ -200,6 +202,8 @@ function groupAt(path) {
 			const from = Number(step.slice(1));
 
 			next = from >= 0 && from < kidsOf(at).length ? moreOf(at, from) : null;
+		} else if ((isHidden && isHidden[step]) || (state.merge && step === at.f)) {
+			continue;
 		} else {
 			next = kidsOf(at).find((kid) => kid.f === step);
 		}
