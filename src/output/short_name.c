@@ -22,13 +22,19 @@ static bool is_word(char c)
 /* The length of "operator()", "operator<<" ... at `at`, whose brackets are not brackets; or 0. */
 static size_t operator_size(const char *name, const char *at)
 {
+	/* What begins alike comes longest first: "operator+<int>" is no "+<". */
+	static const char *const signs[] = {
+		"()", "[]", "<=>", "<<=", ">>=", "->*", "<<", ">>", "<=", ">=", "->", "==", "!=",
+		"&&", "||", "++", "--", "+=", "-=",  "*=",  "/=", "%=", "^=", "&=", "|=",
+	};
 	size_t size = strlen("operator");
 
 	if (!starts_with(at, "operator") || (at > name && is_word(at[-1])))
 		return 0;
-	if (starts_with(at + size, "()") || starts_with(at + size, "[]"))
-		return size + 2;
-	return size + strspn(at + size, "<>=-+*/%^&|~!,");
+	for (size_t i = 0; i < ARRAY_SIZE(signs); i++)
+		if (starts_with(at + size, signs[i]))
+			return size + strlen(signs[i]);
+	return size + (at[size] && strchr("<>=-+*/%^&|~!,", at[size]));
 }
 
 /* A pair of brackets that says who a function belongs to, not what it takes. */
@@ -74,6 +80,7 @@ static bool without_parameters(struct bytes *out, const char *name)
 /* "<...>" becomes "<>", but for one that begins a part: "<T as Trait>::f", "<module>". */
 static bool without_arguments(struct bytes *out, const char *name)
 {
+	const char *last_operator = NULL; /* where it ends */
 	unsigned angle = 0;
 
 	for (const char *at = name; *at; at++) {
@@ -83,9 +90,11 @@ static bool without_arguments(struct bytes *out, const char *name)
 			if (!angle)
 				bytes_add(out, at, operator_);
 			at += operator_ - 1;
+			last_operator = at + 1;
 			continue;
 		}
-		if (*at == '<' && (angle || (at > name && is_word(at[-1])))) {
+		if (*at == '<' && (angle || (at > name && is_word(at[-1])) || at == last_operator ||
+				   (at[-1] == ' ' && at - 1 == last_operator))) {
 			if (!angle++)
 				bytes_add_str(out, "<>");
 			continue;

@@ -318,6 +318,13 @@ const checks = {
 		assert.strictEqual(await page.locator('#frames').isVisible(), true);
 	},
 	async 'a screen reader finds a tree with one stop for Tab'(page) {
+		const stops = [];
+
+		for (let i = 0; i < 12; i++) {
+			await page.keyboard.press('Tab');
+			stops.push(await focused(page));
+		}
+		assert.strictEqual(stops.indexOf('all'), 10); // behind the controls, and nothing between
 		assert.strictEqual(await page.locator('#frames').getAttribute('role'), 'tree');
 		assert.strictEqual(await page.locator('#frames [tabindex="0"]').count(), 1);
 		await click(page, 'leaf');
@@ -597,6 +604,11 @@ const checks = {
 		assert.strictEqual(shortName('web::Server<int, std::less<int> >::handle(web::Request const&)', 24),
 			'web::Server<>::handle');
 		assert.strictEqual(shortName('memcached+0x18740', 5), '\u20268740');
+		assert.strictEqual(shortName('std::operator+<char, std::char_traits<char> >', 20), 'std::operator+<>');
+		assert.strictEqual(shortName('std::operator<< <std::char_traits<char> >(std::ostream&)', 20),
+			'std::operator<< <>');
+		assert.strictEqual(shortName('a::P<int>::operator-><a::T<int> >() const', 30),
+			'a::P<>::operator-><> const');
 	},
 	async 'it takes the width there is, and labels stay in their boxes'() {
 		const page = await open({ viewport: { width: 700, height: 400 } });
@@ -642,6 +654,26 @@ const checks = {
 		assert.match(await details(page), /^recurse /);
 		assert.deepStrictEqual(page.troubles, []);
 	},
+	async 'on a phone a long name leaves room for what it is worth, and help can be read'() {
+		const name = 'std::_Rb_tree<' + 'std::pair<std::string const, int>, '.repeat(40) + 'int>::find';
+		const file = pictureOf({ name: 'all', kids: [{ name, self: 1 }, { name: 'f', self: 1 }] });
+		const page = await open({ viewport: { width: 390, height: 700 }, isMobile: true, hasTouch: true },
+			pathToFileURL(file).href);
+
+		fs.unlinkSync(file);
+		await frame(page, name).locator('rect').tap();
+		const [used, room] = await page.locator('#details').evaluate((element) =>
+			[element.scrollHeight, element.clientHeight]);
+
+		assert.match(await details(page), /^std::_Rb_tree<>::find 1 sample, 50\.00%/);
+		assert.ok(used <= room, `${used} px of ${room} are seen`);
+		await page.locator('.help summary').tap();
+		const box = await page.locator('.help > div').boundingBox();
+
+		assert.ok(box.x >= 0 && box.x + box.width <= 390, `${box.x} + ${box.width}`);
+		await page.keyboard.press('Escape');
+		assert.strictEqual(await page.locator('.help > div').isVisible(), false);
+	},
 	async 'dark and light differ, and print has no controls'(page) {
 		const fills = [];
 
@@ -652,7 +684,12 @@ const checks = {
 		}
 		assert.notStrictEqual(fills[0], fills[1]);
 		await page.emulateMedia({ media: 'print' });
-		assert.strictEqual(await page.locator('#controls').isVisible(), false);
+		assert.strictEqual(await page.locator('#unzoom, #pattern, #merge').evaluateAll((list) =>
+			list.filter((element) => element.getClientRects().length).length), 0);
+		await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+		assert.strictEqual(await frame(page, 'main').locator('rect')
+			.evaluate((rect) => getComputedStyle(rect).fill + '#000'),
+		fills[0].replace(/rgb[^r]*$/, '') + '#000'); // paper is white
 		assert.strictEqual(await page.locator('#frames').isVisible(), true);
 	},
 	async 'one sample is a picture'() {

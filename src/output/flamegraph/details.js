@@ -82,7 +82,9 @@ function showDetails() {
 	page.details.textContent = '';
 	if (!group)
 		return;
-	html('b', page.details).textContent = clip(nameOf(group), 300);
+	// Whatever the name, what it is worth must be seen beside it.
+	html('b', page.details).textContent = shortName(nameOf(group),
+		Math.min(300, 2 * nameColumns(width > 700 ? 560 : 60)));
 	html('span', page.details).textContent = ' ' + linesOf(group).join(' \u00b7 ');
 	for (const button of [page.copy, page.hide, page.turn])
 		button.hidden = !isFunction;

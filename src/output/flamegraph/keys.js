@@ -80,7 +80,9 @@ function actOnKey(event) {
 		page.pattern.focus();
 		page.pattern.select();
 	} else if (event.key === 'Escape') {
-		if (shown.parent)
+		if (page.help.open)
+			page.help.open = false;
+		else if (shown.parent)
 			unzoom();
 		else if (state.pattern)
 			setSearch({ pattern: '' }, true);
@@ -155,7 +157,8 @@ function listen() {
 	frames.addEventListener('mousemove', (event) => showTip(boxOfEvent(event), event.clientX,
 		event.clientY));
 	frames.addEventListener('mouseleave', () => showTip(null));
-	frames.addEventListener('focusin', (event) => {
+	// Not of the picture: browsers let Tab stop at pictures that listen to it.
+	frames.parentNode.addEventListener('focusin', (event) => {
 		const box = boxOfEvent(event);
 
 		if (!box || box === current)

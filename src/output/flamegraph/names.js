@@ -55,17 +55,14 @@ function clipBegin(text, columns) {
 
 const isWord = (c) => c !== undefined && (/[0-9A-Za-z_$]/.test(c) || c > '\x7f');
 
+const SIGN = new RegExp('^(?:\\(\\)|\\[\\]|<=>|<<=|>>=|->\\*|<<|>>|->|&&|\\|\\||\\+\\+|--|' +
+	'[<>=!+\\-*/%^&|]=|[<>=\\-+*/%^&|~!,])?');
+
 // "operator()", "operator<<": brackets that are none. Length, or 0.
 function operatorSize(name, at) {
 	if (!name.startsWith('operator', at) || isWord(name[at - 1]))
 		return 0;
-	if (name.startsWith('()', at + 8) || name.startsWith('[]', at + 8))
-		return 10;
-	let end = at + 8;
-
-	while (end < name.length && '<>=-+*/%^&|~!,'.includes(name[end]))
-		end++;
-	return end - at;
+	return 8 + SIGN.exec(name.slice(at + 8, at + 11))[0].length;
 }
 
 // Drops parenthesised parts outside of templates' arguments; null where they do not pair.
@@ -104,7 +101,7 @@ function withoutParameters(name) {
 
 // "<...>" becomes "<>", but for one that begins a part: "<T as Trait>::f", "<module>".
 function withoutArguments(name) {
-	let out = '', angle = 0;
+	let out = '', angle = 0, lastOperator = -1;
 
 	for (let at = 0; at < name.length; at++) {
 		const c = name[at], size = operatorSize(name, at);
@@ -113,7 +110,9 @@ function withoutArguments(name) {
 			if (!angle)
 				out += name.slice(at, at + size);
 			at += size - 1;
-		} else if (c === '<' && (angle || isWord(name[at - 1]))) {
+			lastOperator = at + 1;
+		} else if (c === '<' && (angle || isWord(name[at - 1]) || at === lastOperator ||
+			(name[at - 1] === ' ' && at - 1 === lastOperator))) {
 			if (!angle++)
 				out += '<>';
 		} else if (c === '>' && angle && name[at - 1] !== '-') {

@@ -104,7 +104,7 @@ function addOptions(parent) {
 }
 
 function addHelp(parent) {
-	const box = html('details', parent, 'help');
+	const box = page.help = html('details', parent, 'help');
 
 	html('summary', box).textContent = 'Help';
 	const text = html('div', box);
@@ -115,7 +115,7 @@ function addHelp(parent) {
 
 const HELP = [
 	'Each box is a function; its width is the share of samples it was found in, with all it ' +
-		'called. What it called lies behind it, row by row. Click to zoom, click a faded box ' +
+		'called. What it called lies below it, row by row. Click to zoom, click a faded box ' +
 		'to go back out, "12 more" to open what is too narrow. The address keeps all of it.',
 	'\u00b1 is the 95 % interval of a share: the truth is this close in 95 of 100 recordings.',
 	'Keys: arrows walk, Enter zooms, Esc goes back out, / searches, c copies the stack, h hides ' +

@@ -99,7 +99,7 @@ static void write_fills(struct stream *stream, const bool kinds[CALL_KIND_COUNT]
 void palette_write(struct stream *stream, const bool kinds[CALL_KIND_COUNT])
 {
 	write_fills(stream, kinds, false);
-	stream_str(stream, "@media (prefers-color-scheme: dark) {\n");
+	stream_str(stream, "@media screen and (prefers-color-scheme: dark) {\n");
 	write_fills(stream, kinds, true);
 	stream_str(stream, "}\n");
 }

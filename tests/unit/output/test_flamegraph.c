@@ -185,7 +185,7 @@ static void text_is_readable_on_every_colour(void **state)
 	/* The ink. */
 	assert_non_null(strstr(svg.at, "fill: #1c1d21; pointer-events"));
 	assert_non_null(strstr(svg.at, "#frames text { fill: #eceef2"));
-	for (at = svg.at; (at = strstr(at, "@media (prefers-color-scheme: dark)")); at++)
+	for (at = svg.at; (at = strstr(at, "@media screen and (prefers-color-scheme: dark)")); at++)
 		dark = at; /* the last one: the palette's */
 	assert_non_null(dark);
 	for (at = svg.at; (at = strstr(at, "{fill:hsl(")); at++, colours++) {

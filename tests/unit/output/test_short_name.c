@@ -42,7 +42,14 @@ static void other_languages(void **state)
 	expect("void ns::each<int>(int)", 13, "…ns::each<>");
 	expect("a::(anonymous namespace)::f(int)", 30, "a::(anonymous namespace)::f");
 	expect("a::T::operator()(int) const", 24, "a::T::operator() const");
-	expect("a::T::operator<< <int>(int)", 20, "…T::operator<< <int>");
+	expect("a::T::operator<< <int>(int)", 20, "a::T::operator<< <>");
+	expect("std::operator+<char, std::char_traits<char>, std::allocator<char> >", 20,
+	       "std::operator+<>");
+	expect("std::operator<< <std::char_traits<char> >(std::ostream&, char const*)", 22,
+	       "std::operator<< <>");
+	expect("a::operator<=><int>(a::T<int> const&, a::T<int> const&)", 18, "a::operator<=><>");
+	expect("a::P<int>::operator-><a::T<int> >() const", 30, "a::P<>::operator-><> const");
+	expect("bool a::operator< <a::T<int> >(int)", 16, "…a::operator< <>");
 	expect("<alloc::vec::Vec<T> as core::ops::Drop>::drop", 11, "…drop");
 	expect("github.com/x/y.(*Server).Serve", 17, "…(*Server).Serve");
 	expect("github.com/x/y.(*Server).Serve", 8, "…Serve");
