@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "proc/cgroup.h"
+#include "worker/symbol_cache.h"
 
 static void closedir_cleanup(DIR **folder)
 {
@@ -230,6 +231,30 @@ static void debug_files(struct probe_result *ret)
 	probe_fix(ret, "apt-get install PACKAGE-dbgsym");
 }
 
+/* It is made by the first recording. */
+static void symbol_cache(struct probe_result *ret)
+{
+	cleanup(bytes_fini) struct bytes path = {};
+	cleanup(closedir) DIR *folder = NULL;
+	const struct dirent *entry;
+	unsigned count = 0;
+
+	if (symbol_cache_usual_folder(&path) < 0 || !bytes_str(&path)) {
+		probe_say(ret, PROBE_MISSING, "no folder for it: neither HOME nor XDG_CACHE_HOME is set");
+		return;
+	}
+	folder = opendir(path.at);
+	while (folder && (entry = readdir(folder)))
+		count += entry->d_name[0] != '.';
+	if (folder)
+		probe_say(ret, PROBE_OK, "names and lines of %u programs are kept in %s", count,
+			  path.at);
+	else if (errno == ENOENT)
+		probe_say(ret, PROBE_OK, "will be kept in %s", path.at);
+	else
+		probe_say(ret, PROBE_MISSING, "%s cannot be opened: %s", path.at, strerror(errno));
+}
+
 static void perf_maps(struct probe_result *ret)
 {
 	cleanup(closedir) DIR *folder = opendir("/tmp");
@@ -259,6 +284,7 @@ const struct probe probes_kernel[] = {
 	{ "tracefs", false, tracefs },
 	{ "cgroup2", false, cgroup2 },
 	{ "debug-files", false, debug_files },
+	{ "symbol-cache", false, symbol_cache },
 	{ "perf-maps", false, perf_maps },
 	{},
 };

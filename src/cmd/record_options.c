@@ -300,6 +300,18 @@ static int apply_summary(void *context, const char *argument, struct options_rea
 	return 0;
 }
 
+static int apply_symbol_cache(void *context, const char *argument, struct options_reason *reason)
+{
+	struct request *request = context;
+
+	if (!argument[0])
+		return options_bad(reason, "needs a folder, or 'none'");
+	if (request->config->symbol_cache)
+		return refuse_twice(reason, request->config->symbol_cache);
+	request->config->symbol_cache = argument;
+	return 0;
+}
+
 #define SETTER(name, assignment)                                                                   \
 	static int apply_##name(void *context, const char *argument,                               \
 				struct options_reason *reason)                                     \
@@ -382,6 +394,8 @@ const struct option_row record_option_rows[] = {
 	  apply_format, VALUE_FORMAT },
 	{ "summary", 0, "FILE", "the closing summary as one JSON object; - is stdout",
 	  apply_summary, VALUE_FILE },
+	{ "symbol-cache", 0, "DIR", "keep names and lines here for the next time; or 'none'",
+	  apply_symbol_cache, VALUE_FILE },
 	{ "quiet", 'q', NULL, "say nothing but errors and warnings", apply_quiet },
 	{ "verbose", 'v', NULL, "say what is being done", apply_verbose },
 	OPTION_ROW_HELP,

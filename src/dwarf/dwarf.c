@@ -14,6 +14,7 @@
 enum {
 	/* From an inlined place to its pattern, to its declaration: three. Rings have no end. */
 	MAX_HOPS = 16,
+	MAX_KNOWN_NAMES = 1 << 18, /* of one object; 6 MB */
 };
 
 /* ---- names ---- */
@@ -68,23 +69,49 @@ static int read_name(struct dwarf_file *file, const struct dwarf_unit *unit, uin
 	return ret->failed || name.failed ? -ENOMEM : 0;
 }
 
-static int name_place(struct dwarf *dwarf, struct read_unit *unit, uint32_t number,
+static bool same_name(const void *context, uint32_t position, const void *key)
+{
+	const struct dwarf *dwarf = context;
+	const struct known_name *a = &dwarf->names.at[position], *b = key;
+
+	return a->file == b->file && a->entry == b->entry;
+}
+
+static void forget_names(struct dwarf *dwarf)
+{
+	array_fini(&dwarf->names);
+	hash_index_fini(&dwarf->name_index);
+}
+
+/* The name of the function of an entry, borrowed until the next one. Returns 0 or -ENOMEM. */
+static int name_entry(struct dwarf *dwarf, struct dwarf_file *file, uint64_t entry,
 		      const struct known_name **ret)
 {
-	struct known_name *known = &unit->names[number];
+	struct known_name key = { .file = file, .entry = entry }, *known;
+	uint64_t hash = hash_pair((uintptr_t)file, entry);
+	uint32_t position = hash_index_find(&dwarf->name_index, hash, same_name, dwarf, &key);
+	const struct dwarf_unit *unit = dwarf_file_unit_of(file, entry);
 	cleanup(bytes_fini) struct bytes name = {};
-	int r;
+	int r = 0;
 
-	*ret = known;
-	if (known->is_read)
+	if (position != HASH_ABSENT) {
+		*ret = &dwarf->names.at[position];
 		return 0;
-	r = read_name(unit->file, unit->unit, unit->functions.places.at[number].entry, &name,
-		      &known->start_line);
+	}
+	if (unit)
+		r = read_name(file, unit, entry, &name, &key.start_line);
+	if (r == 0)
+		r = strtab_add(dwarf->texts, &key.name, name.at ? name.at : "", name.size);
 	if (r < 0)
 		return r;
-	r = strtab_add(dwarf->texts, &known->name, name.at ? name.at : "", name.size);
-	known->is_read = r == 0;
-	return r;
+	if (dwarf->names.count >= MAX_KNOWN_NAMES)
+		forget_names(dwarf);
+	known = array_push(&dwarf->names);
+	if (!known)
+		return -ENOMEM;
+	*known = key;
+	*ret = known;
+	return hash_index_add(&dwarf->name_index, hash, dwarf->names.count - 1);
 }
 
 /* The path of a file of a line table; 0 when it has none. known: paths that were read before. */
@@ -164,6 +191,7 @@ void dwarf_free(struct dwarf *dwarf)
 	if (!dwarf)
 		return;
 	dwarf_part(dwarf);
+	forget_names(dwarf);
 	for (uint32_t i = 0; dwarf->units && i < dwarf->main.units.count; i++)
 		split_file_free(dwarf->units[i].split);
 	free(dwarf->units);
@@ -209,7 +237,7 @@ int dwarf_find(struct dwarf *dwarf, uint64_t address, struct source_frames *ret)
 		const struct function_place *at = &unit->functions.places.at[place];
 		struct source_frame *frame = &ret->at[ret->count - 1];
 
-		r = name_place(dwarf, unit, place, &name);
+		r = name_entry(dwarf, unit->file, at->entry, &name);
 		if (r < 0)
 			break;
 		frame->name = name->name;
@@ -228,4 +256,45 @@ int dwarf_find(struct dwarf *dwarf, uint64_t address, struct source_frames *ret)
 		r = call_path_of(dwarf, unit, at->call_file, &frame->file);
 	}
 	return r;
+}
+
+int dwarf_function_around(struct dwarf *dwarf, uint64_t address, uint64_t *ret_start,
+			  uint64_t *ret_end)
+{
+	uint32_t number = dwarf_unit_at(dwarf, address);
+	const struct line_row *row;
+	struct read_unit *unit;
+	int r;
+
+	if (number == SPAN_NONE)
+		return -ENOENT;
+	r = dwarf_get_unit(dwarf, &unit, number);
+	if (r < 0)
+		return r;
+	if (functions_around(&unit->functions, address, ret_start, ret_end))
+		return 0;
+	row = line_table_find(&unit->lines, address);
+	if (!row)
+		return -ENOENT;
+	*ret_start = row->address;
+	*ret_end = dwarf_same_until(dwarf, address);
+	return 0;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+uint64_t dwarf_same_until(struct dwarf *dwarf, uint64_t address)
+{
+	uint32_t number = dwarf_unit_at(dwarf, address);
+	uint64_t end = dwarf_next_unit(dwarf, address);
+	struct read_unit *unit;
+
+	if (number != SPAN_NONE && dwarf_get_unit(dwarf, &unit, number) == 0) {
+		end = smaller(end, functions_next(&unit->functions, address));
+		end = smaller(end, line_table_next(&unit->lines, address));
+	}
+	return end == UINT64_MAX ? address + 1 : end;
 }

@@ -36,6 +36,14 @@ enum { DWARF_WANTS = 1, DWARF_WANTED_MAX = 6 /* paths, at once */ };
  */
 int dwarf_find(struct dwarf *dwarf, uint64_t address, struct source_frames *ret);
 /*
+ * What lies around an address that dwarf_find has told of: the code of the same outermost function, or
+ * where there is no function of the same line. Returns 0, -ENOENT when nothing is known, or -ENOMEM.
+ */
+int dwarf_function_around(struct dwarf *dwarf, uint64_t address, uint64_t *ret_start,
+			  uint64_t *ret_end);
+/* An address up to which all there come from the same as this one; above it. */
+uint64_t dwarf_same_until(struct dwarf *dwarf, uint64_t address);
+/*
  * Appends the paths of files that were found to be missing, each with its NUL (relative ones count from
  * the object's folder); they are never asked for again. Returns how many paths, at most DWARF_WANTED_MAX.
  */

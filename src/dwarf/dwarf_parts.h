@@ -12,9 +12,10 @@ struct unit_range {
 	uint32_t unit; /* in main.units; SPAN_NONE: no unit */
 };
 
-/* A name that was read: of a place. */
+/* A name that was read: of an entry. */
 struct known_name {
-	bool is_read;
+	const struct dwarf_file *file;
+	uint64_t entry;
 	uint32_t name; /* in dwarf.texts */
 	uint32_t start_line;
 };
@@ -37,7 +38,6 @@ struct read_unit {
 	struct functions functions;
 	struct line_table lines;
 	struct line_table call_files; /* those of the .dwo file, if it has its own */
-	struct known_name *names;     /* of functions.places */
 	uint32_t *call_paths;	      /* of call_files.files */
 	uint32_t *paths; /* of lines.files, in dwarf.texts; 0: not read so far, or none */
 	uint64_t bytes;	 /* that all this takes */
@@ -51,6 +51,8 @@ struct dwarf {
 	struct read_unit *units;	    /* parallel to main.units */
 	ARRAY_OF(struct unit_range) ranges; /* ascending */
 	struct strtab *texts; /* of whoever asks */
+	ARRAY_OF(struct known_name) names;
+	struct hash_index name_index; /* by file and entry */
 	struct dwarf *next; /* see dwarf_join */
 	/* The supplementary file. */
 	struct dwarf_file supplement;
@@ -68,6 +70,8 @@ struct dwarf {
 int dwarf_list_ranges(struct dwarf *dwarf);
 /* The number of the unit whose code an address is, or SPAN_NONE. */
 uint32_t dwarf_unit_at(const struct dwarf *dwarf, uint64_t address);
+/* Where the next unit's code, or none, begins above an address; UINT64_MAX: nowhere. */
+uint64_t dwarf_next_unit(const struct dwarf *dwarf, uint64_t address);
 
 /* read_units.c */
 /* Units of who has joined are forgotten when all together take too much. */

@@ -66,6 +66,19 @@ static uint32_t small(const struct entry *entry, enum entry_attribute attribute)
 	return number <= UINT32_MAX ? (uint32_t)number : 0;
 }
 
+/*
+ * The entry that tells what the entry's function is called: the places where a function was inlined share
+ * it, and have no name of their own.
+ */
+static uint64_t named_by(const struct entry *entry)
+{
+	struct entry_value origin = entry_get(entry, ENTRY_ABSTRACT_ORIGIN);
+
+	return entry->tag == DW_TAG_inlined_subroutine && origin.class == ENTRY_REFERENCE
+		       ? origin.number
+		       : entry->offset;
+}
+
 /* *place: the function around the entry; becomes the one inside of it. */
 static int take_entry(struct walk *walk, const struct entry *entry, uint32_t depth, uint32_t *place)
 {
@@ -89,7 +102,7 @@ static int take_entry(struct walk *walk, const struct entry *entry, uint32_t dep
 	added = array_push(&walk->functions->places);
 	if (!added)
 		return -ENOMEM;
-	*added = (struct function_place){ entry->offset, inlined ? *place : FUNCTION_NONE,
+	*added = (struct function_place){ named_by(entry), inlined ? *place : FUNCTION_NONE,
 					  small(entry, ENTRY_CALL_FILE),
 					  small(entry, ENTRY_CALL_LINE) };
 	*place = ranges.place;
@@ -225,7 +238,8 @@ void functions_fini(struct functions *functions)
 	array_fini(&functions->ranges);
 }
 
-uint32_t functions_find(const struct functions *functions, uint64_t address)
+/* How many ranges begin at an address or below it. */
+static uint32_t count_up_to(const struct functions *functions, uint64_t address)
 {
 	uint32_t low = 0, high = functions->ranges.count;
 
@@ -237,5 +251,46 @@ uint32_t functions_find(const struct functions *functions, uint64_t address)
 		else
 			high = middle;
 	}
-	return low ? functions->ranges.at[low - 1].place : FUNCTION_NONE;
+	return low;
+}
+
+uint32_t functions_find(const struct functions *functions, uint64_t address)
+{
+	uint32_t count = count_up_to(functions, address);
+
+	return count ? functions->ranges.at[count - 1].place : FUNCTION_NONE;
+}
+
+uint64_t functions_next(const struct functions *functions, uint64_t address)
+{
+	uint32_t count = count_up_to(functions, address);
+
+	return count < functions->ranges.count ? functions->ranges.at[count].address : UINT64_MAX;
+}
+
+/* The function that stands by itself, of the place of a range. */
+static uint32_t outermost_of(const struct functions *functions, uint32_t range)
+{
+	uint32_t place = functions->ranges.at[range].place;
+
+	while (place != FUNCTION_NONE && functions->places.at[place].parent != FUNCTION_NONE)
+		place = functions->places.at[place].parent;
+	return place;
+}
+
+bool functions_around(const struct functions *functions, uint64_t address, uint64_t *ret_start,
+		      uint64_t *ret_end)
+{
+	uint32_t count = count_up_to(functions, address), first = count - 1, end = count;
+	uint32_t function = count ? outermost_of(functions, first) : FUNCTION_NONE;
+
+	if (function == FUNCTION_NONE)
+		return false;
+	while (first > 0 && outermost_of(functions, first - 1) == function)
+		first--;
+	while (end < functions->ranges.count && outermost_of(functions, end) == function)
+		end++;
+	*ret_start = functions->ranges.at[first].address;
+	*ret_end = end < functions->ranges.count ? functions->ranges.at[end].address : address + 1;
+	return true;
 }

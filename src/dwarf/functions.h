@@ -12,7 +12,7 @@
 
 /* A function, or one place where it was inlined. */
 struct function_place {
-	uint64_t entry;	 /* offset in .debug_info */
+	uint64_t entry; /* offset in .debug_info of what has its name, or leads there */
 	uint32_t parent; /* into which it was inlined; FUNCTION_NONE: it stands by itself */
 	uint32_t call_file, call_line; /* from where, as the unit's line table numbers files */
 };
@@ -35,5 +35,12 @@ struct functions {
 int functions_read(struct functions *ret, struct dwarf_file *file, const struct dwarf_unit *unit,
 		   const struct object *object);
 void functions_fini(struct functions *functions);
+/*
+ * The code around an address that is of the same outermost function. Returns whether there is one.
+ */
+bool functions_around(const struct functions *functions, uint64_t address, uint64_t *ret_start,
+		      uint64_t *ret_end);
+/* The next range's address above this one; UINT64_MAX: there is none. */
+uint64_t functions_next(const struct functions *functions, uint64_t address);
 /* The innermost place that holds an address, or FUNCTION_NONE. */
 uint32_t functions_find(const struct functions *functions, uint64_t address);

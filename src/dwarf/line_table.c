@@ -493,7 +493,8 @@ void line_table_fini(struct line_table *table)
 	bytes_fini(&table->texts);
 }
 
-const struct line_row *line_table_find(const struct line_table *table, uint64_t address)
+/* How many rows begin at an address or below it. */
+static uint32_t count_up_to(const struct line_table *table, uint64_t address)
 {
 	uint32_t low = 0, high = table->rows.count;
 
@@ -505,9 +506,23 @@ const struct line_row *line_table_find(const struct line_table *table, uint64_t 
 		else
 			high = middle;
 	}
-	if (low == 0 || table->rows.at[low - 1].file == LINE_NO_FILE)
+	return low;
+}
+
+const struct line_row *line_table_find(const struct line_table *table, uint64_t address)
+{
+	uint32_t count = count_up_to(table, address);
+
+	if (count == 0 || table->rows.at[count - 1].file == LINE_NO_FILE)
 		return NULL;
-	return &table->rows.at[low - 1];
+	return &table->rows.at[count - 1];
+}
+
+uint64_t line_table_next(const struct line_table *table, uint64_t address)
+{
+	uint32_t count = count_up_to(table, address);
+
+	return count < table->rows.count ? table->rows.at[count].address : UINT64_MAX;
 }
 
 static void add_part(struct bytes *ret, const char *part, size_t start)

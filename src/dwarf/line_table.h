@@ -38,6 +38,8 @@ int line_table_read(struct line_table *ret, struct dwarf_file *file, const struc
 void line_table_fini(struct line_table *table);
 /* The row that holds at an address, or NULL. */
 const struct line_row *line_table_find(const struct line_table *table, uint64_t address);
+/* The next row's address above this one; UINT64_MAX: there is none. */
+uint64_t line_table_next(const struct line_table *table, uint64_t address);
 /*
  * Appends the path of files.at[number], below `folder` (where the compiler ran) when it is a relative one.
  * Returns 0 or -ENOENT.

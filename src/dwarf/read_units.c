@@ -35,7 +35,6 @@ void dwarf_forget_unit(struct read_unit *unit)
 	functions_fini(&unit->functions);
 	line_table_fini(&unit->lines);
 	line_table_fini(&unit->call_files);
-	free(unit->names);
 	free(unit->paths);
 	free(unit->call_paths);
 	kept_bytes -= unit->bytes;
@@ -80,13 +79,11 @@ static int read_unit(struct dwarf *dwarf, struct read_unit *ret, const struct dw
 	if (r == -ENOMEM)
 		return r;
 	ret->call_paths = calloc(ret->call_files.files.count + 1ULL, sizeof(*ret->call_paths));
-	ret->names = calloc(ret->functions.places.count + 1ULL, sizeof(*ret->names));
 	ret->paths = calloc(ret->lines.files.count + 1ULL, sizeof(*ret->paths));
-	if (!ret->names || !ret->paths || !ret->call_paths)
+	if (!ret->paths || !ret->call_paths)
 		return -ENOMEM;
 	ret->bytes = ret->functions.places.capacity * sizeof(struct function_place) +
 		     ret->functions.ranges.capacity * sizeof(struct function_range) +
-		     ret->functions.places.count * sizeof(*ret->names) +
 		     ret->lines.rows.capacity * sizeof(struct line_row) +
 		     ret->lines.files.capacity * (sizeof(struct line_file) + sizeof(uint32_t)) +
 		     ret->lines.texts.capacity;
@@ -100,7 +97,7 @@ int dwarf_get_unit(struct dwarf *dwarf, struct read_unit **ret, uint32_t number)
 	*ret = unit;
 	unit->used = ++used_clock;
 	if (unit->is_read)
-		return unit->names ? 0 : -ENOENT;
+		return unit->paths ? 0 : -ENOENT;
 	for (unsigned attempt = 0; attempt < 2 && !unit->is_read; attempt++) {
 		unit->is_read = read_unit(dwarf, unit, &dwarf->main.units.at[number]) == 0;
 		kept_bytes += unit->bytes;
@@ -111,5 +108,5 @@ int dwarf_get_unit(struct dwarf *dwarf, struct read_unit **ret, uint32_t number)
 	/* What is too large even alone has no lines, today and tomorrow. */
 	unit->is_read = true;
 	unit->used = used_clock;
-	return unit->names ? 0 : -ENOENT;
+	return unit->paths ? 0 : -ENOENT;
 }

@@ -86,7 +86,8 @@ int dwarf_list_ranges(struct dwarf *dwarf)
 	return r;
 }
 
-uint32_t dwarf_unit_at(const struct dwarf *dwarf, uint64_t address)
+/* How many ranges begin at an address or below it. */
+static uint32_t count_up_to(const struct dwarf *dwarf, uint64_t address)
 {
 	uint32_t low = 0, high = dwarf->ranges.count;
 
@@ -98,5 +99,19 @@ uint32_t dwarf_unit_at(const struct dwarf *dwarf, uint64_t address)
 		else
 			high = middle;
 	}
-	return low ? dwarf->ranges.at[low - 1].unit : SPAN_NONE;
+	return low;
+}
+
+uint32_t dwarf_unit_at(const struct dwarf *dwarf, uint64_t address)
+{
+	uint32_t count = count_up_to(dwarf, address);
+
+	return count ? dwarf->ranges.at[count - 1].unit : SPAN_NONE;
+}
+
+uint64_t dwarf_next_unit(const struct dwarf *dwarf, uint64_t address)
+{
+	uint32_t count = count_up_to(dwarf, address);
+
+	return count < dwarf->ranges.count ? dwarf->ranges.at[count].address : UINT64_MAX;
 }

@@ -77,6 +77,7 @@ void object_unref(struct object *object)
 	array_fini(&object->segments);
 	free(object->path);
 	free(object->debug_link);
+	free(object->cache_key);
 	free(object);
 }
 

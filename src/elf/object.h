@@ -37,6 +37,7 @@ struct object {
 	int fd;        /* kept open while the object is in use: late naming survives unlink; or -1 */
 	bool overlay;  /* writing to it may make another file, of the same name, and what runs stays */
 	bool may_block; /* its file system may never answer; fd is a parcel (base/parcel.h) then */
+	bool honest;   /* no user can make up its identity; see struct opened */
 	char *path;    /* as the target sees it, "[vdso]" for the vdso; for people */
 	int root_fd;   /* folder below which the target's paths lie, for finding separate debug
 			  files when the target is gone, too (O_PATH); -1: our own root */
@@ -55,6 +56,7 @@ struct object {
 	/* The same of the process that reads source lines. */
 	uint32_t lines_known_by;
 	bool lines_given_up;
+	void *cache_key; /* struct symbol_cache_key of what its names were made from; NULL: none */
 	uint32_t wanted;   /* paths of further files that were asked for to name its addresses */
 	uint64_t used_ns;  /* when a process had it mapped last */
 	/*

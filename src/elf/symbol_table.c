@@ -410,29 +410,48 @@ uint32_t symbol_table_count(const struct symbol_table *table)
 	return table->entries.count;
 }
 
-int symbol_table_find(const struct symbol_table *table, uint64_t address, struct symbol_extent *ret)
+/* The last range at or below an address; NULL: there is none. */
+static const struct range *range_at(const struct symbol_table *table, uint64_t address)
 {
 	uint64_t wanted = address - table->base;
 	const struct range *low = table->ranges.at;
 	uint32_t count = table->ranges.count;
-	const struct entry *entry;
 
 	if (address < table->base || wanted > UINT32_MAX || count == 0 || low->address > wanted)
-		return -ENOENT;
-	/* The last range at or below; a conditional move instead of a branch that guesses wrong. */
+		return NULL;
+	/* A conditional move instead of a branch that guesses wrong. */
 	while (count > 1) {
 		uint32_t half = count / 2;
 
 		low = low[half].address <= wanted ? low + half : low;
 		count -= half;
 	}
-	if (low->first == SPAN_NONE)
+	return low;
+}
+
+int symbol_table_find(const struct symbol_table *table, uint64_t address, struct symbol_extent *ret)
+{
+	const struct range *range = range_at(table, address);
+	const struct entry *entry;
+
+	if (!range || range->first == SPAN_NONE)
 		return -ENOENT;
-	entry = &table->entries.at[low->first];
+	entry = &table->entries.at[range->first];
 	ret->start = table->base + entry->address;
 	ret->size = entry->open ? 0 : entry->size;
-	ret->number = low->first;
+	ret->number = range->first;
 	return 0;
+}
+
+uint64_t symbol_table_same_until(const struct symbol_table *table, uint64_t address)
+{
+	const struct range *range = range_at(table, address);
+
+	if (!range)
+		return address + 1;
+	range++;
+	return range < table->ranges.at + table->ranges.count ? table->base + range->address
+							       : address + 1;
 }
 
 /* Reads the name of one entry into buffer. Returns 0, -ENOENT when it has none, or -errno. */

@@ -38,6 +38,8 @@ DEFINE_CLEANUP(struct symbol_table, symbol_table_free);
 /* The smallest symbol that covers an ELF address. Returns 0 or -ENOENT. */
 int symbol_table_find(const struct symbol_table *table, uint64_t address,
 		      struct symbol_extent *ret);
+/* An address up to which all there are covered by the same symbols as this one, or by none; above it. */
+uint64_t symbol_table_same_until(const struct symbol_table *table, uint64_t address);
 /*
  * Appends the name of what symbol_table_find gave, as in the file but without a version
  * ("@GLIBC_2.34"). Of several symbols with the same extent the preferred one (elf/symbol_name.h).

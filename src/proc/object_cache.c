@@ -250,6 +250,20 @@ uint32_t object_cache_open_files(const struct object_cache *cache)
 	return cache->open_files;
 }
 
+int object_cache_each(struct object_cache *cache,
+		      int (*call)(void *context, struct object *object), void *context)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < cache->entries.count && r >= 0; i++) {
+		struct object *object = cache->entries.at[i].object;
+
+		if (object && object->fd >= 0)
+			r = call(context, object);
+	}
+	return r < 0 ? r : 0;
+}
+
 /* When the entry was of use last; UINT64_MAX: it is now. */
 static uint64_t last_use(const struct entry *entry, uint64_t since_ns)
 {

@@ -37,6 +37,9 @@ uint32_t object_cache_open_files(const struct object_cache *cache);
  */
 int object_cache_close_unused(struct object_cache *cache, uint64_t since_ns, uint64_t left_ns,
 			      int (*finish)(void *context, struct object *object), void *context);
+/* Calls for each object whose file is open, until something below 0 is returned. Returns that, or 0. */
+int object_cache_each(struct object_cache *cache,
+		      int (*call)(void *context, struct object *object), void *context);
 /*
  * When there are more than `keep`, lets go of those that nobody has used for the longest time, but
  * not since a moment. forget: is called for each object, which is object.forgotten by then; who

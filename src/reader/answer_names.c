@@ -9,9 +9,12 @@
 #include "base/parcel.h"
 #include "symbol/demangle.h"
 #include "symbol/object_names.h"
+#include "worker/symbol_cache.h"
 
 /* Of CPU time, for one question about lines. */
 #define SLICE_NS 200000000ULL
+/* What takes less to find out is not worth a file. */
+#define KEEP_LEAST_NS 5000000ULL
 
 /*
  * One line of an answer, and what tells it apart from others. Numbers of texts are those of the
@@ -195,6 +198,7 @@ static int add_line(struct naming_answer *answer, const struct named_line *line)
 static int name_address(struct naming_answer *answer, uint64_t address)
 {
 	struct wire_names *run = array_push(&answer->runs);
+	struct found_function function;
 	struct named_line line = {};
 	struct source_frames frames;
 	int r;
@@ -202,13 +206,17 @@ static int name_address(struct naming_answer *answer, uint64_t address)
 	if (!run)
 		return -ENOMEM;
 	run->first = answer->order.count;
-	r = answer->has_lines ? object_names_frames(answer->names, address, &frames) : -ENOENT;
-	if (r == -ENOMEM)
-		return r;
+	r = answer->has_lines
+		    ? object_names_frames(answer->names, address, &frames, &function)
+		    : -ENOENT;
 	if (r == DWARF_WANTS)
 		answer->is_wanting = true;
-	if (r != 0)
+	if (r == DWARF_WANTS || r == -ENOENT) {
 		frames = (struct source_frames){ .count = 1 };
+		r = object_names_find(answer->names, address, &function);
+	}
+	if (r < 0)
+		return r;
 	run->count = frames.count;
 	for (uint32_t i = 0; i < frames.count; i++) {
 		const struct source_frame *frame = &frames.at[i];
@@ -217,11 +225,8 @@ static int name_address(struct naming_answer *answer, uint64_t address)
 					    .file = frame->file,
 					    .line = frame->line,
 					    .start_line = frame->start_line };
-		if (i == frames.count - 1) {
-			r = object_names_find(answer->names, address, &line.function);
-			if (r < 0)
-				return r;
-		}
+		if (i == frames.count - 1)
+			line.function = function;
 		r = add_line(answer, &line);
 		if (r < 0)
 			return r;
@@ -258,6 +263,16 @@ static int name_all(struct naming_answer *answer, const uint64_t *addresses, uin
 	return reply->bytes.failed ? -ENOMEM : 0;
 }
 
+/* fds: debug files, behind a file of the symbol cache if there is one. Returns 0 or -ENOMEM. */
+static int set_up(struct known_object *known, const struct wire_names_question *question, int *fds,
+		  unsigned fd_count)
+{
+	if (!question->kept || fd_count == 0)
+		return object_names_new(&known->names, known->object, fds, fd_count);
+	return object_names_new_kept(&known->names, known->object, fds + 1, fd_count - 1, fds[0],
+				     SYMBOL_CACHE_HEAD_BYTES);
+}
+
 int reader_answer_names(struct known_object *known, const void *payload, size_t size, int *fds,
 			unsigned fd_count, struct reply *reply)
 {
@@ -273,7 +288,7 @@ int reader_answer_names(struct known_object *known, const void *payload, size_t 
 	if (!known->names) {
 		if (question->files != WIRE_DEBUG_FILES)
 			return -ESTALE;
-		r = object_names_new(&known->names, known->object, fds, fd_count);
+		r = set_up(known, question, fds, fd_count);
 		if (r < 0)
 			return r;
 	}
@@ -287,4 +302,13 @@ int reader_answer_names(struct known_object *known, const void *payload, size_t 
 	answer.names = known->names;
 	answer.has_lines = question->lines != 0;
 	return name_all(&answer, (const uint64_t *)(question + 1), question->address_count, reply);
+}
+
+int reader_answer_keep(struct known_object *known, struct reply *reply)
+{
+	int r = known->names ? object_names_keep(known->names, &reply->bytes, KEEP_LEAST_NS,
+						 SLICE_NS)
+			     : -ENOENT;
+
+	return r == -ENOENT ? WIRE_NAMES_NO_MORE : r;
 }

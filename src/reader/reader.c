@@ -133,6 +133,8 @@ static int answer_about(struct known_object *known, uint32_t what, const void *p
 		return reader_answer_table(known, reply);
 	case READER_NAMES:
 		return reader_answer_names(known, payload, size, fds, fd_count, reply);
+	case READER_KEEP:
+		return reader_answer_keep(known, reply);
 	case READER_NEEDED:
 		return reader_answer_needed(known, reply);
 	case READER_CALLS:

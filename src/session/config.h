@@ -41,6 +41,7 @@ struct config {
 	bool no_kernel, no_inline, threads, idle;
 	uint32_t max_depth; /* 1..1024 */
 	const char *summary_path; /* NULL: none; "-" is stdout */
+	const char *symbol_cache; /* a folder, "none", or NULL: the usual one, if it can be had */
 	bool quiet;
 };
 

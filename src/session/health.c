@@ -242,6 +242,7 @@ void health_json(const struct health *h, struct bytes *ret)
 		json_end(&json);
 	}
 	json_end(&json);
+	json_u64(&json, "symbol_cache_files", h->workers ? h->workers->symbol_cache.used : 0);
 	json_object(&json, "cost");
 	json_u64(&json, "bpf_ns", h->bpf_ns);
 	json_u64(&json, "user_ns", h->user_ns);

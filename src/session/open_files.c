@@ -20,8 +20,9 @@ enum { REOPENED_MAX = 64 };
 static int finish_object(void *context, struct object *object)
 {
 	struct pipeline *p = context;
+	int r = naming_finish_object(&p->naming, object);
 
-	return naming_finish_object(&p->naming, object);
+	return r < 0 ? r : ask_to_keep(p->workers, object);
 }
 
 static void forget_object(void *context, const struct object *object)

@@ -103,6 +103,7 @@ int session_record(const struct config *config)
 			r = write_everything(&rec, &health);
 		status = r < 0 ? 1 : 0;
 		recording_let_signals_through(&rec);
+		recording_keep_names(&rec);
 		if (rec.launch.pid) {
 			int command = command_status(&rec);
 

@@ -467,6 +467,24 @@ static void watch_signals(void *context)
 	take_signals(context);
 }
 
+/* It is nice to have; only a folder that was asked for must be there. */
+static int open_symbol_cache(struct recording *rec)
+{
+	const char *folder = rec->config->symbol_cache;
+	int r = folder && strcmp(folder, "none") == 0
+			? 0
+			: symbol_cache_open(&rec->workers.symbol_cache, folder);
+
+	if (r < 0 && folder) {
+		log_error("cannot keep symbols in '%s': %s", folder,
+			  r == -EPERM ? "it is not a folder of ours alone" : strerror(-r));
+		return r;
+	}
+	if (r < 0)
+		log_debug("there is no symbol cache: %s", strerror(-r));
+	return 0;
+}
+
 int recording_open(struct recording *rec, const struct config *config)
 {
 	int r;
@@ -478,6 +496,8 @@ int recording_open(struct recording *rec, const struct config *config)
 	workers_init(&rec->workers);
 	file_limit_raise();
 	r = check_view(rec);
+	if (r == 0)
+		r = open_symbol_cache(rec);
 	if (r < 0)
 		return r;
 	r = open_signals(rec);
@@ -509,6 +529,23 @@ int recording_open(struct recording *rec, const struct config *config)
 		return -ECHILD;
 	}
 	return add_targets(rec);
+}
+
+static int keep_object(void *workers, struct object *object)
+{
+	return ask_to_keep(workers, object);
+}
+
+void recording_keep_names(struct recording *rec)
+{
+	struct symbol_cache *cache = &rec->workers.symbol_cache;
+
+	(void)object_cache_each(rec->pipeline.processes.objects, keep_object, &rec->workers);
+	if (cache->written)
+		symbol_cache_trim(cache);
+	if (cache->used || cache->written)
+		log_debug("symbol cache: %u files were used, %u written", cache->used,
+			  cache->written);
 }
 
 void recording_let_signals_through(struct recording *rec)

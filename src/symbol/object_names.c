@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #include "elf/debug_file.h"
 #include "elf/function_extents.h"
@@ -13,12 +16,18 @@
 #include "elf/plt.h"
 #include "elf/sections.h"
 #include "elf/symbol_table.h"
+#include "symbol/kept_names.h"
 
 /* Positive result of a resolver: ask the next one. */
 enum { RESOLVER_SILENT = 1 };
 
 /* The entry point of stripped programs and of the dynamic loader; crt1.o gives it 38 bytes. */
 enum { ENTRY_BYTES_MAX = 64 };
+
+enum {
+	CANDIDATES_MAX = 16,
+	ASKED_MAX = 65536, /* addresses whose functions are to be kept */
+};
 
 struct object_names {
 	struct object *object;	      /* a reference */
@@ -31,6 +40,16 @@ struct object_names {
 	int debug_fd;	     /* the file with DWARF, until that is opened; -1 */
 	struct dwarf *dwarf; /* NULL: there is none, or it was not asked for so far */
 	struct strtab texts; /* of frames */
+	/* Of an earlier recording. As long as it has all answers, nothing else is opened. */
+	struct kept_names kept;
+	bool was_kept, is_open;
+	int candidates[CANDIDATES_MAX]; /* for the debug file, until then */
+	unsigned candidate_count;
+	ARRAY_OF(uint64_t) asked; /* and not kept, in any order */
+	uint64_t cost_ns;	  /* CPU time that those took */
+	/* The symbol that was looked up last for what is kept, and its name in texts; 0: none. */
+	struct found_function last;
+	uint32_t last_text;
 };
 
 static bool has_section(const struct section_table *sections, uint32_t type, const char *name)
@@ -67,20 +86,69 @@ static int open_files(struct object_names *names, int *debug_files, unsigned deb
 											 : 0;
 }
 
-int object_names_new(struct object_names **ret, struct object *object, int *debug_files,
-		     unsigned debug_file_count)
+static void close_candidates(struct object_names *names)
+{
+	for (unsigned i = 0; i < names->candidate_count; i++)
+		if (names->candidates[i] >= 0)
+			close(names->candidates[i]);
+	names->candidate_count = 0;
+}
+
+/* Returns 0 or -ENOMEM. */
+static int open_all(struct object_names *names, int *debug_files, unsigned debug_file_count)
+{
+	names->is_open = true;
+	if (open_files(names, debug_files, debug_file_count) < 0)
+		return -ENOMEM;
+	(void)function_starts_init(&names->starts, names->object);
+	return gopclntab_open(&names->go, names->object) == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* Opens what was not needed so far. Returns 0 or -ENOMEM. */
+static int open_now(struct object_names *names)
+{
+	int r;
+
+	if (names->is_open)
+		return 0;
+	r = open_all(names, names->candidates, names->candidate_count);
+	close_candidates(names);
+	return r;
+}
+
+static struct object_names *make(struct object *object)
 {
 	cleanup(object_names_free) struct object_names *names = calloc(1, sizeof(*names));
 
 	if (!names)
-		return -ENOMEM;
+		return NULL;
 	names->object = object_ref(object);
 	names->debug_fd = -1;
-	if (strtab_init(&names->texts) < 0 || open_files(names, debug_files, debug_file_count) < 0)
+	names->kept.texts = &names->texts;
+	return strtab_init(&names->texts) < 0 ? NULL : TAKE_PTR(names);
+}
+
+int object_names_new(struct object_names **ret, struct object *object, int *debug_files,
+		     unsigned debug_file_count)
+{
+	cleanup(object_names_free) struct object_names *names = make(object);
+
+	if (!names || open_all(names, debug_files, debug_file_count) < 0)
 		return -ENOMEM;
-	(void)function_starts_init(&names->starts, object);
-	if (gopclntab_open(&names->go, object) == -ENOMEM)
+	*ret = TAKE_PTR(names);
+	return 0;
+}
+
+int object_names_new_kept(struct object_names **ret, struct object *object, int *debug_files,
+			  unsigned debug_file_count, int kept_file, uint64_t offset)
+{
+	cleanup(object_names_free) struct object_names *names = make(object);
+
+	if (!names || kept_names_read(&names->kept, kept_file, offset, &names->texts) == -ENOMEM)
 		return -ENOMEM;
+	names->was_kept = names->kept.extents.count > 0;
+	for (unsigned i = 0; i < debug_file_count && i < CANDIDATES_MAX; i++)
+		names->candidates[names->candidate_count++] = TAKE_FD(debug_files[i]);
 	*ret = TAKE_PTR(names);
 	return 0;
 }
@@ -93,6 +161,9 @@ void object_names_free(struct object_names *names)
 	function_extents_fini(&names->extents);
 	gopclntab_lines_free(names->go_lines);
 	dwarf_free(names->dwarf);
+	close_candidates(names);
+	kept_names_fini(&names->kept);
+	array_fini(&names->asked);
 	strtab_fini(&names->texts);
 	if (names->debug_fd >= 0)
 		close(names->debug_fd);
@@ -232,6 +303,8 @@ static const struct {
 
 int object_names_find(struct object_names *names, uint64_t address, struct found_function *ret)
 {
+	if (open_now(names) < 0)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < ARRAY_SIZE(resolvers); i++) {
 		int r = resolvers[i].find(names, address, ret);
 
@@ -261,7 +334,7 @@ static int find_go_frames(struct object_names *names, uint64_t address, struct s
 	return gopclntab_lines_find(names->go_lines, address, &names->texts, ret);
 }
 
-int object_names_frames(struct object_names *names, uint64_t address, struct source_frames *ret)
+static int find_frames(struct object_names *names, uint64_t address, struct source_frames *ret)
 {
 	/* Of Go's functions it tells what DWARF does, for less, and in stripped programs, too. */
 	int r = find_go_frames(names, address, ret);
@@ -272,6 +345,42 @@ int object_names_frames(struct object_names *names, uint64_t address, struct sou
 					      TAKE_FD(names->debug_fd), &names->texts) == -ENOMEM)
 		return -ENOMEM;
 	return names->dwarf ? dwarf_find(names->dwarf, address, ret) : -ENOENT;
+}
+
+/* Returns 0 or -ENOENT. */
+static int find_kept(const struct object_names *names, uint64_t address, struct source_frames *ret,
+		     struct found_function *function)
+{
+	const struct kept_node *root;
+
+	if (kept_names_find(&names->kept, address, ret, &root) < 0)
+		return -ENOENT;
+	*function = (struct found_function){ .kind = root->kind, .start = root->start };
+	return 0;
+}
+
+int object_names_frames(struct object_names *names, uint64_t address, struct source_frames *ret,
+			struct found_function *function)
+{
+	uint64_t begin;
+	int r;
+
+	if (find_kept(names, address, ret, function) == 0)
+		return 0;
+	begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	r = open_now(names);
+	if (r == 0)
+		r = find_frames(names, address, ret);
+	if (r == 0)
+		r = object_names_find(names, address, function);
+	if ((r == 0 || r == -ENOENT) && names->asked.count < ASKED_MAX) {
+		uint64_t *asked = array_push(&names->asked);
+
+		if (asked)
+			*asked = address;
+	}
+	names->cost_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
+	return r;
 }
 
 const char *object_names_frame_text(const struct object_names *names, uint32_t id)
@@ -296,4 +405,134 @@ int object_names_offer(struct object_names *names, int fd)
 		return dwarf_offer(names->dwarf, fd);
 	close(fd);
 	return 0;
+}
+
+/* ---- what is kept ---- */
+
+static int compare_addresses(const void *a_, const void *b_)
+{
+	const uint64_t *a = a_, *b = b_;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* Its last frame is called as the function's symbol is. Returns 0 or -ENOMEM. */
+static int call_by_symbol(struct object_names *names, struct source_frame *frame,
+			  const struct found_function *function)
+{
+	cleanup(bytes_fini) struct bytes name = {};
+	int r;
+
+	/* Most addresses are of the same function as the one before. */
+	if (names->last_text && function->resolver == names->last.resolver &&
+	    function->start == names->last.start) {
+		frame->name = names->last_text;
+		return 0;
+	}
+	r = object_names_text(names, function, &name);
+	if (r < 0 || name.size == 0)
+		return r == -ENOMEM ? r : 0;
+	r = strtab_add(&names->texts, &frame->name, name.at, name.size);
+	names->last = *function;
+	names->last_text = r == 0 ? frame->name : 0;
+	return r;
+}
+
+/*
+ * What an address comes from. Returns 0, -ENOENT when that cannot be told, or -ENOMEM.
+ */
+static int find_to_keep(struct object_names *names, uint64_t address, struct source_frames *ret,
+			struct found_function *function)
+{
+	int r = find_frames(names, address, ret);
+
+	if (r == -ENOENT)
+		*ret = (struct source_frames){ .count = 1 };
+	else if (r != 0)
+		return r == -ENOMEM ? r : -ENOENT;
+	r = object_names_find(names, address, function);
+	if (r < 0 || function->kind != FOUND_SYMBOL)
+		return r;
+	r = call_by_symbol(names, &ret->at[ret->count - 1], function);
+	*function = (struct found_function){ .kind = FOUND_NOTHING };
+	return r;
+}
+
+/* All of [start, end), which begins with an address. Returns 0, -EFBIG or -ENOMEM. */
+static int keep_code(struct object_names *names, uint64_t start, uint64_t end)
+{
+	for (uint64_t at = start, next; at < end; at = next) {
+		struct found_function function;
+		struct source_frames frames;
+		int r = find_to_keep(names, at, &frames, &function);
+
+		next = end;
+		if (end - start > 1) {
+			uint64_t lines = dwarf_same_until(names->dwarf, at),
+				 symbol = symbol_table_same_until(names->symbols, at);
+
+			next = lines < next ? lines : next;
+			next = symbol < next ? symbol : next;
+		}
+		if (r == 0)
+			r = kept_names_add(&names->kept, at, next, &frames, function.kind,
+					   function.start);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	return 0;
+}
+
+/*
+ * The code around an address that is worth keeping with it: its function, as far as one symbol says where
+ * that is. Else the address alone.
+ */
+static void find_around(struct object_names *names, uint64_t address, uint64_t *ret_start,
+			uint64_t *ret_end)
+{
+	struct symbol_extent extent;
+
+	if (names->dwarf && names->symbols &&
+	    symbol_table_find(names->symbols, address, &extent) == 0 && extent.size > 0 &&
+	    dwarf_function_around(names->dwarf, address, ret_start, ret_end) == 0) {
+		if (*ret_start < extent.start)
+			*ret_start = extent.start;
+		if (*ret_end > extent.start + extent.size)
+			*ret_end = extent.start + extent.size;
+		return;
+	}
+	*ret_start = address;
+	*ret_end = address + 1;
+}
+
+int object_names_keep(struct object_names *names, struct bytes *ret, uint64_t least_ns,
+		      uint64_t budget_ns)
+{
+	uint64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID), start, end = 0;
+	int r = 0;
+
+	/* Go's own table tells at once. */
+	if (names->asked.count == 0 || names->go.count ||
+	    (names->cost_ns < least_ns && !names->was_kept))
+		return -ENOENT;
+	/* What is in use comes back, and what is not does not. */
+	if (names->kept.bytes > KEPT_BYTES_MAX / 4 * 3) {
+		kept_names_fini(&names->kept);
+		names->kept.bytes = 0;
+	}
+	qsort(names->asked.at, names->asked.count, sizeof(*names->asked.at), compare_addresses);
+	for (uint32_t i = 0; i < names->asked.count && r == 0; i++) {
+		if (names->asked.at[i] < end)
+			continue;
+		if (clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin > budget_ns)
+			break;
+		find_around(names, names->asked.at[i], &start, &end);
+		r = keep_code(names, start, end);
+	}
+	names->asked.count = 0;
+	if (r == -ENOMEM)
+		return r;
+	kept_names_settle(&names->kept);
+	r = kept_names_write(&names->kept, ret);
+	return r == -EFBIG ? -ENOENT : r;
 }

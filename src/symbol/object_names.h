@@ -34,12 +34,18 @@ struct found_function {
 };
 
 /*
- * debug_files: descriptors of what may be its debug file, the best first; the one that is used is
- * taken (and becomes -1). What cannot be read has no names, and that is all.
+ * debug_files: descriptors of what may be its debug file, the best first; those that are needed are
+ * taken (and become -1). What cannot be read has no names, and that is all.
  * Returns 0 or -ENOMEM.
  */
 int object_names_new(struct object_names **ret, struct object *object, int *debug_files,
 		     unsigned debug_file_count);
+/*
+ * The same with what an earlier recording has found out: object_names_keep's bytes, from an offset of a
+ * file on. For its frames nothing else is opened.
+ */
+int object_names_new_kept(struct object_names **ret, struct object *object, int *debug_files,
+			  unsigned debug_file_count, int kept_file, uint64_t offset);
 void object_names_free(struct object_names *names);
 DEFINE_CLEANUP(struct object_names, object_names_free);
 /* The function that holds an ELF address. Returns 0 or -ENOMEM. */
@@ -51,13 +57,23 @@ int object_names_find(struct object_names *names, uint64_t address, struct found
 int object_names_text(struct object_names *names, const struct found_function *found,
 		      struct bytes *ret);
 /*
- * The functions and lines that an ELF address comes from. Returns 0, DWARF_WANTS (see dwarf_find),
- * -ENOENT when nothing is known, or -ENOMEM.
+ * The functions and lines that an ELF address comes from, and the function that all its code belongs to:
+ * unless *function is a FOUND_SYMBOL, it is called as the last frame is. Returns 0, DWARF_WANTS (see
+ * dwarf_find), -ENOENT when no lines are known, or -ENOMEM.
  */
-int object_names_frames(struct object_names *names, uint64_t address, struct source_frames *ret);
+int object_names_frames(struct object_names *names, uint64_t address, struct source_frames *ret,
+			struct found_function *function);
 /* A text of such a frame, by its number; borrowed until frames are asked for again. */
 const char *object_names_frame_text(const struct object_names *names, uint32_t id);
 /* See dwarf_wanted, dwarf_want_no_more and dwarf_offer; for who has asked for frames. */
 unsigned object_names_wanted(struct object_names *names, struct bytes *ret);
 void object_names_want_no_more(struct object_names *names);
 int object_names_offer(struct object_names *names, int fd);
+/*
+ * Appends what is worth keeping for object_names_new_kept: whole functions of which frames were asked for,
+ * and what was kept before. least_ns: when nothing was kept before, what took less CPU time to find out is
+ * not worth it. budget_ns: about so much it takes itself, and leaves out what would take longer.
+ * Returns 0, -ENOENT when there is nothing (new), or -ENOMEM.
+ */
+int object_names_keep(struct object_names *names, struct bytes *ret, uint64_t least_ns,
+		      uint64_t budget_ns);

@@ -19,9 +19,11 @@ enum {
 	/* For one object, all in all. The largest programs have as many units, and use a part. */
 	WANTED_OF_OBJECT_MAX = 16384,
 	BEGUN_MAX = 3, /* times that the reader has forgotten the object meanwhile */
-	FILES_MAX = 2 * WIRE_WANTED_MAX, /* below two roots */
+	FILES_MAX = SYMBOL_CACHE_FILES_MAX,
 	KILLED_MAX = 3,			 /* processes that somebody kills over one question */
 };
+_Static_assert((int)FILES_MAX == 2 * WIRE_WANTED_MAX, "below two roots");
+_Static_assert(2 + FILES_MAX <= MESSAGE_MAX_FDS, "with the object and what was kept");
 
 /* What is asked about an object. */
 struct request {
@@ -201,6 +203,7 @@ int ask_object(struct workers *workers, struct object **ret, int fd, int root_fd
 	object->identity = opened->identity;
 	object->may_block = opened->may_block;
 	object->overlay = opened->overlay;
+	object->honest = opened->honest;
 	r = ask(workers, object, &request);
 	if (r == 0)
 		*ret = TAKE_PTR(object);
@@ -461,20 +464,44 @@ static int open_wanted(struct workers *workers, int *ret, struct object *object,
 	return paths.size ? open_for(workers, ret, object, paths.at, paths.size) : 0;
 }
 
+/*
+ * What an earlier recording has found out, put before the object's debug files. Returns how many files
+ * there are then; *kept: whether it is there.
+ */
+static int add_kept(struct workers *workers, struct object *object, int *files, int count,
+		    uint32_t *kept)
+{
+	struct symbol_cache *cache = &workers->symbol_cache;
+	int fd;
+
+	free(object->cache_key);
+	object->cache_key = symbol_cache_key_new(cache, object, files, (unsigned)count);
+	fd = object->cache_key ? symbol_cache_find(cache, object->cache_key) : -1;
+	*kept = fd >= 0;
+	if (fd < 0)
+		return count;
+	memmove(files + 1, files, (unsigned)count * sizeof(*files));
+	files[0] = fd;
+	return count + 1;
+}
+
 static int ask_for_names(struct workers *workers, struct object *object, struct request *request,
 			 struct wire_names_question *question)
 {
 	struct names_answer *answer = request->context;
-	int files[FILES_MAX], r = ask(workers, object, request);
+	int files[1 + FILES_MAX], r = ask(workers, object, request);
 	unsigned begun = 0;
 
 	/* An honest reader never asks for the same file twice, but one that began anew does. */
 	for (unsigned i = 1; i <= WANTED_ROUNDS_MAX && !answer->taken && object->fd >= 0; i++) {
 		int count = 0;
 
+		question->kept = 0;
 		if (r == -ESTALE && begun++ < BEGUN_MAX) {
 			question->files = WIRE_DEBUG_FILES;
 			count = open_debug_files(workers, files, object);
+			if (request->lines && count >= 0)
+				count = add_kept(workers, object, files, count, &question->kept);
 		} else if (r == 0 && i < WANTED_ROUNDS_MAX &&
 			   object->wanted < WANTED_OF_OBJECT_MAX) {
 			question->files = WIRE_WANTED_FILES;
@@ -519,6 +546,39 @@ int ask_names(struct workers *workers, struct object *object, const uint64_t *ad
 	bytes_fini(&answer.wanted);
 	*ret_answered = answer.taken ? answer.answered : count;
 	return answer.taken || r == -ENOMEM ? r : name_nothing(count, name, context);
+}
+
+struct keep_call {
+	struct symbol_cache *cache;
+	const struct symbol_cache_key *key;
+};
+
+static int take_kept(void *context, int result, const unsigned char *data, size_t size)
+{
+	const struct keep_call *call = context;
+
+	/* That it could not be kept is no harm. */
+	if (result != WIRE_NAMES_NO_MORE)
+		(void)symbol_cache_put(call->cache, call->key, data, size);
+	return 0;
+}
+
+int ask_to_keep(struct workers *workers, struct object *object)
+{
+	struct keep_call call = { &workers->symbol_cache, object->cache_key };
+	const struct request request = { .what = READER_KEEP,
+					 .take = take_kept,
+					 .context = &call,
+					 .lines = true };
+
+	/*
+	 * Further files are not part of the key; and what is not known any more is not worth reading again.
+	 */
+	if (!object->cache_key || object->fd < 0 || object->wanted ||
+	    is_given_up(object, &request) || !object->lines_known_by ||
+	    object->lines_known_by != workers->liner.generation || !object_is_unchanged(object))
+		return 0;
+	return ask(workers, object, &request) == -ENOMEM ? -ENOMEM : 0;
 }
 
 /* ---- the rest ---- */

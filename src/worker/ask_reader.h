@@ -40,6 +40,11 @@ enum { ASK_MAX_ADDRESSES = 4096 };
  */
 int ask_names(struct workers *workers, struct object *object, const uint64_t *addresses,
 	      uint32_t count, uint32_t *ret_answered, name_fn name, void *context);
+/*
+ * Puts what was found out about the object's lines into the symbol cache, for other recordings, if that is
+ * worth it and there is a cache. Returns 0 or -ENOMEM.
+ */
+int ask_to_keep(struct workers *workers, struct object *object);
 /* Free with needed_fini. */
 int ask_needed(struct workers *workers, struct needed *ret, struct object *object);
 /*

@@ -71,6 +71,11 @@ enum reader_question {
 	 * object's folder: whatever is there of those is to come with the question, once more.
 	 */
 	READER_NAMES,
+	/*
+	 * What object_names_keep (symbol/object_names.h) makes of the names so far, or WIRE_NAMES_NO_MORE
+	 * than were kept before.
+	 */
+	READER_KEEP,
 	READER_NEEDED,   /* → struct wire_needed, ids of names, texts */
 	READER_CALLS,    /* addresses → for each what call_ends_at (elf/call_sites.h) says */
 	READER_STATES,   /* ids of objects (uint32_t) → a struct wire_state for each */
@@ -104,7 +109,7 @@ struct wire_names_question {
 	uint32_t address_count; /* uint64_t each, behind this */
 	uint32_t files;		/* enum wire_names_files: what all other descriptors are */
 	uint32_t lines;		/* 1: with files, lines and what was inlined; else names only */
-	uint32_t reserved;
+	uint32_t kept; /* 1: the first of all other descriptors is a file of the symbol cache */
 };
 
 enum wire_names_files {
@@ -116,6 +121,7 @@ enum wire_names_files {
 
 /* A result; at most so many paths are asked for at once, each below two roots. */
 enum { WIRE_NAMES_WANT = 1, WIRE_WANTED_MAX = 6 };
+enum { WIRE_NAMES_NO_MORE = 1 };
 
 /*
  * Behind it: for each address a struct wire_names; names; numbers of names (uint32_t), in runs as the

@@ -26,6 +26,7 @@ enum { LINES_TIGHTNESS = 4 };
 void workers_init(struct workers *workers)
 {
 	*workers = (struct workers){};
+	symbol_cache_init(&workers->symbol_cache);
 	worker_init(&workers->reader, "reader");
 	worker_init(&workers->liner, "reader");
 	worker_init(&workers->opener, "opener");
@@ -41,6 +42,7 @@ void workers_fini(struct workers *workers)
 	worker_fini(&workers->reader);
 	worker_fini(&workers->liner);
 	worker_fini(&workers->opener);
+	symbol_cache_close(&workers->symbol_cache);
 	for (uint32_t i = 0; i < workers->casualties.count; i++)
 		free(workers->casualties.at[i].path);
 	array_fini(&workers->casualties);

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "elf/object.h"
 #include "worker/patience.h"
+#include "worker/symbol_cache.h"
 #include "worker/worker.h"
 
 struct casualty {
@@ -42,6 +43,7 @@ struct workers {
 	bool more_given_up; /* than that */
 	struct hash_index given_up_paths; /* hashes of all that were counted */
 	ARRAY_OF(struct stuck_device) stuck;
+	struct symbol_cache symbol_cache; /* closed, unless whoever has them opens it */
 	struct patience patience, lines_patience;
 	struct hurry hurry, lines_hurry;
 };

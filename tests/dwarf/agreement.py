@@ -139,6 +139,11 @@ def compare(frames, label, path, debug, count, verbose, whole=None):
     if mine.returncode:
         print(f'{label}: {mine.stderr}')
         return 1
+    # What is kept for the next recording tells the same, of all that needs no further files.
+    kept = run([frames, '--kept', path] + ([debug] if debug else []), input=text)
+    if kept.stdout != mine.stdout and 'split' not in label:
+        print(f'{label}: what was kept tells something else')
+        return 1
     mine = parse(mine.stdout)
     others = {'addr2line': ['addr2line']}
     if shutil.which('llvm-addr2line'):

@@ -225,6 +225,9 @@ def with_defaults(arguments):
     arguments = [str(argument) for argument in arguments]
     if os.environ.get('PROFD_UNWIND') and '--unwind' not in arguments:
         arguments = ['--unwind', os.environ['PROFD_UNWIND']] + arguments
+    # What one test has found out is not to answer for another.
+    if '--symbol-cache' not in arguments:
+        arguments = ['--symbol-cache', 'none'] + arguments
     return arguments
 
 

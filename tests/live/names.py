@@ -6,7 +6,8 @@ import re
 import shutil
 import subprocess
 
-from harness import TARGETS, Target, check, check_equal, folder, need, pprof, record, run
+from harness import (TARGETS, Target, check, check_equal, end, folder, need, pprof, profd, record,
+                     run, start)
 
 SOURCE = os.path.join(os.path.dirname(os.path.realpath(__file__)), '..', 'targets', 'inlines.c')
 OUTPUTS = ('out.pb.gz', 'out.folded', 'out.txt')
@@ -129,6 +130,97 @@ def test_source_and_disassembly():
             check('IMULQ' in text and 'innermost' in text, 'source and instructions')
         else:
             check(re.search(r'\d(ms|s).*(IMULQ|ADDQ)', text), 'cost of an instruction')
+
+
+CACHED = r'''
+#include <map>
+#include <regex>
+#include <string>
+
+int main()
+{
+	std::map<std::string, int> found;
+
+	for (unsigned i = 0;; i++) {
+		std::string text = "item-" + std::to_string(i % 1000);
+		std::smatch match;
+
+		if (std::regex_match(text, match, std::regex("([a-z]+)-([0-9]*)")))
+			found[match[1]]++;
+	}
+}
+'''
+
+
+def lines_of(recording):
+    """"function file:line" of all frames with regular expressions in them, inlined ones included."""
+    text = pprof(recording, '-traces', '-lines', '-unit=ms')
+    return set(re.findall(r'\S*regex.* \S+:\d+', text))
+
+
+def cached_program(where):
+    source = os.path.join(where, 'cached.cc')
+    with open(source, 'w', encoding='utf-8') as file:
+        file.write(CACHED)
+    program = os.path.join(where, 'cached')
+    subprocess.run([need('g++'), '-O1', '-g', '-o', program, source], check=True)
+    return program
+
+
+def test_names_are_kept_for_the_next_recording():
+    where = folder()
+    cache = os.path.join(where, 'cache')
+    program = cached_program(where)
+
+    def recorded():
+        process = start([program])
+        recording = record('-p', process.pid, '--symbol-cache', cache, outputs=OUTPUTS)
+        end(process)
+        summary = recording.summary
+        return lines_of(recording), summary['symbol_cache_files'], summary['cost']['naming_ns']
+
+    first, used, cost = recorded()
+    check_equal(used, 0, 'files of an empty cache that were used')
+    check(len(first) > 50, f'lines of the program: {len(first)}')
+    kept = [name for name in os.listdir(cache) if os.path.getsize(os.path.join(cache, name))]
+    check(kept and all(re.fullmatch('[0-9a-f]+-[0-9a-f]{16}', name) for name in kept), kept)
+    second, used, later = recorded()
+    check(used >= 1, 'a second recording used what was kept')
+    share = len(first & second) / len(first)
+    print(f'    {len(first)} lines, {100 * share:.0f} % of them again; naming took {cost / 1e6:.0f}'
+          f' ms of CPU time, then {later / 1e6:.0f}')
+    check(share > 0.5, 'the same lines are told')
+
+    # Files that were damaged are not believed, and are made anew.
+    for name in os.listdir(cache):
+        path = os.path.join(cache, name)
+        with open(path, 'r+b') as file:
+            file.seek(1024)
+            file.write(b'\xff' * 4096)
+    third, _, _ = recorded()
+    check(len(first & third) / len(first) > 0.5, 'the same lines are told')
+    # The same program in another file: whatever it calls itself, it is another one.
+    os.rename(program, program + '.old')
+    shutil.copy(program + '.old', program)
+    before = set(os.listdir(cache))
+    recorded()
+    check(set(os.listdir(cache)) > before, 'the copy has a file of its own')
+
+
+def test_a_symbol_cache_that_cannot_be():
+    where = folder()
+    taken = os.path.join(where, 'taken')
+    with open(taken, 'w', encoding='ascii'):
+        pass
+    shared = os.path.join(where, 'shared')
+    os.mkdir(shared)
+    os.chmod(shared, 0o777)
+    for path, why in ((taken, 'Not a directory'), (shared, 'it is not a folder of ours alone')):
+        status, _, errors = profd('record', '-a', '-d', 1, '-o', os.path.join(where, 'x.svg'),
+                                  '--symbol-cache', path)
+        check_equal(status, 1, f'exit with {path}')
+        check_equal(errors.strip(), f"profd: cannot keep symbols in '{path}': {why}", 'the reason')
+    check(not os.path.exists(os.path.join(where, 'x.svg')), 'nothing is written')
 
 
 if __name__ == '__main__':
