@@ -406,6 +406,35 @@ const checks = {
 		assert.ok(await widthOf(odd, 'leaf') > 100);
 		assert.deepStrictEqual(other.troubles.concat(odd.troubles), []);
 	},
+	async 'all calls of one function are one tree, its recursion counted once'(page) {
+		await frame(page, 'recurse').locator('rect').click({ modifiers: ['Shift'] });
+		await page.keyboard.press('d');
+		assert.match(await details(page), /^recurse 4,000 samples, 34\.60% /);
+		assert.strictEqual(await frames(page, 'main').count(), 0);
+		assert.strictEqual(await focused(page), 'recurse');
+		const all = await widthOf(page, 'all');
+
+		isAbout(await widthOf(page, 'recurse'), all, 'recurse');
+		await click(page, 'leaf');
+		await page.locator('#callees').click(); // it stands in several places
+		assert.match(await details(page), /^leaf 4,000 samples, 34\.60% .* self 34\.60% /);
+		const other = await open({}, page.url());
+
+		assert.strictEqual(await details(other), await details(page));
+		await page.locator('#turn').click();
+		assert.strictEqual(parameter(page, 'v'), 'up');
+		assert.match(await details(page), /^leaf 4,000 samples/);
+		await page.goBack();
+		await page.locator('#hidden .chip').click();
+		assert.strictEqual(page.url(), shapes);
+		assert.strictEqual(await frames(page, 'main').count(), 1);
+		await frame(page, 'recurse').locator('rect').click({ modifiers: ['Shift'] });
+		await page.keyboard.press('d');
+		await page.keyboard.press('h');
+		assert.strictEqual(parameter(page, 'of'), null);
+		assert.strictEqual(await frames(page, 'main').count(), 1);
+		assert.deepStrictEqual(other.troubles, []);
+	},
 	async 'functions in a table that sorts'(page) {
 		const first = () => page.locator('#functions tbody tr').first().locator('td').allTextContents();
 

@@ -55,7 +55,7 @@ function restore() {
 	state.view = oneOf('v', ['down', 'up', 'table']);
 	state.zoom = (query.get('z') || '').split('.').filter((step) => /^~?\d+$/.test(step))
 		.map((step) => step[0] === '~' ? step : Number(step));
-	state.of = state.view === 'up' ? numbers(query.get('of'), profile.functions)[0] || 0 : 0;
+	state.of = state.view !== 'table' ? numbers(query.get('of'), profile.functions)[0] || 0 : 0;
 	state.pattern = query.get('s') || '';
 	state.regex = query.get('r') === '1';
 	state.exact = query.get('c') === '1';

@@ -13,7 +13,7 @@ var init = (function () {
 	// What is shown, as the address keeps it.
 	const state = {
 		view: 'down', // or 'up': callers first; 'table': functions
-		of: 0, // with 'up': the function whose callers are shown, with all that it called
+		of: 0, // the function whose callers, or callees, are shown alone; recursion counts once
 		zoom: [], // functions from the root, or '~N': those folded behind the N widest ones
 		pattern: '', regex: false, exact: false,
 		hidden: [], // functions

@@ -84,9 +84,9 @@ function showDetails() {
 		return;
 	// Whatever the name, what it is worth must be seen beside it.
 	html('b', page.details).textContent = shortName(nameOf(group),
-		Math.min(300, 2 * nameColumns(width > 700 ? 560 : 60)));
+		Math.min(300, 2 * nameColumns(width > 700 ? 660 : 60)));
 	html('span', page.details).textContent = ' ' + linesOf(group).join(' \u00b7 ');
-	for (const button of [page.copy, page.hide, page.turn])
+	for (const button of [page.copy, page.hide, page.turn, page.callees])
 		button.hidden = !isFunction;
 	page.hideModule.hidden = !isFunction || !moduleName(group.f);
 	if (!isFunction)

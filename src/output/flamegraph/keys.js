@@ -67,7 +67,7 @@ function walk(event) {
 function actOnKey(event) {
 	const isTree = state.view !== 'table', box = boxOfEvent(event);
 	const ofBoxes = {
-		c: copyStack, h: hideFunction, m: hideModule, u: turnOver,
+		c: copyStack, h: hideFunction, m: hideModule, u: turnOver, d: showCallees,
 		i: () => change({ invert: !state.invert }),
 		r: () => change({ merge: !state.merge }),
 	};

@@ -119,8 +119,8 @@ const HELP = [
 		'to go back out, "12 more" to open what is too narrow. The address keeps all of it.',
 	'\u00b1 is the 95 % interval of a share: the truth is this close in 95 of 100 recordings.',
 	'Keys: arrows walk, Enter zooms, Esc goes back out, / searches, c copies the stack, h hides ' +
-		'the function, m its module, u shows its callers, i inverts, r merges recursion, ' +
-		'1 2 3 choose the view.',
+		'the function, m its module, u shows its callers, d all its calls in one, ' +
+		'i inverts, r merges recursion, 1 2 3 choose the view.',
 ];
 
 function addTitle(parent_) {
@@ -175,6 +175,7 @@ function buildStatus(parent) {
 	page.details = withId(html('span', page.status), 'details');
 	page.copy = addButton(page.status, 'copy', 'Copy stack', 'c', copyStack);
 	page.turn = addButton(page.status, 'turn', 'Callers', 'u', turnOver);
+	page.callees = addButton(page.status, 'callees', 'All its calls', 'd', showCallees);
 	page.hide = addButton(page.status, 'hide', 'Hide function', 'h', hideFunction);
 	page.hideModule = addButton(page.status, 'hide-module', 'Hide module', 'm', hideModule);
 	page.said = html('span', page.status, 'said');

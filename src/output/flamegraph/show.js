@@ -17,7 +17,7 @@ function zoomTo(group, keepFocus) {
 	if (group === shown)
 		return;
 	if (group === root && state.of) {
-		setView('up');
+		setView(state.view);
 		return;
 	}
 	state.zoom = pathOf(group);
@@ -44,6 +44,14 @@ function hideModule() {
 
 	if (group && group.parent && !group.isMore && moduleOf(group.f))
 		change({ hiddenModules: state.hiddenModules.concat(moduleOf(group.f)) });
+}
+
+// From a box to all that its function calls, whoever called it.
+function showCallees() {
+	const group = current && current.group;
+
+	if (group && group.parent && !group.isMore)
+		change({ view: 'down', of: group.f, zoom: [group.f] });
 }
 
 // From a box to who calls its function, and back to the heaviest stack that has come here.
@@ -135,8 +143,9 @@ function showHidden() {
 	page.hiddenBox.textContent = '';
 	page.hiddenBox.hidden = !isHidden && !state.of;
 	if (state.of)
-		addChip('Callers of ' + shortName(profile.names[state.of], 60) + ', with all it called',
-			'Show the callers of all functions', () => setView('up'));
+		addChip((state.view === 'up' ? 'Callers of ' : 'All calls of ') +
+			shortName(profile.names[state.of], 60) + ', with what it called',
+		'Show all functions', () => setView(state.view));
 	if (!isHidden)
 		return;
 	html('span', page.hiddenBox).textContent = 'Hidden, counted for their callers: ';

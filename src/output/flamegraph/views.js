@@ -35,8 +35,10 @@ function makeRoot() {
 	root = newGroup(profile.frame[0], null, 0);
 	root.total = profile.all;
 	leafWeights = profile.self;
-	if (state.view === 'up')
-		root.kids = state.of ? callersOf(state.of) : calleesOfAll();
+	if (state.of)
+		root.kids = state.view === 'up' ? callersOf(state.of) : calleesOf(state.of);
+	else if (state.view === 'up')
+		root.kids = calleesOfAll();
 }
 
 const heavierFirst = (a, b) => b.total - a.total || rankOf(a.f) - rankOf(b.f);
@@ -58,7 +60,7 @@ function kidsOfNode(group) {
 }
 
 function kidsDown(group) {
-	if (!isHidden && !state.merge)
+	if (!isHidden && !state.merge && typeof group.nodes === 'number')
 		return kidsOfNode(group);
 	const kids = [], known = new Map();
 	const inside = nodesOf(group).slice();
@@ -131,18 +133,34 @@ function calleesOfAll() {
 	return kids.sort(heavierFirst);
 }
 
-// One function with all that it called, under who called it; of its recursion the outermost call.
+// Where a function was called, not by itself: of recursion the outermost call.
+function outermost(f) {
+	const nodes = [];
+
+	for (let i = 0; i < profile.count; i = profile.frame[i] === f ? profile.end[i] : i + 1)
+		if (profile.frame[i] === f)
+			nodes.push(i);
+	return nodes;
+}
+
+// One function with all that it called, under who called it.
 function callersOf(f) {
-	const kids = [];
+	const kids = [], known = new Map();
 
 	leafWeights = profile.total;
 	selfOfOne = visibleSelfs()[f];
-	for (let i = 0, known = new Map(); i < profile.count;) {
-		if (profile.frame[i] === f)
-			addToKid(kids, known, root, i, i);
-		i = profile.frame[i] === f ? profile.end[i] : i + 1;
-	}
+	for (const node of outermost(f))
+		addToKid(kids, known, root, node, node);
 	return kids;
+}
+
+// One function and what it called, whoever called it.
+function calleesOf(f) {
+	const group = newGroup(f, root, outermost(f));
+
+	for (const node of group.nodes)
+		group.total += profile.total[node];
+	return group.total ? [group] : [];
 }
 
 function kidsUp(group) {
