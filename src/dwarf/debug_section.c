@@ -44,6 +44,17 @@ int debug_section_open(struct debug_section *ret, int fd, const Elf64_Shdr *head
 	return 0;
 }
 
+int debug_section_part(struct debug_section *ret, struct debug_section *whole, uint64_t offset,
+		       uint64_t size)
+{
+	if (offset > whole->size || size > whole->size - offset)
+		return -EBADMSG;
+	*ret = (struct debug_section){
+		.fd = -1, .whole = whole, .file_offset = offset, .size = size
+	};
+	return 0;
+}
+
 void debug_section_fini(struct debug_section *section)
 {
 	if (section->memory)
@@ -58,11 +69,12 @@ const unsigned char *debug_section_some(struct debug_section *section, uint64_t 
 {
 	if (offset >= section->size)
 		return NULL;
-	if (section->memory) {
-		if (*size > section->size - offset)
-			*size = (size_t)(section->size - offset);
+	if (*size > section->size - offset)
+		*size = (size_t)(section->size - offset);
+	if (section->whole)
+		return debug_section_some(section->whole, section->file_offset + offset, size);
+	if (section->memory)
 		return section->memory + offset;
-	}
 	if (!section->window) {
 		section->window = malloc(sizeof(*section->window));
 		if (!section->window)
@@ -85,6 +97,8 @@ int debug_section_read(struct debug_section *section, void *ret, uint64_t offset
 {
 	if (offset > section->size || size > section->size - offset)
 		return -ENODATA;
+	if (section->whole)
+		return debug_section_read(section->whole, ret, section->file_offset + offset, size);
 	if (section->memory) {
 		memcpy(ret, section->memory + offset, size);
 		return 0;
@@ -116,6 +130,7 @@ bool section_cursor_refill(struct section_cursor *cursor)
 {
 	enum { LOW = 64, WINDOW = FILE_WINDOW_BYTES };
 	struct debug_section *section = cursor->section;
+	struct debug_section *payer = section->whole ? section->whole : section;
 	size_t size = WINDOW;
 	uint64_t passed = LOW;
 
@@ -125,10 +140,10 @@ bool section_cursor_refill(struct section_cursor *cursor)
 		passed = (uint64_t)(cursor->reader.at - cursor->begin);
 	if (cursor->begin)
 		cursor->offset += passed;
-	if (section->budget <= passed)
+	if (payer->budget <= passed)
 		return false;
-	section->budget -= passed;
-	cursor->begin = debug_section_some(cursor->section, cursor->offset, &size);
+	payer->budget -= passed;
+	cursor->begin = debug_section_some(section, cursor->offset, &size);
 	if (!cursor->begin)
 		return false;
 	cursor->reader = reader_of(cursor->begin, size);

@@ -16,7 +16,9 @@
 struct file_window;
 
 struct debug_section {
-	int fd;			    /* borrowed */
+	int fd; /* borrowed */
+	struct debug_section
+		*whole; /* borrowed; this is its part at file_offset; NULL: of the file */
 	uint64_t file_offset, size; /* size 0: there is no such section */
 	struct file_window *window; /* made when it is read */
 	unsigned char *memory;	    /* unpacked; NULL: it is in the file */
@@ -34,6 +36,12 @@ struct debug_section {
  */
 int debug_section_open(struct debug_section *ret, int fd, const Elf64_Shdr *section,
 		       bool compressed_gnu);
+/*
+ * A part of a section, which has its budget in common with all others. Returns 0, or -EBADMSG: that
+ * is not there. whole: borrowed as long as the part.
+ */
+int debug_section_part(struct debug_section *ret, struct debug_section *whole, uint64_t offset,
+		       uint64_t size);
 void debug_section_fini(struct debug_section *section);
 /* `size` bytes (at most 16 KiB), good until the next call; NULL: they are not all there. */
 const unsigned char *debug_section_take(struct debug_section *section, uint64_t offset,

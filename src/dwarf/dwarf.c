@@ -87,8 +87,8 @@ static void forget_names(struct dwarf *dwarf)
 static int name_entry(struct dwarf *dwarf, struct dwarf_file *file, uint64_t entry,
 		      const struct known_name **ret)
 {
-	struct known_name key = { .file = file, .entry = entry }, *known;
-	uint64_t hash = hash_pair((uintptr_t)file, entry);
+	struct known_name key = { .file = file->number, .entry = entry }, *known;
+	uint64_t hash = hash_pair(file->number, entry);
 	uint32_t position = hash_index_find(&dwarf->name_index, hash, same_name, dwarf, &key);
 	const struct dwarf_unit *unit = dwarf_file_unit_of(file, entry);
 	cleanup(bytes_fini) struct bytes name = {};
@@ -195,6 +195,7 @@ void dwarf_free(struct dwarf *dwarf)
 	for (uint32_t i = 0; dwarf->units && i < dwarf->main.units.count; i++)
 		split_file_free(dwarf->units[i].split);
 	free(dwarf->units);
+	dwarf_package_free(dwarf->package);
 	if (dwarf->main.supplement)
 		dwarf_file_fini(&dwarf->supplement);
 	if (dwarf->supplement_fd >= 0)

@@ -5,8 +5,8 @@
  * The units are listed when it is opened; each is read when an address of it is asked for the first
  * time, and forgotten when those that were read take too much memory.
  *
- * Parts of it may lie in further files: .dwo files of split DWARF, and what dwz has moved out for
- * several objects. Who may open files is asked for them (dwarf_wanted), and offers them.
+ * Parts of it may lie in further files: .dwo files of split DWARF, a .dwp package of them, and what dwz
+ * has moved out for several objects. Who may open files is asked for them (dwarf_wanted), and offers them.
  */
 #pragma once
 

@@ -13,8 +13,8 @@
 enum {
 	/* A browser has 40 000. */
 	MAX_UNITS = 1 << 18,
-	MAX_HEADERS =
-		1 << 22, /* with units to leave out; zeros are headers of nothing, without end */
+	/* With units to leave out; zeros are headers of nothing, without end. */
+	MAX_HEADERS = 1 << 22,
 	ENTRY_BYTES = 16384, /* no entry that is read alone is larger */
 	SHORT_ENTRY_BYTES = 256,
 	CODE_BYTES = 16,       /* of an abbreviation */
@@ -22,9 +22,11 @@ enum {
 };
 
 static const char *const section_names[DWARF_SECTIONS] = {
-	[DWARF_INFO] = "info", [DWARF_ABBREV] = "abbrev",     [DWARF_LINE] = "line",
-	[DWARF_STR] = "str",   [DWARF_LINE_STR] = "line_str", [DWARF_STR_OFFSETS] = "str_offsets",
-	[DWARF_ADDR] = "addr", [DWARF_RANGES] = "ranges",     [DWARF_RNGLISTS] = "rnglists",
+	[DWARF_INFO] = "info",	       [DWARF_ABBREV] = "abbrev",
+	[DWARF_LINE] = "line",	       [DWARF_STR] = "str",
+	[DWARF_LINE_STR] = "line_str", [DWARF_STR_OFFSETS] = "str_offsets",
+	[DWARF_ADDR] = "addr",	       [DWARF_RANGES] = "ranges",
+	[DWARF_RNGLISTS] = "rnglists", [DWARF_CU_INDEX] = "cu_index",
 };
 
 /* ".debug_NAME", ".zdebug_NAME" and ".debug_NAME.dwo" */
@@ -60,10 +62,21 @@ static int open_section(struct dwarf_file *file, const char *name, const Elf64_S
 	return 0;
 }
 
-static int open_sections(struct dwarf_file *file)
+static void begin(struct dwarf_file *file, int fd)
+{
+	static uint64_t opened;
+
+	*file = (struct dwarf_file){ .fd = fd,
+				     .number = ++opened,
+				     .skeleton.offset = DWARF_NOWHERE };
+}
+
+int dwarf_file_open_sections(struct dwarf_file *file, int fd)
 {
 	cleanup(section_table_fini) struct section_table sections = {};
-	int r = section_table_read(&sections, file->fd);
+	int r = section_table_read(&sections, fd);
+
+	begin(file, fd);
 
 	for (uint32_t i = 0; i < sections.count && r == 0; i++)
 		if (sections.at[i].sh_name < sections.names_size)
@@ -215,13 +228,16 @@ static int read_root(struct dwarf_file *file, struct dwarf_unit *unit,
 	return 0;
 }
 
-static int read_units(struct dwarf_file *file)
+/* most: headers that are read at most */
+static int read_units(struct dwarf_file *file, unsigned most)
 {
 	struct last_declaration last = {};
+	uint64_t offset = 0;
 	int r = 0;
 
-	for (uint64_t offset = 0; offset < file->sections[DWARF_INFO].size && r != -ENOMEM &&
-				  file->units.count < MAX_UNITS;) {
+	for (unsigned i = 0; i < most && offset < file->sections[DWARF_INFO].size && r != -ENOMEM &&
+			     file->units.count < MAX_UNITS;
+	     i++) {
 		struct dwarf_unit unit = { .offset = offset }, *added;
 
 		r = read_header(file, &unit);
@@ -242,19 +258,37 @@ static int read_units(struct dwarf_file *file)
 	return r == -ENOMEM ? r : 0;
 }
 
-int dwarf_file_open(struct dwarf_file *ret, int fd)
+static int finish(struct dwarf_file *file, int r)
 {
-	int r;
-
-	*ret = (struct dwarf_file){ .fd = fd, .skeleton.offset = DWARF_NOWHERE };
-	r = open_sections(ret);
-	if (r == 0)
-		r = read_units(ret);
-	if (r == 0 && ret->units.count == 0)
+	if (r == 0 && file->units.count == 0)
 		r = -ENOENT;
 	if (r < 0)
-		dwarf_file_fini(ret);
+		dwarf_file_fini(file);
 	return r;
+}
+
+int dwarf_file_open(struct dwarf_file *ret, int fd)
+{
+	int r = dwarf_file_open_sections(ret, fd);
+
+	return finish(ret, r == 0 ? read_units(ret, MAX_HEADERS) : r);
+}
+
+int dwarf_file_open_part(struct dwarf_file *ret, struct dwarf_file *whole,
+			 const struct dwarf_file_part parts[static DWARF_SECTIONS])
+{
+	int r = 0;
+
+	begin(ret, -1);
+	ret->is_split = whole->is_split;
+	for (unsigned i = 0; i < DWARF_SECTIONS && r == 0; i++) {
+		bool shared = i == DWARF_STR || i == DWARF_LINE_STR;
+
+		r = debug_section_part(&ret->sections[i], &whole->sections[i],
+				       shared ? 0 : parts[i].offset,
+				       shared ? whole->sections[i].size : parts[i].size);
+	}
+	return finish(ret, r == 0 ? read_units(ret, 1) : -ENOENT);
 }
 
 void dwarf_file_fini(struct dwarf_file *file)

@@ -19,6 +19,7 @@ enum dwarf_section {
 	DWARF_ADDR,
 	DWARF_RANGES,
 	DWARF_RNGLISTS,
+	DWARF_CU_INDEX,
 	DWARF_SECTIONS,
 };
 
@@ -40,8 +41,9 @@ struct dwarf_unit {
 };
 
 struct dwarf_file {
-	int fd;	       /* borrowed */
-	bool is_split; /* a .dwo file */
+	int fd;		 /* borrowed */
+	uint64_t number; /* no other one that is or was open has it */
+	bool is_split;	 /* a .dwo file */
 	struct debug_section sections[DWARF_SECTIONS];
 	ARRAY_OF(struct dwarf_unit) units; /* offsets ascending */
 	struct dwarf_file *supplement;	   /* borrowed; NULL: none */
@@ -52,6 +54,21 @@ struct dwarf_file {
 	unsigned next_recent;
 };
 
+/*
+ * Finds the sections only. Returns 0, -ENOENT (there is no debug information) or -ENOMEM; fini is due
+ * in any case.
+ */
+int dwarf_file_open_sections(struct dwarf_file *ret, int fd);
+/* Where a section of one unit lies in that of many; size 0: it has none. */
+struct dwarf_file_part {
+	uint64_t offset, size;
+};
+/*
+ * The first unit in parts of a file's sections, as if those were files of their own; strings are
+ * everybody's. whole: borrowed as long as the file. Returns as dwarf_file_open.
+ */
+int dwarf_file_open_part(struct dwarf_file *ret, struct dwarf_file *whole,
+			 const struct dwarf_file_part parts[static DWARF_SECTIONS]);
 /*
  * Reads where everything is. Returns 0, -ENOENT (no debug information that can be read) or -ENOMEM.
  * fd: borrowed as long as the file.

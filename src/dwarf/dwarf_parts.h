@@ -6,6 +6,7 @@
 #include "dwarf/dwarf.h"
 #include "dwarf/functions.h"
 #include "dwarf/line_table.h"
+#include "dwarf/package.h"
 
 struct unit_range {
 	uint64_t address;
@@ -14,15 +15,15 @@ struct unit_range {
 
 /* A name that was read: of an entry. */
 struct known_name {
-	const struct dwarf_file *file;
+	uint64_t file; /* dwarf_file.number */
 	uint64_t entry;
 	uint32_t name; /* in dwarf.texts */
 	uint32_t start_line;
 };
 
-/* A .dwo file, and the unit in it. */
+/* A .dwo file or what a package has instead of it, and the unit in it. */
 struct split_file {
-	int fd;
+	int fd; /* -1: it is a part of the package */
 	struct dwarf_file file;
 	const struct dwarf_unit *unit;
 };
@@ -50,10 +51,10 @@ struct dwarf {
 	struct dwarf_file main;
 	struct read_unit *units;	    /* parallel to main.units */
 	ARRAY_OF(struct unit_range) ranges; /* ascending */
-	struct strtab *texts; /* of whoever asks */
+	struct strtab *texts;		    /* of whoever asks */
 	ARRAY_OF(struct known_name) names;
 	struct hash_index name_index; /* by file and entry */
-	struct dwarf *next; /* see dwarf_join */
+	struct dwarf *next;	      /* see dwarf_join */
 	/* The supplementary file. */
 	struct dwarf_file supplement;
 	int supplement_fd;     /* -1: it is not there */
@@ -63,7 +64,9 @@ struct dwarf {
 	struct bytes wanted; /* paths */
 	unsigned wanted_count;
 	bool wants_no_more;
-	uint32_t split_count; /* .dwo files that are open */
+	struct dwarf_package *package;	       /* NULL: none */
+	bool asked_for_package, wants_package; /* the latter: until dwarf_wanted has told */
+	uint32_t split_count;		       /* .dwo files that are open */
 };
 
 /* unit_ranges.c */
@@ -79,7 +82,7 @@ void dwarf_join(struct dwarf *dwarf);
 void dwarf_part(struct dwarf *dwarf);
 /* The unit with this number, read if it was not. Returns 0, or -ENOENT: there is no memory for it. */
 int dwarf_get_unit(struct dwarf *dwarf, struct read_unit **ret, uint32_t number);
-/* All but which files it needs. */
+/* All but which files it needs; a package's part is taken out of that again. */
 void dwarf_forget_unit(struct read_unit *unit);
 
 /* further_files.c */
@@ -87,4 +90,8 @@ void dwarf_forget_unit(struct read_unit *unit);
 int dwarf_read_supplement_link(struct dwarf *dwarf);
 /* Does the unit with this number need files that were not asked for so far? */
 bool dwarf_needs_files(struct dwarf *dwarf, uint32_t number);
+/* A skeleton's unit, out of the package if there it is. Returns 0 or -ENOMEM. */
+int dwarf_unpack_unit(struct dwarf *dwarf, struct read_unit *unit,
+		      const struct dwarf_unit *skeleton);
 void split_file_free(struct split_file *split);
+DEFINE_CLEANUP(struct split_file, split_file_free);

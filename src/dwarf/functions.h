@@ -12,7 +12,7 @@
 
 /* A function, or one place where it was inlined. */
 struct function_place {
-	uint64_t entry; /* offset in .debug_info of what has its name, or leads there */
+	uint64_t entry;	 /* offset in .debug_info of what has its name, or leads there */
 	uint32_t parent; /* into which it was inlined; FUNCTION_NONE: it stands by itself */
 	uint32_t call_file, call_line; /* from where, as the unit's line table numbers files */
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* GNU: ".gnu_debugaltlink" as dwz writes it; DWARF 5 section 7.3.2, "Split DWARF Object Files". */
+/* GNU: ".gnu_debugaltlink" as dwz writes it; DWARF 5 sections 7.3.2 to 7.3.5, split DWARF. */
 #include "dwarf/dwarf_parts.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 
 #include "base/fs.h"
 #include "elf/debug_file.h"
+#include "elf/debug_paths.h"
 #include "elf/sections.h"
 
 enum { MAX_SPLIT_FILES = 512 /* that are open */ };
@@ -74,6 +75,26 @@ static void want_supplement(struct dwarf *dwarf)
 		want(dwarf, path.at);
 }
 
+/* NAME.dwp, beside the program or its debug file. */
+static void want_packages(struct dwarf *dwarf)
+{
+	static const char suffix[] = ".dwp";
+	const char *path = dwarf->object->path, *slash = strrchr(path, '/');
+	cleanup(bytes_fini) struct bytes paths = {}, wanted = {};
+
+	bytes_add_format(&wanted, "%s%s", slash ? slash + 1 : path, suffix);
+	if (bytes_str(&wanted))
+		want(dwarf, wanted.at);
+	if (debug_paths_add(&paths, dwarf->object) == 0 || paths.failed)
+		return;
+	for (const char *at = paths.at; at < paths.at + paths.size; at += strlen(at) + 1) {
+		wanted.size = 0;
+		bytes_add_format(&wanted, "%s%s", at, suffix);
+		if (bytes_str(&wanted) && dwarf->wanted_count < DWARF_WANTED_MAX)
+			want(dwarf, wanted.at);
+	}
+}
+
 /* The path of a unit's .dwo file. */
 static void want_split(struct dwarf *dwarf, const struct dwarf_unit *unit)
 {
@@ -99,8 +120,14 @@ static void want_split(struct dwarf *dwarf, const struct dwarf_unit *unit)
 		want(dwarf, path.at);
 }
 
+static bool is_packed(const struct dwarf *dwarf, const struct dwarf_unit *skeleton)
+{
+	return dwarf->package && dwarf_package_has(dwarf->package, skeleton->dwo_id);
+}
+
 bool dwarf_needs_files(struct dwarf *dwarf, uint32_t number)
 {
+	const struct dwarf_unit *skeleton = &dwarf->main.units.at[number];
 	struct read_unit *unit = &dwarf->units[number];
 
 	if (dwarf->wants_no_more)
@@ -110,11 +137,18 @@ bool dwarf_needs_files(struct dwarf *dwarf, uint32_t number)
 		free(dwarf->supplement_path);
 		dwarf->supplement_path = NULL;
 	}
-	if (dwarf->main.units.at[number].is_skeleton && !unit->split && !unit->is_asked_for) {
-		if (dwarf->wanted_count == DWARF_WANTED_MAX)
+	/* Who has a package has no need for anything else. */
+	if (skeleton->is_skeleton && !dwarf->asked_for_package) {
+		if (dwarf->wanted_count)
 			return true; /* its turn comes */
+		dwarf->asked_for_package = dwarf->wants_package = true;
+		want_packages(dwarf);
+	} else if (skeleton->is_skeleton && !dwarf->wants_package && !unit->split &&
+		   !unit->is_asked_for && !is_packed(dwarf, skeleton)) {
+		if (dwarf->wanted_count == DWARF_WANTED_MAX)
+			return true;
 		unit->is_asked_for = true;
-		want_split(dwarf, &dwarf->main.units.at[number]);
+		want_split(dwarf, skeleton);
 	}
 	/* Until those are offered that were asked for, there may be more to know. */
 	return dwarf->wanted_count > 0;
@@ -127,6 +161,7 @@ unsigned dwarf_wanted(struct dwarf *dwarf, struct bytes *ret)
 	bytes_add(ret, dwarf->wanted.at, dwarf->wanted.size);
 	dwarf->wanted.size = 0;
 	dwarf->wanted_count = 0;
+	dwarf->wants_package = false;
 	return count;
 }
 
@@ -135,6 +170,51 @@ void dwarf_want_no_more(struct dwarf *dwarf)
 	dwarf->wants_no_more = true;
 	dwarf->wanted.size = 0;
 	dwarf->wanted_count = 0;
+}
+
+/* Takes a package that has any of the units; any other one stays the caller's. */
+static void take_package(struct dwarf *dwarf, struct dwarf_package **package)
+{
+	bool ours = false;
+
+	for (uint32_t i = 0; i < dwarf->main.units.count && !ours && !dwarf->package; i++)
+		ours = dwarf->main.units.at[i].is_skeleton &&
+		       dwarf_package_has(*package, dwarf->main.units.at[i].dwo_id);
+	if (!ours)
+		return;
+	dwarf->package = TAKE_PTR(*package);
+	/* What was read without it is read again. */
+	for (uint32_t i = 0; i < dwarf->main.units.count; i++)
+		if (dwarf->main.units.at[i].is_skeleton && !dwarf->units[i].split)
+			dwarf_forget_unit(&dwarf->units[i]);
+}
+
+static void set_skeleton(struct dwarf *dwarf, struct split_file *split,
+			 const struct dwarf_unit *skeleton, const struct dwarf_unit *unit)
+{
+	split->unit = unit;
+	split->file.skeleton_file = &dwarf->main;
+	split->file.skeleton = *skeleton;
+}
+
+int dwarf_unpack_unit(struct dwarf *dwarf, struct read_unit *unit,
+		      const struct dwarf_unit *skeleton)
+{
+	cleanup(split_file_free) struct split_file *split = NULL;
+	int r;
+
+	if (!skeleton->is_skeleton || unit->split || !is_packed(dwarf, skeleton))
+		return 0;
+	split = calloc(1, sizeof(*split));
+	if (!split)
+		return -ENOMEM;
+	split->fd = -1;
+	r = dwarf_package_open_unit(dwarf->package, &split->file, skeleton->dwo_id);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	set_skeleton(dwarf, split, skeleton, &split->file.units.at[0]);
+	unit->split = TAKE_PTR(split);
+	return 0;
 }
 
 /* Of the main file's skeletons, those whose unit is in a .dwo file take it. Returns whether any does. */
@@ -148,9 +228,7 @@ static bool attach_split(struct dwarf *dwarf, struct split_file *split)
 		for (uint32_t k = 0; k < split->file.units.count; k++) {
 			if (split->file.units.at[k].dwo_id != unit->dwo_id)
 				continue;
-			split->unit = &split->file.units.at[k];
-			split->file.skeleton_file = &dwarf->main;
-			split->file.skeleton = *unit;
+			set_skeleton(dwarf, split, unit, &split->file.units.at[k]);
 			/* What was read without it is read again. */
 			dwarf_forget_unit(&dwarf->units[i]);
 			dwarf->units[i].split = split;
@@ -165,7 +243,8 @@ void split_file_free(struct split_file *split)
 	if (!split)
 		return;
 	dwarf_file_fini(&split->file);
-	close(split->fd);
+	if (split->fd >= 0)
+		close(split->fd);
 	free(split);
 }
 
@@ -175,29 +254,52 @@ static bool is_supplement(const struct dwarf *dwarf, int fd)
 	       debug_file_has_build_id(fd, dwarf->supplement_id, dwarf->supplement_id_size) == 0;
 }
 
-int dwarf_offer(struct dwarf *dwarf, int fd_)
+/* fd: consumed. Returns 0 or -ENOMEM. */
+static int take_supplement(struct dwarf *dwarf, int fd_)
 {
 	cleanup(close) int fd = fd_;
-	struct split_file *split;
+	int r = dwarf_file_open(&dwarf->supplement, fd);
+
+	if (r == 0) {
+		dwarf->supplement_fd = TAKE_FD(fd);
+		dwarf->main.supplement = &dwarf->supplement;
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
+/* fd: consumed. Returns 0 or -ENOMEM. */
+static int take_split(struct dwarf *dwarf, int fd)
+{
+	cleanup(close) int owned = fd;
+	cleanup(split_file_free) struct split_file *split = NULL;
 	int r;
 
-	if (is_supplement(dwarf, fd)) {
-		r = dwarf_file_open(&dwarf->supplement, fd);
-		if (r == 0) {
-			dwarf->supplement_fd = TAKE_FD(fd);
-			dwarf->main.supplement = &dwarf->supplement;
-		}
-		return r == -ENOMEM ? r : 0;
-	}
-	split = dwarf->split_count < MAX_SPLIT_FILES ? calloc(1, sizeof(*split)) : NULL;
-	if (!split)
+	if (dwarf->split_count >= MAX_SPLIT_FILES)
 		return 0;
-	split->fd = TAKE_FD(fd);
+	split = calloc(1, sizeof(*split));
+	if (!split)
+		return -ENOMEM;
+	split->fd = TAKE_FD(owned);
 	r = dwarf_file_open(&split->file, split->fd);
 	if (r == 0 && split->file.is_split && attach_split(dwarf, split)) {
 		dwarf->split_count++;
-		return 0;
+		(void)TAKE_PTR(split);
 	}
-	split_file_free(split);
+	return r == -ENOMEM ? r : 0;
+}
+
+int dwarf_offer(struct dwarf *dwarf, int fd_)
+{
+	cleanup(dwarf_package_free) struct dwarf_package *package = NULL;
+	cleanup(close) int fd = fd_;
+	int r;
+
+	if (is_supplement(dwarf, fd))
+		return take_supplement(dwarf, TAKE_FD(fd));
+	r = dwarf_package_open(&package, fd);
+	if (r == -ENOENT)
+		return take_split(dwarf, TAKE_FD(fd));
+	if (r == 0)
+		take_package(dwarf, &package);
 	return r == -ENOMEM ? r : 0;
 }

@@ -32,6 +32,10 @@ void dwarf_forget_unit(struct read_unit *unit)
 {
 	struct read_unit kept = { .is_asked_for = unit->is_asked_for, .split = unit->split };
 
+	if (unit->split && unit->split->fd < 0) {
+		split_file_free(unit->split);
+		kept.split = NULL;
+	}
 	functions_fini(&unit->functions);
 	line_table_fini(&unit->lines);
 	line_table_fini(&unit->call_files);
@@ -66,8 +70,10 @@ static void make_room(const struct read_unit *but, uint64_t bytes)
 
 static int read_unit(struct dwarf *dwarf, struct read_unit *ret, const struct dwarf_unit *unit)
 {
-	int r;
+	int r = dwarf_unpack_unit(dwarf, ret, unit);
 
+	if (r < 0)
+		return r;
 	ret->file = ret->split ? &ret->split->file : &dwarf->main;
 	ret->unit = ret->split ? ret->split->unit : unit;
 	r = functions_read(&ret->functions, ret->file, ret->unit, dwarf->object);
@@ -82,7 +88,8 @@ static int read_unit(struct dwarf *dwarf, struct read_unit *ret, const struct dw
 	ret->paths = calloc(ret->lines.files.count + 1ULL, sizeof(*ret->paths));
 	if (!ret->paths || !ret->call_paths)
 		return -ENOMEM;
-	ret->bytes = ret->functions.places.capacity * sizeof(struct function_place) +
+	ret->bytes = (ret->split ? sizeof(*ret->split) : 0) +
+		     ret->functions.places.capacity * sizeof(struct function_place) +
 		     ret->functions.ranges.capacity * sizeof(struct function_range) +
 		     ret->lines.rows.capacity * sizeof(struct line_row) +
 		     ret->lines.files.capacity * (sizeof(struct line_file) + sizeof(uint32_t)) +

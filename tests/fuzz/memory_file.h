@@ -7,6 +7,8 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fuzz.h"
@@ -27,6 +29,21 @@ static inline int memory_file(const void *data, size_t size)
 	last_size = size;
 	FUZZ_CHECK(pwrite(fd, data, size, 0) == (ssize_t)size);
 	return fd;
+}
+
+/* What is in it now, in a second file: for who needs two at once. Borrowed; good until the next call. */
+static inline int memory_file_copy(int fd)
+{
+	static int copy = -1;
+	off_t from = 0;
+	struct stat st;
+
+	if (copy < 0)
+		copy = memfd_create("copy", MFD_CLOEXEC);
+	FUZZ_CHECK(copy >= 0 && fstat(fd, &st) == 0 && ftruncate(copy, 0) == 0 &&
+		   lseek(copy, 0, SEEK_SET) == 0);
+	FUZZ_CHECK(sendfile(copy, fd, &from, (size_t)st.st_size) == st.st_size);
+	return copy;
 }
 
 /* Another descriptor of it, for who closes what it is given. */
