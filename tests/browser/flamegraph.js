@@ -501,6 +501,9 @@ const checks = {
 			.locator('td').first().textContent(), '34.60% \u00b1 0.87');
 		await view(page, 'Top-down');
 		assert.strictEqual(await page.locator('#hidden .chip').count(), 2);
+		await searchFor(page, 'malloc'); // what is hidden is not found
+		assert.strictEqual(await matched(page), 'No match');
+		await searchFor(page, '');
 		await page.locator('#hidden .chip', { hasText: 'libc.so.6' }).click();
 		assert.strictEqual(await frames(page, 'malloc').count(), 1);
 		await page.goBack();
@@ -555,6 +558,7 @@ const checks = {
 		await page.locator('#colour').selectOption('module');
 		assert.strictEqual(await fill('malloc'), await fill('memcpy'));
 		assert.notStrictEqual(await fill('malloc'), await fill('leaf'));
+		assert.strictEqual((await page.locator('#legend .legend').first().textContent()).trim(), 'libc.so.6 51.9%');
 		await page.locator('#colour').selectOption('heat');
 		assert.notStrictEqual(await fill('main'), await fill('leaf'));
 		assert.strictEqual(await fill('main'), await fill('recurse'));

@@ -128,13 +128,38 @@ function heatOf(weight) {
 	return share > 0 ? Math.max(1, HEATS + Math.floor(Math.min(-1, Math.log2(share)))) : 0;
 }
 
+let modules = null; // heaviest first
+let moduleColours = null; // by module
+
+// Each has the colour of its name, unless a heavier one has that already: only with more modules than
+// colours are two alike.
+function colourModules() {
+	const selfs = functionSelfs(), free = new Set(Array(MODULES).keys());
+
+	modules = profile.modules.map((path, module) => ({ module: module, self: 0 }));
+	moduleColours = new Uint8Array(profile.modules.length);
+	for (let f = 1; f < profile.functions; f++)
+		modules[moduleOf(f)].self += selfs[f];
+	modules = modules.slice(1).sort((a, b) => b.self - a.self);
+	for (const { module } of modules) {
+		let colour = hashOf(profile.modules[module]) % MODULES;
+
+		while (free.size && !free.has(colour))
+			colour = (colour + 1) % MODULES;
+		free.delete(colour);
+		moduleColours[module] = colour;
+	}
+}
+
 function fillOf(group) {
 	if (group.isMore)
 		return 'more';
 	if (state.colour === 'heat')
 		return 'h' + heatOf(functionSelfs()[group.f]);
+	if (state.colour === 'module' && !moduleColours)
+		colourModules();
 	if (state.colour === 'module' && moduleOf(group.f))
-		return 'm' + hashOnce(profile.modules[moduleOf(group.f)]) % MODULES;
+		return 'm' + moduleColours[moduleOf(group.f)];
 	return LETTERS[kindOf(group.f)] + hashOnce(profile.names[group.f]) % SHADES;
 }
 

@@ -36,7 +36,7 @@ function search() {
 	}
 	match = new Uint8Array(profile.functions);
 	for (let f = 0; f < profile.functions; f++)
-		match[f] = fits(profile.names[f]) ? 1 : 0;
+		match[f] = !(isHidden && isHidden[f]) && fits(profile.names[f]) ? 1 : 0;
 	// A match inside a match is the same samples again: only the outermost one counts.
 	covered = new Float64Array(profile.count);
 	for (let i = profile.count - 1; i >= 0; i--) {

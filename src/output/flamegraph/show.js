@@ -198,7 +198,9 @@ function showLegend() {
 		return;
 	}
 	if (state.colour === 'module') {
-		html('span', page.legend).textContent = 'One colour for each program and library';
+		for (const { module, self } of modules.slice(0, MODULES))
+			addLegend('m' + moduleColours[module],
+				clip(moduleText(module), 30) + ' ' + (100 * shareOf(self)).toFixed(1) + '%');
 		return;
 	}
 	for (let f = 1; f < profile.functions; f++)
