@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/hash.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,11 +35,15 @@ uint64_t hash_pair(uint64_t a, uint64_t b)
 	return mix(a ^ K1, mix(b ^ K2, K0) | 1);
 }
 
-/* As a memcpy of fewer than 8 bytes into a zeroed number, but without a call. */
-static uint64_t load_rest(const unsigned char *at, size_t size)
+/* The last `size` bytes, fewer than 8, of `all`, as a memcpy into a zeroed number would. */
+static uint64_t load_rest(const unsigned char *at, size_t size, size_t all)
 {
 	uint64_t word = 0;
 
+	if (size && all >= 8) {
+		memcpy(&word, at + size - 8, 8);
+		return le64toh(word) >> 8 * (8 - size);
+	}
 	for (size_t i = 0; i < size; i++)
 		word |= (uint64_t)at[i] << 8 * i;
 	return word;
@@ -47,13 +52,14 @@ static uint64_t load_rest(const unsigned char *at, size_t size)
 uint64_t hash_bytes(const void *bytes, size_t size)
 {
 	const unsigned char *at = bytes;
+	size_t all = size;
 	uint64_t hash = mix(size ^ K2, K0), word;
 
 	for (; size >= 8; size -= 8, at += 8) {
 		memcpy(&word, at, 8);
 		hash = mix(hash ^ word, K0) + K1;
 	}
-	return mix(hash ^ load_rest(at, size) ^ K2, K0);
+	return mix(hash ^ load_rest(at, size, all) ^ K2, K0);
 }
 
 static uint32_t slot_of(const struct hash_index *index, uint64_t hash)

@@ -13,6 +13,16 @@ struct json json_to(struct bytes *bytes)
 	return (struct json){ .bytes = bytes };
 }
 
+/* How many characters stand as they are: a text is mostly one piece of them. */
+static size_t plain_size(const char *text)
+{
+	size_t size = 0;
+
+	while (text[size] >= 0x20 && text[size] < 0x7f && text[size] != '"' && text[size] != '\\')
+		size++;
+	return size;
+}
+
 static void add_text(struct bytes *bytes, const char *text)
 {
 	size_t size = strlen(text);
@@ -20,8 +30,15 @@ static void add_text(struct bytes *bytes, const char *text)
 
 	bytes_add_char(bytes, '"');
 	while (size) {
-		size_t length = utf8_next(&point, text, size);
+		size_t length = plain_size(text);
 
+		if (length) {
+			bytes_add(bytes, text, length);
+			text += length;
+			size -= length;
+			continue;
+		}
+		length = utf8_next(&point, text, size);
 		if (!length)
 			bytes_add_str(bytes, UTF8_REPLACEMENT);
 		else if (point == '"' || point == '\\')

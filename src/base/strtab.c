@@ -30,29 +30,39 @@ bool strtab_find(const struct strtab *table, uint32_t *ret, const char *text, si
 	return true;
 }
 
+int strtab_append(struct strtab *table, uint32_t *ret, const char *text, size_t size)
+{
+	uint32_t *offset;
+
+	if (!array_reserve(&table->bytes, (uint64_t)table->bytes.count + size + 1))
+		return -ENOMEM;
+	offset = array_push(&table->offsets);
+	if (!offset)
+		return -ENOMEM;
+	*offset = table->bytes.count;
+	memcpy(table->bytes.at + table->bytes.count, text, size);
+	table->bytes.at[table->bytes.count + size] = '\0';
+	table->bytes.count += (uint32_t)size + 1;
+	*ret = table->offsets.count - 1;
+	return 0;
+}
+
 int strtab_add(struct strtab *table, uint32_t *ret, const char *text, size_t size)
 {
 	struct key key = { text, strnlen(text, size) };
 	uint64_t hash = hash_bytes(text, key.size);
 	uint32_t id = hash_index_find(&table->index, hash, equal, table, &key);
-	uint32_t *offset;
 
 	if (id != HASH_ABSENT) {
 		*ret = id;
 		return 0;
 	}
-	if (!array_reserve(&table->bytes, (uint64_t)table->bytes.count + key.size + 1) ||
-	    !array_reserve(&table->offsets, (uint64_t)table->offsets.count + 1))
+	if (hash_index_add(&table->index, hash, table->offsets.count) < 0)
 		return -ENOMEM;
-	id = table->offsets.count;
-	if (hash_index_add(&table->index, hash, id) < 0)
+	if (strtab_append(table, ret, text, key.size) < 0) {
+		hash_index_remove(&table->index, hash, table->offsets.count);
 		return -ENOMEM;
-	offset = array_push(&table->offsets);
-	*offset = table->bytes.count;
-	memcpy(table->bytes.at + table->bytes.count, text, key.size);
-	table->bytes.at[table->bytes.count + key.size] = '\0';
-	table->bytes.count += (uint32_t)key.size + 1;
-	*ret = id;
+	}
 	return 0;
 }
 

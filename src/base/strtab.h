@@ -19,6 +19,11 @@ int strtab_init(struct strtab *table);
 void strtab_fini(struct strtab *table);
 /* Puts the id of the `size` bytes at `text` (cut at a NUL) into *ret. Returns 0 or -ENOMEM. */
 int strtab_add(struct strtab *table, uint32_t *ret, const char *text, size_t size);
+/*
+ * The same for a string that is not there, which the caller knows; nor is it found later: for tables
+ * that are only read then. `text` holds no NUL.
+ */
+int strtab_append(struct strtab *table, uint32_t *ret, const char *text, size_t size);
 /* Puts the id of the string into *ret if it is there. Returns whether it is. */
 bool strtab_find(const struct strtab *table, uint32_t *ret, const char *text, size_t size);
 int strtab_add_str(struct strtab *table, uint32_t *ret, const char *text);

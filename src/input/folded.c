@@ -118,7 +118,7 @@ static int find_function(struct folded *folded, struct name *name, uint32_t stri
 
 	if (name->function)
 		return 0;
-	r = profile_function_add(folded->profile, &id, &function);
+	r = profile_function_append(folded->profile, &id, &function);
 	if (r == 0)
 		name->function = id + 1;
 	return r;
@@ -129,7 +129,7 @@ static int add_location(struct folded *folded, uint32_t *ret, uint32_t mapping,
 			enum location_kind kind, const struct profile_line *lines, uint32_t count)
 {
 	struct profile *profile = folded->profile;
-	int r = profile_location_add(profile, ret, mapping, profile->locations.count, kind);
+	int r = profile_location_append(profile, ret, mapping, profile->locations.count, kind);
 
 	return r ? r : profile_location_name(profile, *ret, lines, count, true);
 }

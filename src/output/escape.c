@@ -8,14 +8,11 @@
 #include "base/cleanup.h"
 #include "base/utf8.h"
 
-uint32_t text_next(const char **at)
+uint32_t text_next_of_many(const char **at)
 {
 	uint32_t c;
-	size_t size;
+	size_t size = utf8_next(&c, *at, strnlen(*at, 4));
 
-	if (!**at)
-		return 0;
-	size = utf8_next(&c, *at, strnlen(*at, 4));
 	*at += size ? size : 1;
 	return size ? c : TEXT_INVALID;
 }

@@ -16,11 +16,21 @@
 
 #define TEXT_INVALID UINT32_MAX
 
+/* The same where it is no ASCII. */
+uint32_t text_next_of_many(const char **at);
 /*
  * The next code point of a NUL-terminated text (utf8_next says what counts as UTF-8), and moves
  * on. TEXT_INVALID: one byte that is no part of UTF-8 was skipped. 0: the end, stays there.
  */
-uint32_t text_next(const char **at);
+static inline uint32_t text_next(const char **at)
+{
+	unsigned char c = (unsigned char)**at;
+
+	if (c >= 0x80)
+		return text_next_of_many(at);
+	*at += c != 0;
+	return c;
+}
 /* Columns of a character in a terminal and in a fixed-width font: 0, 1 or 2. */
 unsigned text_char_columns(uint32_t c);
 /* Whether it would act on its surroundings, or not show at all. */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile/order.h"
 #include "profile/sequences.h"
 
 /* What a sample weighs. */
@@ -21,15 +22,24 @@ struct path {
 	int64_t weight, samples;
 };
 
+/* A frame as a location or a label wants it: many are of one function. */
+struct use {
+	uint32_t name, module; /* as of struct call_frame */
+	uint32_t line;	       /* in the profile's lines, + 1; 0: none */
+	enum call_kind kind : 8;
+	bool inlined;
+};
+
 struct builder {
 	struct call_tree *tree;
 	const struct profile *profile;
 	int64_t divisor; /* value → weight */
 	uint32_t type;
-	struct hash_index frame_index;
+	ARRAY_OF(struct use) uses;
+	uint64_t *text_keys;			/* for sorting, of the tree's own texts */
 	ARRAY_OF(struct profile_run) locations; /* location id → run in location_frames */
-	ARRAY_OF(uint32_t) location_frames;     /* outermost function first */
-	ARRAY_OF(uint32_t) label_frames;        /* label set → frame id + 1 of process and thread */
+	/* Uses, then frames: outermost function first; of label sets, + 1, process and thread. */
+	ARRAY_OF(uint32_t) location_frames, label_frames;
 	ARRAY_OF(uint32_t) sequence;
 	/* Samples as runs of frame ids in `sequence`, and, at the same places, what they weigh. */
 	ARRAY_OF(struct profile_run) runs;
@@ -38,7 +48,8 @@ struct builder {
 
 static void builder_fini_cleanup(struct builder *builder)
 {
-	hash_index_fini(&builder->frame_index);
+	array_fini(&builder->uses);
+	free(builder->text_keys);
 	array_fini(&builder->locations);
 	array_fini(&builder->location_frames);
 	array_fini(&builder->label_frames);
@@ -51,66 +62,58 @@ void call_tree_free(struct call_tree *tree)
 {
 	if (!tree)
 		return;
-	strtab_fini(&tree->strings);
+	strtab_fini(&tree->texts);
 	array_fini(&tree->frames);
 	array_fini(&tree->nodes);
 	free(tree);
 }
 
-static bool frame_equal(const void *context, uint32_t position, const void *key_)
+/* The string of a frozen profile that the text is, or the first one behind it in their order. */
+static uint32_t find_string(const struct profile *profile, const char *text)
 {
-	const struct call_tree *tree = context;
-	const struct call_frame *frame = &tree->frames.at[position], *key = key_;
+	uint32_t low = 0, high = profile->strings.offsets.count;
 
-	return frame->name == key->name && frame->module == key->module &&
-	       frame->kind == key->kind;
-}
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
 
-static int intern_frame(struct builder *builder, uint32_t *ret, const char *name,
-			const char *module, enum call_kind kind, bool inlined)
-{
-	struct call_tree *tree = builder->tree;
-	struct call_frame key = { .kind = kind, .inlined = inlined };
-	uint64_t hash;
-	uint32_t id;
-
-	/* A box or a line must show something. */
-	if (!name[strspn(name, " ")])
-		name = "[unknown]";
-	if (strtab_add_str(&tree->strings, &key.name, name) < 0 ||
-	    strtab_add_str(&tree->strings, &key.module, module) < 0)
-		return -ENOMEM;
-	hash = hash_pair((uint64_t)key.name << 32 | key.module, kind);
-	id = hash_index_find(&builder->frame_index, hash, frame_equal, tree, &key);
-	if (id == HASH_ABSENT) {
-		id = tree->frames.count;
-		if (!array_reserve(&tree->frames, id + 1ULL) ||
-		    hash_index_add(&builder->frame_index, hash, id) < 0)
-			return -ENOMEM;
-		*array_push(&tree->frames) = key;
-	} else {
-		tree->frames.at[id].inlined &= inlined;
+		if (strcmp(profile_text(profile, middle), text) < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	*ret = id;
-	return 0;
+	return low;
 }
 
-/* Where the source of a function is: see struct call_frame. */
-static int add_place(struct builder *builder, uint32_t id, const struct profile_line *line)
+/* Puts what call_tree_text wants for the text into *ret. */
+static int find_text(struct builder *builder, uint32_t *ret, const char *text)
 {
 	const struct profile *profile = builder->profile;
-	const struct profile_function *function = &profile->functions.at[line->function];
-	struct call_frame *frame = &builder->tree->frames.at[id];
-	uint32_t begin = function->start_line ? function->start_line : line->line;
+	uint32_t count = profile->strings.offsets.count, id = find_string(profile, text);
+	int r = 0;
 
-	if (!function->file)
-		return 0;
-	if (!frame->file && strtab_add_str(&builder->tree->strings, &frame->file,
-					   profile_text(profile, function->file)) < 0)
+	if (id == count || strcmp(profile_text(profile, id), text) != 0) {
+		r = strtab_add_str(&builder->tree->texts, &id, text);
+		id += count;
+	}
+	*ret = id;
+	return r;
+}
+
+/* Puts the id of one more use into *ret. line: in the profile's lines, + 1; 0: none. */
+static int add_use(struct builder *builder, uint32_t *ret, struct use use)
+{
+	const char *name = call_tree_text(builder->tree, use.name);
+	struct use *added = array_push(&builder->uses);
+	int r = 0;
+
+	if (!added)
 		return -ENOMEM;
-	if (begin && (!frame->line || begin < frame->line))
-		frame->line = begin;
-	return 0;
+	/* A box or a line must show something. */
+	if (!name[strspn(name, " ")])
+		r = find_text(builder, &use.name, "[unknown]");
+	*added = use;
+	*ret = builder->uses.count - 1;
+	return r;
 }
 
 static int intern_locations(struct builder *builder)
@@ -122,28 +125,25 @@ static int intern_locations(struct builder *builder)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < profile->locations.count; i++) {
 		const struct profile_location *location = &profile->locations.at[i];
-		const char *module =
-			profile_text(profile, profile->mappings.at[location->mapping].file);
+		uint32_t module = profile->mappings.at[location->mapping].file;
 
-		*array_push(&builder->locations) = (struct profile_run){
-			builder->location_frames.count, location->line_count
-		};
+		*array_push(&builder->locations) =
+			(struct profile_run){ builder->location_frames.count,
+					      location->line_count };
 		for (uint32_t k = location->line_count; k-- > 0;) {
-			const struct profile_line *line =
-				&profile->lines.at[location->first_line + k];
-			const char *name = profile_text(
-				profile, profile->functions.at[line->function].name);
-			uint32_t *frame = array_push(&builder->location_frames);
+			uint32_t line = location->first_line + k, *use;
+			uint32_t function = profile->lines.at[line].function;
 			int r;
 
-			if (!frame)
+			use = array_push(&builder->location_frames);
+			if (!use)
 				return -ENOMEM;
-			r = intern_frame(builder, frame, name, module,
-					 (enum call_kind)location->kind,
-					 k + 1 < location->line_count);
-			if (r < 0)
-				return r;
-			r = add_place(builder, *frame, line);
+			r = add_use(builder, use,
+				    (struct use){ .name = profile->functions.at[function].name,
+						  .module = module,
+						  .line = line + 1,
+						  .kind = (enum call_kind)location->kind,
+						  .inlined = k + 1 < location->line_count });
 			if (r < 0)
 				return r;
 		}
@@ -183,18 +183,21 @@ static int intern_labels(struct builder *builder)
 		int r;
 
 		if (comm && !comm->is_number) {
-			r = intern_frame(builder, process, profile_text(profile, comm->text), "",
-					 CALL_PROCESS, false);
+			r = add_use(builder, process,
+				    (struct use){ .name = comm->text, .kind = CALL_PROCESS });
 			if (r < 0)
 				return r;
 			++*process;
 		}
 		if (name || tid) {
 			cleanup(free) char *text = thread_text(profile, name, tid);
+			struct use use = { .kind = CALL_THREAD };
 
 			if (!text)
 				return -ENOMEM;
-			r = intern_frame(builder, thread, text, "", CALL_THREAD, false);
+			r = find_text(builder, &use.name, text);
+			if (r == 0)
+				r = add_use(builder, thread, use);
 			if (r < 0)
 				return r;
 			++*thread;
@@ -203,54 +206,122 @@ static int intern_labels(struct builder *builder)
 	return 0;
 }
 
-static int compare_frames(const void *a_, const void *b_, void *context)
+static int compare_texts(const void *a, const void *b, void *context)
 {
-	const struct call_tree *tree = context;
-	const struct call_frame *a = &tree->frames.at[*(const uint32_t *)a_];
-	const struct call_frame *b = &tree->frames.at[*(const uint32_t *)b_];
-	int order;
+	const struct strtab *texts = context;
 
-	if (a->name != b->name) {
-		order = strcmp(strtab_get(&tree->strings, a->name),
-			       strtab_get(&tree->strings, b->name));
-		if (order)
-			return order;
-	}
-	if (a->module != b->module)
-		return strcmp(strtab_get(&tree->strings, a->module),
-			      strtab_get(&tree->strings, b->module));
-	return (int)a->kind - (int)b->kind;
+	return strcmp(strtab_get(texts, *(const uint32_t *)a),
+		      strtab_get(texts, *(const uint32_t *)b));
 }
 
-/* Sorts the frames, and renumbers them wherever they are used. */
-static int rank_frames(struct builder *builder)
+/* The places of the tree's own texts between the profile's strings. */
+static int place_texts(struct builder *builder)
 {
-	struct call_tree *tree = builder->tree;
-	uint32_t count = tree->frames.count;
+	struct strtab *texts = &builder->tree->texts;
+	uint32_t count = texts->offsets.count;
 	cleanup(free) uint32_t *order = malloc((count + 1ULL) * sizeof(*order));
-	cleanup(free) uint32_t *rank = malloc((count + 1ULL) * sizeof(*rank));
-	struct call_frame *sorted;
 
-	if (!order || !rank)
-		return -ENOMEM;
-	sorted = reallocarray(NULL, count + 1ULL, sizeof(*sorted));
-	if (!sorted)
+	builder->text_keys = malloc((count + 1ULL) * sizeof(*builder->text_keys));
+	if (!order || !builder->text_keys)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++)
 		order[i] = i;
-	qsort_r(order, count, sizeof(*order), compare_frames, tree);
+	qsort_r(order, count, sizeof(*order), compare_texts, texts);
 	for (uint32_t i = 0; i < count; i++) {
-		sorted[i] = tree->frames.at[order[i]];
-		rank[order[i]] = i;
+		uint64_t next = find_string(builder->profile, strtab_get(texts, order[i]));
+
+		builder->text_keys[order[i]] = 2 * next << 32 | (i + 1);
 	}
-	free(tree->frames.at);
-	tree->frames.at = sorted;
-	tree->frames.capacity = count + 1;
+	return 0;
+}
+
+/* By name, then by module and kind. Strings of a frozen profile are in order. */
+static void read_uses(const void *context, struct order_entry *entries, uint32_t count,
+		      uint32_t depth)
+{
+	const struct builder *builder = context;
+	uint32_t of_profile = builder->profile->strings.offsets.count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct use *use = &builder->uses.at[entries[i].position];
+
+		if (depth)
+			entries[i].key = depth == 1 ? (uint64_t)use->module << 32 | use->kind : 0;
+		else if (use->name < of_profile)
+			entries[i].key = (2ULL * use->name + 1) << 32 | 1;
+		else
+			entries[i].key = builder->text_keys[use->name - of_profile];
+	}
+}
+
+/* Where the source of a function is: see struct call_frame. */
+static void add_place(struct call_frame *frame, const struct profile *profile,
+		      const struct profile_line *line)
+{
+	const struct profile_function *function = &profile->functions.at[line->function];
+	uint32_t begin = function->start_line ? function->start_line : line->line;
+
+	if (!function->file)
+		return;
+	if (!frame->file)
+		frame->file = function->file;
+	if (begin && (!frame->line || begin < frame->line))
+		frame->line = begin;
+}
+
+/* Makes one frame of all uses of a function, in order. rank: use → frame. */
+static int make_frames(struct builder *builder, const uint32_t *order, uint32_t *rank)
+{
+	struct call_tree *tree = builder->tree;
+	struct call_frame *frame = NULL;
+
+	for (uint32_t i = 0; i < builder->uses.count; i++) {
+		const struct use *use = &builder->uses.at[order[i]];
+
+		if (!frame || frame->name != use->name || frame->module != use->module ||
+		    frame->kind != use->kind) {
+			frame = array_push(&tree->frames);
+			if (!frame)
+				return -ENOMEM;
+			*frame = (struct call_frame){ .name = use->name,
+						      .module = use->module,
+						      .kind = use->kind,
+						      .inlined = true };
+		}
+		frame->inlined &= use->inlined;
+		rank[order[i]] = tree->frames.count - 1;
+	}
+	/* Which file is taken does not depend on how equal ones were sorted. */
+	for (uint32_t i = 0; i < builder->uses.count; i++)
+		if (builder->uses.at[i].line)
+			add_place(&tree->frames.at[rank[i]], builder->profile,
+				  &builder->profile->lines.at[builder->uses.at[i].line - 1]);
+	return 0;
+}
+
+/* Turns uses into frames, and puts these in wherever those are named. */
+static int rank_frames(struct builder *builder)
+{
+	uint32_t count = builder->uses.count;
+	cleanup(free) uint32_t *order = malloc((count + 1ULL) * sizeof(*order));
+	cleanup(free) uint32_t *rank = malloc((count + 1ULL) * sizeof(*rank));
+	int r = order && rank ? place_texts(builder) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < count; i++)
+		order[i] = i;
+	r = order_sort(order, count, read_uses, builder);
+	if (r == 0)
+		r = make_frames(builder, order, rank);
+	if (r < 0)
+		return r;
 	for (uint32_t i = 0; i < builder->location_frames.count; i++)
 		builder->location_frames.at[i] = rank[builder->location_frames.at[i]];
 	for (uint32_t i = 0; i < builder->label_frames.count; i++)
 		if (builder->label_frames.at[i])
 			builder->label_frames.at[i] = rank[builder->label_frames.at[i] - 1] + 1;
+	array_fini(&builder->uses);
 	return 0;
 }
 
@@ -326,15 +397,29 @@ static uint32_t common_prefix(const struct builder *builder, const struct profil
 	return i;
 }
 
+static bool is_before(const struct builder *builder, const struct profile_run *a,
+		      const struct profile_run *b)
+{
+	uint32_t same = common_prefix(builder, a, b);
+
+	return same == a->count ||
+	       (same < b->count &&
+		builder->sequence.at[a->first + same] < builder->sequence.at[b->first + same]);
+}
+
 /* The paths in the order of their frames. NULL: out of memory. */
 static uint32_t *sort_paths(const struct builder *builder)
 {
 	const struct sequences sequences = { builder->sequence.at, builder->runs.at, false };
 	uint32_t count = builder->paths.count, *order = malloc((count + 1ULL) * sizeof(*order));
+	bool sorted = true;
 
-	for (uint32_t i = 0; order && i < count; i++)
+	for (uint32_t i = 0; order && i < count; i++) {
 		order[i] = i;
-	if (order && sequences_sort(&sequences, order, count) < 0) {
+		sorted = sorted &&
+			 (!i || is_before(builder, &builder->runs.at[i - 1], &builder->runs.at[i]));
+	}
+	if (order && !sorted && sequences_sort(&sequences, order, count) < 0) {
 		free(order);
 		return NULL;
 	}
@@ -387,7 +472,8 @@ end:
 static void add_up(struct call_tree *tree)
 {
 	for (uint32_t i = tree->nodes.count; i-- > 0;) {
-		struct call_node *node = &tree->nodes.at[i], *parent = &tree->nodes.at[node->parent];
+		struct call_node *node = &tree->nodes.at[i],
+				 *parent = &tree->nodes.at[node->parent];
 
 		node->total = profile_sum(node->total, node->self);
 		node->total_count = profile_sum(node->total_count, node->self_count);
@@ -443,12 +529,14 @@ static double effective_samples(const struct call_tree *tree)
 static int build(struct builder *builder)
 {
 	struct call_tree *tree = builder->tree;
-	uint32_t all;
-	int r = strtab_init(&tree->strings);
+	struct use all = { .kind = CALL_ALL };
+	uint32_t use;
+	int r = strtab_init(&tree->texts);
 
-	if (r < 0)
-		return r;
-	r = intern_frame(builder, &all, "all", "", CALL_ALL, false);
+	if (r == 0)
+		r = find_text(builder, &all.name, "all");
+	if (r == 0)
+		r = add_use(builder, &use, all);
 	if (r < 0)
 		return r;
 	r = intern_locations(builder);
@@ -487,6 +575,7 @@ int call_tree_new(struct call_tree **ret, const struct profile *profile, uint32_
 	tree = calloc(1, sizeof(*tree));
 	if (!tree)
 		return -ENOMEM;
+	tree->profile = profile;
 	builder.tree = tree;
 	builder.divisor = 1;
 	tree->unit = profile_text(profile, profile->types.at[type].unit);
@@ -510,7 +599,7 @@ struct share call_tree_share(const struct call_tree *tree, int64_t weight)
 
 const char *call_frame_module(const struct call_tree *tree, const struct call_frame *frame)
 {
-	const char *path = strtab_get(&tree->strings, frame->module);
+	const char *path = profile_text(tree->profile, frame->module);
 	const char *slash = strrchr(path, '/');
 
 	return slash && slash[1] ? slash + 1 : path;

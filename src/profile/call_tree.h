@@ -37,12 +37,12 @@ enum call_kind {
 
 /* One function as the tree tells functions apart; sorted by name, module, kind. */
 struct call_frame {
-	uint32_t name;   /* in call_tree.strings */
-	uint32_t module; /* path, in call_tree.strings; "" for process and thread frames */
+	uint32_t name;   /* for call_tree_text */
+	uint32_t module; /* path, a string of the profile; "" for process and thread frames */
 	enum call_kind kind;
 	bool inlined; /* it was never seen but inlined into its caller */
-	/* Source file, in call_tree.strings ("": not known), and the line it begins in, or else the
-	   first one that was seen; 0: not known. */
+	/* Source file, a string of the profile ("": not known), and the line it begins in, or else
+	   the first one that was seen; 0: not known. */
 	uint32_t file, line;
 	/* Sums over the whole profile; recursion counts once a sample. */
 	int64_t self, total;
@@ -58,7 +58,8 @@ struct call_node {
 };
 
 struct call_tree {
-	struct strtab strings;
+	const struct profile *profile; /* borrowed */
+	struct strtab texts; /* that the profile does not have: "all", "name (tid)" */
 	ARRAY_OF(struct call_frame) frames;
 	ARRAY_OF(struct call_node) nodes; /* never empty */
 	const char *unit;    /* of weights, "samples" or as "nanoseconds"; borrowed of the profile */
@@ -92,16 +93,25 @@ static inline const struct call_frame *call_tree_frame(const struct call_tree *t
 	return &tree->frames.at[tree->nodes.at[node].frame];
 }
 
+/* A string of the profile or, from their number on, of the tree's own texts. */
+static inline const char *call_tree_text(const struct call_tree *tree, uint32_t id)
+{
+	uint32_t of_profile = tree->profile->strings.offsets.count;
+
+	return id < of_profile ? profile_text(tree->profile, id)
+			       : strtab_get(&tree->texts, id - of_profile);
+}
+
 static inline const char *call_frame_name(const struct call_tree *tree,
 					  const struct call_frame *frame)
 {
-	return strtab_get(&tree->strings, frame->name);
+	return call_tree_text(tree, frame->name);
 }
 
 static inline const char *call_frame_file(const struct call_tree *tree,
 					  const struct call_frame *frame)
 {
-	return strtab_get(&tree->strings, frame->file);
+	return profile_text(tree->profile, frame->file);
 }
 
 /* The file name of the module without its folder; "" when there is none. */

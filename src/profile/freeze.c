@@ -11,15 +11,20 @@
  */
 #include "profile/profile.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile/order.h"
 #include "profile/sequences.h"
 
 #define UNUSED UINT32_MAX
+
+/* Prefetched. */
+enum { AHEAD = 8 };
 
 /* Old ids to new ones; UNUSED where nothing refers to the old one. */
 struct renumbering {
@@ -60,20 +65,39 @@ static uint32_t *new_map(uint32_t count)
 	return map;
 }
 
-/* The used old ids (marked by anything but UNUSED in `map`), sorted. NULL: out of memory. */
-static uint32_t *sorted_used(const uint32_t *map, uint32_t count, uint32_t *ret_used,
-			     int (*compare)(const void *, const void *, void *), void *context)
+/* The used old ids (marked by anything but UNUSED in `map`). NULL: out of memory. */
+static uint32_t *list_used(const uint32_t *map, uint32_t count, uint32_t *ret_used)
 {
 	uint32_t *order = malloc((count + 1ULL) * sizeof(*order)), used = 0;
 
-	if (!order)
-		return NULL;
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; order && i < count; i++)
 		if (map[i] != UNUSED)
 			order[used++] = i;
-	if (used)
-		qsort_r(order, used, sizeof(*order), compare, context);
 	*ret_used = used;
+	return order;
+}
+
+/* The same, sorted by a comparison: for what there are few of. */
+static uint32_t *sorted_used(const uint32_t *map, uint32_t count, uint32_t *ret_used,
+			     int (*compare)(const void *, const void *, void *), void *context)
+{
+	uint32_t *order = list_used(map, count, ret_used);
+
+	if (order && *ret_used)
+		qsort_r(order, *ret_used, sizeof(*order), compare, context);
+	return order;
+}
+
+/* The same, sorted by keys. */
+static uint32_t *order_used(const uint32_t *map, uint32_t count, uint32_t *ret_used,
+			    order_read_fn read, const void *context)
+{
+	uint32_t *order = list_used(map, count, ret_used);
+
+	if (order && order_sort(order, *ret_used, read, context) < 0) {
+		free(order);
+		return NULL;
+	}
 	return order;
 }
 
@@ -82,6 +106,12 @@ static uint32_t *sorted_used(const uint32_t *map, uint32_t count, uint32_t *ret_
 		if ((a) != (b))                                                                    \
 			return (a) < (b) ? -1 : 1;                                                 \
 	} while (0)
+
+/* A key of two numbers. */
+static uint64_t pair(uint32_t first, uint32_t second)
+{
+	return (uint64_t)first << 32 | second;
+}
 
 static const char *base_name(const char *path)
 {
@@ -180,26 +210,42 @@ static int mark(struct freezer *freezer)
 	return 0;
 }
 
-static int compare_strings(const void *a, const void *b, void *context)
+/* Eight bytes of each string, so that numbers compare as bytes. */
+static void read_strings(const void *context, struct order_entry *entries, uint32_t count,
+			 uint32_t depth)
 {
-	const struct freezer *freezer = context;
+	const struct strtab *strings = &((const struct freezer *)context)->old->strings;
+	size_t begin = (size_t)depth * sizeof(uint64_t);
 
-	return strcmp(profile_text(freezer->old, *(const uint32_t *)a),
-		      profile_text(freezer->old, *(const uint32_t *)b));
+	for (uint32_t i = 0; i < count; i++) {
+		const char *text = strtab_get(strings, entries[i].position);
+		size_t size = strtab_size(strings, entries[i].position);
+		uint64_t key = 0;
+
+		if (i + AHEAD < count)
+			__builtin_prefetch(strtab_get(strings, entries[i + AHEAD].position) +
+					   begin);
+		if (size >= begin + sizeof(key))
+			memcpy(&key, text + begin, sizeof(key));
+		else if (size > begin)
+			memcpy(&key, text + begin, size - begin);
+		entries[i].key = be64toh(key);
+	}
 }
 
 static int freeze_strings(struct freezer *freezer)
 {
-	uint32_t used;
+	const struct strtab *old = &freezer->old->strings;
+	uint32_t *to = freezer->to.string, used;
 	cleanup(free) uint32_t *order =
-		sorted_used(freezer->to.string, freezer->old->strings.offsets.count, &used,
-			    compare_strings, freezer);
+		order_used(to, old->offsets.count, &used, read_strings, freezer);
 
-	if (!order)
+	if (!order || !array_reserve(&freezer->now->strings.bytes, old->bytes.count))
 		return -ENOMEM;
-	for (uint32_t i = 0; i < used; i++)
-		if (strtab_add_str(&freezer->now->strings, &freezer->to.string[order[i]],
-				   profile_text(freezer->old, order[i])) < 0)
+	to[0] = 0; /* "", the first one of any order, is there */
+	for (uint32_t i = 1; i < used; i++)
+		if (strtab_append(&freezer->now->strings, &to[order[i]], strtab_get(old, order[i]),
+				  strtab_size(old, order[i])) < 0)
 			return -ENOMEM;
 	return 0;
 }
@@ -298,28 +344,32 @@ static int freeze_mappings(struct freezer *freezer)
 	return 0;
 }
 
-static int compare_functions(const void *a_, const void *b_, void *context)
+/* By name, system name, file, line. */
+static void read_functions(const void *context, struct order_entry *entries, uint32_t count,
+			   uint32_t depth)
 {
 	const struct freezer *freezer = context;
-	const struct profile_function *a = &freezer->old->functions.at[*(const uint32_t *)a_];
-	const struct profile_function *b = &freezer->old->functions.at[*(const uint32_t *)b_];
 	const uint32_t *string = freezer->to.string;
 
-	COMPARE(string[a->name], string[b->name]);
-	COMPARE(string[a->system_name], string[b->system_name]);
-	COMPARE(string[a->file], string[b->file]);
-	COMPARE(a->start_line, b->start_line);
-	return 0;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct profile_function *function =
+			&freezer->old->functions.at[entries[i].position];
+
+		entries[i].key =
+			depth == 0 ? pair(string[function->name], string[function->system_name] + 1)
+			: depth == 1 ? pair(string[function->file], function->start_line)
+				     : 0;
+	}
 }
 
 static int freeze_functions(struct freezer *freezer)
 {
 	const struct profile *old = freezer->old;
 	uint32_t used;
-	cleanup(free) uint32_t *order = sorted_used(freezer->to.function, old->functions.count,
-						    &used, compare_functions, freezer);
+	cleanup(free) uint32_t *order = order_used(freezer->to.function, old->functions.count,
+						   &used, read_functions, freezer);
 
-	if (!order)
+	if (!order || !array_reserve(&freezer->now->functions, used))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < used; i++) {
 		struct profile_function *function = array_push(&freezer->now->functions);
@@ -335,34 +385,42 @@ static int freeze_functions(struct freezer *freezer)
 	return 0;
 }
 
-/* From the outermost function. */
-static int compare_lines(const struct freezer *freezer, const struct profile_location *a,
-			 const struct profile_location *b)
+/* A location's function number i and its line, from the outermost one. */
+static uint64_t read_line(const struct freezer *freezer, const struct profile_location *location,
+			  uint32_t i)
 {
-	const struct profile_line *a_end = freezer->old->lines.at + a->first_line + a->line_count;
-	const struct profile_line *b_end = freezer->old->lines.at + b->first_line + b->line_count;
-	uint32_t shared = a->line_count < b->line_count ? a->line_count : b->line_count;
+	const struct profile_line *line =
+		&freezer->old->lines.at[location->first_line + location->line_count - 1 - i];
 
-	for (uint32_t i = 1; i <= shared; i++) {
-		COMPARE(freezer->to.function[(a_end - i)->function],
-			freezer->to.function[(b_end - i)->function]);
-		COMPARE((a_end - i)->line, (b_end - i)->line);
-	}
-	COMPARE(a->line_count, b->line_count);
-	return 0;
+	return pair(freezer->to.function[line->function],
+		    line->line < UINT32_MAX ? line->line + 1 : UINT32_MAX);
 }
 
-static int compare_locations(const void *a_, const void *b_, void *context)
+/*
+ * By mapping, then by address. Those that have only names come first, whatever their mapping, by
+ * these: call trees are in that order, too, and sorted stacks need not be sorted again for them.
+ */
+static void read_locations(const void *context, struct order_entry *entries, uint32_t count,
+			   uint32_t depth)
 {
 	const struct freezer *freezer = context;
-	const struct profile_location *a = &freezer->old->locations.at[*(const uint32_t *)a_];
-	const struct profile_location *b = &freezer->old->locations.at[*(const uint32_t *)b_];
+	const struct profile *old = freezer->old;
 
-	COMPARE(freezer->to.mapping[a->mapping], freezer->to.mapping[b->mapping]);
-	if (freezer->old->mappings.at[a->mapping].only_names)
-		return compare_lines(freezer, a, b);
-	COMPARE(a->address, b->address);
-	return 0;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct profile_location *location = &old->locations.at[entries[i].position];
+		uint32_t mapping = freezer->to.mapping[location->mapping];
+
+		if (old->mappings.at[location->mapping].only_names)
+			entries[i].key = depth == 0 ? 1
+					 : depth <= location->line_count
+						 ? read_line(freezer, location, depth - 1)
+					 : depth == location->line_count + 1 ? pair(mapping, 0)
+									     : 0;
+		else
+			entries[i].key = depth == 0   ? pair(mapping + 1, 1)
+					 : depth == 1 ? location->address
+						      : 0;
+	}
 }
 
 static int freeze_locations(struct freezer *freezer)
@@ -370,10 +428,11 @@ static int freeze_locations(struct freezer *freezer)
 	const struct profile *old = freezer->old;
 	struct profile *now = freezer->now;
 	uint32_t used;
-	cleanup(free) uint32_t *order = sorted_used(freezer->to.location, old->locations.count,
-						    &used, compare_locations, freezer);
+	cleanup(free) uint32_t *order = order_used(freezer->to.location, old->locations.count,
+						   &used, read_locations, freezer);
 
-	if (!order)
+	if (!order || !array_reserve(&now->locations, used) ||
+	    !array_reserve(&now->lines, old->lines.count))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < used; i++) {
 		struct profile_location *location = array_push(&now->locations);
@@ -506,8 +565,7 @@ static int freeze_labels(struct freezer *freezer)
 			*array_push(&now->label_sets) =
 				(struct profile_run){ now->label_items.count, run.count };
 			for (uint32_t k = 0; k < run.count; k++)
-				*array_push(&now->label_items) =
-					old->label_items.at[run.first + k];
+				*array_push(&now->label_items) = old->label_items.at[run.first + k];
 		}
 		freezer->to.labels[order[i]] = now->label_sets.count - 1;
 	}
@@ -602,7 +660,7 @@ static void take_over(struct freezer *freezer)
 	SWAP(now->comments, old->comments);
 	SWAP(now->meta, old->meta);
 	hash_index_fini(&now->label_index); /* of the one empty set */
-	SWAP(*now, *old); /* what is old now goes with the freezer */
+	SWAP(*now, *old);		    /* what is old now goes with the freezer */
 	old->frozen = true;
 }
 
@@ -610,8 +668,8 @@ int profile_freeze(struct profile *profile)
 {
 	cleanup(freezer_fini) struct freezer freezer = { .old = profile };
 	static int (*const steps[])(struct freezer *) = {
-		mark,		  freeze_strings, freeze_mappings, freeze_functions,
-		freeze_locations, freeze_stacks,  freeze_labels,   freeze_samples,
+		mark,	       freeze_strings, freeze_mappings, freeze_functions, freeze_locations,
+		freeze_stacks, freeze_labels,  freeze_samples,
 	};
 	int r;
 

@@ -167,29 +167,37 @@ static bool function_equal(const void *context, uint32_t position, const void *k
 	       a->start_line == b->start_line;
 }
 
-int profile_function_add(struct profile *profile, uint32_t *ret, const struct profile_function *f)
+int profile_function_append(struct profile *profile, uint32_t *ret,
+			    const struct profile_function *f)
 {
-	uint64_t hash = hash_pair((uint64_t)f->name << 32 | f->system_name,
-				  (uint64_t)f->file << 32 | f->start_line);
 	struct profile_function *added;
-	uint32_t id;
 
 	if (profile->frozen || !is_string(profile, f->name) ||
 	    !is_string(profile, f->system_name) || !is_string(profile, f->file))
 		return -EINVAL;
-	id = hash_index_find(&profile->function_index, hash, function_equal, profile, f);
-	if (id == HASH_ABSENT && profile->closed)
+	if (profile->closed)
 		return PROFILE_FULL;
-	if (id == HASH_ABSENT) {
-		id = profile->functions.count;
-		if (!array_reserve(&profile->functions, id + 1ULL) ||
-		    hash_index_add(&profile->function_index, hash, id) < 0)
-			return -ENOMEM;
-		added = array_push(&profile->functions);
-		*added = *f;
-	}
-	*ret = id;
+	added = array_push(&profile->functions);
+	if (!added)
+		return -ENOMEM;
+	*added = *f;
+	*ret = profile->functions.count - 1;
 	return 0;
+}
+
+int profile_function_add(struct profile *profile, uint32_t *ret, const struct profile_function *f)
+{
+	uint64_t hash = hash_pair((uint64_t)f->name << 32 | f->system_name,
+				  (uint64_t)f->file << 32 | f->start_line);
+	uint32_t id = hash_index_find(&profile->function_index, hash, function_equal, profile, f);
+	int r;
+
+	if (id != HASH_ABSENT && !profile->frozen) {
+		*ret = id;
+		return 0;
+	}
+	r = profile_function_append(profile, ret, f);
+	return r ? r : hash_index_add(&profile->function_index, hash, *ret);
 }
 
 struct location_key {
@@ -206,31 +214,40 @@ static bool location_equal(const void *context, uint32_t position, const void *k
 	       profile->locations.at[position].address == key->address;
 }
 
+int profile_location_append(struct profile *profile, uint32_t *ret, uint32_t mapping,
+			    uint64_t address, enum location_kind kind)
+{
+	struct profile_location *added;
+
+	if (profile->frozen || mapping >= profile->mappings.count)
+		return -EINVAL;
+	if (profile->closed)
+		return PROFILE_FULL;
+	added = array_push(&profile->locations);
+	if (!added)
+		return -ENOMEM;
+	added->mapping = mapping;
+	added->address = address;
+	added->kind = kind;
+	*ret = profile->locations.count - 1;
+	return 0;
+}
+
 int profile_location_add(struct profile *profile, uint32_t *ret, uint32_t mapping,
 			 uint64_t address, enum location_kind kind)
 {
 	struct location_key key = { mapping, address };
 	uint64_t hash = hash_pair(mapping, address);
-	struct profile_location *added;
-	uint32_t id;
+	uint32_t id =
+		hash_index_find(&profile->location_index, hash, location_equal, profile, &key);
+	int r;
 
-	if (profile->frozen || mapping >= profile->mappings.count)
-		return -EINVAL;
-	id = hash_index_find(&profile->location_index, hash, location_equal, profile, &key);
-	if (id == HASH_ABSENT && profile->closed)
-		return PROFILE_FULL;
-	if (id == HASH_ABSENT) {
-		id = profile->locations.count;
-		if (!array_reserve(&profile->locations, id + 1ULL) ||
-		    hash_index_add(&profile->location_index, hash, id) < 0)
-			return -ENOMEM;
-		added = array_push(&profile->locations);
-		added->mapping = mapping;
-		added->address = address;
-		added->kind = kind;
+	if (id != HASH_ABSENT && !profile->frozen) {
+		*ret = id;
+		return 0;
 	}
-	*ret = id;
-	return 0;
+	r = profile_location_append(profile, ret, mapping, address, kind);
+	return r ? r : hash_index_add(&profile->location_index, hash, *ret);
 }
 
 int profile_location_name(struct profile *profile, uint32_t location,

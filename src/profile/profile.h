@@ -142,6 +142,14 @@ int profile_type_add(struct profile *profile, uint32_t *ret, const char *name, c
 /* Equal: same start, limit, file_offset, file, build_id and identity. */
 int profile_mapping_add(struct profile *profile, uint32_t *ret, const struct profile_mapping *m);
 int profile_function_add(struct profile *profile, uint32_t *ret, const struct profile_function *f);
+/*
+ * A new one, for callers that know all that are there: without looking for an equal one, and without
+ * being found as one.
+ */
+int profile_function_append(struct profile *profile, uint32_t *ret,
+			    const struct profile_function *f);
+int profile_location_append(struct profile *profile, uint32_t *ret, uint32_t mapping,
+			    uint64_t address, enum location_kind kind);
 /* Equal: same mapping and address. Its lines come later, once (profile_location_name). */
 int profile_location_add(struct profile *profile, uint32_t *ret, uint32_t mapping,
 			 uint64_t address, enum location_kind kind);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "output/flamegraph/flamegraph.h"
+#include "profile/order.h"
 
 enum {
 	NAME_BYTES = 2000000, /* of names before they are shortened */
@@ -34,7 +35,8 @@ static void choose_name_limit(struct choice *choice)
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
 		choice->name_limit = limits[i];
 		bytes = 0;
-		for (uint32_t frame = 0; frame < choice->tree->frames.count; frame++)
+		for (uint32_t frame = 0;
+		     frame < choice->tree->frames.count && bytes <= NAME_BYTES; frame++)
 			bytes += name_cost(choice, frame);
 		if (bytes <= NAME_BYTES)
 			break;
@@ -59,23 +61,39 @@ static int find_call(struct choice *choice, uint32_t *ret, uint32_t caller, uint
 	return 0;
 }
 
-/* Finds the call that each node is. */
-static int find_calls(struct choice *choice)
+/* Finds the call that each node is, as long as these are few beside the nodes. */
+static int find_calls_by_caller(struct choice *choice)
 {
 	const struct call_tree *tree = choice->tree;
+	uint32_t most = tree->nodes.count / 3;
 
-	choice->calls.count = 0;
-	hash_index_fini(&choice->call_index);
-	choice->call_index = (struct hash_index){};
-	for (uint32_t i = 0; i < tree->nodes.count; i++) {
+	if (most < FEW_CALLS)
+		most = FEW_CALLS;
+	for (uint32_t i = 0; i < tree->nodes.count && choice->calls.count <= most; i++) {
 		const struct call_node *node = &tree->nodes.at[i];
-		uint32_t caller = choice->by_caller && i ? tree->nodes.at[node->parent].frame
-								    : CHOICE_NONE;
+		uint32_t caller = i ? tree->nodes.at[node->parent].frame : CHOICE_NONE;
 		int r = find_call(choice, &choice->call_of[i], caller, node->frame);
 
 		if (r < 0)
 			return r;
 	}
+	choice->by_caller = choice->calls.count <= most;
+	return 0;
+}
+
+/* One list of callees for all: call i is that of function i. */
+static int list_functions(struct choice *choice)
+{
+	const struct call_tree *tree = choice->tree;
+
+	hash_index_fini(&choice->call_index);
+	choice->calls.count = 0;
+	if (!array_reserve(&choice->calls, tree->frames.count))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < tree->frames.count; i++)
+		*array_push(&choice->calls) = (struct call){ .caller = CHOICE_NONE, .callee = i };
+	for (uint32_t i = 0; i < tree->nodes.count; i++)
+		choice->call_of[i] = tree->nodes.at[i].frame;
 	return 0;
 }
 
@@ -93,17 +111,18 @@ static void count_calls(struct choice *choice)
 	}
 }
 
-static int compare_calls(const void *a_, const void *b_, void *context)
+/* By caller, the most frequent first, then by callee. */
+static void read_calls(const void *context, struct order_entry *entries, uint32_t count,
+		       uint32_t depth)
 {
 	const struct choice *choice = context;
-	const struct call *a = &choice->calls.at[*(const uint32_t *)a_];
-	const struct call *b = &choice->calls.at[*(const uint32_t *)b_];
 
-	if (a->caller != b->caller)
-		return a->caller < b->caller ? -1 : 1;
-	if (a->count != b->count)
-		return a->count > b->count ? -1 : 1;
-	return a->callee < b->callee ? -1 : a->callee > b->callee;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct call *call = &choice->calls.at[entries[i].position];
+
+		entries[i].key = depth ? (uint64_t)call->callee << 32
+				       : (uint64_t)call->caller << 32 | (UINT32_MAX - call->count);
+	}
 }
 
 /* Calls by caller, each caller's by count, and their places. */
@@ -117,7 +136,8 @@ static int sort_calls(struct choice *choice)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++)
 		order[i] = i;
-	qsort_r(order, count, sizeof(*order), compare_calls, choice);
+	if (order_sort(order, count, read_calls, choice) < 0)
+		return -ENOMEM;
 	for (uint32_t i = 0, place = 0; i < count; i++) {
 		struct call *call = &choice->calls.at[order[i]];
 
@@ -293,16 +313,12 @@ static void count_nodes(struct choice *choice)
 
 static int choose(struct choice *choice, uint64_t budget)
 {
-	const struct call_tree *tree = choice->tree;
 	int r;
 
 	choose_name_limit(choice);
-	r = find_calls(choice);
-	if (r == 0 && choice->calls.count > FEW_CALLS &&
-	    choice->calls.count > tree->nodes.count / 3) {
-		choice->by_caller = false;
-		r = find_calls(choice);
-	}
+	r = find_calls_by_caller(choice);
+	if (r == 0 && !choice->by_caller)
+		r = list_functions(choice);
 	if (r < 0)
 		return r;
 	count_calls(choice);
@@ -324,7 +340,7 @@ int choice_make(struct choice *choice, const struct call_tree *tree, uint64_t bu
 {
 	uint64_t functions = tree->frames.count + 1ULL;
 
-	*choice = (struct choice){ .tree = tree, .smallest = 1, .some = 1, .by_caller = true };
+	*choice = (struct choice){ .tree = tree, .smallest = 1, .some = 1 };
 	choice->number = malloc(functions * sizeof(*choice->number));
 	choice->by_number = calloc(functions, sizeof(*choice->by_number));
 	choice->call_of = malloc((tree->nodes.count + 1ULL) * sizeof(*choice->call_of));

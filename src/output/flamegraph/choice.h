@@ -23,7 +23,7 @@ enum {
 struct call {
 	uint32_t caller; /* CHOICE_NONE: node 0, or with one list of callees for all */
 	uint32_t callee;
-	uint64_t count; /* nodes that are written */
+	uint32_t count; /* nodes that are written */
 	int64_t heaviest;
 	uint32_t place; /* among the caller's callees */
 };

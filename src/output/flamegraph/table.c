@@ -223,7 +223,7 @@ static void add_text(struct table *table, struct json *json, const char *key, co
 
 /* Texts as numbers, in the order of their first use; number 0 is "". */
 struct texts {
-	uint32_t *number; /* string of the tree → number; CHOICE_NONE */
+	uint32_t *number; /* string of the profile → number; CHOICE_NONE */
 	ARRAY_OF(uint32_t) strings;
 };
 
@@ -235,7 +235,7 @@ static void texts_fini_cleanup(struct texts *texts)
 
 static int texts_init(struct texts *texts, const struct call_tree *tree)
 {
-	uint32_t count = tree->strings.offsets.count;
+	uint32_t count = tree->profile->strings.offsets.count;
 
 	texts->number = malloc((count + 1ULL) * sizeof(*texts->number));
 	if (!texts->number || !array_push(&texts->strings))
@@ -264,7 +264,7 @@ static void add_texts(struct table *table, struct json *json, const char *key,
 {
 	json_array(json, key);
 	for (uint32_t i = 0; i < texts->strings.count; i++)
-		add_text(table, json, NULL, strtab_get(&table->tree->strings, texts->strings.at[i]));
+		add_text(table, json, NULL, profile_text(table->profile, texts->strings.at[i]));
 	json_end(json);
 }
 

@@ -192,6 +192,23 @@ static void strings_are_cut_at_a_nul_and_at_their_size(void **state)
 	strtab_fini(&table);
 }
 
+static void appended_strings_have_the_next_id(void **state)
+{
+	struct strtab table;
+	uint32_t id, again;
+
+	(void)state;
+	assert_ok(strtab_init(&table));
+	assert_ok(strtab_add_str(&table, &id, "known"));
+	assert_ok(strtab_append(&table, &id, "abcdef", 3));
+	assert_int_equal(id, 2);
+	assert_string_equal(strtab_get(&table, id), "abc");
+	assert_int_equal(strtab_size(&table, id), 3);
+	assert_ok(strtab_add_str(&table, &again, "known"));
+	assert_int_equal(again, 1);
+	strtab_fini(&table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +222,7 @@ int main(void)
 		cmocka_unit_test(hash_of_bytes_sees_every_byte_and_the_size),
 		cmocka_unit_test(strings_are_dense_and_equal_ones_are_one),
 		cmocka_unit_test(strings_are_cut_at_a_nul_and_at_their_size),
+		cmocka_unit_test(appended_strings_have_the_next_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,7 +149,9 @@ static void wrong_ids_are_refused(void **state)
 	(void)state;
 	assert_errno(profile_mapping_add(profile, &id, &mapping), EINVAL);
 	assert_errno(profile_function_add(profile, &id, &function), EINVAL);
+	assert_errno(profile_function_append(profile, &id, &function), EINVAL);
 	assert_errno(profile_location_add(profile, &id, 99999, 0, LOCATION_USER), EINVAL);
+	assert_errno(profile_location_append(profile, &id, 99999, 0, LOCATION_USER), EINVAL);
 	assert_errno(profile_location_name(profile, location, &line, 1, true), EINVAL);
 	assert_errno(profile_location_name(profile, 99999, &line, 0, true), EINVAL);
 	assert_errno(profile_stack_add(profile, &id, &bad, 1), EINVAL);
