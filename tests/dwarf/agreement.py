@@ -10,8 +10,9 @@ units), so that one of them is enough. Explained, and counted apart, are only th
            ("main.cold"), and each tool takes another one
   no unit  the code has no DWARF (crt1.o): others take a file name from the symbol table
 
-usage: agreement.py FRAMES [--addresses N] [--both] [FILE[:DEBUG_FILE]]...
---both: also says how often each tool agrees. FILEs: instead of the built ones.
+usage: agreement.py FRAMES [--addresses N] [--both] [--programs | FILE[:DEBUG_FILE]...]
+--both: also says how often each tool agrees. --programs: large ones of every origin, and FILEs, instead of
+the one that is built in many ways.
 """
 import argparse
 import os
@@ -21,6 +22,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+from programs import PROGRAMS
 
 SOURCE = r'''
 #include <algorithm>
@@ -241,6 +244,7 @@ def main():
     parser.add_argument('frames')
     parser.add_argument('--addresses', type=int, default=1000)
     parser.add_argument('--both', action='store_true')
+    parser.add_argument('--programs', action='store_true')
     parser.add_argument('files', nargs='*')
     options = parser.parse_args()
     bad = 0
@@ -249,6 +253,18 @@ def main():
             for file in options.files:
                 path, _, debug = file.partition(':')
                 bad += compare(options.frames, path, path, debug, options.addresses, options.both)
+        elif options.programs:
+            for number, (label, make) in enumerate(PROGRAMS.items()):
+                place = os.path.join(folder, str(number))
+                os.mkdir(place)
+                made = make(place)
+                if made:
+                    path, debug, whole = made
+                    bad += compare(options.frames, label, path, debug, options.addresses,
+                                   options.both, whole)
+                else:
+                    print(f'{label}: it is not there')
+                    bad += 'CI' in os.environ
         else:
             for label, path, whole in build(folder):
                 bad += compare(options.frames, label, path, '', options.addresses, options.both,
