@@ -91,8 +91,9 @@ static int describe(struct profile *profile, const char *path, const struct inpu
 			 report->left_out);
 	}
 	meta->title = strdup(name_of(path));
-	if (asprintf(&meta->quality, "%" PRId64 " samples, %u different stacks%s", samples,
-		     profile->stacks.count, missing) < 0)
+	if (asprintf(&meta->quality, "%" PRId64 " sample%s, %u different stack%s%s", samples,
+		     samples == 1 ? "" : "s", profile->stacks.count,
+		     profile->stacks.count == 1 ? "" : "s", missing) < 0)
 		meta->quality = NULL;
 	return meta->title && meta->quality ? 0 : -ENOMEM;
 }

@@ -138,7 +138,7 @@ static void add_head(struct page *page, const struct profile *profile)
 	if (page->out.size)
 		bytes_add_char(&page->out, '\n');
 	text_add_count(&page->out, page->tree->nodes.at[0].total_count);
-	bytes_add_str(&page->out, " samples");
+	bytes_add_str(&page->out, page->tree->nodes.at[0].total_count == 1 ? " sample" : " samples");
 	if (meta->main_type != meta->count_type) {
 		bytes_add_str(&page->out, " of ");
 		bytes_add_str(&page->out, clean(page, profile_text(profile, type->name)));
@@ -182,9 +182,9 @@ static int add_self_table(struct page *page)
 		rest = profile_sum(rest, tree->frames.at[order[i]].self);
 	if (shown < count) {
 		add_share(page, rest);
-		bytes_add_format(&page->out, "  %5.1f %%                 (%" PRIu32 " more functions)\n",
+		bytes_add_format(&page->out, "  %5.1f %%                 (%" PRIu32 " more function%s)\n",
 				 100 * call_tree_share(tree, profile_sum(sum, rest)).share,
-				 count - shown);
+				 count - shown, count - shown == 1 ? "" : "s");
 	}
 	return 0;
 }
@@ -208,8 +208,8 @@ static int add_total_table(struct page *page)
 		add_function(page, frame, WIDTH - 13 - 2 - 13 - 2);
 	}
 	if (count > TOP_TOTAL)
-		bytes_add_format(&page->out, "%30s(%" PRIu32 " more functions)\n", "",
-				 count - TOP_TOTAL);
+		bytes_add_format(&page->out, "%30s(%" PRIu32 " more function%s)\n", "",
+				 count - TOP_TOTAL, count - TOP_TOTAL == 1 ? "" : "s");
 	return 0;
 }
 
