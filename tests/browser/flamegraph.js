@@ -355,6 +355,12 @@ const checks = {
 		assert.strictEqual(await other.locator('#invert').isChecked(), true);
 		assert.strictEqual(await other.locator('#colour').evaluate((field) => field.value), 'heat');
 		assert.deepStrictEqual(other.troubles, []);
+		// Functions of another recording have other numbers.
+		const stale = await open({}, page.url().replace(/([?&]mark=)[^&]*/, '$1another'));
+
+		assert.strictEqual(parameter(stale, 's'), 'other|leaf');
+		assert.ok((await matched(stale)).startsWith('Matched: '));
+		isAbout(await widthOf(stale, 'recurse'), await widthOf(stale, 'all') * 4000 / 11560, 'recurse');
 		const odd = await open({}, shapes + '?z=9999.~7.x&v=no&h=77777&m=-1&s=%ff');
 
 		assert.ok(await widthOf(odd, 'main') > 1000);

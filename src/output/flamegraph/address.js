@@ -4,6 +4,10 @@
 // picture still works. Functions stand there as their numbers in this file.
 let isOwner = false; // of the address: the picture is a document of its own
 
+// Which file the numbers are of: one recorded anew may have the same name.
+const fileMark = () =>
+	hashOf([profile.head.subtitle, profile.count, profile.functions, profile.all].join()).toString(36);
+
 function addressText() {
 	const query = new URLSearchParams(location.search);
 	const set = (key, value) => value ? query.set(key, value) : query.delete(key);
@@ -11,6 +15,7 @@ function addressText() {
 	set('v', state.view === 'down' ? '' : state.view);
 	set('of', state.of ? String(state.of) : '');
 	set('z', state.zoom.join('.'));
+	set('mark', state.zoom.length || state.hidden.length || state.hiddenModules.length ? fileMark() : '');
 	set('s', state.pattern);
 	set('r', state.regex ? '1' : '');
 	set('c', state.exact ? '1' : '');
@@ -50,6 +55,10 @@ function restore() {
 		return;
 	const query = new URLSearchParams(location.search.length > 1 ? location.search
 		: location.hash.slice(1));
+
+	if (query.get('mark') && query.get('mark') !== fileMark())
+		for (const key of ['z', 'of', 'h', 'm'])
+			query.delete(key);
 	const oneOf = (key, known) => known.includes(query.get(key)) ? query.get(key) : known[0];
 
 	state.view = oneOf('v', ['down', 'up', 'table']);
