@@ -7,11 +7,14 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "cmd/command.h"
 #include "cmd/completion.h"
+#include "fetch/fetcher.h"
 #include "reader/opener.h"
 #include "reader/reader.h"
+#include "session/invoking_user.h"
 
 /* A descriptor opened later must not become stdout by chance: a profile could end up in it. */
 static void open_standard_descriptors(void)
@@ -32,6 +35,20 @@ static int run_worker(const char *role)
 	/* Else it would be called "exe", after /proc/self/exe. */
 	(void)prctl(PR_SET_NAME, reads ? "profd-reader" : "profd-opener");
 	return reads ? reader_main() : opener_main();
+}
+
+/* Downloads one debug file, as the person behind sudo: the cache is theirs. */
+static int run_fetcher(const char *build_id)
+{
+	cleanup(invoking_user_free) struct invoking_user *user = NULL;
+	int r = invoking_user_find(&user);
+
+	(void)prctl(PR_SET_NAME, "profd-fetcher");
+	if (r < 0 || (user && invoking_user_become(user) < 0))
+		return 1;
+	if (user)
+		environ = user->environment;
+	return fetcher_main(build_id);
 }
 
 static int run_option(const char *word)
@@ -65,6 +82,8 @@ int main(int argc, char **argv)
 	/* What profd starts itself as; see worker/worker.h. */
 	if (argc == 3 && strcmp(argv[1], "_worker") == 0)
 		return run_worker(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "_fetch") == 0)
+		return run_fetcher(argv[2]);
 	/* What the build installs for the shells. */
 	if (argc == 3 && strcmp(argv[1], "_completion") == 0)
 		return completion_print(argv[2]);

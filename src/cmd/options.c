@@ -65,7 +65,9 @@ static int make_tables(struct tables *ret, const struct option_row *rows)
 		if (rows[i].name)
 			ret->longs[long_count++] = (struct option){
 				.name = rows[i].name,
-				.has_arg = rows[i].argument ? required_argument : no_argument,
+				.has_arg = rows[i].argument   ? required_argument
+					   : rows[i].optional ? optional_argument
+							      : no_argument,
 				.val = FIRST_LONG_VALUE + (int)i,
 			};
 		if (rows[i].letter) {
@@ -241,11 +243,13 @@ static void print_wrapped(FILE *out, const char *text, size_t column, size_t ind
 static void print_row(FILE *out, const struct option_row *row)
 {
 	char left[128];
-	int size = snprintf(left, sizeof(left), "  %c%c%s%s%s%s%s", row->letter ? '-' : ' ',
+	int size = snprintf(left, sizeof(left), "  %c%c%s%s%s%s%s%s%s%s", row->letter ? '-' : ' ',
 			    row->letter ? row->letter : ' ',
 			    row->letter && row->name ? ", " : (row->name ? "  " : ""),
 			    row->name ? "--" : "", row->name ? row->name : "",
-			    row->argument ? " " : "", row->argument ? row->argument : "");
+			    row->argument ? " " : "", row->argument ? row->argument : "",
+			    row->optional ? "[=" : "", row->optional ? row->optional : "",
+			    row->optional ? "]" : "");
 
 	fputs(left, out);
 	if (size >= HELP_INDENT - 1)

@@ -48,11 +48,13 @@ enum value_kind {
 struct option_row {
 	const char *name;     /* long name, NULL: none */
 	char letter;	      /* 0: none */
-	const char *argument; /* the name of its argument, NULL: takes none */
+	const char *argument; /* the name of its argument, NULL: takes none, or see `optional` */
 	const char *help;
 	int (*apply)(void *context, const char *argument, struct options_reason *reason);
 	enum value_kind value;	  /* what `argument` can be */
 	const char *const *words; /* with VALUE_TEXT, NULL-terminated; NULL: none are known */
+	/* The name of an argument that may be left out, of a long option: --NAME[=ARGUMENT]. */
+	const char *optional;
 };
 
 /* Loops over a table's options; headings are left out. */

@@ -16,6 +16,8 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "fetch/library.h"
+#include "fetch/servers.h"
 #include "proc/cgroup.h"
 #include "worker/symbol_cache.h"
 
@@ -255,6 +257,28 @@ static void symbol_cache(struct probe_result *ret)
 		probe_say(ret, PROBE_MISSING, "%s cannot be opened: %s", path.at, strerror(errno));
 }
 
+static void debuginfod(struct probe_result *ret)
+{
+	cleanup(bytes_fini) struct bytes servers = {};
+	const char *urls = getenv("DEBUGINFOD_URLS"), *trouble = library_trouble();
+	enum servers_origin origin = servers_find(&servers, NULL, urls, SERVERS_FOLDER);
+
+	if (!library_is_built_in()) {
+		probe_say(ret, PROBE_MISSING, "%s: only debug files that are here are used",
+			  trouble);
+	} else if (trouble) {
+		probe_say(ret, PROBE_MISSING, "%s: --debuginfod does not work", trouble);
+		probe_fix(ret, "apt-get install libdebuginfod1");
+	} else if (origin == SERVERS_NONE || !bytes_str(&servers)) {
+		probe_say(ret, PROBE_MISSING, "no server is known: DEBUGINFOD_URLS is %s",
+			  urls ? "empty" : "not set, and " SERVERS_FOLDER " has no list of them");
+		probe_fix(ret, "profd record --debuginfod=https://SERVER");
+	} else {
+		probe_say(ret, PROBE_OK, "with --debuginfod, those of %s: %.120s",
+			  origin == SERVERS_FILES ? SERVERS_FOLDER : "DEBUGINFOD_URLS", servers.at);
+	}
+}
+
 static void perf_maps(struct probe_result *ret)
 {
 	cleanup(closedir) DIR *folder = opendir("/tmp");
@@ -285,6 +309,7 @@ const struct probe probes_kernel[] = {
 	{ "cgroup2", false, cgroup2 },
 	{ "debug-files", false, debug_files },
 	{ "symbol-cache", false, symbol_cache },
+	{ "debuginfod", false, debuginfod },
 	{ "perf-maps", false, perf_maps },
 	{},
 };

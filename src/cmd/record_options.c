@@ -17,6 +17,8 @@
 #include "base/fs.h"
 #include "cmd/command.h"
 #include "cmd/output_options.h"
+#include "fetch/library.h"
+#include "fetch/servers.h"
 #include "source/comm_glob.h"
 
 #define MAX_RATE_HZ 10000
@@ -31,7 +33,8 @@ struct request {
 	const struct record_limits *limits;
 	struct output_options outputs;
 	const char *user; /* as --uid has it */
-	bool has_rate, has_period, verbose;
+	const char *servers; /* as --debuginfod has them */
+	bool has_rate, has_period, has_debuginfod, has_debuginfod_timeout, verbose;
 };
 
 /* What can be measured. */
@@ -288,6 +291,31 @@ static int apply_max_depth(void *context, const char *argument, struct options_r
 	return 0;
 }
 
+static int apply_debuginfod(void *context, const char *argument, struct options_reason *reason)
+{
+	struct request *request = context;
+
+	if (argument && !servers_are_good(argument))
+		return options_bad(reason,
+				   "not a server: write https://debuginfod.example.org, and "
+				   "several with blanks between them");
+	if (!library_is_built_in())
+		return options_refuse(reason, "this build of profd is without libdebuginfod");
+	if (argument)
+		request->servers = argument;
+	request->has_debuginfod = true;
+	return 0;
+}
+
+static int apply_debuginfod_timeout(void *context, const char *argument,
+				    struct options_reason *reason)
+{
+	struct request *request = context;
+
+	request->has_debuginfod_timeout = true;
+	return parse_time(&request->config->debuginfod_wait_ns, argument, reason);
+}
+
 static int apply_summary(void *context, const char *argument, struct options_reason *reason)
 {
 	struct request *request = context;
@@ -385,6 +413,12 @@ const struct option_row record_option_rows[] = {
 	{ "idle", 'i', NULL, "with -a or a filter: show idle CPUs too", apply_idle },
 	{ "max-depth", 0, "N", "keep at most N frames of a stack, 1..1024 (default 1024)",
 	  apply_max_depth, VALUE_TEXT },
+	{ .help = "Names" },
+	{ "debuginfod", 0, NULL,
+	  "get debug files that are not here from these servers, or those of DEBUGINFOD_URLS",
+	  apply_debuginfod, .optional = "URLS" },
+	{ "debuginfod-timeout", 0, "TIME", "wait so long for them at the end (default 20s)",
+	  apply_debuginfod_timeout, VALUE_TEXT },
 	{ .help = "Output" },
 	{ "output", 'o', "FILE",
 	  "as often as wanted; the format follows the name (.svg, .pb.gz, .folded, .txt); - is "
@@ -454,6 +488,29 @@ static int check_target(const struct config *config, const struct command *comma
 	return 0;
 }
 
+/* sudo takes the variable away, so that there are none is what most people see first. Logs. */
+static int find_servers(const struct request *request)
+{
+	const char *urls = getenv("DEBUGINFOD_URLS");
+	struct bytes servers = {};
+
+	if (servers_find(&servers, request->servers, urls, SERVERS_FOLDER) == SERVERS_NONE) {
+		bytes_fini(&servers);
+		log_error("--debuginfod: no server is known: DEBUGINFOD_URLS is %s; write "
+			  "--debuginfod=https://SERVER%s",
+			  urls ? "empty" : "not set, and " SERVERS_FOLDER " has no list of them",
+			  getenv("SUDO_UID") && !urls ? ", or sudo --preserve-env=DEBUGINFOD_URLS"
+						      : "");
+		return OPTIONS_REFUSED;
+	}
+	if (!bytes_str(&servers)) {
+		bytes_fini(&servers);
+		return -ENOMEM;
+	}
+	request->config->debuginfod_servers = servers.at;
+	return 0;
+}
+
 /* The rest of the checks, and the formats. */
 static int complete(struct request *request, const struct command *command)
 {
@@ -467,7 +524,11 @@ static int complete(struct request *request, const struct command *command)
 		config->frequency_hz = 0;
 	if (config->quiet && request->verbose)
 		return options_usage_error(command, "-q and -v exclude each other");
+	if (request->has_debuginfod_timeout && !request->has_debuginfod)
+		return options_usage_error(command, "--debuginfod-timeout goes with --debuginfod");
 	r = output_options_complete(&request->outputs, config, command, NULL);
+	if (r == 0 && request->has_debuginfod)
+		r = find_servers(request);
 	if (r != 0)
 		return r;
 	for (uint32_t i = 0; i < config->outputs.count; i++)

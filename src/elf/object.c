@@ -34,7 +34,7 @@ struct object *object_new(int fd, const char *path)
 	object->references = 1;
 	object->fd = TAKE_FD(owned_fd);
 	object->path = strdup(path);
-	object->root_fd = -1;
+	object->root_fd = object->debug_parcel = -1;
 	if (!object->path)
 		return NULL;
 	object->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
@@ -74,6 +74,8 @@ void object_unref(struct object *object)
 	if (!object || __atomic_sub_fetch(&object->references, 1, __ATOMIC_ACQ_REL) != 0)
 		return;
 	object_close(object);
+	if (object->debug_parcel >= 0)
+		(void)close(object->debug_parcel);
 	array_fini(&object->segments);
 	free(object->path);
 	free(object->debug_link);

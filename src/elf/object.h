@@ -57,6 +57,12 @@ struct object {
 	uint32_t lines_known_by;
 	bool lines_given_up;
 	void *cache_key; /* struct symbol_cache_key of what its names were made from; NULL: none */
+	/*
+	 * Of its debug information: none of its files has any; what is being looked for elsewhere, so
+	 * that its file stays open; and a parcel (base/parcel.h) with what was found there, or -1.
+	 */
+	bool lacks_debug_info, awaits_debug_file;
+	int debug_parcel;
 	uint32_t wanted;   /* paths of further files that were asked for to name its addresses */
 	uint64_t used_ns;  /* when a process had it mapped last */
 	/*

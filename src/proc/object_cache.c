@@ -231,8 +231,9 @@ int object_cache_close_unused(struct object_cache *cache, uint64_t since_ns, uin
 
 		if (!object || object->fd < 0)
 			continue;
-		if (object->used_ns >= since_ns &&
-		    (object->root_fd < 0 || object->there_ns >= left_ns)) {
+		if (object->awaits_debug_file ||
+		    (object->used_ns >= since_ns &&
+		     (object->root_fd < 0 || object->there_ns >= left_ns))) {
 			open++;
 			continue;
 		}

@@ -38,6 +38,7 @@ struct naming_answer {
 	struct hash_index by_name, by_file;
 	struct bytes texts;
 	bool has_lines;
+	bool about_debug_info; /* it is to be told whether there is any */
 	bool is_wanting; /* some address needs another file */
 };
 
@@ -239,6 +240,7 @@ static int name_all(struct naming_answer *answer, const uint64_t *addresses, uin
 {
 	uint64_t begin = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	struct wire_names_head head = { .address_count = count };
+	bool lacks = false;
 
 	for (uint32_t i = 0; i < count; i++) {
 		int r = name_address(answer, addresses[i]);
@@ -249,12 +251,15 @@ static int name_all(struct naming_answer *answer, const uint64_t *addresses, uin
 		if (answer->has_lines && clock_ns(CLOCK_PROCESS_CPUTIME_ID) - begin > SLICE_NS)
 			count = head.address_count = i + 1;
 	}
+	if (answer->about_debug_info && object_names_lack_debug_info(answer->names, &lacks) < 0)
+		return -ENOMEM;
 	_Static_assert((int)DWARF_WANTED_MAX == (int)WIRE_WANTED_MAX, "the same paths");
 	if (answer->is_wanting && object_names_wanted(answer->names, &reply->bytes) > 0)
 		return WIRE_NAMES_WANT;
 	head.order_count = answer->order.count;
 	head.name_count = answer->lines.count;
 	head.text_bytes = (uint32_t)answer->texts.size;
+	head.lacks_debug_info = lacks;
 	bytes_add(&reply->bytes, &head, sizeof(head));
 	bytes_add(&reply->bytes, answer->runs.at, count * sizeof(*answer->runs.at));
 	bytes_add(&reply->bytes, answer->lines.at, answer->lines.count * sizeof(*answer->lines.at));
@@ -301,6 +306,7 @@ int reader_answer_names(struct known_object *known, const void *payload, size_t 
 		object_names_want_no_more(known->names);
 	answer.names = known->names;
 	answer.has_lines = question->lines != 0;
+	answer.about_debug_info = question->about_debug_info != 0;
 	return name_all(&answer, (const uint64_t *)(question + 1), question->address_count, reply);
 }
 

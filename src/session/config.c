@@ -7,6 +7,7 @@ void config_init(struct config *config)
 		.frequency_hz = 99, /* not 100: no lock step with timers of round rates */
 		.unwind = UNWIND_AUTO,
 		.max_depth = 1024,
+		.debuginfod_wait_ns = 20000000000ULL,
 	};
 }
 
@@ -17,4 +18,6 @@ void config_fini(struct config *config)
 	array_fini(&config->outputs);
 	free(config->default_path);
 	config->default_path = NULL;
+	free(config->debuginfod_servers);
+	config->debuginfod_servers = NULL;
 }

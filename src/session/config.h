@@ -40,6 +40,8 @@ struct config {
 	enum unwind_choice unwind;
 	bool no_kernel, no_inline, threads, idle;
 	uint32_t max_depth; /* 1..1024 */
+	char *debuginfod_servers; /* owned; NULL: no debug files are downloaded */
+	uint64_t debuginfod_wait_ns; /* for them, when the recording has ended */
 	const char *summary_path; /* NULL: none; "-" is stdout */
 	const char *symbol_cache; /* a folder, "none", or NULL: the usual one, if it can be had */
 	bool quiet;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "session/fetches.h"
 #include "session/pipeline.h"
 #include "source/cpu.h"
 #include "unwind/outcome.h"
@@ -243,6 +244,8 @@ void health_json(const struct health *h, struct bytes *ret)
 	}
 	json_end(&json);
 	json_u64(&json, "symbol_cache_files", h->workers ? h->workers->symbol_cache.used : 0);
+	if (h->fetches)
+		fetches_json(h->fetches, &json);
 	json_object(&json, "cost");
 	json_u64(&json, "bpf_ns", h->bpf_ns);
 	json_u64(&json, "user_ns", h->user_ns);

@@ -12,6 +12,7 @@
 
 struct cpu_source;
 struct pipeline;
+struct fetches;
 struct workers;
 
 struct health {
@@ -38,6 +39,7 @@ struct health {
 	uint32_t tables, evictions, processes_refused;
 	uint64_t names_refused;  /* functions without names because there are too many */
 	const struct workers *workers; /* borrowed; NULL: none */
+	const struct fetches *fetches; /* borrowed; NULL: debug files were not downloaded */
 	const char *kernel_trouble; /* why kernel frames have no names; NULL: they have */
 };
 

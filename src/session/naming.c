@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "session/fetches.h"
 
 enum { BATCH = 4096 };
 
@@ -49,8 +50,13 @@ static int name_location(struct naming *naming, uint32_t location, const struct 
 	int r;
 
 	item->named = true;
-	object_unref(item->object);
-	item->object = NULL;
+	if (!naming->fetches) {
+		object_unref(item->object);
+		item->object = NULL;
+	}
+	if (item->was_named && !symbol->named)
+		return 0;
+	item->was_named = true;
 	if (!symbol->named && item->fallback) {
 		struct profile_function function = { .name = item->fallback,
 						     .system_name = item->fallback };
@@ -146,6 +152,8 @@ static int name_from(struct naming *naming, uint32_t from)
 		object_ref(what.object);
 	if (r == 0)
 		r = ask(&batch, &what);
+	if (r == 0 && what.object && naming->fetches)
+		r = fetches_want(naming->fetches, what.object);
 	object_unref(what.object);
 	array_fini(&batch.addresses);
 	array_fini(&batch.locations);
@@ -201,6 +209,19 @@ int naming_finish_process(struct naming *naming, pid_t pid, uint64_t start_time)
 	}
 	symbolizer_forget_process(naming->symbolizer, pid, start_time);
 	return 0;
+}
+
+void naming_again(struct naming *naming, const struct object *object)
+{
+	for (uint32_t i = naming->items.count; i-- > 0;) {
+		struct naming_item *item = &naming->items.at[i];
+
+		if (item->source != NAMING_OBJECT || item->object != object)
+			continue;
+		item->named = false;
+		if (i < naming->next)
+			naming->next = i;
+	}
 }
 
 void naming_fini(struct naming *naming)

@@ -25,11 +25,13 @@ struct naming_item {
 	uint64_t start_time;
 	uint32_t fallback;     /* string id of the name when nothing better is known; 0: none */
 	bool named;
+	bool was_named; /* once already: what comes later may only better it */
 };
 
 struct naming {
 	struct profile *profile;        /* borrowed */
 	struct symbolizer *symbolizer;  /* borrowed */
+	struct fetches *fetches;        /* borrowed; NULL: debug files are not downloaded */
 	bool no_inline;                 /* leave inlined functions out */
 	ARRAY_OF(struct naming_item) items; /* by location id */
 	uint32_t next;                  /* the first location that is not named yet */
@@ -51,4 +53,6 @@ int naming_finish_object(struct naming *naming, struct object *object);
  * told. Returns 0 or a negative errno.
  */
 int naming_finish_process(struct naming *naming, pid_t pid, uint64_t start_time);
+/* What has a name of this object is asked about again: there may be better ones now. */
+void naming_again(struct naming *naming, const struct object *object);
 void naming_fini(struct naming *naming);

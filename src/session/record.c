@@ -30,6 +30,21 @@ static void log_details(const struct health *h)
 		  h->counters[COUNT_FILTERED], h->finished);
 }
 
+/* What became of the debug files that were asked for, one line for each way in which it ended. */
+static void log_fetches(const struct fetches *fetches)
+{
+	if (fetches->list.count == 0)
+		log_info("debuginfod was not asked: %s",
+			 fetches->refused ? "it was given up before"
+					  : "no file with samples lacks its debug information");
+	for (unsigned state = FETCH_FOUND; state < FETCH_STATES; state++) {
+		cleanup(bytes_fini) struct bytes line = {};
+
+		if (fetches_outcome(fetches, state, &line) && bytes_str(&line))
+			log_info("debug files from debuginfod: %s", line.at);
+	}
+}
+
 static int write_everything(struct recording *rec, const struct health *health)
 {
 	cleanup(bytes_fini) struct bytes line = {}, json = {};
@@ -57,6 +72,8 @@ static int write_everything(struct recording *rec, const struct health *health)
 		log_info("%s", bytes_str(&line) ? bytes_str(&line) : "out of memory");
 		if (health->kernel_trouble)
 			log_info("kernel frames have no names: %s", health->kernel_trouble);
+		if (health->fetches)
+			log_fetches(health->fetches);
 		if (health->samples == 0)
 			log_info("no samples: the target used too little CPU time meanwhile");
 		for (uint32_t i = 0; i < config->outputs.count && r == 0; i++)

@@ -33,10 +33,15 @@
 /* How far behind now samples are used, so that no event of the same time is still on its way. */
 #define SLACK_NS 5000000ULL
 
+/* For one debug file, unless more is waited for at the end. */
+#define FETCH_NS 30000000000ULL
+#define SHOW_WAITING_NS 300000000ULL
+
 enum {
 	TURN_MS = 200,        /* between two turns of the loop at up to 250 Hz */
 	TURN_SAMPLES = 50,    /* at higher rates: samples of one CPU between two turns */
 	NAMING_BUDGET_NS = 20000000,
+	WAIT_MS = 100,
 	PRIORITY = -10, /* nice value while recording, where permitted */
 	MAPPINGS_OF_TARGETS = 16384,
 	MAPPINGS_OF_EVERYTHING = 65536,
@@ -200,6 +205,9 @@ static int open_source(struct recording *rec)
 	rec->pipeline.threads = config->threads;
 	rec->pipeline.max_depth = config->max_depth;
 	rec->pipeline.naming.no_inline = config->no_inline;
+	if (config->debuginfod_servers)
+		rec->pipeline.naming.fetches = &rec->fetches;
+	rec->workers.wants_debug_files = config->debuginfod_servers != NULL;
 	return 0;
 }
 
@@ -380,6 +388,7 @@ static void take_signals(struct recording *rec)
 		end_it(rec, RECORDING_SIGNAL);
 		rec->end_signal = (int)info.ssi_signo;
 		rec->end_signal_by_user = info.ssi_code <= 0;
+		rec->impatient |= again;
 		if (again)
 			workers_wait_no_more(&rec->workers);
 	}
@@ -528,6 +537,13 @@ int recording_open(struct recording *rec, const struct config *config)
 			  "see 'profd doctor'");
 		return -ECHILD;
 	}
+	if (config->debuginfod_servers) {
+		r = fetches_init(&rec->fetches, config->debuginfod_servers,
+				 config->debuginfod_wait_ns > FETCH_NS ? config->debuginfod_wait_ns
+								       : FETCH_NS);
+		if (r < 0)
+			return complain(r, "cannot set up");
+	}
 	return add_targets(rec);
 }
 
@@ -564,6 +580,7 @@ void recording_fini(struct recording *rec)
 	launch_fini(&rec->launch);
 	if (rec->pipeline_ready)
 		pipeline_fini(&rec->pipeline);
+	fetches_fini(&rec->fetches);
 	workers_fini(&rec->workers);
 	cpu_source_close(rec->source);
 	lifecycle_close(rec->lifecycle);
@@ -600,26 +617,44 @@ static int turn(struct recording *rec, bool last)
 		r = pipeline_advance(p, horizon);
 	if (r == 0 && !last)
 		r = pipeline_publish(p);
+	if (r == 0 && rec->config->debuginfod_servers)
+		fetches_advance(&rec->fetches, &rec->workers, &p->naming);
 	if (r == 0)
 		r = naming_advance(&p->naming, last ? UINT64_MAX : NAMING_BUDGET_NS);
 	return r;
 }
 
+/* "; downloading libfoo.so 3.1 of 80.0 MB", without bytes that a terminal would act on. */
+static void add_downloads(const struct recording *rec, struct bytes *ret, const char *before)
+{
+	cleanup(bytes_fini) struct bytes text = {};
+
+	fetches_progress(&rec->fetches, &text);
+	if (!text.size || !bytes_str(&text))
+		return;
+	bytes_add_str(ret, before);
+	for (size_t i = 0; i < text.size; i++)
+		bytes_add_char(ret, text.at[i] >= ' ' && text.at[i] < 0x7f ? text.at[i] : '?');
+}
+
 static void show_progress(struct recording *rec)
 {
 	uint64_t counters[COUNT_COUNTERS], elapsed = clock_ns(CLOCK_MONOTONIC) - rec->began_ns;
+	cleanup(bytes_fini) struct bytes downloads = {};
 	struct health_clock now;
 	double seconds = (double)elapsed / 1e9;
 
+	add_downloads(rec, &downloads, "; downloading ");
 	cpu_source_counters(rec->source, counters);
 	health_clock_read(&now, &rec->pipeline);
 	fprintf(stderr,
 		"\r\033[K%.0f s, %" PRIu64 " samples (%.0f/s), %" PRIu64
-		" lost, own CPU %.2f%%. Ctrl-C to stop. ",
+		" lost, own CPU %.2f%%%s. Ctrl-C to stop. ",
 		seconds, counters[COUNT_SENT], (double)counters[COUNT_SENT] / seconds,
 		counters[COUNT_DROPPED],
 		(double)(now.cpu_ns - rec->started.cpu_ns + counters[COUNT_RUN_NS]) /
-			(double)elapsed * 100);
+			(double)elapsed * 100,
+		bytes_str(&downloads) ? downloads.at : "");
 	fflush(stderr);
 }
 
@@ -739,9 +774,52 @@ int recording_run(struct recording *rec)
 	return r;
 }
 
+static void show_waiting(const struct recording *rec, uint64_t left_ns)
+{
+	cleanup(bytes_fini) struct bytes downloads = {};
+
+	add_downloads(rec, &downloads, "downloading ");
+	if (bytes_str(&downloads))
+		fprintf(stderr, "\r\033[K%s; at most %.0f s more. Ctrl-C to go on without. ",
+			downloads.at, (double)left_ns / 1e9);
+	fflush(stderr);
+}
+
+/* Names what still comes, for a while. */
+static int wait_for_debug_files(struct recording *rec)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), until = now + rec->config->debuginfod_wait_ns;
+	bool progress = !rec->config->quiet && isatty(STDERR_FILENO), shown = false;
+	struct naming *naming = &rec->pipeline.naming;
+	uint64_t shown_ns = now;
+	int r = 0;
+
+	while (r == 0) {
+		fetches_advance(&rec->fetches, &rec->workers, naming);
+		r = naming_advance(naming, UINT64_MAX);
+		now = clock_ns(CLOCK_MONOTONIC);
+		if (!fetches_pending(&rec->fetches) || rec->impatient || now >= until)
+			break;
+		if (progress && now - shown_ns >= SHOW_WAITING_NS) {
+			shown_ns = now;
+			shown = true;
+			show_waiting(rec, until - now);
+		}
+		fetches_wait(&rec->fetches, rec->signal_fd, WAIT_MS);
+		take_signals(rec);
+	}
+	fetches_give_up(&rec->fetches);
+	if (shown)
+		fputs("\r\033[K", stderr);
+	return r;
+}
+
 int recording_finish(struct recording *rec, struct health *ret)
 {
 	int r = turn(rec, true);
+
+	if (r == 0 && rec->config->debuginfod_servers)
+		r = wait_for_debug_files(rec);
 
 	if (r < 0)
 		return r;
@@ -750,6 +828,8 @@ int recording_finish(struct recording *rec, struct health *ret)
 		.duration_s = (double)(rec->ended_ns - rec->began_ns) / 1e9,
 		.frequency_hz = 1e9 / (double)cpu_source_period_ns(rec->source),
 	};
+	if (rec->config->debuginfod_servers)
+		ret->fetches = &rec->fetches;
 	health_gather(ret, rec->source, &rec->pipeline, &rec->started, &rec->stopped);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "session/config.h"
+#include "session/fetches.h"
 #include "session/health.h"
 #include "session/launch.h"
 #include "session/pipeline.h"
@@ -34,6 +35,7 @@ struct recording {
 	struct pipeline pipeline;
 	bool pipeline_ready;
 	struct launch launch;
+	struct fetches fetches;      /* of debug files; unused without --debuginfod */
 	int epoll_fd, signal_fd;
 	ARRAY_OF(int) pid_fds;   /* of the targets that still live */
 	uint32_t targets_alive;
@@ -43,6 +45,7 @@ struct recording {
 	int64_t began_wall_ns;       /* CLOCK_REALTIME */
 	struct health_clock started, stopped;
 	bool pids_differ; /* from the kernel's: profd is in a pid namespace */
+	bool impatient; /* a second signal came: nothing is waited for */
 	bool raised; /* our own priority, while sampling */
 	enum recording_end end;  /* a signal that comes later counts, too */
 	int end_signal;          /* RECORDING_SIGNAL: which */

@@ -38,6 +38,7 @@ struct object_names {
 	struct function_extents extents;  /* read when all others are silent */
 	bool extents_read;
 	int debug_fd;	     /* the file with DWARF, until that is opened; -1 */
+	bool lacks_dwarf;    /* there is no such file */
 	struct dwarf *dwarf; /* NULL: there is none, or it was not asked for so far */
 	struct strtab texts; /* of frames */
 	/* Of an earlier recording. As long as it has all answers, nothing else is opened. */
@@ -65,6 +66,13 @@ static bool has_dwarf(const struct section_table *sections)
 	       has_section(sections, SHT_PROGBITS, ".zdebug_info");
 }
 
+static bool file_has_dwarf(int fd)
+{
+	cleanup(section_table_fini) struct section_table sections = {};
+
+	return fd >= 0 && section_table_read(&sections, fd) == 0 && has_dwarf(&sections);
+}
+
 /* Opens symbols and remembers the file with DWARF. */
 static int open_files(struct object_names *names, int *debug_files, unsigned debug_file_count)
 {
@@ -79,6 +87,7 @@ static int open_files(struct object_names *names, int *debug_files, unsigned deb
 		if (debug_file < 0)
 			debug_file = -1;
 	}
+	names->lacks_dwarf = !has_dwarf(&sections) && !file_has_dwarf(debug_file);
 	names->debug_fd = has_dwarf(&sections) ? fcntl(object->fd, F_DUPFD_CLOEXEC, 0)
 			  : debug_file >= 0    ? fcntl(debug_file, F_DUPFD_CLOEXEC, 0)
 					       : -1;
@@ -386,6 +395,21 @@ int object_names_frames(struct object_names *names, uint64_t address, struct sou
 const char *object_names_frame_text(const struct object_names *names, uint32_t id)
 {
 	return strtab_get(&names->texts, id);
+}
+
+int object_names_lack_debug_info(struct object_names *names, bool *ret)
+{
+	/* Of what has lines this need not be looked for. */
+	for (uint32_t i = 0; i < names->kept.nodes.count && !names->is_open; i++) {
+		if (names->kept.nodes.at[i].file) {
+			*ret = false;
+			return 0;
+		}
+	}
+	if (open_now(names) < 0)
+		return -ENOMEM;
+	*ret = names->lacks_dwarf && names->go.count == 0;
+	return 0;
 }
 
 unsigned object_names_wanted(struct object_names *names, struct bytes *ret)

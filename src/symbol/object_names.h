@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
@@ -65,6 +66,11 @@ int object_names_frames(struct object_names *names, uint64_t address, struct sou
 			struct found_function *function);
 /* A text of such a frame, by its number; borrowed until frames are asked for again. */
 const char *object_names_frame_text(const struct object_names *names, uint32_t id);
+/*
+ * Has none of its files debug information, nor a table of Go's that tells the same? Returns 0 or
+ * -ENOMEM.
+ */
+int object_names_lack_debug_info(struct object_names *names, bool *ret);
 /* See dwarf_wanted, dwarf_want_no_more and dwarf_offer; for who has asked for frames. */
 unsigned object_names_wanted(struct object_names *names, struct bytes *ret);
 void object_names_want_no_more(struct object_names *names);

@@ -2,6 +2,7 @@
 #include "worker/ask_reader.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -360,10 +361,19 @@ static int open_for(struct workers *workers, int *ret, const struct object *obje
 }
 
 /* The candidates for the object's debug file. Returns as open_for. */
-static int open_debug_files(struct workers *workers, int *ret, const struct object *object)
+static int open_debug_files(struct workers *workers, int *ret, const struct object *object,
+			    bool lines)
 {
 	cleanup(bytes_fini) struct bytes paths = {};
 
+	/*
+	 * It was got because there was nothing better. Only lines are read from what somebody sent:
+	 * that cannot take more from the object than those.
+	 */
+	if (lines && object->debug_parcel >= 0) {
+		ret[0] = fcntl(object->debug_parcel, F_DUPFD_CLOEXEC, 0);
+		return ret[0] >= 0;
+	}
 	if (!debug_paths_add(&paths, object))
 		return paths.failed ? -ENOMEM : 0;
 	return paths.failed ? -ENOMEM : open_for(workers, ret, object, paths.at, paths.size);
@@ -383,6 +393,7 @@ static int name_nothing(uint32_t count, name_fn name, void *context)
 }
 
 struct names_answer {
+	struct object *object;
 	uint32_t count;
 	name_fn name;
 	void *context;
@@ -423,6 +434,9 @@ static int take_names(void *context, int result, const unsigned char *data, size
 		       : answer_names(data, size, answer->count, &answer->answered, answer->name,
 				      answer->context);
 	answer->taken = r != -EBADMSG;
+	if (answer->taken)
+		answer->object->lacks_debug_info =
+			((const struct wire_names_head *)data)->lacks_debug_info != 0;
 	return r;
 }
 
@@ -499,7 +513,7 @@ static int ask_for_names(struct workers *workers, struct object *object, struct 
 		question->kept = 0;
 		if (r == -ESTALE && begun++ < BEGUN_MAX) {
 			question->files = WIRE_DEBUG_FILES;
-			count = open_debug_files(workers, files, object);
+			count = open_debug_files(workers, files, object, request->lines);
 			if (request->lines && count >= 0)
 				count = add_kept(workers, object, files, count, &question->kept);
 		} else if (r == 0 && i < WANTED_ROUNDS_MAX &&
@@ -522,15 +536,20 @@ static int ask_for_names(struct workers *workers, struct object *object, struct 
 int ask_names(struct workers *workers, struct object *object, const uint64_t *addresses,
 	      uint32_t count, uint32_t *ret_answered, name_fn name, void *context)
 {
-	struct names_answer answer = { .count = count, .name = name, .context = context };
+	struct names_answer answer = {
+		.object = object, .count = count, .name = name, .context = context
+	};
 	struct request request = { .what = READER_NAMES, .take = take_names, .context = &answer };
 	cleanup(bytes_fini) struct bytes payload = {};
 	int r = -EIO;
 
 	/* Names only, where lines are not to be had. */
 	for (int lines = 1; lines >= 0 && !answer.taken && r != -ENOMEM; lines--) {
-		const struct wire_names_question head = { .address_count = count,
-							  .lines = (uint32_t)lines };
+		const struct wire_names_question head = {
+			.address_count = count,
+			.lines = (uint32_t)lines,
+			.about_debug_info = workers->wants_debug_files,
+		};
 
 		payload.size = 0;
 		bytes_add(&payload, &head, sizeof(head));
@@ -697,6 +716,11 @@ static void forget(struct workers *workers, struct object *object, struct worker
 	if (r == WORKER_STUCK && object->may_block)
 		workers_note_stuck(workers, object->identity.device);
 	*known_by = 0;
+}
+
+void ask_lines_anew(struct workers *workers, struct object *object)
+{
+	forget(workers, object, &workers->liner, &object->lines_known_by);
 }
 
 void ask_forget(struct workers *workers, struct object *object)

@@ -110,6 +110,8 @@ struct wire_names_question {
 	uint32_t files;		/* enum wire_names_files: what all other descriptors are */
 	uint32_t lines;		/* 1: with files, lines and what was inlined; else names only */
 	uint32_t kept; /* 1: the first of all other descriptors is a file of the symbol cache */
+	uint32_t about_debug_info; /* 1: the answer is to tell whether it is lacking */
+	uint32_t reserved;
 };
 
 enum wire_names_files {
@@ -130,6 +132,8 @@ enum { WIRE_NAMES_NO_MORE = 1 };
 struct wire_names_head {
 	uint32_t address_count; /* at least 1: the others have to be asked for again */
 	uint32_t name_count, order_count, text_bytes;
+	uint32_t lacks_debug_info; /* 1: neither the object nor its debug file has any; if asked for */
+	uint32_t reserved;
 };
 
 struct wire_names {

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "cmd/command.h"
 #include "cmd/record_options.h"
+#include "fetch/library.h"
 
 static const struct command command = {
 	.name = "record",
@@ -315,6 +316,37 @@ static void what_this_build_lacks_is_no_usage_error(void **state)
 	assert_refused("-a --uid no-such-user-here", OPTIONS_REFUSED, "no such user");
 }
 
+static void servers_are_looked_for(void **state)
+{
+	cleanup(parsed_fini) struct parsed given, found, none;
+
+	(void)state;
+	if (!library_is_built_in()) {
+		assert_refused("-a --debuginfod=https://a", OPTIONS_REFUSED, "libdebuginfod");
+		return;
+	}
+	unsetenv("SUDO_UID");
+	setenv("DEBUGINFOD_URLS", "https://b https://c", 1);
+	assert_accepted(&given, "-a --debuginfod=https://a --debuginfod-timeout 5s");
+	assert_string_equal(given.config.debuginfod_servers, "https://a");
+	assert_true(given.config.debuginfod_wait_ns == 5000000000ULL);
+	/* Its argument never is the next word. */
+	assert_accepted(&found, "--debuginfod -a");
+	assert_string_equal(found.config.debuginfod_servers, "https://b https://c");
+	assert_accepted(&none, "-a");
+	assert_null(none.config.debuginfod_servers);
+	assert_refused("-a --debuginfod=here", OPTIONS_USAGE, "not a server");
+	assert_refused("-a --debuginfod=", OPTIONS_USAGE, "not a server");
+	assert_refused("-a --debuginfod-timeout 5", OPTIONS_USAGE, "goes with --debuginfod");
+	assert_refused("-a --debuginfod --debuginfod-timeout x", OPTIONS_USAGE, "not a time");
+	setenv("DEBUGINFOD_URLS", "", 1);
+	assert_refused("-a --debuginfod", OPTIONS_REFUSED, "--debuginfod=https://");
+	setenv("SUDO_UID", "1000", 1);
+	assert_refused("-a --debuginfod", OPTIONS_REFUSED, "--debuginfod=https://");
+	unsetenv("SUDO_UID");
+	unsetenv("DEBUGINFOD_URLS");
+}
+
 static void the_kernels_rate_limit_counts(void **state)
 {
 	cleanup(parsed_fini) struct parsed above, at, unasked, unknown;
@@ -420,6 +452,7 @@ int main(void)
 		cmocka_unit_test(mistakes_name_the_option),
 		cmocka_unit_test(contradictions_are_usage_errors),
 		cmocka_unit_test(what_this_build_lacks_is_no_usage_error),
+		cmocka_unit_test(servers_are_looked_for),
 		cmocka_unit_test(the_kernels_rate_limit_counts),
 		cmocka_unit_test(verbosity_sets_the_level),
 		cmocka_unit_test(words_of_the_table_are_accepted),

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "elf/object_file.h"
+#include "session/fetches.h"
 #include "session/naming.h"
 
 static struct profile *profile;
@@ -94,6 +95,36 @@ static void our_own_functions_have_names(void **state)
 	object_unref(self);
 }
 
+/* What comes later may only better a name. */
+static void a_name_is_kept_when_asking_again_fails(void **state)
+{
+	struct fetches fetches = { .no_more = true };
+	struct object *self;
+	uint32_t id = location(1);
+	uint64_t bias = 0;
+	extern const char __executable_start[] __attribute__((visibility("hidden")));
+
+	(void)state;
+	naming.fetches = &fetches;
+	assert_ok(object_open(&self, open("/proc/self/exe", O_RDONLY | O_CLOEXEC), "self"));
+	assert_ok(object_bias(self, &bias, (uint64_t)(uintptr_t)__executable_start, 0, true));
+	assert_ok(naming_add(&naming, id,
+			     &(struct naming_item){
+				     .source = NAMING_OBJECT,
+				     .object = object_ref(self),
+				     .address = (uint64_t)(uintptr_t)our_own_functions_have_names +
+						4 - bias }));
+	assert_ok(naming_advance(&naming, UINT64_MAX));
+	assert_string_equal(name_of(id), "our_own_functions_have_names");
+	self->given_up = true;
+	naming_again(&naming, self);
+	assert_int_equal(naming.next, id);
+	assert_ok(naming_advance(&naming, UINT64_MAX));
+	assert_string_equal(name_of(id), "our_own_functions_have_names");
+	assert_true(profile->locations.at[id].named);
+	object_unref(self);
+}
+
 static void what_nobody_knows_is_named_somehow(void **state)
 {
 	uint32_t jit = location(1), kernel = location(2);
@@ -137,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(notes_stand_for_themselves),
 		TEST(our_own_functions_have_names),
+		TEST(a_name_is_kept_when_asking_again_fails),
 		TEST(what_nobody_knows_is_named_somehow),
 		TEST(a_small_budget_names_one_at_a_time),
 	};

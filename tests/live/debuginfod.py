@@ -1,0 +1,388 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Debug files from debuginfod: asked for only when wanted, and no server's fault is the recording's."""
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+from harness import (HANG_S, TARGETS, Recorder, check, check_equal, end, folder, need, one_line,
+                     pprof, profd, rate, record, run, start, wait_listening)
+
+NOBODY = 65534
+SECONDS = 1
+
+
+def build_id(path):
+    notes = subprocess.run([need('readelf'), '-n', path], capture_output=True, check=True).stdout
+    return re.search(rb'Build ID: ([0-9a-f]+)', notes).group(1).decode()
+
+
+class Stripped:
+    """A program without symbols, its debug file in a folder of its own, and where caches go."""
+
+    def __init__(self, name='inlines'):
+        self.folder = folder()
+        os.chmod(self.folder, 0o755)
+        self.full = os.path.join(TARGETS, name)
+        self.program = os.path.join(self.folder, name)
+        self.debug = os.path.join(self.folder, 'files', name + '.debug')
+        os.mkdir(os.path.dirname(self.debug))
+        subprocess.run([need('objcopy'), '--only-keep-debug', self.full, self.debug], check=True)
+        subprocess.run([need('strip'), '-s', '-o', self.program, self.full], check=True)
+        self.build_id = build_id(self.program)
+        self.cache = os.path.join(self.folder, 'cache')
+
+    def environment(self, **more):
+        """Of profd; no server and no cache of this machine gets into it."""
+        kept = {name: value for name, value in os.environ.items()
+                if not name.startswith('DEBUGINFOD_') and not name.lower().endswith('_proxy')}
+        return dict(kept, DEBUGINFOD_CACHE_PATH=self.cache, **more)
+
+    def record(self, *arguments, command=None, environment=None, **options):
+        return record(*arguments, seconds=None, outputs=('out.folded', 'out.pb.gz'),
+                      command=command or [self.program, SECONDS],
+                      env=environment or self.environment(), **options)
+
+
+def port_of(server):
+    return server.getsockname()[1]
+
+
+def url(port):
+    return f'--debuginfod=http://127.0.0.1:{port}'
+
+
+class Listener:
+    """Accepts, counts, and hands each connection to `serve` in a thread of its own."""
+
+    def __init__(self, serve):
+        self.socket = socket.create_server(('127.0.0.1', 0))
+        self.port = port_of(self.socket)
+        self.serve = serve
+        self.connections = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            self.connections.append(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        with contextlib.suppress(OSError):
+            self.serve(connection)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        for connection in self.connections:
+            connection.close()
+
+
+def silence(connection):
+    """Takes the question, and never answers."""
+    while connection.recv(4096):
+        pass
+
+
+def answer(body, status='200 OK', delay=0):
+    def serve(connection):
+        question = b''
+        while b'\r\n\r\n' not in question:
+            question += connection.recv(4096)
+        time.sleep(delay)
+        connection.sendall(f'HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n'
+                           'Connection: close\r\n\r\n'.encode() + body)
+        connection.close()
+    return serve
+
+
+def endless(connection):
+    connection.recv(4096)
+    connection.sendall(b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n')
+    while True:
+        connection.sendall(bytes(1 << 16))
+
+
+def files_of(recording):
+    return recording.summary['debuginfod']['files']
+
+
+def check_outcome(recording, outcome, says=None):
+    files = [entry for entry in files_of(recording) if entry['path'].endswith('/inlines')]
+    check_equal([entry['outcome'] for entry in files], [outcome], f'outcome ({recording.stderr})')
+    if says:
+        check(says in (files[0]['why'] or ''), f'{files[0]["why"]!r} does not say {says!r}')
+    said = {'found': 'found', 'not_found': 'not found', 'failed': 'failed',
+            'given_up': 'given up'}[outcome]
+    check(f'debug files from debuginfod: 1 {said}' in recording.stderr, recording.stderr)
+
+
+def check_stripped(recording):
+    """What is to be had without a debug file: function starts, and the C library's exports."""
+    functions = recording.functions()
+    check(any(name.startswith('inlines+0x') for name in functions), f'no starts: {functions}')
+    check('__libc_start_main' in functions or '__libc_start_main_impl' in functions,
+          f'no exported names: {functions}')
+    check(not functions & {'outer', 'main'}, f'names out of nowhere: {functions}')
+    check(recording.samples > 20, recording.stderr)
+
+
+def lines(recording):
+    """{(function, file:line)} of the program's own functions, as pprof reads them."""
+    text = pprof(recording, '-top', '-lines', '-nodefraction=0', '-edgefraction=0')
+    found = {match.groups() for match in
+             re.finditer(r'(\w+) (\S*inlines\.c:\d+(?: \(inline\))?)$', text, re.MULTILINE)}
+    # The head of the loop is met too seldom to be there each time.
+    return {(name, where) for name, where in found if 'inlines.c:17' not in where}
+
+
+def frames_of(recording):
+    """Paths from main on, without the kernel's frames above them."""
+    found = set()
+    for frames, _ in recording.stacks:
+        names = [name for name in frames if not name.endswith('_[k]')]
+        if 'main' in names:
+            found.add(tuple(names[names.index('main'):]))
+    return found
+
+
+def test_same_as_with_debug_information():
+    """A real server; then the cache alone."""
+    stripped = Stripped()
+    port = port_of(socket.create_server(('127.0.0.1', 0)))
+    server = start([need('debuginfod'), '-F', '-p', str(port), '-d',
+                    os.path.join(stripped.folder, 'db.sqlite'), '-t', '0', '-g', '0',
+                    os.path.dirname(stripped.debug)],
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_listening(port)
+    # It listens before it has looked through the folder.
+    address = f'http://127.0.0.1:{port}/buildid/{stripped.build_id}/debuginfo'
+    for _ in range(HANG_S * 10):
+        if subprocess.run([shutil.which('curl') or '/usr/bin/python3',
+                           *(['-fso', '/dev/null', address] if shutil.which('curl') else
+                             ['-c', f'import urllib.request as r; r.urlopen("{address}")'])],
+                          stderr=subprocess.DEVNULL, check=False).returncode == 0:
+            break
+        time.sleep(0.1)
+    truth = stripped.record(command=[stripped.full, SECONDS])
+    first = stripped.record(url(port))
+    end(server)
+    check_outcome(first, 'found')
+    second = stripped.record(url(port))
+    check_outcome(second, 'found')
+    check_equal([entry['from_cache'] for entry in files_of(first)][:1], [False], 'first time')
+    check('1 found, 1 of them in the cache' in second.stderr, second.stderr)
+    wanted, wanted_frames = lines(truth), frames_of(truth)
+    check(any('(inline)' in where for _, where in wanted), f'no inlined lines: {wanted}')
+    for recording in (first, second):
+        check_equal(lines(recording), wanted, 'lines')
+        check_equal(frames_of(recording), wanted_frames, 'frames')
+
+
+def test_nothing_is_asked_without_the_option():
+    stripped = Stripped()
+    with Listener(answer(b'', '404 Not Found')) as listener:
+        environment = stripped.environment(DEBUGINFOD_URLS=f'http://127.0.0.1:{listener.port}')
+        recording = stripped.record(environment=environment)
+        check_stripped(recording)
+        check('debuginfod' not in recording.summary, 'a summary of what was not asked')
+        check_equal(len(listener.connections), 0, 'connections')
+        # With it there are some: the listener would have counted.
+        check_outcome(stripped.record('--debuginfod', environment=environment), 'not_found')
+        check(listener.connections, 'the variable is not used')
+
+
+def test_silence_ends_with_the_limit():
+    stripped = Stripped()
+    with Listener(silence) as listener:
+        began = time.monotonic()
+        recording = stripped.record(url(listener.port), '--debuginfod-timeout', '500ms')
+        check(time.monotonic() - began < HANG_S / 3, 'it waited for more than its limit')
+        check(listener.connections, 'nobody was asked')
+    check_outcome(recording, 'given_up')
+    check_stripped(recording)
+
+
+def test_answers_that_are_no_debug_file():
+    stripped = Stripped()
+    with open(os.path.join(TARGETS, 'sorts'), 'rb') as file:
+        other = file.read()
+    with open(stripped.debug, 'rb') as file:
+        cut = file.read()[:3000]
+    with open(stripped.program, 'rb') as file:
+        without = file.read()
+    for what, body in (('garbage', b'\x7fELF' + os.urandom(5000)), ('another build', other),
+                       ('a part', cut), ('no lines', without)):
+        shutil.rmtree(stripped.cache, ignore_errors=True)
+        print(f'    {what}')
+        with Listener(answer(body)) as listener:
+            recording = stripped.record(url(listener.port))
+        check_outcome(recording, 'failed', 'not its debug information')
+        check_stripped(recording)
+        check_equal(recording.summary['files_given_up'], 0, 'files given up')
+
+
+def test_servers_that_fail():
+    stripped = Stripped()
+    nobody = socket.create_server(('127.0.0.1', 0))
+    closed = port_of(nobody)
+    nobody.close()
+    recording = stripped.record(url(closed))
+    check_outcome(recording, 'failed', 'refused')
+    check_stripped(recording)
+    with Listener(answer(b'', '404 Not Found')) as listener:
+        recording = stripped.record(url(listener.port))
+    check_outcome(recording, 'not_found')
+    check_stripped(recording)
+    # One that has it is enough.
+    shutil.rmtree(stripped.cache)
+    with open(stripped.debug, 'rb') as file, Listener(answer(file.read())) as good, \
+            Listener(silence) as silent:
+        recording = stripped.record(f'{url(silent.port)} http://127.0.0.1:{good.port}')
+    check_outcome(recording, 'found')
+    check('inner_[i]' in recording.functions(), recording.functions())
+
+
+def test_endless_answer_is_cut_off():
+    stripped = Stripped()
+    with Listener(endless) as listener:
+        recording = stripped.record(
+            url(listener.port), environment=stripped.environment(DEBUGINFOD_MAXSIZE='2000000'))
+    check_outcome(recording, 'failed', 'larger than profd downloads')
+    check_stripped(recording)
+    left = [os.path.join(path, name) for path, _, names in os.walk(stripped.cache)
+            for name in names if name.startswith('debuginfo')]
+    check_equal(left, [], 'left behind')
+
+
+def test_file_that_comes_when_the_program_is_gone():
+    """Its file stays open for that long."""
+    stripped = Stripped()
+    with open(stripped.debug, 'rb') as file:
+        body = file.read()
+    with Listener(answer(body, delay=4)) as listener:
+        recording = stripped.record(url(listener.port), command=[
+            '/bin/sh', '-c', f'{stripped.program} 1; rm {stripped.program}; sleep 4.5'])
+    check_outcome(recording, 'found')
+    check('inner_[i]' in recording.functions(), recording.functions())
+
+
+def fetchers(pid):
+    """Processes that a profd has started to download."""
+    found = []
+    for name in os.listdir('/proc'):
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            with open(f'/proc/{int(name)}/stat', encoding='ascii') as file:
+                head, tail = file.read().rsplit(')', 1)
+            if head.endswith('(profd-fetcher') and int(tail.split()[1]) == pid:
+                found.append(int(name))
+    return found
+
+
+def wait_fetcher(recorder, listener):
+    for _ in range(HANG_S * 20):
+        if listener.connections and fetchers(recorder.pid):
+            return fetchers(recorder.pid)[0]
+        time.sleep(0.05)
+    check(False, 'nothing is downloaded')
+
+
+def test_who_downloads_has_nothing():
+    stripped = Stripped()
+    with Listener(silence) as listener:
+        recorder = Recorder(url(listener.port), '--debuginfod-timeout', 60,
+                            command=[stripped.program, 30], env=stripped.environment())
+        pid = wait_fetcher(recorder, listener)
+        with open(f'/proc/{pid}/status', encoding='ascii') as file:
+            status = dict(line.split(':\t', 1) for line in file)
+        for name in ('CapPrm', 'CapEff', 'CapInh', 'CapBnd'):
+            check_equal(int(status[name], 16), 0, name)
+        check_equal(status['NoNewPrivs'].strip(), '1', 'no_new_privs')
+        check_equal(status['Seccomp'].strip(), '2', 'seccomp')
+        for fd in os.listdir(f'/proc/{pid}/fd'):
+            what = os.readlink(f'/proc/{pid}/fd/{fd}')
+            mine = what == '/dev/null' or what.startswith(('socket:', stripped.cache)) \
+                or what in ('anon_inode:[eventfd]', 'anon_inode:[eventpoll]')
+            check(mine or what.startswith('pipe:'), f'it has {what}')
+        # Killed, profd takes it along.
+        recorder.signal(signal.SIGKILL)
+        for _ in range(HANG_S * 20):
+            if not os.path.exists(f'/proc/{pid}'):
+                break
+            time.sleep(0.05)
+        check(not os.path.exists(f'/proc/{pid}'), 'left behind')
+        end(recorder.process)
+
+
+def test_interrupt_ends_the_waiting():
+    stripped = Stripped()
+    with Listener(silence) as listener:
+        recorder = Recorder('-F', rate(997), url(listener.port), '--debuginfod-timeout', 60,
+                            command=[stripped.program, 30], env=stripped.environment())
+        pid = wait_fetcher(recorder, listener)
+        recorder.signal(signal.SIGTERM)
+        time.sleep(0.5)
+        check(recorder.process.poll() is None, 'the first signal ended the waiting')
+        began = time.monotonic()
+        recorder.signal(signal.SIGINT)
+        recording = recorder.finish()
+    check(time.monotonic() - began < HANG_S / 3, 'it went on waiting')
+    check_outcome(recording, 'given_up')
+    check_stripped(recording)
+    check(not os.path.exists(f'/proc/{pid}'), 'left behind')
+    check_equal([name for _, _, names in os.walk(stripped.cache) for name in names
+                 if name.startswith('debuginfo')], [], 'in the cache')
+
+
+def test_cache_belongs_to_who_called_sudo():
+    stripped = Stripped()
+    os.mkdir(stripped.cache)
+    os.chown(stripped.cache, NOBODY, NOBODY)
+    with open(stripped.debug, 'rb') as file:
+        body = file.read()
+    with Listener(answer(body)) as listener:
+        recording = stripped.record(
+            url(listener.port),
+            environment=stripped.environment(SUDO_UID=str(NOBODY), SUDO_GID=str(NOBODY)))
+    check_outcome(recording, 'found')
+    check('inner_[i]' in recording.functions(), recording.functions())
+    path = os.path.join(stripped.cache, stripped.build_id, 'debuginfo')
+    check_equal(os.stat(path).st_uid, NOBODY, 'owner of what was downloaded')
+
+
+def test_no_server_is_known():
+    stripped = Stripped()
+    for environment in (stripped.environment(DEBUGINFOD_URLS=''),
+                        stripped.environment(DEBUGINFOD_URLS='', SUDO_UID='1', SUDO_GID='1')):
+        status, _, errors = profd('record', '--debuginfod', '--', '/bin/true', env=environment,
+                                  cwd=folder())
+        check_equal(status, 1, 'status')
+        check('--debuginfod=https://' in one_line(errors), errors)
+
+
+def test_cache_that_cannot_be_made():
+    stripped = Stripped()
+    with open(stripped.cache, 'w', encoding='ascii'):
+        pass
+    with Listener(answer(b'')) as listener:
+        recording = stripped.record(url(listener.port))
+        check_equal(len(listener.connections), 0, 'connections')
+    check_outcome(recording, 'failed', 'cache')
+    check_stripped(recording)
+
+
+if __name__ == '__main__':
+    run(globals())
