@@ -3,8 +3,8 @@
 // large it is. Prints the median and the worst of several rounds, by the clock and, for machines that
 // do something else as well, in CPU time of the page's main thread; nothing is asserted.
 //
-// MANY_STACKS is the program that writes it. Needs chromium and playwright-core, as the test in
-// tests/browser does; STACKS names another number of stacks.
+// MANY_STACKS is the program that writes it; STACKS names another number of stacks. What else is
+// needed says ../browser/chromium.js.
 'use strict';
 const { execFileSync } = require('child_process');
 const fs = require('fs');
@@ -12,17 +12,9 @@ const os = require('os');
 const path = require('path');
 const { pathToFileURL } = require('url');
 
-const ROUNDS = 5, ZOOMS = 20;
-const browserPath = process.env.CHROMIUM || '/usr/bin/chromium';
-let chromium;
+const { launch } = require('../browser/chromium.js');
 
-try {
-	({ chromium } = require('playwright-core'));
-	fs.accessSync(browserPath, fs.constants.X_OK);
-} catch (error) {
-	console.log('skipped: ' + error.message.split('\n')[0]);
-	process.exit(77);
-}
+const ROUNDS = 5, ZOOMS = 20;
 
 function say(what, pairs) {
 	const sorted = [0, 1].map((i) => pairs.map((pair) => pair[i]).sort((x, y) => x - y));
@@ -73,7 +65,7 @@ const press = 'document.querySelectorAll("#controls button")[value].click();';
 	try {
 		execFileSync(process.env.MANY_STACKS, [process.env.STACKS || '200000', file], { stdio: 'inherit' });
 		console.log(`file: ${(fs.statSync(file).size / 1e6).toFixed(2)} MB`);
-		const browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox'] });
+		const browser = await launch();
 
 		for (let round = 0; round < ROUNDS; round++) {
 			const page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();

@@ -1,32 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Drives the flame graphs of the golden tests in a real browser, as a person would.
 //
-// Needs chromium and the npm package playwright-core (found through NODE_PATH); skips with 77
-// without them. CHROMIUM names another browser binary. Arguments choose checks by a part of their
-// name.
+// chromium.js says what it needs. Arguments choose checks by a part of their name.
 'use strict';
 const assert = require('assert');
 const fs = require('fs');
 const path = require('path');
 const { pathToFileURL } = require('url');
 
-const browserPath = process.env.CHROMIUM || '/usr/bin/chromium';
-let chromium;
-
-try {
-	({ chromium } = require('playwright-core'));
-	fs.accessSync(browserPath, fs.constants.X_OK);
-} catch (error) {
-	console.log('skipped: ' + error.message.split('\n')[0]);
-	process.exit(77);
-}
+const { launch } = require('./chromium.js');
 
 const sources = path.join(__dirname, '..', '..', 'src', 'output', 'flamegraph');
 const golden = (name) => path.join(__dirname, '..', 'golden', 'flamegraph', name + '.svg');
 const shapes = pathToFileURL(golden('shapes')).href;
 const hostile = pathToFileURL(golden('hostile')).href;
-const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-	'--disable-background-networking', '--disable-component-update', '--disable-sync'];
 let browser;
 
 async function open(options, url) {
@@ -663,8 +650,7 @@ const checks = {
 		}
 	},
 	async 'a scroll bar takes no box away'() {
-		const other = await chromium.launch({ executablePath: browserPath, args: flags,
-			ignoreDefaultArgs: ['--hide-scrollbars'] });
+		const other = await launch({ ignoreDefaultArgs: ['--hide-scrollbars'] });
 
 		try {
 			const page = await other.newPage({ viewport: { width: 800, height: 300 } });
@@ -815,7 +801,7 @@ const checks = {
 		process.argv.slice(2).some((part) => name.includes(part)));
 	let failed = 0;
 
-	browser = await chromium.launch({ executablePath: browserPath, args: flags });
+	browser = await launch();
 	for (const [name, check] of chosen) {
 		const page = check.length ? await open({}) : null;
 
