@@ -94,7 +94,7 @@ static bool without_arguments(struct bytes *out, const char *name)
 			continue;
 		}
 		if (*at == '<' && (angle || (at > name && is_word(at[-1])) || at == last_operator ||
-				   (at[-1] == ' ' && at - 1 == last_operator))) {
+				   (last_operator && at == last_operator + 1 && at[-1] == ' '))) {
 			if (!angle++)
 				bytes_add_str(out, "<>");
 			continue;
