@@ -131,6 +131,7 @@ static int apply(const struct command *command, const struct option_row *row, in
 		 void *context, const char *argument)
 {
 	struct options_reason reason = {};
+	const char *between = !argument ? "" : row->optional ? "=" : " ";
 	char spelled[64];
 	int r = row->apply(context, argument, &reason);
 
@@ -138,10 +139,9 @@ static int apply(const struct command *command, const struct option_row *row, in
 		return r;
 	spell(spelled, sizeof(spelled), row, value);
 	if (r == OPTIONS_USAGE)
-		return options_usage_error(command, "%s%s%.64s: %s", spelled, argument ? " " : "",
+		return options_usage_error(command, "%s%s%.64s: %s", spelled, between,
 					   argument ? argument : "", reason.text);
-	log_error("%s%s%.64s: %s", spelled, argument ? " " : "", argument ? argument : "",
-		  reason.text);
+	log_error("%s%s%.64s: %s", spelled, between, argument ? argument : "", reason.text);
 	return r;
 }
 

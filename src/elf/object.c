@@ -34,7 +34,7 @@ struct object *object_new(int fd, const char *path)
 	object->references = 1;
 	object->fd = TAKE_FD(owned_fd);
 	object->path = strdup(path);
-	object->root_fd = object->debug_parcel = -1;
+	object->root_fd = object->debug_parcel = object->supplement_parcel = -1;
 	if (!object->path)
 		return NULL;
 	object->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
@@ -76,6 +76,9 @@ void object_unref(struct object *object)
 	object_close(object);
 	if (object->debug_parcel >= 0)
 		(void)close(object->debug_parcel);
+	if (object->supplement_parcel >= 0)
+		(void)close(object->supplement_parcel);
+	free(object->lacks_supplement);
 	array_fini(&object->segments);
 	free(object->path);
 	free(object->debug_link);

@@ -58,11 +58,15 @@ struct object {
 	bool lines_given_up;
 	void *cache_key; /* struct symbol_cache_key of what its names were made from; NULL: none */
 	/*
-	 * Of its debug information: none of its files has any; what is being looked for elsewhere, so
-	 * that its file stays open; and a parcel (base/parcel.h) with what was found there, or -1.
+	 * Of its debug information, which may be looked for elsewhere: none of its files has any; the
+	 * build ID (lower-case hex, owned) of a supplementary file (dwz) that is missing, or NULL; how
+	 * many files are awaited, so that its own stays open; and parcels (base/parcel.h) with what
+	 * came, its debug file and the supplementary one, or -1.
 	 */
-	bool lacks_debug_info, awaits_debug_file;
-	int debug_parcel;
+	bool lacks_debug_info;
+	char *lacks_supplement;
+	uint32_t awaited_files;
+	int debug_parcel, supplement_parcel;
 	uint32_t wanted;   /* paths of further files that were asked for to name its addresses */
 	uint64_t used_ns;  /* when a process had it mapped last */
 	/*

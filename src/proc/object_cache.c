@@ -231,7 +231,7 @@ int object_cache_close_unused(struct object_cache *cache, uint64_t since_ns, uin
 
 		if (!object || object->fd < 0)
 			continue;
-		if (object->awaits_debug_file ||
+		if (object->awaited_files ||
 		    (object->used_ns >= since_ns &&
 		     (object->root_fd < 0 || object->there_ns >= left_ns))) {
 			open++;

@@ -259,15 +259,25 @@ static struct fetch *find(struct fetches *fetches, const char *build_id)
 	return NULL;
 }
 
-static struct fetch *add(struct fetches *fetches, const struct object *object)
+/* Is it of the object itself, and not of a file that its debug file goes on in? */
+static bool is_own(const struct object *object, const char *build_id)
+{
+	char own[2 * OBJECT_BUILD_ID_MAX + 1];
+
+	object_build_id_hex(object, own);
+	return strcmp(own, build_id) == 0;
+}
+
+static struct fetch *add(struct fetches *fetches, const struct object *object, const char *build_id)
 {
 	struct fetch *fetch = array_push(&fetches->list);
 
 	if (!fetch)
 		return NULL;
-	*fetch = (struct fetch){ .status = -1, .parcel = -1, .path = strdup(object->path) };
-	object_build_id_hex(object, fetch->build_id);
-	if (!fetch->path) {
+	*fetch = (struct fetch){ .status = -1, .parcel = -1 };
+	snprintf(fetch->build_id, sizeof(fetch->build_id), "%s", build_id);
+	if (asprintf(&fetch->path, "%s%s", object->path,
+		     is_own(object, build_id) ? "" : " (supplementary file)") < 0) {
 		fetches->list.count--;
 		return NULL;
 	}
@@ -291,30 +301,17 @@ static void judge(struct fetch *fetch, const struct object *object)
 	}
 }
 
-int fetches_want(struct fetches *fetches, struct object *object)
+static int want(struct fetches *fetches, struct object *object, const char *build_id)
 {
-	char build_id[2 * OBJECT_BUILD_ID_MAX + 1];
+	struct fetch *fetch = find(fetches, build_id);
 	struct object **slot;
-	struct fetch *fetch;
 
-	/* The vdso is the kernel's, and exports all its functions. */
-	if (!object->build_id_size || object->fd < 0 || object->path[0] == '[')
-		return 0;
-	object_build_id_hex(object, build_id);
-	fetch = find(fetches, build_id);
-	if (object->debug_parcel >= 0) {
-		if (fetch)
-			judge(fetch, object);
-		return 0;
-	}
-	if (!object->lacks_debug_info || object->given_up || object->lines_given_up)
-		return 0;
 	if (!fetch && (fetches->no_more || fetches->list.count >= FETCHES_MAX)) {
 		fetches->refused++;
 		return 0;
 	}
 	if (!fetch)
-		fetch = add(fetches, object);
+		fetch = add(fetches, object, build_id);
 	if (!fetch)
 		return -ENOMEM;
 	if ((is_over(fetch) && fetch->state != FETCH_FOUND) || knows(fetch, object))
@@ -323,7 +320,26 @@ int fetches_want(struct fetches *fetches, struct object *object)
 	if (!slot)
 		return -ENOMEM;
 	*slot = object_ref(object);
-	object->awaits_debug_file = true;
+	object->awaited_files++;
+	return 0;
+}
+
+int fetches_want(struct fetches *fetches, struct object *object)
+{
+	char build_id[2 * OBJECT_BUILD_ID_MAX + 1];
+	struct fetch *fetch;
+
+	/* The vdso is the kernel's, and exports all its functions. */
+	if (object->fd < 0 || object->path[0] == '[' || object->given_up || object->lines_given_up)
+		return 0;
+	object_build_id_hex(object, build_id);
+	fetch = object->debug_parcel >= 0 ? find(fetches, build_id) : NULL;
+	if (fetch)
+		judge(fetch, object);
+	else if (object->lacks_debug_info && object->build_id_size)
+		return want(fetches, object, build_id);
+	if (object->lacks_supplement && object->supplement_parcel < 0)
+		return want(fetches, object, object->lacks_supplement);
 	return 0;
 }
 
@@ -333,11 +349,14 @@ static void deliver(struct fetch *fetch, struct workers *workers, struct naming 
 	for (; fetch->delivered < fetch->objects.count; fetch->delivered++) {
 		struct object *object = fetch->objects.at[fetch->delivered];
 
-		object->awaits_debug_file = false;
-		if (fetch->parcel < 0)
+		int *parcel = is_own(object, fetch->build_id) ? &object->debug_parcel
+							      : &object->supplement_parcel;
+
+		object->awaited_files--;
+		if (fetch->parcel < 0 || *parcel >= 0)
 			continue;
-		object->debug_parcel = fcntl(fetch->parcel, F_DUPFD_CLOEXEC, 0);
-		if (object->debug_parcel < 0)
+		*parcel = fcntl(fetch->parcel, F_DUPFD_CLOEXEC, 0);
+		if (*parcel < 0)
 			continue;
 		ask_lines_anew(workers, object);
 		naming_again(naming, object);
@@ -470,7 +489,8 @@ void fetches_progress(const struct fetches *fetches, struct bytes *ret)
 		if (is_over(fetch))
 			continue;
 		pending++;
-		if (!shown || fetch->done > shown->done)
+		/* One that tells how far it is, and always the same one. */
+		if (!shown || (!shown->total && fetch->total))
 			shown = fetch;
 	}
 	if (!shown)
@@ -495,8 +515,24 @@ static const char *why_of(const struct fetch *fetch)
 	return fetch->why ? fetch->why : strerror(-fetch->error);
 }
 
-static void add_failure(struct bytes *ret, const struct fetch *fetch)
+static const struct fetch *next_of(const struct fetches *fetches, const struct fetch *fetch)
 {
+	const struct fetch *end = fetches->list.at + fetches->list.count;
+
+	for (const struct fetch *at = fetch + 1; at < end; at++)
+		if (at->state == fetch->state)
+			return at;
+	return NULL;
+}
+
+/* last: it is the last one that is named. One reason is told once for all that have it. */
+static void add_failure(const struct fetches *fetches, struct bytes *ret, const struct fetch *fetch,
+			bool last)
+{
+	const struct fetch *next = last ? NULL : next_of(fetches, fetch);
+
+	if (next && strcmp(why_of(next), why_of(fetch)) == 0)
+		return;
 	bytes_add_format(ret, ": %s", why_of(fetch));
 	if (fetch->why && fetch->error && fetch->error != -ENOENT && fetch->error != -EFBIG)
 		bytes_add_format(ret, " (%s)", strerror(-fetch->error));
@@ -532,7 +568,7 @@ bool fetches_outcome(const struct fetches *fetches, enum fetch_state state, stru
 		}
 		bytes_add_format(ret, "%s%.80s", named > 1 ? ", " : ": ", base_name(fetch));
 		if (state == FETCH_FAILED)
-			add_failure(ret, fetch);
+			add_failure(fetches, ret, fetch, named == NAMED_MAX);
 		else if (state == FETCH_GIVEN_UP && fetch->begun_ns)
 			bytes_add_format(ret, " after %.1f s", seconds_of(fetch));
 		else if (state == FETCH_GIVEN_UP)

@@ -454,6 +454,48 @@ static int ask_with_files(struct workers *workers, struct object *object, struct
 	return r;
 }
 
+/*
+ * The build ID in the path of a debug file below /usr/lib/debug/.build-id, to be freed; NULL: it is
+ * none. The reader asks so for a supplementary file (want_supplement in dwarf/further_files.c).
+ */
+static char *build_id_of(const char *path)
+{
+	static const char folder[] = "/usr/lib/debug/.build-id/", suffix[] = ".debug";
+	const char *id = path + sizeof(folder) - 1;
+	char *ret;
+	size_t size;
+
+	if (strncmp(path, folder, sizeof(folder) - 1) != 0)
+		return NULL;
+	size = strspn(id, "0123456789abcdef/");
+	if (size < 4 || size > 2 * OBJECT_BUILD_ID_MAX + 1 || id[2] != '/' ||
+	    strchr(id + 3, '/') || strcmp(id + size, suffix) != 0)
+		return NULL;
+	ret = strndup(id, size);
+	if (ret)
+		memmove(ret + 2, ret + 3, size - 2);
+	return ret;
+}
+
+/* Of what is not here: the supplementary file may be had elsewhere, or has been. Returns as open_for. */
+static int open_supplement(const struct workers *workers, int *ret, struct object *object,
+			   const struct bytes *wanted)
+{
+	cleanup(free) char *build_id = NULL;
+
+	for (size_t at = 0; at < wanted->size && !build_id; at += strlen(wanted->at + at) + 1)
+		build_id = build_id_of(wanted->at + at);
+	if (!build_id || !workers->wants_debug_files)
+		return 0;
+	if (object->supplement_parcel < 0) {
+		free(object->lacks_supplement);
+		object->lacks_supplement = TAKE_PTR(build_id);
+		return 0;
+	}
+	ret[0] = fcntl(object->supplement_parcel, F_DUPFD_CLOEXEC, 0);
+	return ret[0] >= 0;
+}
+
 /* Opens what the reader asks for. Returns as open_for. */
 static int open_wanted(struct workers *workers, int *ret, struct object *object,
 		       const struct bytes *wanted)
@@ -462,6 +504,7 @@ static int open_wanted(struct workers *workers, int *ret, struct object *object,
 	const size_t folder_size = slash ? (size_t)(slash + 1 - object->path) : 0;
 	cleanup(bytes_fini) struct bytes paths = {};
 	size_t size;
+	int count;
 
 	for (size_t at = 0; at < wanted->size; at += size) {
 		size_t before = wanted->at[at] == '/' ? 0 : folder_size;
@@ -475,7 +518,8 @@ static int open_wanted(struct workers *workers, int *ret, struct object *object,
 	}
 	if (paths.failed)
 		return -ENOMEM;
-	return paths.size ? open_for(workers, ret, object, paths.at, paths.size) : 0;
+	count = paths.size ? open_for(workers, ret, object, paths.at, paths.size) : 0;
+	return count ? count : open_supplement(workers, ret, object, wanted);
 }
 
 /*

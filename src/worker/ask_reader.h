@@ -65,7 +65,7 @@ enum { ASK_DEMANGLED_BYTES = 32 * 1024 };
  */
 int ask_demangled(struct workers *workers, struct bytes *ret, const char *names, size_t size,
 		  const struct payer *payer);
-/* Its lines are to be looked for anew, in what it has got since (object.debug_parcel). */
+/* Its lines are to be looked for anew, in what it has got since (object.debug_parcel and its neighbour). */
 void ask_lines_anew(struct workers *workers, struct object *object);
 /* The object is needed no more, for now: its file is closed here and there. */
 void ask_forget(struct workers *workers, struct object *object);

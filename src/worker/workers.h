@@ -43,7 +43,7 @@ struct workers {
 	bool more_given_up; /* than that */
 	struct hash_index given_up_paths; /* hashes of all that were counted */
 	ARRAY_OF(struct stuck_device) stuck;
-	bool wants_debug_files; /* object.lacks_debug_info is to be found out */
+	bool wants_debug_files; /* object.lacks_debug_info and its neighbour are to be found out */
 	struct symbol_cache symbol_cache; /* closed, unless whoever has them opens it */
 	struct patience patience, lines_patience;
 	struct hurry hurry, lines_hurry;

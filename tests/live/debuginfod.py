@@ -109,6 +109,23 @@ def answer(body, status='200 OK', delay=0):
     return serve
 
 
+def shelf(*paths):
+    """Has these files, by their build IDs."""
+    bodies = {}
+    for path in paths:
+        with open(path, 'rb') as file:
+            bodies[build_id(path)] = file.read()
+
+    def serve(connection):
+        question = connection.recv(4096).decode('ascii')
+        wanted = re.match(r'GET /buildid/([0-9a-f]+)/debuginfo ', question).group(1)
+        body, status = bodies.get(wanted, b''), '200 OK' if wanted in bodies else '404 Not Found'
+        connection.sendall(f'HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n'
+                           'Connection: close\r\n\r\n'.encode() + body)
+        connection.close()
+    return serve
+
+
 def endless(connection):
     connection.recv(4096)
     connection.sendall(b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n')
@@ -190,6 +207,32 @@ def test_same_as_with_debug_information():
     for recording in (first, second):
         check_equal(lines(recording), wanted, 'lines')
         check_equal(frames_of(recording), wanted_frames, 'frames')
+
+
+def test_debug_information_that_goes_on_in_another_file():
+    """As dwz leaves it for distributions: what two programs share is moved out."""
+    stripped = Stripped()
+    for name in ('one', 'two'):
+        shutil.copy(stripped.full, os.path.join(stripped.folder, name))
+    subprocess.run([need('dwz'), '-m', 'common.debug', '-M', '/usr/lib/debug/.dwz/no/where.debug',
+                    'one', 'two'], cwd=stripped.folder, check=True)
+    subprocess.run([need('objcopy'), '--only-keep-debug', 'one', stripped.debug],
+                   cwd=stripped.folder, check=True)
+    common = os.path.join(stripped.folder, 'common.debug')
+    truth = stripped.record(command=[stripped.full, SECONDS])
+    with Listener(shelf(stripped.debug, common)) as listener:
+        recording = stripped.record(url(listener.port))
+    check('debug files from debuginfod: 2 found' in recording.stderr, recording.stderr)
+    check_equal(lines(recording), lines(truth), 'lines')
+    check_equal(frames_of(recording), frames_of(truth), 'frames')
+    # Without it there is less, but that is all.
+    shutil.rmtree(stripped.cache)
+    with Listener(shelf(stripped.debug)) as listener:
+        recording = stripped.record(url(listener.port))
+    check_equal(sorted(entry['outcome'] for entry in files_of(recording)), ['found', 'not_found'],
+                'outcomes')
+    check('main' in recording.functions(), recording.functions())
+    check(frames_of(recording) != frames_of(truth), 'nothing was moved out')
 
 
 def test_nothing_is_asked_without_the_option():

@@ -159,9 +159,9 @@ static struct fetch *one(uint8_t first, struct object **ret)
 	struct object *object = object_of(first, 0);
 
 	assert_ok(fetches_want(&fetches, object));
-	assert_true(object->awaits_debug_file);
+	assert_int_equal(object->awaited_files, 1);
 	run_to_the_end();
-	assert_false(object->awaits_debug_file);
+	assert_int_equal(object->awaited_files, 0);
 	assert_int_equal(fetches.list.count, 1);
 	if (ret)
 		*ret = object;
@@ -294,7 +294,44 @@ static void only_what_needs_one_is_asked_for(void **state)
 	object_unref(object);
 }
 
-static void progress_tells_of_the_largest(void **state)
+static void one_reason_is_told_once(void **state)
+{
+	struct object *objects[5];
+
+	(void)state;
+	for (uint8_t i = 0; i < 5; i++) {
+		objects[i] = object_of(i < 2 ? 2 : 4, i);
+		assert_ok(fetches_want(&fetches, objects[i]));
+	}
+	run_to_the_end();
+	assert_line(FETCH_FAILED, "5 failed: libx.so, libx.so: Connection refused, libx.so: the "
+				  "process that downloads it has crashed, ...");
+	for (uint8_t i = 0; i < 5; i++)
+		object_unref(objects[i]);
+}
+
+/* A supplementary file is told apart from the object's own, which may be there. */
+static void what_a_debug_file_goes_on_in_is_asked_for(void **state)
+{
+	struct object *object = object_of(0, 1);
+
+	(void)state;
+	object->lacks_debug_info = false;
+	object->lacks_supplement = strdup("00ab");
+	assert_ok(fetches_want(&fetches, object));
+	assert_int_equal(fetches.list.count, 1);
+	assert_string_equal(fetches.list.at[0].build_id, "00ab");
+	assert_string_equal(fetches.list.at[0].path, "/usr/lib/libx.so (supplementary file)");
+	run_to_the_end();
+	assert_int_equal(object->awaited_files, 0);
+	assert_int_equal(object->debug_parcel, -1);
+	assert_true(object->supplement_parcel >= 0);
+	assert_ok(fetches_want(&fetches, object));
+	assert_int_equal(fetches.list.count, 1);
+	object_unref(object);
+}
+
+static void progress_tells_of_the_first(void **state)
 {
 	cleanup(bytes_fini) struct bytes text = {};
 	struct object *a = object_of(3, 0), *b = object_of(3, 1);
@@ -322,7 +359,9 @@ int main(int argc, char **argv)
 		TEST(silence_ends),
 		TEST(few_run_at_once_and_silence_is_not_asked_for_ever),
 		TEST(only_what_needs_one_is_asked_for),
-		TEST(progress_tells_of_the_largest),
+		TEST(one_reason_is_told_once),
+		TEST(what_a_debug_file_goes_on_in_is_asked_for),
+		TEST(progress_tells_of_the_first),
 	};
 
 	if (argc == 3 && strcmp(argv[1], "_fetch") == 0)
