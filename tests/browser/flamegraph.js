@@ -105,7 +105,17 @@ function pictureOf(root) {
 		number(1);
 		out.push(digits[81]);
 		number(place.get(node.name));
-		number(2 * (node.self || 0));
+		if (node.cut) { // no double holds it
+			let whole = 2n * BigInt(node.self) + 1n;
+
+			for (; whole >= 44n; whole /= 44n)
+				out.push(digits[44 + Number(whole % 44n)]);
+			out.push(digits[Number(whole)]);
+			number(node.cut);
+			head.nodes++;
+		} else {
+			number(2 * (node.self || 0));
+		}
 		last = depth + 1;
 	});
 	const escape = (part) => part.replace(/[<>&]/g, (c) => '\\u00' + c.charCodeAt(0).toString(16));
@@ -722,6 +732,15 @@ const checks = {
 
 		isAbout(await widthOf(page, 'main'), await widthOf(page, 'all'), 'main');
 		assert.match(await details(page), /^all 1 sample, 100\.00% /);
+		assert.deepStrictEqual(page.troubles, []);
+	},
+	async 'what is left out is found behind weights of any size, too'() {
+		const page = await openMade({ name: 'all', kids: [
+			{ name: 'main', self: 9007199254740992, cut: 9007199254740992 },
+			{ name: 'other', self: 9007199254740992 }] });
+
+		isAbout(await widthOf(page, 'main'), await widthOf(page, 'all') * 2 / 3, 'main');
+		isAbout(await widthOf(page, 'left out'), await widthOf(page, 'all') / 3, 'left out');
 		assert.deepStrictEqual(page.troubles, []);
 	},
 	async 'so is none'() {

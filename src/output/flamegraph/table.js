@@ -104,11 +104,14 @@ function readStacks(t, digits, at, callees, first) {
 				entered--;
 			}
 		}
+		// Of the first digit, for the base is even: weights may be too large to tell by the sum.
+		const isCut = digits[at] % 2 === 1;
+
 		for (value = 0, scale = 1; (d = digits[at++]) >= BASE; scale *= BASE)
 			value += (d - BASE) * scale;
 		value += d * scale;
 		self[n - 1] = Math.floor(value / 2);
-		if (value % 2 === 0)
+		if (!isCut)
 			continue;
 		// The subtrees that were cut off are one more node, of function 0.
 		for (value = 0, scale = 1; (d = digits[at++]) >= BASE; scale *= BASE)
