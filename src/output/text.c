@@ -22,6 +22,7 @@ enum {
 	TOP_STACKS = 10,
 	STACK_LEAFWARD = 40, /* frames shown of a deep stack: this many from the leaf, */
 	STACK_ROOTWARD = 10, /* and this many from the root */
+	CORES_COLUMNS = 8,
 };
 
 /* Shares that would print as 0.0 % are summed up in one line. */
@@ -75,6 +76,24 @@ static void add_share(struct page *page, int64_t weight)
 	struct share share = call_tree_share(page->tree, weight);
 
 	bytes_add_format(&page->out, "%5.1f %% ±%4.1f", 100 * share.share, 100 * share.half);
+}
+
+static bool has_cores(const struct page *page)
+{
+	return page->tree->core_weight > 0;
+}
+
+/* How many columns of a table that is about cores. */
+static size_t cores_columns(const struct page *page)
+{
+	return has_cores(page) ? CORES_COLUMNS : 0;
+}
+
+/* A column of its own, CORES_COLUMNS wide. */
+static void add_cores(struct page *page, int64_t weight)
+{
+	if (has_cores(page))
+		bytes_add_format(&page->out, "  %6.2f", call_tree_cores(page->tree, weight));
 }
 
 /* "libfoo.so.1+0x1234" says already where it is. */
@@ -151,6 +170,9 @@ static void add_head(struct page *page, const struct profile *profile)
 			bytes_add_str(&page->out, clean(page, profile_text(profile, type->unit)));
 		}
 	}
+	if (has_cores(page))
+		bytes_add_format(&page->out, ", %.2f cores on average",
+				 call_tree_cores(page->tree, call_tree_total(page->tree)));
 	bytes_add_str(&page->out, "; ± is the 95 % interval\n");
 }
 
@@ -164,7 +186,8 @@ static int add_self_table(struct page *page)
 
 	if (r < 0)
 		return r;
-	bytes_add_str(&page->out, "\n    SELF            SUM      TOTAL         FUNCTION\n");
+	bytes_add_format(&page->out, "\n    SELF     %s       SUM      TOTAL         FUNCTION\n",
+			 has_cores(page) ? "   CORES" : "");
 	for (; shown < count; shown++) {
 		const struct call_frame *frame = &tree->frames.at[order[shown]];
 
@@ -172,16 +195,18 @@ static int add_self_table(struct page *page)
 			break;
 		sum = profile_sum(sum, frame->self);
 		add_share(page, frame->self);
+		add_cores(page, frame->self);
 		bytes_add_format(&page->out, "  %5.1f %%  ",
 				 100 * call_tree_share(tree, sum).share);
 		add_share(page, frame->total);
 		bytes_add_str(&page->out, "  ");
-		add_function(page, frame, WIDTH - 13 - 11 - 13 - 2);
+		add_function(page, frame, WIDTH - 13 - 11 - 13 - 2 - cores_columns(page));
 	}
 	for (uint32_t i = shown; i < count; i++)
 		rest = profile_sum(rest, tree->frames.at[order[i]].self);
 	if (shown < count) {
 		add_share(page, rest);
+		add_cores(page, rest);
 		bytes_add_format(&page->out, "  %5.1f %%                 (%" PRIu32 " more function%s)\n",
 				 100 * call_tree_share(tree, profile_sum(sum, rest)).share,
 				 count - shown, count - shown == 1 ? "" : "s");
@@ -197,19 +222,22 @@ static int add_total_table(struct page *page)
 
 	if (r < 0)
 		return r;
-	bytes_add_str(&page->out, "\n    TOTAL          SELF         FUNCTION, with what it called\n");
+	bytes_add_format(&page->out, "\n    TOTAL    %s      SELF         FUNCTION, with what it called\n",
+			 has_cores(page) ? "   CORES" : "");
 	for (uint32_t i = 0; i < count && i < TOP_TOTAL; i++) {
 		const struct call_frame *frame = &page->tree->frames.at[order[i]];
 
 		add_share(page, frame->total);
+		add_cores(page, frame->total);
 		bytes_add_str(&page->out, "  ");
 		add_share(page, frame->self);
 		bytes_add_str(&page->out, "  ");
-		add_function(page, frame, WIDTH - 13 - 2 - 13 - 2);
+		add_function(page, frame, WIDTH - 13 - 2 - 13 - 2 - cores_columns(page));
 	}
 	if (count > TOP_TOTAL)
-		bytes_add_format(&page->out, "%30s(%" PRIu32 " more function%s)\n", "",
-				 count - TOP_TOTAL, count - TOP_TOTAL == 1 ? "" : "s");
+		bytes_add_format(&page->out, "%*s(%" PRIu32 " more function%s)\n",
+				 (int)(30 + cores_columns(page)), "", count - TOP_TOTAL,
+				 count - TOP_TOTAL == 1 ? "" : "s");
 	return 0;
 }
 
@@ -220,6 +248,9 @@ static void add_stack(struct page *page, uint32_t leaf)
 
 	bytes_add_char(&page->out, '\n');
 	add_share(page, nodes[leaf].self);
+	if (has_cores(page))
+		bytes_add_format(&page->out, "  %.2f cores",
+				 call_tree_cores(page->tree, nodes[leaf].self));
 	bytes_add_str(&page->out, "  (");
 	text_add_count(&page->out, nodes[leaf].self_count);
 	bytes_add_format(&page->out, " sample%s)\n", nodes[leaf].self_count == 1 ? "" : "s");

@@ -564,6 +564,15 @@ static int build(struct builder *builder)
 	return add_up_frames(tree);
 }
 
+static bool is_told_in_cores(const struct profile *profile, uint32_t type)
+{
+	const struct profile_type *of = &profile->types.at[type];
+
+	return profile->meta.of_machine && profile->meta.duration_ns > 0 &&
+	       strcmp(profile_text(profile, of->name), "cpu") == 0 &&
+	       strcmp(profile_text(profile, of->unit), "nanoseconds") == 0;
+}
+
 int call_tree_new(struct call_tree **ret, const struct profile *profile, uint32_t type)
 {
 	cleanup(call_tree_free) struct call_tree *tree = NULL;
@@ -585,6 +594,8 @@ int call_tree_new(struct call_tree **ret, const struct profile *profile, uint32_
 		builder.divisor = profile->meta.period;
 		tree->unit = "samples";
 	}
+	if (is_told_in_cores(profile, type))
+		tree->core_weight = (double)profile->meta.duration_ns / (double)builder.divisor;
 	r = build(&builder);
 	if (r < 0)
 		return r;

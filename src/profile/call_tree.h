@@ -69,6 +69,8 @@ struct call_tree {
 	 * squares (Kish, Survey Sampling, 1965). Equal to their number when all weigh the same.
 	 */
 	double effective_samples;
+	/* The weight of one CPU that was busy all the time; 0: this is not told in cores. */
+	double core_weight;
 };
 
 /*
@@ -87,6 +89,12 @@ static inline int64_t call_tree_total(const struct call_tree *tree)
 
 /* A weight as a share of everything. */
 struct share call_tree_share(const struct call_tree *tree, int64_t weight);
+
+/* How many CPUs a weight has kept busy; 0 without core_weight. */
+static inline double call_tree_cores(const struct call_tree *tree, int64_t weight)
+{
+	return tree->core_weight > 0 ? (double)weight / tree->core_weight : 0;
+}
 
 static inline const struct call_frame *call_tree_frame(const struct call_tree *tree, uint32_t node)
 {

@@ -90,6 +90,7 @@ struct profile_meta {
 	uint32_t period_type; /* index into types: what `period` counts */
 	uint32_t main_type;   /* index into types: what a picture shows */
 	uint32_t count_type;  /* index into types: number of samples, the n of intervals */
+	bool of_machine; /* of all that runs, or all of some kind: CPU time is told in cores, too */
 };
 
 struct profile {

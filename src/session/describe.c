@@ -115,6 +115,7 @@ int describe(const struct recording *rec, const struct health *health, struct pr
 	meta->period = (int64_t)cpu_source_period_ns(rec->source);
 	meta->period_type = meta->main_type = rec->pipeline.cpu_type;
 	meta->count_type = rec->pipeline.samples_type;
+	meta->of_machine = target->everything;
 	if (!bytes_str(&comment))
 		return -ENOMEM;
 	if ((r = profile_comment_add(profile, meta->title)) < 0 ||

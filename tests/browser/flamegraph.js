@@ -14,6 +14,7 @@ const sources = path.join(__dirname, '..', '..', 'src', 'output', 'flamegraph');
 const golden = (name) => path.join(__dirname, '..', 'golden', 'flamegraph', name + '.svg');
 const shapes = pathToFileURL(golden('shapes')).href;
 const hostile = pathToFileURL(golden('hostile')).href;
+const machine = pathToFileURL(golden('machine')).href;
 let browser;
 
 async function open(options, url) {
@@ -565,6 +566,18 @@ const checks = {
 		await page.locator('#colour').selectOption('heat');
 		assert.notStrictEqual(await fill('main'), await fill('leaf'));
 		assert.strictEqual(await fill('main'), await fill('recurse'));
+	},
+	async 'shares of a whole machine are cores, too'() {
+		const page = await open({}, machine);
+
+		await frame(page, 'work').locator('rect').hover();
+		assert.strictEqual((await page.locator('#tip').innerText()).split('\n')[1],
+			'334 samples, 83.50% \u00b1 3.95, 1.67 cores');
+		assert.match(await frame(page, 'memcpy').getAttribute('aria-label'),
+			/^memcpy, 250 samples, 62\.50% \u00b1 4\.\d\d, 1\.25 cores/);
+		await searchFor(page, 'read');
+		assert.match(await matched(page), /^Matched: 16\.50% \u00b1 \d\.\d\d, 0\.33 cores \u00b7 1 function/);
+		assert.deepStrictEqual(page.troubles, []);
 	},
 	async 'a tip says all that is known'(page) {
 		await frame(page, 'leaf').locator('rect').hover();

@@ -3,11 +3,14 @@
 """Every output is what its readers expect, with ordinary names and with hostile ones."""
 import os
 import re
+import shutil
+import signal
 import subprocess
+import time
 import xml.etree.ElementTree
 
-from harness import (TARGETS, Target, check, check_equal, folder, need, pprof, record,
-                     run)
+from harness import (TARGETS, Recorder, Target, check, check_equal, folder, need, pprof, rate,
+                     record, run)
 from roots import parse
 
 ALL = ('out.svg', 'out.pb.gz', 'out.folded', 'out.txt', 'out.collapsed', 'out.pprof')
@@ -46,6 +49,39 @@ def test_all_at_once():
     check(max(len(line) for line in text.splitlines()) <= 80, 'text is wider than 80 columns')
     for name in ('share_10', 'share_40'):
         check(name in text, f'{name} is not in the text')
+
+
+def cpu_seconds(pid):
+    with open(f'/proc/{pid}/stat', encoding='ascii') as file:
+        words = file.read().rpartition(')')[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def test_cores_beside_shares():
+    """Of whatever has a name, as of the whole machine: the kernel knows how much time it had."""
+    path = shutil.copy(os.path.join(TARGETS, 'split'), os.path.join(folder(), 'split_cores'))
+    with Target(path) as target:
+        recorder = Recorder('--comm', 'split_cores', '-F', rate(499), outputs=('out.txt', 'out.svg'))
+        recorder.wait_timers()
+        before, began = cpu_seconds(target.pid), time.monotonic()
+        time.sleep(3)
+        used = (cpu_seconds(target.pid) - before) / (time.monotonic() - began)
+        recorder.signal(signal.SIGINT)
+        recording = recorder.finish()
+    check_equal(recording.status, 0, 'status')
+    text = read_text(recording, 'out.txt')
+    cores = float(re.search(r'([0-9.]+) cores on average', text)[1])
+    check(abs(cores - used) < 0.2 * used, f'{cores} cores, and {used:.2f} by the kernel\'s clock')
+    table = dict((name, (float(share), float(own))) for share, own, name in re.findall(
+        r'^ *([0-9.]+) % ±.{4} +([0-9.]+) +[0-9.]+ % .* (share_\d0) ', text, re.MULTILINE))
+    check_equal(sorted(table), ['share_10', 'share_20', 'share_30', 'share_40'], text)
+    for name, (share, own) in table.items():
+        check(abs(own - cores * share / 100) < 0.011, f'{name}: {own} cores are {share} % of {cores}')
+    check(f', {table["share_40"][1]:.2f} cores)' in read_text(recording, 'out.svg'), 'the picture')
+    with Target('split') as target:
+        recording = record('-p', target.pid, seconds=0.5, outputs=('out.txt', 'out.svg'))
+    for name in ('out.txt', 'out.svg'):
+        check(' cores' not in read_text(recording, name).partition('<script')[0], f'{name} of one process')
 
 
 def test_pprof_tool():

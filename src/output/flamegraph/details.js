@@ -29,7 +29,8 @@ function sourceText(group) {
 }
 
 function amountText(group) {
-	let text = weightText(group.total) + ', ' + shareText(group.total);
+	let text = weightText(group.total) + ', ' + shareText(group.total) +
+		coresText(group.total);
 
 	if (shown && shown.parent && shown.total)
 		text += ' (' + (100 * group.total / shown.total).toFixed(1) + '% of what is shown)';
@@ -56,7 +57,7 @@ function linesOf(group) {
 }
 
 const spokenOf = (group) => nameOf(group) + ', ' + weightText(group.total) + ', ' +
-	shareText(group.total);
+	shareText(group.total) + coresText(group.total);
 
 function showTip(box, x, y) {
 	const tip = page.tip;
@@ -100,7 +101,7 @@ function stackText(group) {
 		(moduleName(f) ? '  [' + moduleName(f) + ']' : '') +
 		(placeOf(f) ? '  ' + placeOf(f) : '') + (isInlined(f) ? '  (inlined)' : ''));
 
-	return weightText(group.total) + ', ' + shareText(group.total) + ' of ' +
+	return weightText(group.total) + ', ' + shareText(group.total) + coresText(group.total) + ' of ' +
 		(profile.head.title || 'the profile') + '\n' +
 		lines.map((line) => '    ' + line).join('\n') + '\n';
 }

@@ -85,7 +85,7 @@ function matchText(group) {
 	if (!matches.length)
 		return 'No match' + (!state.regex && /[\\^$|*+?()[\]{}]/.test(state.pattern)
 			? ' (as plain text)' : '');
-	let text = 'Matched: ' + shareText(covered[0]) + ' \u00b7 ' +
+	let text = 'Matched: ' + shareText(covered[0]) + coresText(covered[0]) + ' \u00b7 ' +
 		countText(matches.length) + (matches.length === 1 ? ' function' : ' functions');
 
 	if (group.parent && group.total)

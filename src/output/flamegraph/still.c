@@ -111,7 +111,10 @@ void still_fini(struct still *still)
 	bytes_fini(&still->scratch);
 }
 
-/* Adds "<g><title>name (1,234 samples, 12.34%)\n± 1.10 points", the beginning of a title. */
+/*
+ * Adds "<g><title>name (1,234 samples, 12.34%, 0.42 cores)\n± 1.10 points", the beginning of a title;
+ * cores only where they are told.
+ */
 static void begin_title(struct still *still, const char *name, int64_t weight)
 {
 	const struct call_tree *tree = still->tree;
@@ -126,7 +129,10 @@ static void begin_title(struct still *still, const char *name, int64_t weight)
 		bytes_add_str(line, "sample");
 	else
 		escape_xml(line, tree->unit, strlen(tree->unit));
-	bytes_add_format(line, ", %.2f%%)\n± %.2f points", 100 * share.share, 100 * share.half);
+	bytes_add_format(line, ", %.2f%%", 100 * share.share);
+	if (tree->core_weight > 0)
+		bytes_add_format(line, ", %.2f cores", call_tree_cores(tree, weight));
+	bytes_add_format(line, ")\n± %.2f points", 100 * share.half);
 }
 
 /* Adds "; self 3.20% ± 0.50; libfoo.so; foo.c:12; inlined" */

@@ -373,6 +373,8 @@ static int write_head(struct table *table, const struct texts *modules, const st
 	add_text(table, &json, "event",
 		 profile_text(profile, profile->types.at[profile->meta.main_type].name));
 	json_i64(&json, "duration_ns", profile->meta.duration_ns);
+	if (table->tree->core_weight > 0)
+		json_double(&json, "core_weight", table->tree->core_weight);
 	json_u64(&json, "left_out", choice->left_out);
 	json_i64(&json, "left_out_weight", choice->left_out_weight);
 	json_i64(&json, "smallest", choice->smallest);

@@ -213,6 +213,12 @@ function shareText(weight) {
 	return (100 * share).toFixed(2) + '% \u00b1 ' + half(share).toFixed(2);
 }
 
+// Beside the share of a recording of the whole machine: how many CPUs it kept busy.
+function coresText(weight) {
+	return profile.head.core_weight
+		? ', ' + (weight / profile.head.core_weight).toFixed(2) + ' cores' : '';
+}
+
 const countText = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 
 function weightText(weight) {

@@ -40,6 +40,27 @@ static void shapes(void **state)
 	compare(&writer_flamegraph, "shapes", profile);
 }
 
+/* Of everything that ran in two seconds: what was used is told in cores, too. */
+static struct profile *machine_profile(void)
+{
+	struct profile *profile = build_profile();
+
+	profile->meta.title = strdup("the whole machine");
+	profile->meta.of_machine = true;
+	profile->meta.duration_ns = 2000000000;
+	build_sample(profile, "worker", NULL, 0, "u:main|u:work|l:memcpy", 250);
+	build_sample(profile, "worker", NULL, 0, "u:main|u:work", 84);
+	build_sample(profile, "server", NULL, 0, "u:main|k:read", 66);
+	return profile;
+}
+
+static void machine(void **state)
+{
+	(void)state;
+	compare(&writer_flamegraph, "machine", machine_profile());
+	compare(&writer_text, "machine", machine_profile());
+}
+
 static void folded(void **state)
 {
 	(void)state;
@@ -63,6 +84,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(flamegraph),
 		cmocka_unit_test(shapes),
+		cmocka_unit_test(machine),
 		cmocka_unit_test(folded),
 		cmocka_unit_test(pprof),
 		cmocka_unit_test(text),

@@ -27,6 +27,32 @@ static void shares_have_their_interval(void **state)
 	profile_free(profile);
 }
 
+/* 400 samples at 100 Hz are 4 s of CPU time, here in two seconds. */
+static void shares_of_a_machine_have_cores(void **state)
+{
+	struct profile *profile = build_profile();
+	char *save = NULL;
+	struct bytes got;
+
+	(void)state;
+	profile->meta.of_machine = true;
+	profile->meta.duration_ns = 2000000000;
+	build_sample(profile, "prog", NULL, 0, "u:main|u:hot", 300);
+	build_sample(profile, "prog", NULL, 0, "u:main|l:warm", 90);
+	build_sample(profile, "prog", NULL, 0, "u:a_function_whose_name_is_as_long_as_a_line", 10);
+	got = written(&writer_text, profile);
+	assert_non_null(strstr(got.at, "400 samples of cpu: 4.00 s, 2.00 cores on average; ±"));
+	assert_non_null(strstr(got.at, "\n    SELF        CORES       SUM      TOTAL         FUNCTION\n"));
+	assert_non_null(strstr(got.at,
+			       "\n 75.0 % ± 4.5    1.50   75.0 %   75.0 % ± 4.5  hot  [prog]\n"));
+	assert_non_null(strstr(got.at, "\n 97.5 % ± 2.0    1.95    0.0 % ± 1.0  main  [prog]\n"));
+	assert_non_null(strstr(got.at, "\n 75.0 % ± 4.5  1.50 cores  (300 samples)\n"));
+	for (char *line = strtok_r(got.at, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		assert_true(text_columns(line) <= 80);
+	bytes_fini(&got);
+	profile_free(profile);
+}
+
 static void deep_stacks_are_cut_in_the_middle(void **state)
 {
 	struct profile *profile = build_profile();
@@ -110,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shares_have_their_interval),
+		cmocka_unit_test(shares_of_a_machine_have_cores),
 		cmocka_unit_test(deep_stacks_are_cut_in_the_middle),
 		cmocka_unit_test(hostile_names_stay_within_their_line),
 		cmocka_unit_test(long_names_keep_their_end),
