@@ -15,6 +15,8 @@
 #define SLICE_NS 200000000ULL
 /* What takes less to find out is not worth a file. */
 #define KEEP_LEAST_NS 5000000ULL
+/* For one object: somebody may wait for profd to end. */
+#define KEEP_BUDGET_NS 100000000ULL
 
 /*
  * One line of an answer, and what tells it apart from others. Numbers of texts are those of the
@@ -313,7 +315,7 @@ int reader_answer_names(struct known_object *known, const void *payload, size_t 
 int reader_answer_keep(struct known_object *known, struct reply *reply)
 {
 	int r = known->names ? object_names_keep(known->names, &reply->bytes, KEEP_LEAST_NS,
-						 SLICE_NS)
+						 KEEP_BUDGET_NS)
 			     : -ENOENT;
 
 	return r == -ENOENT ? WIRE_NAMES_NO_MORE : r;

@@ -43,7 +43,7 @@ struct object_names {
 	struct strtab texts; /* of frames */
 	/* Of an earlier recording. As long as it has all answers, nothing else is opened. */
 	struct kept_names kept;
-	bool was_kept, is_open;
+	bool is_open;
 	int candidates[CANDIDATES_MAX]; /* for the debug file, until then */
 	unsigned candidate_count;
 	ARRAY_OF(uint64_t) asked; /* and not kept, in any order */
@@ -155,7 +155,6 @@ int object_names_new_kept(struct object_names **ret, struct object *object, int 
 
 	if (!names || kept_names_read(&names->kept, kept_file, offset, &names->texts) == -ENOMEM)
 		return -ENOMEM;
-	names->was_kept = names->kept.extents.count > 0;
 	for (unsigned i = 0; i < debug_file_count && i < CANDIDATES_MAX; i++)
 		names->candidates[names->candidate_count++] = TAKE_FD(debug_files[i]);
 	*ret = TAKE_PTR(names);
@@ -536,8 +535,7 @@ int object_names_keep(struct object_names *names, struct bytes *ret, uint64_t le
 	int r = 0;
 
 	/* Go's own table tells at once. */
-	if (names->asked.count == 0 || names->go.count ||
-	    (names->cost_ns < least_ns && !names->was_kept))
+	if (names->asked.count == 0 || names->go.count || names->cost_ns < least_ns)
 		return -ENOENT;
 	/* What is in use comes back, and what is not does not. */
 	if (names->kept.bytes > KEPT_BYTES_MAX / 4 * 3) {

@@ -77,8 +77,8 @@ void object_names_want_no_more(struct object_names *names);
 int object_names_offer(struct object_names *names, int fd);
 /*
  * Appends what is worth keeping for object_names_new_kept: whole functions of which frames were asked for,
- * and what was kept before. least_ns: when nothing was kept before, what took less CPU time to find out is
- * not worth it. budget_ns: about so much it takes itself, and leaves out what would take longer.
+ * and what was kept before. least_ns: what took less CPU time to find out is not worth it. budget_ns: about
+ * so much it takes itself, and leaves out what would take longer.
  * Returns 0, -ENOENT when there is nothing (new), or -ENOMEM.
  */
 int object_names_keep(struct object_names *names, struct bytes *ret, uint64_t least_ns,
