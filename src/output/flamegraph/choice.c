@@ -15,7 +15,7 @@ enum {
 };
 
 /* Bytes of a function's entry: its name without what it shares with the one before, and the rest. */
-static uint64_t name_cost(const struct choice *choice, uint32_t frame)
+static uint64_t cost_of_name(const struct choice *choice, uint32_t frame)
 {
 	const struct call_frame *frames = choice->tree->frames.at;
 	const char *name = call_frame_name(choice->tree, &frames[frame]);
@@ -27,19 +27,23 @@ static uint64_t name_cost(const struct choice *choice, uint32_t frame)
 	return size - same + 14;
 }
 
+/* Shortens names as far as there are many of them, and remembers what each costs then. */
 static void choose_name_limit(struct choice *choice)
 {
 	static const size_t limits[] = { 4000, 1000, 300, 150, 80 };
-	uint64_t bytes = 0;
+	uint32_t count = choice->tree->frames.count;
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		uint64_t most = i + 1 < ARRAY_SIZE(limits) ? NAME_BYTES : UINT64_MAX, bytes = 0;
+		uint32_t frame = 0;
+
 		choice->name_limit = limits[i];
-		bytes = 0;
-		for (uint32_t frame = 0;
-		     frame < choice->tree->frames.count && bytes <= NAME_BYTES; frame++)
-			bytes += name_cost(choice, frame);
-		if (bytes <= NAME_BYTES)
-			break;
+		for (; frame < count && bytes <= most; frame++) {
+			choice->name_cost[frame] = (uint32_t)cost_of_name(choice, frame);
+			bytes += choice->name_cost[frame];
+		}
+		if (bytes <= most)
+			return;
 	}
 }
 
@@ -210,7 +214,7 @@ static uint64_t keep(struct choice *choice, const struct cutoff *cutoff, const i
 		if (call->heaviest < choice->smallest)
 			cost += CALL_COST;
 		if (heaviest[call->callee] < choice->smallest)
-			cost += 2 * name_cost(choice, call->callee);
+			cost += 2 * (uint64_t)choice->name_cost[call->callee];
 		if (cost > left)
 			break;
 		left -= cost;
@@ -259,7 +263,7 @@ static int choose_smallest(struct choice *choice, uint64_t budget)
 		cutoff_add(&cutoff, call->heaviest, CALL_COST);
 	}
 	for (uint32_t i = 0; i < tree->frames.count; i++)
-		cutoff_add(&cutoff, heaviest[i], 2 * name_cost(choice, i));
+		cutoff_add(&cutoff, heaviest[i], 2 * (uint64_t)choice->name_cost[i]);
 	for (uint32_t i = 0; i < tree->nodes.count; i++)
 		cutoff_add(&cutoff, tree->nodes.at[i].total, node_cost(choice, i));
 	/* How much the cuts cost is known only when they are made; less is kept for them. */
@@ -344,7 +348,8 @@ int choice_make(struct choice *choice, const struct call_tree *tree, uint64_t bu
 	choice->number = malloc(functions * sizeof(*choice->number));
 	choice->by_number = calloc(functions, sizeof(*choice->by_number));
 	choice->call_of = malloc((tree->nodes.count + 1ULL) * sizeof(*choice->call_of));
-	if (!choice->number || !choice->by_number || !choice->call_of)
+	choice->name_cost = malloc(functions * sizeof(*choice->name_cost));
+	if (!choice->number || !choice->by_number || !choice->call_of || !choice->name_cost)
 		return -ENOMEM;
 	return choose(choice, budget);
 }
@@ -357,4 +362,5 @@ void choice_fini(struct choice *choice)
 	free(choice->order);
 	free(choice->number);
 	free(choice->by_number);
+	free(choice->name_cost);
 }

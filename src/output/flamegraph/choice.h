@@ -42,6 +42,7 @@ struct choice {
 	int64_t smallest, some;
 	uint32_t some_end;
 	size_t name_limit; /* columns */
+	uint32_t *name_cost; /* by function of the tree: bytes of its entry */
 	uint32_t node_count, left_out; /* nodes written, one for each cut among them; not written */
 	int64_t left_out_weight;
 };
