@@ -24,6 +24,7 @@
 #define MAX_RATE_HZ 10000
 #define MIN_PERIOD_NS (1000000000ULL / MAX_RATE_HZ)
 #define MAX_PERIOD_NS (3600 * 1000000000ULL)
+#define MAX_DEBUGINFOD_NS (24 * 3600 * 1000000000ULL)
 #define MAX_PID 4194304 /* PID_MAX_LIMIT, include/linux/threads.h */
 #define MAX_RATE_PATH "/proc/sys/kernel/perf_event_max_sample_rate"
 
@@ -311,9 +312,12 @@ static int apply_debuginfod_timeout(void *context, const char *argument,
 				    struct options_reason *reason)
 {
 	struct request *request = context;
+	uint64_t *ns = &request->config->debuginfod_wait_ns;
+	int r = parse_time(ns, argument, reason);
 
 	request->has_debuginfod_timeout = true;
-	return parse_time(&request->config->debuginfod_wait_ns, argument, reason);
+	return r == 0 && *ns > MAX_DEBUGINFOD_NS ? options_bad(reason, "nobody waits for so long")
+						 : r;
 }
 
 static int apply_summary(void *context, const char *argument, struct options_reason *reason)

@@ -27,6 +27,9 @@ enum {
 	FETCHES_MAX = 256,
 	/* After so many silences in a row the servers are not there, and all others would wait, too. */
 	SILENCES_MAX = 4,
+	/* It gets on when so much has come; but no file has more than so many times its limit. */
+	GOT_ON_BYTES = 1 << 20,
+	MOST_LIMITS = 20,
 	END_MS = 300, /* a process that was told to give up is gone by then */
 	NAMED_MAX = 3,
 };
@@ -188,7 +191,7 @@ static void finish(struct fetches *fetches, struct fetch *fetch, enum fetch_stat
 	}
 	end_soon(fetch, fetch->ended_ns);
 	/* Whose silence is ours does not count. */
-	if (state == FETCH_GIVEN_UP && !fetches->no_more)
+	if (state == FETCH_GIVEN_UP && !fetches->no_more && !fetch->got_on)
 		fetches->silent++;
 	else if (state == FETCH_FOUND || state == FETCH_NOT_FOUND)
 		fetches->silent = 0;
@@ -203,6 +206,10 @@ static void take_message(struct fetches *fetches, struct fetch *fetch,
 	case FETCH_PROGRESS:
 		fetch->done = message->done;
 		fetch->total = message->total;
+		if (fetch->done > fetch->got_on && fetch->done - fetch->got_on >= GOT_ON_BYTES) {
+			fetch->got_on = fetch->done;
+			fetch->got_on_ns = clock_ns(CLOCK_MONOTONIC);
+		}
 		return;
 	case FETCH_DONE:
 		fetch->from_cache = message->from_cache;
@@ -365,6 +372,13 @@ static void deliver(struct fetch *fetch, struct workers *workers, struct naming 
 
 /* ---- all of them ---- */
 
+static bool takes_too_long(const struct fetches *fetches, const struct fetch *fetch, uint64_t now)
+{
+	/* It may have got on since `now`. */
+	return (now > fetch->got_on_ns && now - fetch->got_on_ns > fetches->file_limit_ns) ||
+	       now - fetch->begun_ns > MOST_LIMITS * fetches->file_limit_ns;
+}
+
 void fetches_advance(struct fetches *fetches, struct workers *workers, struct naming *naming)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
@@ -375,7 +389,7 @@ void fetches_advance(struct fetches *fetches, struct workers *workers, struct na
 
 		if (fetch->state == FETCH_RUNS)
 			listen_to(fetches, fetch);
-		if (fetch->state == FETCH_RUNS && now - fetch->begun_ns > fetches->file_limit_ns)
+		if (fetch->state == FETCH_RUNS && takes_too_long(fetches, fetch, now))
 			finish(fetches, fetch, FETCH_GIVEN_UP, 0, NULL);
 		if (is_over(fetch))
 			end_soon(fetch, now);
@@ -391,7 +405,7 @@ void fetches_advance(struct fetches *fetches, struct workers *workers, struct na
 			finish(fetches, fetch, FETCH_GIVEN_UP, 0, NULL);
 		} else if (fetch->state == FETCH_WAITS && running < AT_ONCE) {
 			fetch->state = FETCH_RUNS;
-			fetch->begun_ns = now;
+			fetch->begun_ns = fetch->got_on_ns = now;
 			failure = start(fetches, fetch);
 			if (failure < 0)
 				finish(fetches, fetch, FETCH_FAILED, failure, NULL);

@@ -40,6 +40,7 @@ struct fetch {
 	bool from_cache;
 	uint64_t begun_ns, ended_ns;	   /* CLOCK_MONOTONIC; 0: not yet */
 	uint64_t done, total;		   /* bytes; total 0: not known */
+	uint64_t got_on, got_on_ns;	   /* bytes by which it has got on, and when that was */
 	pid_t pid;			   /* 0: no process */
 	uint64_t told_ns;		   /* when it was told to give up; 0: it was not */
 	int status, parcel;		   /* -1: none */
@@ -50,7 +51,7 @@ struct fetch {
 struct fetches {
 	ARRAY_OF(struct fetch) list;
 	ARRAY_OF(char *) environment; /* of the processes; the first one is ours */
-	uint64_t file_limit_ns;	      /* for one file */
+	uint64_t file_limit_ns;	      /* for one file that does not get on */
 	uint32_t silent;	      /* given up in a row */
 	bool no_more;		      /* nothing new is asked for */
 	uint64_t refused;	      /* objects that came when no more were asked for */

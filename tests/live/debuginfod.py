@@ -278,6 +278,23 @@ def test_answers_that_are_no_debug_file():
         check_equal(recording.summary['files_given_up'], 0, 'files given up')
 
 
+def test_debug_file_that_is_broken_inside():
+    """Its build ID is right and its symbols are; what else it says makes no sense."""
+    stripped = Stripped()
+    noise = os.path.join(stripped.folder, 'noise')
+    broken = os.path.join(stripped.folder, 'broken.debug')
+    for names in (['.debug_info'], ['.debug_abbrev', '.debug_line'], ['.debug_rnglists']):
+        shutil.rmtree(stripped.cache, ignore_errors=True)
+        with open(noise, 'wb') as file:
+            file.write(os.urandom(4000))
+        subprocess.run([need('objcopy')] + [f'--update-section={name}={noise}' for name in names] +
+                       [stripped.debug, broken], check=True)
+        with Listener(shelf(broken)) as listener:
+            recording = stripped.record(url(listener.port))
+        check_outcome(recording, 'found')
+        check({'main', 'outer'} <= recording.functions(), recording.functions())
+
+
 def test_servers_that_fail():
     stripped = Stripped()
     nobody = socket.create_server(('127.0.0.1', 0))

@@ -339,6 +339,7 @@ static void servers_are_looked_for(void **state)
 	assert_refused("-a --debuginfod=", OPTIONS_USAGE, "not a server");
 	assert_refused("-a --debuginfod-timeout 5", OPTIONS_USAGE, "goes with --debuginfod");
 	assert_refused("-a --debuginfod --debuginfod-timeout x", OPTIONS_USAGE, "not a time");
+	assert_refused("-a --debuginfod --debuginfod-timeout 25h", OPTIONS_USAGE, "so long");
 	setenv("DEBUGINFOD_URLS", "", 1);
 	assert_refused("-a --debuginfod", OPTIONS_REFUSED, "--debuginfod=https://");
 	setenv("SUDO_UID", "1000", 1);

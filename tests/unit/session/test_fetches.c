@@ -84,6 +84,17 @@ static int fetch(const char *build_id)
 		say(FETCH_PROGRESS, 0, whole);
 		pause();
 		return 0;
+	case '8': /* gets on, for three times the limit */
+		for (unsigned i = 1; i <= 12; i++) {
+			struct fetch_message message = { .done = (uint64_t)i << 20,
+							 .total = 12 << 20 };
+
+			if (send(FETCH_STATUS_SOCKET, &message, whole, 0) < 0)
+				return 5;
+			usleep(LIMIT_MS * 1000 / 4);
+		}
+		say(FETCH_UNKNOWN, 0, whole);
+		return 1;
 	case '4': /* crashes */
 		abort();
 	case '5': /* speaks in riddles, and hands over what nobody asked for */
@@ -226,6 +237,15 @@ static void what_does_not_come_says_why(void **state)
 	assert_true(fetches.no_more);
 }
 
+static void what_gets_on_has_more_time(void **state)
+{
+	const struct fetch *fetch = one(8, NULL);
+
+	(void)state;
+	assert_int_equal(fetch->state, FETCH_NOT_FOUND);
+	assert_int_equal(fetch->got_on, 12 << 20);
+}
+
 /* Nor can it stay when it does not want to go. */
 static void silence_ends(void **state)
 {
@@ -356,6 +376,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(what_comes_is_handed_over),
 		TEST(what_does_not_come_says_why),
+		TEST(what_gets_on_has_more_time),
 		TEST(silence_ends),
 		TEST(few_run_at_once_and_silence_is_not_asked_for_ever),
 		TEST(only_what_needs_one_is_asked_for),
