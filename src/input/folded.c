@@ -539,10 +539,20 @@ static int folded_read(struct profile *profile, struct lines *lines, uint64_t li
 	return r;
 }
 
+/* An object of JSON: a brace, blanks and a quote. Functions may begin with a brace, too: "{main}". */
+static bool is_json(const char *begin, size_t size)
+{
+	size_t at = 1;
+
+	while (at < size && (is_blank(begin[at]) || begin[at] == '\r' || begin[at] == '\n'))
+		at++;
+	return at < size && begin[0] == '{' && begin[at] == '"';
+}
+
 /* Whatever is text and no JSON. */
 static bool folded_recognises(const char *begin, size_t size)
 {
-	return size && begin[0] != '{' && !memchr(begin, '\0', size) &&
+	return size && !is_json(begin, size) && !memchr(begin, '\0', size) &&
 	       !(size >= 2 && begin[0] == '\x1f' && begin[1] == '\x8b');
 }
 

@@ -151,6 +151,8 @@ static void make_name(struct names *names, const struct call_tree *tree,
 		texts->failed = true;
 		return;
 	}
+	if (name[0] == '#' && (name[1] == ' ' || !name[1]))
+		bytes_add_char(texts, '_'); /* at the root the line would be a comment */
 	escape_clean(texts, *name ? name : "[unknown]");
 	if (texts->failed)
 		return;

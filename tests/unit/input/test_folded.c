@@ -70,6 +70,15 @@ static void suffixes_are_kinds(void **state)
 		       "_[k];x_[k]_[j] 2\na;b_[i] 1\n");
 }
 
+/* Roots that look like the beginning of something else. */
+static void any_root_can_be_read_again(void **state)
+{
+	(void)state;
+	assert_written(&writer_folded, "{main};f 1\n{}:closure 2\n", "{main};f 1\n{}:closure 2\n");
+	assert_written(&writer_folded, " # x;f 1\n#;f 2\n#x 3\n", "_#;f 2\n_# x;f 1\n#x 3\n");
+	assert_written(&writer_folded, "_#;f 2\n_# x;f 1\n", "_#;f 2\n_# x;f 1\n");
+}
+
 static void inlined_frames_are_told_apart_from_called_ones(void **state)
 {
 	static const char text[] = "p;a;in_[i];leaf 1\n"
@@ -133,6 +142,7 @@ static void what_is_no_text_is_refused(void **state)
 	REFUSED("", ": it is empty");
 	REFUSED("\n\r\n  \n# nothing\n", ": it holds no stacks");
 	REFUSED("a 0\n", ": it holds no stacks");
+	REFUSED("{\n \"shared\": 1}\n", ": not in a format that can be read: folded stacks");
 	REFUSED("{\"shared\": 1}\n", ": not in a format that can be read: folded stacks");
 	REFUSED("\x1f\x8b\x08 1\n", ": not in a format that can be read: folded stacks");
 	REFUSED("a\0b 1\n", ": not in a format that can be read: folded stacks");
@@ -251,6 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stacks_are_added_up),
 		cmocka_unit_test(suffixes_are_kinds),
+		cmocka_unit_test(any_root_can_be_read_again),
 		cmocka_unit_test(inlined_frames_are_told_apart_from_called_ones),
 		cmocka_unit_test(inlining_has_an_end),
 		cmocka_unit_test(counts_are_numbers),
