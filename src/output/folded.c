@@ -139,6 +139,16 @@ static void names_fini_cleanup(struct names *names)
 	array_fini(&names->list);
 }
 
+/* Makes no suffix of what a name without one ends in. */
+static void blunt_suffix(char *name, size_t size)
+{
+	char *end = name + size;
+
+	if (size > 4 && end[-4] == '_' && end[-3] == '[' && strchr("kij", end[-2]) &&
+	    end[-1] == ']')
+		end[-3] = '(', end[-1] = ')';
+}
+
 /* Appends the name of a frame to the texts. */
 static void make_name(struct names *names, const struct call_tree *tree,
 		      const struct call_frame *frame)
@@ -163,6 +173,8 @@ static void make_name(struct names *names, const struct call_tree *tree,
 		    (frame->kind == CALL_PROCESS || i == start || i + 1 == texts->size ||
 		     ends_like_count(texts->at + i, texts->size - i)))
 			texts->at[i] = '_';
+	if (!*suffix_of(frame))
+		blunt_suffix(texts->at + start, texts->size - start);
 	bytes_add_str(texts, suffix_of(frame));
 }
 

@@ -79,6 +79,14 @@ static void any_root_can_be_read_again(void **state)
 	assert_written(&writer_folded, "_#;f 2\n_# x;f 1\n", "_#;f 2\n_# x;f 1\n");
 }
 
+/* What only looks like a suffix is none when it is read again. */
+static void names_end_in_no_suffix(void **state)
+{
+	(void)state;
+	assert_written(&writer_folded, "a_[i]_[i];b 1\n", "a_(i);b 1\n");
+	assert_written(&writer_folded, "a_(i);b_[k]_[j] 1\n", "a_(i);b_[k]_[j] 1\n");
+}
+
 static void inlined_frames_are_told_apart_from_called_ones(void **state)
 {
 	static const char text[] = "p;a;in_[i];leaf 1\n"
@@ -262,6 +270,7 @@ int main(void)
 		cmocka_unit_test(stacks_are_added_up),
 		cmocka_unit_test(suffixes_are_kinds),
 		cmocka_unit_test(any_root_can_be_read_again),
+		cmocka_unit_test(names_end_in_no_suffix),
 		cmocka_unit_test(inlined_frames_are_told_apart_from_called_ones),
 		cmocka_unit_test(inlining_has_an_end),
 		cmocka_unit_test(counts_are_numbers),
