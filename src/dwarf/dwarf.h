@@ -45,7 +45,7 @@ int dwarf_function_around(struct dwarf *dwarf, uint64_t address, uint64_t *ret_s
 uint64_t dwarf_same_until(struct dwarf *dwarf, uint64_t address);
 /*
  * Appends the paths of files that were found to be missing, each with its NUL (relative ones count from
- * the object's folder); they are never asked for again. Returns how many paths, at most DWARF_WANTED_MAX.
+ * the object's folder; DEBUG_PACKAGE_SUFFIX alone is any of the object's packages); they are never asked for again. Returns how many paths, at most DWARF_WANTED_MAX.
  */
 unsigned dwarf_wanted(struct dwarf *dwarf, struct bytes *ret);
 /* Nothing further is asked for: what is not there by now is not known. */

@@ -75,26 +75,6 @@ static void want_supplement(struct dwarf *dwarf)
 		want(dwarf, path.at);
 }
 
-/* NAME.dwp, beside the program or its debug file. */
-static void want_packages(struct dwarf *dwarf)
-{
-	static const char suffix[] = ".dwp";
-	const char *path = dwarf->object->path, *slash = strrchr(path, '/');
-	cleanup(bytes_fini) struct bytes paths = {}, wanted = {};
-
-	bytes_add_format(&wanted, "%s%s", slash ? slash + 1 : path, suffix);
-	if (bytes_str(&wanted))
-		want(dwarf, wanted.at);
-	if (debug_paths_add(&paths, dwarf->object) == 0 || paths.failed)
-		return;
-	for (const char *at = paths.at; at < paths.at + paths.size; at += strlen(at) + 1) {
-		wanted.size = 0;
-		bytes_add_format(&wanted, "%s%s", at, suffix);
-		if (bytes_str(&wanted) && dwarf->wanted_count < DWARF_WANTED_MAX)
-			want(dwarf, wanted.at);
-	}
-}
-
 /* The path of a unit's .dwo file. */
 static void want_split(struct dwarf *dwarf, const struct dwarf_unit *unit)
 {
@@ -142,7 +122,7 @@ bool dwarf_needs_files(struct dwarf *dwarf, uint32_t number)
 		if (dwarf->wanted_count)
 			return true; /* its turn comes */
 		dwarf->asked_for_package = dwarf->wants_package = true;
-		want_packages(dwarf);
+		want(dwarf, DEBUG_PACKAGE_SUFFIX);
 	} else if (skeleton->is_skeleton && !dwarf->wants_package && !unit->split &&
 		   !unit->is_asked_for && !is_packed(dwarf, skeleton)) {
 		if (dwarf->wanted_count == DWARF_WANTED_MAX)

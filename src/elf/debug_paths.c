@@ -33,3 +33,18 @@ unsigned debug_paths_add(struct bytes *ret, const struct object *object)
 	}
 	return count;
 }
+
+void debug_paths_add_packages(struct bytes *ret, const struct object *object)
+{
+	cleanup(bytes_fini) struct bytes files = {};
+
+	if (object->path[0] == '/')
+		bytes_add(&files, object->path, strlen(object->path) + 1);
+	(void)debug_paths_add(&files, object);
+	ret->failed |= files.failed;
+	for (size_t at = 0, size; !files.failed && at < files.size; at += size) {
+		size = strlen(files.at + at) + 1;
+		bytes_add(ret, files.at + at, size - 1);
+		bytes_add(ret, DEBUG_PACKAGE_SUFFIX, sizeof(DEBUG_PACKAGE_SUFFIX));
+	}
+}

@@ -16,3 +16,9 @@ enum { DEBUG_PATHS_MAX = 8 };
  * Returns how many.
  */
 unsigned debug_paths_add(struct bytes *ret, const struct object *object);
+
+/* What the name of a package of split debug information has behind its program's. */
+#define DEBUG_PACKAGE_SUFFIX ".dwp"
+
+/* Appends the paths of packages, each with its NUL: beside the object, and beside its debug files. */
+void debug_paths_add_packages(struct bytes *ret, const struct object *object);

@@ -333,6 +333,16 @@ int ask_table(struct workers *workers, struct unwind_table *ret, struct table_fi
 
 /* ---- names ---- */
 
+/* Those of several paths, each with its NUL, that lead to where our own packages put debug files. */
+static void add_packages_paths(struct bytes *ret, const char *paths, size_t size)
+{
+	static const char folder[] = "/usr/lib/debug/";
+
+	for (const char *path = paths; path < paths + size; path += strlen(path) + 1)
+		if (strncmp(path, folder, strlen(folder)) == 0 && !strstr(path, "/../"))
+			bytes_add(ret, path, strlen(path) + 1);
+}
+
 /*
  * Opens what is there of several paths, each with its NUL; ret: room for FILES_MAX. Returns how
  * many, or -ENOMEM.
@@ -340,14 +350,25 @@ int ask_table(struct workers *workers, struct unwind_table *ret, struct table_fi
 static int open_for(struct workers *workers, int *ret, const struct object *object,
 		    const char *paths, size_t size)
 {
+	cleanup(bytes_fini) struct bytes packages = {};
 	int count = 0;
 
-	/* Below the target's root, then below our own. */
+	if (object->root_fd >= 0)
+		add_packages_paths(&packages, paths, size);
+	if (packages.failed)
+		return -ENOMEM;
+	/*
+	 * Below the target's root, then below our own: there nothing else, for what is in another root
+	 * has no say in what is opened in ours.
+	 */
 	for (unsigned own = object->root_fd < 0; own < 2 && count < FILES_MAX; own++) {
-		int opened[MESSAGE_MAX_FDS];
-		int r = ask_files(workers, opened, own ? -1 : object->root_fd, &object->identity,
-				  paths, size);
+		bool foreign = own && object->root_fd >= 0;
+		int opened[MESSAGE_MAX_FDS], r;
 
+		if (foreign && !packages.size)
+			break;
+		r = ask_files(workers, opened, own ? -1 : object->root_fd, &object->identity,
+			      foreign ? packages.at : paths, foreign ? packages.size : size);
 		if (r == -ENOMEM)
 			return r;
 		for (int i = 0; i < r; i++) {
@@ -511,6 +532,10 @@ static int open_wanted(struct workers *workers, int *ret, struct object *object,
 
 		size = strlen(wanted->at + at) + 1;
 		object->wanted++;
+		if (strcmp(wanted->at + at, DEBUG_PACKAGE_SUFFIX) == 0) {
+			debug_paths_add_packages(&paths, object);
+			continue;
+		}
 		if (before + size > PATH_MAX)
 			continue;
 		bytes_add(&paths, object->path, before);

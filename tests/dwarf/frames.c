@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "elf/debug_paths.h"
 #include "elf/object_file.h"
 #include "symbol/object_names.h"
 
@@ -42,7 +43,13 @@ static void open_wanted(struct object_names *names, const char *object)
 	below = open(dirname(folder), O_PATH | O_CLOEXEC);
 	(void)object_names_wanted(names, &paths);
 	for (const char *path = paths.at; path < paths.at + paths.size; path += strlen(path) + 1) {
-		int fd = openat(below, path, O_RDONLY | O_CLOEXEC);
+		char package[PATH_MAX];
+		int fd;
+
+		snprintf(package, sizeof(package), "%s" DEBUG_PACKAGE_SUFFIX, object);
+		fd = strcmp(path, DEBUG_PACKAGE_SUFFIX) == 0
+			     ? open(package, O_RDONLY | O_CLOEXEC)
+			     : openat(below, path, O_RDONLY | O_CLOEXEC);
 
 		if (fd >= 0)
 			(void)object_names_offer(names, fd);

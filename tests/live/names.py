@@ -94,7 +94,8 @@ def test_lines_out_of_a_separate_file():
     check_chains(recording)
 
 
-def test_lines_out_of_split_files():
+def split_program():
+    """The folder of a program that has its debug information in here.dwo."""
     place = folder()
     clang = need('clang')
     with open(os.path.join(place, 'here.c'), 'w', encoding='utf-8') as file:
@@ -103,6 +104,20 @@ def test_lines_out_of_split_files():
                    check=True)
     subprocess.run([clang, 'here.o', '-o', 'here'], cwd=place, check=True)
     check(os.path.exists(os.path.join(place, 'here.dwo')), 'there is no .dwo file')
+    return place
+
+
+def test_lines_out_of_split_files():
+    with Target(os.path.join(split_program(), 'here')) as target:
+        recording = record('-p', target.pid, outputs=OUTPUTS)
+    check_chains(recording)
+
+
+def test_lines_out_of_a_package():
+    place = split_program()
+    subprocess.run([need('llvm-dwp'), '-e', 'here', '-o', 'here.dwp'], cwd=place, check=True,
+                   timeout=60)
+    os.unlink(os.path.join(place, 'here.dwo'))
     with Target(os.path.join(place, 'here')) as target:
         recording = record('-p', target.pid, '--no-kernel', outputs=OUTPUTS)
     check_chains(recording)

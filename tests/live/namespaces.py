@@ -15,7 +15,7 @@ import subprocess
 import time
 
 from harness import (HANG_S, PROFD, TARGETS, Failed, Recorder, Recording, Skipped, Target, check, check_complete,
-                     check_equal, end, folder, has, one_line, pprof, profd, rate, record, run,
+                     check_equal, end, folder, has, need, one_line, pprof, profd, rate, record, run,
                      start)
 
 NOBODY = 65534
@@ -350,6 +350,52 @@ def test_debug_files_of_a_container_that_is_gone():
         if recording.samples:
             break
     check_equal(recording.share(has('main', 'recurse', 'recurse')), 1.0, 'share that is named')
+
+
+def split_program(place):
+    """`inlines` with its debug information in here.dwo, in here.dwp, and (twice) in common.debug."""
+    source = os.path.join(os.path.dirname(os.path.realpath(__file__)), '../targets/inlines.c')
+    with open(os.path.join(place, 'here.c'), 'w', encoding='utf-8') as file:
+        file.write(f'#include "{os.path.realpath(source)}"\n')
+    for command in (['clang', '-O2', '-g', '-gsplit-dwarf', '-c', 'here.c', '-o', 'here.o'],
+                    ['clang', 'here.o', '-o', 'here'],
+                    ['llvm-dwp', '-e', 'here', '-o', 'here.dwp'],
+                    ['gcc', '-O2', '-g', 'here.c', '-o', 'one'], ['cp', 'one', 'two'],
+                    ['dwz', '-m', 'common.debug', '-M', f'../../../../../..{place}/common.debug',
+                     'one', 'two']):
+        subprocess.run([need(command[0]), *command[1:]], cwd=place, check=True, timeout=60)
+
+
+def test_further_files_are_those_below_the_targets_root():
+    """Paths that debug information names, and links on their way, never lead out of it."""
+    place = folder()
+    split_program(place)
+    outside = f'{place}/here.dwo {place}/here.dwp {place}/common.debug'
+    check(all(os.path.exists(path) for path in outside.split()), 'they are all there outside')
+    keep = f'place={place}; mkdir -p "$root$place" "$root/moved"\n'
+    cases = (
+        # what; the program; how it gets there inside; what leads there outside of the root only
+        ('.dwo', 'here', 'cp $place/here.dwo "$root$place"', ''),
+        ('.dwo by a link', 'here',
+         'cp $place/here.dwo "$root/moved"; ln -s /moved/here.dwo "$root$place/here.dwo"',
+         'ln -s ../../../../../../../../$place/../${place##*/}/here.dwp "$root$place/here.dwo"'),
+        ('.dwp', 'here', 'cp $place/here.dwp "$root/app/server.dwp"',
+         'ln -s $place/here.dwp "$root/app/server.dwp"'),
+        ('.dwp by a link', 'here',
+         'cp $place/here.dwp "$root/moved"; ln -s ../moved/here.dwp "$root/app/server.dwp"',
+         'ln -s ../../../../../../../..$place/here.dwp "$root/app/server.dwp"'),
+        ('dwz', 'one', 'cp $place/common.debug "$root$place"',
+         'ln -s ../../../../../../../..$place/common.debug "$root$place/other"'),
+    )
+    for what, name, inside, beyond in cases:
+        for setup, good in ((inside, True), (beyond, False)):
+            with Rooted(os.path.join(place, name), 20, chroot=not good,
+                        setup=keep + setup + '\n') as target:
+                recording = record('-p', target.pid, seconds=0.5)
+            named = recording.share(has('outer', 'middle_[i]', 'inner_[i]'))
+            check(recording.share(has('main', 'outer')) > 0.9, f'{what}: {most(recording)}')
+            check((named > 0.9) == good and (named == 0) != good,
+                  f'{what}, {"inside" if good else "outside"}: {named:.0%}{most(recording)}')
 
 
 def mount(*arguments):

@@ -190,7 +190,7 @@ static void offer(const struct package *package, int ret[UNITS])
 
 	for (unsigned i = 0; i < UNITS; i++)
 		assert_int_equal(find(dwarf, i, &frames), DWARF_WANTS);
-	check_wanted(dwarf, "program.dwp");
+	check_wanted(dwarf, ".dwp");
 	assert_ok(dwarf_offer(dwarf, package_file(package)));
 	for (unsigned i = 0; i < UNITS; i++) {
 		char name[] = { 'f', (char)('0' + i), 0 };
