@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/strtab.h"
+#include "proc/known_files.h"
 #include "proc/object_cache.h"
 #include "proc/process.h"
 
@@ -20,17 +21,7 @@ struct process_table {
 	ARRAY_OF(struct process *) processes;
 	struct hash_index index;
 	uint32_t generation; /* the last one that a process was given */
-	struct hash_index known_files; /* what the kernel calls a file → position in files */
-	ARRAY_OF(struct known_file) files;
-	uint64_t file_uses; /* counts them */
-};
-
-/* A file as mapping events name it, so that processes that are gone by now still find it. */
-struct known_file {
-	uint64_t inode, inode_generation;
-	uint32_t device_major, device_minor, path;
-	struct object *object; /* a reference */
-	uint64_t used; /* process_table.file_uses when it was of use last */
+	struct known_files files;
 };
 
 /* workers: borrowed. Returns 0 or -ENOMEM. */
@@ -87,6 +78,12 @@ void process_table_check(const struct process_table *table, struct process *proc
 			 uint32_t round);
 /* Is it memory without a file, or without one that has a name? It can hold a copy of code. */
 bool process_table_may_be_copy(const struct process_table *table, const struct mapping *mapping);
+/*
+ * A new reference to the object of a mapping's file, which is opened if need be; NULL when it is not to be
+ * had.
+ */
+struct object *process_table_find_object(struct process_table *table, const struct process *process,
+					 const struct mapping *mapping, bool still_there);
 /*
  * Finds the file behind a mapping: one that this or another process had mapped before, or see
  * ask_mapping, also for still_there.

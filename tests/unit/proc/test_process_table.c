@@ -442,8 +442,8 @@ static void a_file_that_is_renamed_all_the_time_is_known_by_its_latest_names(voi
 		object_unref(mapping.object);
 		if (i == 0)
 			first = mapping;
-		if (table->files.count > most_files)
-			most_files = table->files.count;
+		if (table->files.list.count > most_files)
+			most_files = table->files.list.count;
 		if (i % 1000 == 0)
 			process_table_forget_unused(table, 0, count_forgotten, &(uint32_t){ 0 });
 		if (table->paths.bytes.count > most_bytes)

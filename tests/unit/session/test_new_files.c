@@ -140,7 +140,7 @@ static void files_of_strangers_are_not_opened(void **state)
 	forks(now, OTHER, CHILD);
 	runs_program(now + 1, CHILD);
 	assert_ok(new_files_open(&p));
-	assert_int_equal(p.processes.files.count, 0);
+	assert_int_equal(p.processes.files.list.count, 0);
 }
 
 static void of_everything_those_with_samples_are_opened(void **state)
@@ -149,12 +149,12 @@ static void of_everything_those_with_samples_are_opened(void **state)
 	p.everything = true;
 	runs_program(now, CHILD);
 	assert_ok(new_files_open(&p));
-	assert_int_equal(p.processes.files.count, 0);
+	assert_int_equal(p.processes.files.list.count, 0);
 	know(PID);
 	runs_program(now, PID);
 	samples(PID);
 	assert_ok(new_files_open(&p));
-	assert_int_equal(p.processes.files.count, 1);
+	assert_int_equal(p.processes.files.list.count, 1);
 	assert_true(finds_program(PID));
 }
 
