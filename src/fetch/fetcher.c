@@ -57,7 +57,7 @@ static bool is_alone(void)
 {
 	struct pollfd poll_fd = { .fd = FETCH_STATUS_SOCKET };
 
-	return poll(&poll_fd, 1, 0) > 0 && poll_fd.revents & (POLLHUP | POLLERR);
+	return poll(&poll_fd, 1, 0) > 0 && poll_fd.revents & (POLLHUP | POLLERR | POLLNVAL);
 }
 
 static bool progress(long done, long total)

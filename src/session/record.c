@@ -41,7 +41,8 @@ static void log_fetches(const struct fetches *fetches)
 		cleanup(bytes_fini) struct bytes line = {};
 
 		if (fetches_outcome(fetches, state, &line) && bytes_str(&line))
-			log_info("debug files from debuginfod: %s", line.at);
+			log_info("debug files from debuginfod: %s%s", line.at,
+				 state == FETCH_GIVEN_UP ? "; see --debuginfod-timeout" : "");
 	}
 }
 

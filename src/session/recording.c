@@ -780,8 +780,8 @@ static void show_waiting(const struct recording *rec, uint64_t left_ns)
 
 	add_downloads(rec, &downloads, "downloading ");
 	if (bytes_str(&downloads))
-		fprintf(stderr, "\r\033[K%s; at most %.0f s more. Ctrl-C to go on without. ",
-			downloads.at, (double)left_ns / 1e9);
+		fprintf(stderr, "\r\033[K%s; at most %" PRIu64 " s more. Ctrl-C to go on without. ",
+			downloads.at, (left_ns + 999999999) / 1000000000);
 	fflush(stderr);
 }
 

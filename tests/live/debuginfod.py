@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 
-from harness import (HANG_S, TARGETS, Recorder, check, check_equal, end, folder, need, one_line,
+from harness import (HANG_S, PROFD, TARGETS, Recorder, check, check_equal, end, folder, need, one_line,
                      pprof, profd, rate, record, run, start, wait_listening)
 
 NOBODY = 65534
@@ -257,6 +257,8 @@ def test_silence_ends_with_the_limit():
         check(listener.connections, 'nobody was asked')
     check_outcome(recording, 'given_up')
     check_stripped(recording)
+    # What is no terminal gets whole lines only.
+    check(not re.search('[\r\x1b]', recording.stderr), repr(recording.stderr))
 
 
 def test_answers_that_are_no_debug_file():
@@ -283,7 +285,7 @@ def test_debug_file_that_is_broken_inside():
     stripped = Stripped()
     noise = os.path.join(stripped.folder, 'noise')
     broken = os.path.join(stripped.folder, 'broken.debug')
-    for names in (['.debug_info'], ['.debug_abbrev', '.debug_line'], ['.debug_rnglists']):
+    for names in (['.debug_info'], ['.debug_abbrev', '.debug_line']):
         shutil.rmtree(stripped.cache, ignore_errors=True)
         with open(noise, 'wb') as file:
             file.write(os.urandom(4000))
@@ -405,6 +407,35 @@ def test_interrupt_ends_the_waiting():
     check(not os.path.exists(f'/proc/{pid}'), 'left behind')
     check_equal([name for _, _, names in os.walk(stripped.cache) for name in names
                  if name.startswith('debuginfo')], [], 'in the cache')
+
+
+def slowly(connection):
+    """Half of it, and the rest when somebody has had the time to read that."""
+    connection.recv(4096)
+    connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n' + bytes(2000000))
+    time.sleep(3)
+    connection.sendall(bytes(2000000))
+
+
+def test_terminal_shows_what_is_downloaded():
+    """While recording and at the end."""
+    stripped = Stripped()
+    ours, theirs = os.openpty()
+    with Listener(slowly) as listener:
+        process = start([PROFD, 'record', '-d', '2', url(listener.port), '-o',
+                         os.path.join(stripped.folder, 'out.folded'), '--', stripped.program, '2'],
+                        env=stripped.environment(), stdout=subprocess.DEVNULL, stderr=theirs)
+        os.close(theirs)
+        said = b''
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while True:
+                said += os.read(ours, 4096)
+        os.close(ours)
+        check_equal(process.wait(), 0, 'status')
+        end(process)
+    said = said.decode()
+    check(re.search(r'samples .*; downloading inlines 2\.0 of 4\.0 MB\. Ctrl-C to stop', said), said)
+    check(re.search(r'downloading inlines 2\.0 of 4\.0 MB; at most [0-9]+ s more', said), said)
 
 
 def test_cache_belongs_to_who_called_sudo():
