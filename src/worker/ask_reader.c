@@ -517,6 +517,18 @@ static int open_supplement(const struct workers *workers, int *ret, struct objec
 	return ret[0] >= 0;
 }
 
+/*
+ * What somebody sent does not choose which files of this machine are read: it may only go on in others
+ * that hold debug information.
+ */
+static bool may_want(const struct object *object, const char *path)
+{
+	static const char folder[] = "/usr/lib/debug/";
+
+	return object->debug_parcel < 0 ||
+	       (strncmp(path, folder, sizeof(folder) - 1) == 0 && !strstr(path, "/../"));
+}
+
 /* Opens what the reader asks for. Returns as open_for. */
 static int open_wanted(struct workers *workers, int *ret, struct object *object,
 		       const struct bytes *wanted)
@@ -536,7 +548,7 @@ static int open_wanted(struct workers *workers, int *ret, struct object *object,
 			debug_paths_add_packages(&paths, object);
 			continue;
 		}
-		if (before + size > PATH_MAX)
+		if (before + size > PATH_MAX || !may_want(object, wanted->at + at))
 			continue;
 		bytes_add(&paths, object->path, before);
 		bytes_add(&paths, wanted->at + at, size);

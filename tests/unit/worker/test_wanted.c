@@ -17,6 +17,7 @@ static struct {
 	unsigned count, length; /* paths, and how long each is */
 	bool for_ever;		/* although there are no more */
 	bool relative;
+	const char *path;  /* this one instead */
 	bool no_names;	   /* the same without lines */
 	unsigned told;	   /* that there are no more */
 	unsigned opened;   /* paths that the opener was asked for */
@@ -60,6 +61,8 @@ static int read_names(void *state, const struct question *question, const void *
 		give_name(reply);
 		return 0;
 	}
+	if (wish.path)
+		bytes_add(&reply->bytes, wish.path, strlen(wish.path) + 1);
 	for (unsigned i = 0; i < wish.count; i++) {
 		for (unsigned k = 0; k < wish.length; k++)
 			bytes_add_char(&reply->bytes, k == 0 && !wish.relative ? '/' : 'a');
@@ -236,6 +239,59 @@ static void paths_that_the_folder_makes_too_long_are_not_opened(void **state)
 	object_unref(object);
 }
 
+/* How many files are opened when the reader wants this one. */
+static unsigned opened_for(struct object *object, const char *path)
+{
+	wish.path = path;
+	wish.opened = 0;
+	object->wanted = MOST_PATHS - 1; /* it is told that there is no more after the first time */
+	ask_for_name(object);
+	return wish.opened;
+}
+
+static void what_was_sent_opens_nothing_but_debug_files(void **state)
+{
+	struct object *object = make_object("/folder/object");
+
+	(void)state;
+	assert_int_equal(opened_for(object, "/etc/shadow"), 1);
+	assert_int_equal(opened_for(object, "unit.dwo"), 1);
+	object->debug_parcel = memfd_create("parcel", MFD_CLOEXEC);
+	assert_int_equal(opened_for(object, "/etc/shadow"), 0);
+	assert_int_equal(opened_for(object, "unit.dwo"), 0);
+	assert_int_equal(opened_for(object, "/usr/lib/debug/../../../etc/shadow"), 0);
+	assert_int_equal(opened_for(object, "/usr/lib/debug/.dwz/x.debug"), 1);
+	object_unref(object);
+}
+
+static void a_missing_supplement_has_a_build_id(void **state)
+{
+	static const char *const others[] = {
+		"/usr/lib/debug/.build-id/ab/cdef",
+		"/usr/lib/debug/.build-id/abc/def.debug",
+		"/usr/lib/debug/.build-id/ab/.debug",
+		"/usr/lib/debug/.build-id/ab/c/d.debug",
+		"/usr/lib/debug/.build-id/ab/cdEF.debug",
+		"/usr/lib/debug/.build-id/../../x.debug",
+		"/usr/lib/debug/.build-id/ab/cdef.debug.dwp",
+		"/folder/ab/cdef.debug",
+	};
+	struct object *object = make_object("/folder/object");
+
+	(void)state;
+	opened_for(object, "/usr/lib/debug/.build-id/ab/cdef.debug");
+	assert_null(object->lacks_supplement);
+	workers.wants_debug_files = true;
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		opened_for(object, others[i]);
+		if (object->lacks_supplement)
+			fail_msg("'%s' is '%s'", others[i], object->lacks_supplement);
+	}
+	opened_for(object, "/usr/lib/debug/.build-id/ab/cdef.debug");
+	assert_string_equal(object->lacks_supplement, "abcdef");
+	object_unref(object);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +300,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_wants_for_ever_is_given_up, begin, end),
 		cmocka_unit_test_setup_teardown(names_alone_want_nothing, begin, end),
 		cmocka_unit_test_setup_teardown(files_of_an_object_are_so_many, begin, end),
+		cmocka_unit_test_setup_teardown(what_was_sent_opens_nothing_but_debug_files, begin,
+						end),
+		cmocka_unit_test_setup_teardown(a_missing_supplement_has_a_build_id, begin, end),
 		cmocka_unit_test_setup_teardown(paths_that_the_folder_makes_too_long_are_not_opened,
 						begin, end),
 	};
