@@ -333,13 +333,19 @@ int ask_table(struct workers *workers, struct unwind_table *ret, struct table_fi
 
 /* ---- names ---- */
 
-/* Those of several paths, each with its NUL, that lead to where our own packages put debug files. */
-static void add_packages_paths(struct bytes *ret, const char *paths, size_t size)
+/* Does the path lead to where packages put debug files? */
+static bool is_of_packages(const char *path)
 {
 	static const char folder[] = "/usr/lib/debug/";
 
+	return strncmp(path, folder, strlen(folder)) == 0 && !strstr(path, "/../");
+}
+
+/* Those of several paths, each with its NUL, that lead to where our own packages put debug files. */
+static void add_packages_paths(struct bytes *ret, const char *paths, size_t size)
+{
 	for (const char *path = paths; path < paths + size; path += strlen(path) + 1)
-		if (strncmp(path, folder, strlen(folder)) == 0 && !strstr(path, "/../"))
+		if (is_of_packages(path))
 			bytes_add(ret, path, strlen(path) + 1);
 }
 
@@ -386,18 +392,23 @@ static int open_debug_files(struct workers *workers, int *ret, const struct obje
 			    bool lines)
 {
 	cleanup(bytes_fini) struct bytes paths = {};
+	cleanup(close) int sent = -1;
+	int count = 0;
 
 	/*
 	 * It was got because there was nothing better. Only lines are read from what somebody sent:
 	 * that cannot take more from the object than those.
 	 */
-	if (lines && object->debug_parcel >= 0) {
-		ret[0] = fcntl(object->debug_parcel, F_DUPFD_CLOEXEC, 0);
-		return ret[0] >= 0;
-	}
-	if (!debug_paths_add(&paths, object))
-		return paths.failed ? -ENOMEM : 0;
-	return paths.failed ? -ENOMEM : open_for(workers, ret, object, paths.at, paths.size);
+	if (lines && object->debug_parcel >= 0)
+		sent = fcntl(object->debug_parcel, F_DUPFD_CLOEXEC, 0);
+	if (debug_paths_add(&paths, object) && !paths.failed)
+		count = open_for(workers, ret + (sent >= 0), object, paths.at, paths.size);
+	if (paths.failed || count < 0)
+		return -ENOMEM;
+	if (sent < 0)
+		return count;
+	ret[0] = TAKE_FD(sent);
+	return 1 + count;
 }
 
 /* So that every address has its turn, whatever became of its object. */
@@ -523,10 +534,7 @@ static int open_supplement(const struct workers *workers, int *ret, struct objec
  */
 static bool may_want(const struct object *object, const char *path)
 {
-	static const char folder[] = "/usr/lib/debug/";
-
-	return object->debug_parcel < 0 ||
-	       (strncmp(path, folder, sizeof(folder) - 1) == 0 && !strstr(path, "/../"));
+	return object->debug_parcel < 0 || is_of_packages(path);
 }
 
 /* Opens what the reader asks for. Returns as open_for. */

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Debug files from debuginfod: asked for only when wanted, and no server's fault is the recording's."""
+import collections
 import contextlib
 import os
 import re
@@ -157,23 +158,26 @@ def check_stripped(recording):
     check(recording.samples > 20, recording.stderr)
 
 
+# What has a smaller share is not met every time.
+LEAST = 0.1
+
+
 def lines(recording):
     """{(function, file:line)} of the program's own functions, as pprof reads them."""
     text = pprof(recording, '-top', '-lines', '-nodefraction=0', '-edgefraction=0')
-    found = {match.groups() for match in
-             re.finditer(r'(\w+) (\S*inlines\.c:\d+(?: \(inline\))?)$', text, re.MULTILINE)}
-    # The head of the loop is met too seldom to be there each time.
-    return {(name, where) for name, where in found if 'inlines.c:17' not in where}
+    found = re.finditer(r'([\d.]+)%\s+(\w+) (\S*inlines\.c:\d+(?: \(inline\))?)$', text,
+                        re.MULTILINE)
+    return {match.groups()[1:] for match in found if float(match[1]) >= 100 * LEAST}
 
 
 def frames_of(recording):
     """Paths from main on, without the kernel's frames above them."""
-    found = set()
-    for frames, _ in recording.stacks:
+    found = collections.Counter()
+    for frames, weight in recording.stacks:
         names = [name for name in frames if not name.endswith('_[k]')]
         if 'main' in names:
-            found.add(tuple(names[names.index('main'):]))
-    return found
+            found[tuple(names[names.index('main'):])] += weight
+    return {names for names, weight in found.items() if weight >= LEAST * found.total()}
 
 
 def test_same_as_with_debug_information():
@@ -413,7 +417,7 @@ def slowly(connection):
     """Half of it, and the rest when somebody has had the time to read that."""
     connection.recv(4096)
     connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n' + bytes(2000000))
-    time.sleep(3)
+    time.sleep(4)
     connection.sendall(bytes(2000000))
 
 
@@ -422,8 +426,8 @@ def test_terminal_shows_what_is_downloaded():
     stripped = Stripped()
     ours, theirs = os.openpty()
     with Listener(slowly) as listener:
-        process = start([PROFD, 'record', '-d', '2', url(listener.port), '-o',
-                         os.path.join(stripped.folder, 'out.folded'), '--', stripped.program, '2'],
+        process = start([PROFD, 'record', '-d', '3', url(listener.port), '-o',
+                         os.path.join(stripped.folder, 'out.folded'), '--', stripped.program, '3'],
                         env=stripped.environment(), stdout=subprocess.DEVNULL, stderr=theirs)
         os.close(theirs)
         said = b''
