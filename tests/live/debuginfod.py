@@ -11,9 +11,10 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.request
 
-from harness import (HANG_S, PROFD, TARGETS, Recorder, check, check_equal, end, folder, need, one_line,
-                     pprof, profd, rate, record, run, start, wait_listening)
+from harness import (HANG_S, PROFD, TARGETS, Failed, Recorder, check, check_equal, end, folder, need,
+                     one_line, pprof, profd, rate, record, run, start, wait_listening)
 
 NOBODY = 65534
 SECONDS = 1
@@ -180,6 +181,17 @@ def frames_of(recording):
     return {names for names, weight in found.items() if weight >= LEAST * found.total()}
 
 
+def wait_served(address):
+    """A server listens before it has looked through its folders."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for _ in range(HANG_S * 10):
+        with contextlib.suppress(OSError):
+            opener.open(address, timeout=HANG_S).close()
+            return
+        time.sleep(0.1)
+    raise Failed(f'{address} is not served')
+
+
 def test_same_as_with_debug_information():
     """A real server; then the cache alone."""
     stripped = Stripped()
@@ -189,15 +201,7 @@ def test_same_as_with_debug_information():
                     os.path.dirname(stripped.debug)],
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_listening(port)
-    # It listens before it has looked through the folder.
-    address = f'http://127.0.0.1:{port}/buildid/{stripped.build_id}/debuginfo'
-    for _ in range(HANG_S * 10):
-        if subprocess.run([shutil.which('curl') or '/usr/bin/python3',
-                           *(['-fso', '/dev/null', address] if shutil.which('curl') else
-                             ['-c', f'import urllib.request as r; r.urlopen("{address}")'])],
-                          stderr=subprocess.DEVNULL, check=False).returncode == 0:
-            break
-        time.sleep(0.1)
+    wait_served(f'http://127.0.0.1:{port}/buildid/{stripped.build_id}/debuginfo')
     truth = stripped.record(command=[stripped.full, SECONDS])
     first = stripped.record(url(port))
     end(server)
