@@ -25,7 +25,7 @@ enum {
 	MAX_FILES = 4096,
 	NEW_FILE_SECONDS = 3600, /* whoever writes one is gone by then */
 };
-static const char new_prefix[] = ".new-", magic[8] = "profd-1";
+static const char new_prefix[] = ".profd-", magic[8] = "profd-1";
 
 struct file_key {
 	uint64_t device, inode, size;
@@ -34,8 +34,7 @@ struct file_key {
 
 /* As it stands at the beginning of a file, after the magic. */
 struct symbol_cache_key {
-	uint64_t maker[2];
-	struct file_key object, files[SYMBOL_CACHE_FILES_MAX];
+	struct file_key maker, object, files[SYMBOL_CACHE_FILES_MAX];
 	uint32_t file_count, build_id_size;
 	uint8_t build_id[OBJECT_BUILD_ID_MAX];
 };
@@ -119,8 +118,7 @@ int symbol_cache_open(struct symbol_cache *cache, const char *folder)
 		r = -errno;
 	if (r < 0)
 		return r;
-	cache->maker[0] = (uint64_t)self.st_size;
-	cache->maker[1] = (uint64_t)object_identity_of(&self).mtime_ns;
+	cache->maker = object_identity_of(&self);
 	cache->folder = fs_spare(TAKE_FD(fd));
 	return cache->folder < 0 ? cache->folder : 0;
 }
@@ -155,9 +153,10 @@ struct symbol_cache_key *symbol_cache_key_new(const struct symbol_cache *cache,
 	key = calloc(1, sizeof(*key));
 	if (!key)
 		return NULL;
-	memcpy(key->maker, cache->maker, sizeof(key->maker));
+	key->maker = file_key_of(&cache->maker);
 	key->object = file_key_of(&object->identity);
 	/* Each container has an overlay of its own over the same files. */
+	key->maker.device = 0;
 	if (object->overlay)
 		key->object.device = 0;
 	for (unsigned i = 0; i < count; i++) {
@@ -186,6 +185,27 @@ static void name_file(const struct symbol_cache_key *key, char ret[NAME_MAX + 1]
 		 hash_bytes(key, sizeof(*key)));
 }
 _Static_assert(2 * OBJECT_BUILD_ID_MAX + 18 <= NAME_MAX, "the name fits");
+
+/* Whoever chose the folder may have other files there. */
+static bool is_name_of_file(const char *name)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t size = strspn(name, digits);
+
+	if (size == 0 && strncmp(name, "none", 4) == 0)
+		size = 4;
+	return size && name[size] == '-' && strspn(name + size + 1, digits) == 16 &&
+	       name[size + 17] == '\0';
+}
+
+/* Of one that is being written. */
+static bool is_new_name(const char *name)
+{
+	size_t size = sizeof(new_prefix) - 1;
+
+	return strncmp(name, new_prefix, size) == 0 && name[size] &&
+	       name[size + strspn(name + size, "0123456789")] == '\0';
+}
 
 /* ---- files ---- */
 
@@ -283,11 +303,10 @@ void symbol_cache_trim(const struct symbol_cache *cache)
 		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !S_ISREG(st.st_mode))
 			continue;
-		if (strncmp(entry->d_name, new_prefix, strlen(new_prefix)) == 0) {
-			if (time(NULL) - st.st_mtime > NEW_FILE_SECONDS)
-				(void)unlinkat(fd, entry->d_name, 0);
+		if (is_new_name(entry->d_name) && time(NULL) - st.st_mtime > NEW_FILE_SECONDS)
+			(void)unlinkat(fd, entry->d_name, 0);
+		if (!is_name_of_file(entry->d_name))
 			continue;
-		}
 		file = array_push(&files);
 		if (!file)
 			break;

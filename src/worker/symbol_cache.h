@@ -20,9 +20,9 @@ enum {
 struct symbol_cache_key;
 
 struct symbol_cache {
-	int folder;		/* -1: there is none */
-	uint64_t maker[2];	/* which build of profd this is */
-	uint32_t used, written; /* files */
+	int folder;		      /* -1: there is none */
+	struct object_identity maker; /* which build of profd this is */
+	uint32_t used, written;	      /* files */
 };
 
 /* Appends the usual folder: of the machine, or of this user. Returns 0, -ENOENT or -ENOMEM. */
@@ -46,5 +46,5 @@ int symbol_cache_find(struct symbol_cache *cache, const struct symbol_cache_key 
 /* Keeps `size` bytes. Returns 0 or a negative errno, then what was kept before stays. */
 int symbol_cache_put(struct symbol_cache *cache, const struct symbol_cache_key *key,
 		     const void *data, size_t size);
-/* Removes the files that nobody has used for the longest time, when they are too many or too large. */
+/* Removes those of its files that nobody has used for the longest time, when they are too many or too large. */
 void symbol_cache_trim(const struct symbol_cache *cache);

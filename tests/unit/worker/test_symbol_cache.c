@@ -134,12 +134,12 @@ static void tells_objects_apart(void **state)
 		object->identity.mtime_ns += i == 3;
 		object->identity.ctime_ns += i == 4;
 		object->build_id[0] = i == 5 ? 0x13 : 0x12;
-		cache.maker[1] += i == 6;
+		cache.maker.ctime_ns += i == 6;
 		free(other);
 		other = key_of(NULL, 0);
 		assert_false(finds(other, "mine"));
 	}
-	cache.maker[1]--;
+	cache.maker.ctime_ns--;
 	/* Debug files are part of it: they have told the names. */
 	free(other);
 	other = key_of(files, 1);
@@ -214,8 +214,35 @@ static void follows_no_links(void **state)
 	assert_true(finds(key, "anew"));
 }
 
+static void make_old(const char *name)
+{
+	const struct timespec times[2] = {};
+	char full[512];
+
+	snprintf(full, sizeof(full), "%s/%s", path, name);
+	close(open(full, O_CREAT | O_WRONLY, 0600));
+	assert_ok(utimensat(AT_FDCWD, full, times, 0));
+}
+
+static bool is_there(const char *name)
+{
+	char full[512];
+
+	snprintf(full, sizeof(full), "%s/%s", path, name);
+	return access(full, F_OK) == 0;
+}
+
+/* Others' files are not counted, and stay. */
 static void removes_what_is_too_much(void **state)
 {
+	static const char *const others[] = { "thesis",
+					      "1234",
+					      ".profd-",
+					      ".profd-1.c",
+					      "-0123456789abcdef",
+					      "ab-0123456789abcdef0",
+					      "ab-0123456789abcde",
+					      "none0-0123456789abcdef" };
 	struct timespec times[2] = {};
 	char name[512];
 
@@ -223,7 +250,7 @@ static void removes_what_is_too_much(void **state)
 	for (unsigned i = 0; i < 4100; i++) {
 		int fd;
 
-		snprintf(name, sizeof(name), "%s/%04u", path, i);
+		snprintf(name, sizeof(name), "%s/%s-%016x", path, i % 2 ? "none" : "12ab", i);
 		fd = open(name, O_CREAT | O_WRONLY, 0600);
 		assert_true(fd >= 0);
 		/* The later, the longer ago it was used. */
@@ -231,18 +258,20 @@ static void removes_what_is_too_much(void **state)
 		assert_ok(futimens(fd, times));
 		close(fd);
 	}
-	snprintf(name, sizeof(name), "%s/.new-1", path);
-	close(open(name, O_CREAT | O_WRONLY, 0600));
-	assert_ok(utimensat(AT_FDCWD, name, times, 0));
+	make_old(".profd-1");
+	for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
+		make_old(others[i]);
 	symbol_cache_trim(&cache);
-	assert_int_equal(count_files(), 4096);
-	assert_int_not_equal(access(name, F_OK), 0);
-	snprintf(name, sizeof(name), "%s/0000", path);
+	for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
+		assert_true(is_there(others[i]));
+	assert_int_equal(count_files(), 4096 + ARRAY_SIZE(others) - 2);
+	assert_false(is_there(".profd-1"));
+	snprintf(name, sizeof(name), "%s/12ab-%016x", path, 0);
 	assert_ok(access(name, F_OK));
 	/* Sizes count, too: a hole is as large as it says. */
 	assert_ok(truncate(name, 300 << 20));
 	symbol_cache_trim(&cache);
-	assert_int_equal(count_files(), 0);
+	assert_int_equal(count_files(), ARRAY_SIZE(others) - 2);
 }
 
 int main(void)
