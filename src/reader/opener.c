@@ -76,7 +76,10 @@ static int describe(struct reply *reply, int file, pid_t pid)
 	return 0;
 }
 
-/* The root of a process where it is another than ours, or a negative errno. */
+/*
+ * The root of a process where it is another than ours, or a negative errno. Of one that is gone nobody can
+ * tell any more: a folder without any of the files that are looked for below roots.
+ */
 static int open_foreign_root(pid_t pid)
 {
 	const unsigned wanted = STATX_INO | STATX_MNT_ID;
@@ -86,6 +89,8 @@ static int open_foreign_root(pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && (errno == ENOENT || errno == ESRCH))
+		return open("/proc/self/fdinfo", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, wanted, &theirs) < 0 ||
 	    statx(AT_FDCWD, "/", 0, wanted, &ours) < 0)
 		return -errno;
