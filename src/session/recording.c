@@ -1,31 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "session/recording.h"
+#include "session/recording_parts.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "proc/cgroup.h"
-#include "proc/stat.h"
-#include "proc/view.h"
-#include "session/file_limit.h"
 #include "session/meet.h"
 #include "session/new_files.h"
-#include "session/prepare.h"
-#include "source/comm_glob.h"
-
-/* Kernel memory for unwind tables. */
-#define TABLE_BUDGET_BYTES (24ULL * 1024 * 1024)
 
 /* How often the timers are moved against the program. */
 #define REPHASE_NS 500000000ULL
@@ -33,8 +22,6 @@
 /* How far behind now samples are used, so that no event of the same time is still on its way. */
 #define SLACK_NS 5000000ULL
 
-/* For one debug file, unless more is waited for at the end. */
-#define FETCH_NS 30000000000ULL
 #define SHOW_WAITING_NS 300000000ULL
 
 enum {
@@ -43,324 +30,7 @@ enum {
 	NAMING_BUDGET_NS = 20000000,
 	WAIT_MS = 100,
 	PRIORITY = -10, /* nice value while recording, where permitted */
-	MAPPINGS_OF_TARGETS = 16384,
-	MAPPINGS_OF_EVERYTHING = 65536,
 };
-
-/* Epoll data. Targets' pidfds carry their index. */
-#define WAKE_SIGNAL UINT64_MAX
-#define WAKE_STREAM (UINT64_MAX - 1)
-#define WAKE_LAUNCH (UINT64_MAX - 2)
-
-static const char *advice(int r)
-{
-	if (r != -EPERM && r != -EACCES)
-		return "";
-	if (proc_view_in_user_namespace())
-		return "; run it as root outside of this user namespace, whose root may not";
-	if (geteuid() == 0)
-		return "; see 'profd doctor' for what root lacks here";
-	return "; run it as root, and see 'profd doctor' for what is missing";
-}
-
-static int complain(int r, const char *what)
-{
-	log_error("cannot record: %s: %s%s", what, strerror(-r), advice(r));
-	return r;
-}
-
-/* ---- setting up ---- */
-
-static int watch_fd(struct recording *rec, int fd, uint64_t data)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = data };
-
-	return epoll_ctl(rec->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
-static int open_signals(struct recording *rec)
-{
-	sigset_t ends;
-	int r;
-
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGINT);
-	sigaddset(&ends, SIGTERM);
-	sigaddset(&ends, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &ends, NULL) < 0)
-		return -errno;
-	signal(SIGPIPE, SIG_IGN);
-	rec->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	rec->signal_fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (rec->epoll_fd < 0 || rec->signal_fd < 0)
-		return -errno;
-	r = watch_fd(rec, rec->signal_fd, WAKE_SIGNAL);
-	return r;
-}
-
-/* Room for what comes between two turns, with pieces of stack while much is new. */
-static uint32_t ring_bytes(const struct recording *rec)
-{
-	uint64_t want = (1ULL << 20) * rec->cpus.cpus.count;
-	uint32_t bytes = 1 << 20;
-
-	if (rec->config->frequency_hz > 250 ||
-	    (!rec->config->frequency_hz && rec->config->period_ns < 4000000))
-		want *= 4;
-	while (bytes < want && bytes < 16u << 20)
-		bytes *= 2;
-	return bytes;
-}
-
-static const char *cgroup_text(int r)
-{
-	switch (r) {
-	case CGROUP_OF_VERSION_1:
-		return "it is a group of version 1; only version 2 is known";
-	case CGROUP_OUTSIDE:
-		return "it is outside of this cgroup namespace; run profd on the host";
-	case -ENOENT:
-		return "there is no such control group (version 2)";
-	case -ENODEV:
-		return "no cgroup2 file system is mounted";
-	default:
-		return strerror(-r);
-	}
-}
-
-/* Filters that the kernel half applies. Logs. */
-static int fill_filters(struct wire_config *wire, struct wire_glob *glob, int *cgroup_fd,
-			const struct target *target)
-{
-	int r;
-
-	if (target->comm) {
-		r = comm_glob_compile(glob, target->comm);
-		if (r < 0)
-			return complain(r, "cannot use the pattern of --comm");
-		wire->filter_comm = 1;
-	}
-	if (target->cgroup) {
-		r = cgroup_open(cgroup_fd, target->cgroup);
-		if (r != 0) {
-			log_error("cannot use --cgroup '%s': %s", target->cgroup, cgroup_text(r));
-			return r < 0 ? r : -EINVAL;
-		}
-		wire->filter_cgroup = 1;
-	}
-	wire->filter_uid = target->has_uid;
-	wire->uid = target->uid;
-	return 0;
-}
-
-static int open_source(struct recording *rec)
-{
-	const struct config *config = rec->config;
-	const struct target *target = &config->target;
-	struct wire_glob glob = {};
-	cleanup(close) int cgroup_fd = -1;
-	struct cpu_source_options options = {
-		.config = { .by_tid = target->tids.count > 0,
-			    .everything = target->everything,
-			    .kernel_stacks = !config->no_kernel,
-			    .user_stacks = 1,
-			    .include_idle = config->idle,
-			    .max_frames = config->max_depth,
-			    .own_tgid = (uint32_t)getpid(),
-			    .translate_pids = rec->pids_differ },
-		.frequency_hz = config->frequency_hz,
-		.period_ns = config->period_ns,
-		.comm = &glob,
-		.ring_bytes = ring_bytes(rec),
-		.mapping_capacity = target->everything ? MAPPINGS_OF_EVERYTHING
-						       : MAPPINGS_OF_TARGETS,
-		.cpus = &rec->cpus,
-	};
-	struct source_failure failure;
-	struct cpu_source_maps fds;
-	struct table_store_maps maps;
-	int r = fill_filters(&options.config, &glob, &cgroup_fd, target);
-
-	if (r < 0)
-		return r;
-	options.cgroup_fd = cgroup_fd;
-	r = cpu_source_open(&rec->source, &options, &failure);
-	if (r < 0)
-		return complain(r, failure.what);
-	fds = cpu_source_maps(rec->source);
-	maps = (struct table_store_maps){ fds.processes,
-					  fds.mappings,
-					  fds.tables,
-					  fds.rules,
-					  fds.chunks,
-					  fds.rule_caches,
-					  options.mapping_capacity,
-					  fds.rule_cache_count };
-	rec->pipeline_ready = true;
-	r = pipeline_init(&rec->pipeline, &rec->workers, &maps, TABLE_BUDGET_BYTES);
-	if (r < 0)
-		return complain(r, "cannot set up the tables");
-	rec->pipeline.everything = target->everything;
-	rec->pipeline.children = target->children;
-	rec->pipeline.threads = config->threads;
-	rec->pipeline.max_depth = config->max_depth;
-	rec->pipeline.naming.no_inline = config->no_inline;
-	if (config->debuginfod_servers)
-		rec->pipeline.naming.fetches = &rec->fetches;
-	rec->workers.wants_debug_files = config->debuginfod_servers != NULL;
-	return 0;
-}
-
-static int refuse(pid_t pid, const char *kind, const char *why)
-{
-	log_error("cannot attach to %s %d: %s", kind, (int)pid, why);
-	return -ESRCH;
-}
-
-/* Of what /proc does not show. */
-static int refuse_unseen(pid_t pid, const char *kind, const char *why)
-{
-	if (proc_view_hides(pid))
-		why = "/proc is mounted with hidepid, which hides it from all without CAP_SYS_PTRACE";
-	return refuse(pid, kind, why);
-}
-
-static int add_pid(struct recording *rec, pid_t pid)
-{
-	struct proc_stat stat;
-	int *slot, fd, r = proc_stat_read(&stat, pid);
-
-	if (r == -ESRCH)
-		return refuse_unseen(pid, "pid", "no such process");
-	if (r == 0 && stat.state == 'Z' && stat.threads <= 1)
-		return refuse(pid, "pid", "it has ended (a zombie waits for its parent)");
-	fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (fd < 0 && errno == EINVAL)
-		return refuse(pid, "pid", "it is a thread, not a process; use --tid");
-	if (fd < 0)
-		return refuse(pid, "pid", errno == ESRCH ? "no such process" : strerror(errno));
-	slot = array_push(&rec->pid_fds);
-	if (!slot) {
-		close(fd);
-		return -ENOMEM;
-	}
-	*slot = fd;
-	r = watch_fd(rec, fd, rec->pid_fds.count - 1);
-	if (r == 0)
-		r = cpu_source_watch(rec->source, pid,
-				     TARGET_WATCHED |
-					     (rec->config->target.children ? TARGET_INHERIT : 0));
-	if (r == 0)
-		r = pipeline_add_target(&rec->pipeline, pid);
-	if (r == -ESRCH)
-		return refuse(pid, "pid", "it ended just now");
-	if (r < 0)
-		return complain(r, "cannot read the process");
-	rec->targets_alive++;
-	return 0;
-}
-
-static int add_tid(struct recording *rec, pid_t tid)
-{
-	char path[64];
-	struct proc_stat stat;
-	pid_t pid = 0;
-	FILE *file;
-	int r;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	file = fopen(path, "re");
-	if (!file)
-		return refuse_unseen(tid, "thread", "no such thread");
-	while (fgets(path, sizeof(path), file))
-		if (sscanf(path, "Tgid: %d", &pid) == 1)
-			break;
-	fclose(file);
-	r = pid ? proc_stat_read(&stat, tid) : -ESRCH;
-	if (r < 0 || stat.state == 'Z')
-		return refuse(tid, "thread", "it has ended");
-	r = cpu_source_watch(rec->source, tid, TARGET_WATCHED);
-	if (r == 0)
-		r = pipeline_add_target(&rec->pipeline, pid);
-	if (r == -ESRCH)
-		return refuse(tid, "thread", "it ended just now");
-	return r < 0 ? complain(r, "cannot read the process") : 0;
-}
-
-static int add_command(struct recording *rec)
-{
-	char *const *command = rec->config->target.command;
-	struct process *process;
-	int r, *slot, fd;
-
-	/* launch.c looks in our own PATH, also where it starts the command as somebody else. */
-	prepare_command(&rec->pipeline, command[0], environ);
-	r = launch_prepare(&rec->launch, command);
-	if (r == -EINVAL)
-		return complain(r, "SUDO_UID and SUDO_GID name no user to start the command as");
-	if (r < 0)
-		return complain(r, "cannot start a process");
-	fd = (int)syscall(SYS_pidfd_open, rec->launch.pid, 0);
-	if (fd < 0)
-		return complain(-errno, "cannot watch the started process");
-	slot = array_push(&rec->pid_fds);
-	if (!slot) {
-		close(fd);
-		return complain(-ENOMEM, "cannot watch the started process");
-	}
-	*slot = fd;
-	r = watch_fd(rec, fd, rec->pid_fds.count - 1);
-	if (r == 0)
-		r = watch_fd(rec, rec->launch.fail_fd, WAKE_LAUNCH);
-	if (r == 0)
-		r = cpu_source_watch(rec->source, rec->launch.pid,
-				     TARGET_AT_EXEC | TARGET_INHERIT);
-	if (r == 0)
-		r = process_table_get(&rec->pipeline.processes, &process, rec->launch.pid);
-	if (r < 0)
-		return complain(r, "cannot watch the started process");
-	/* Its mappings begin with its exec, which the event stream will show. */
-	process->target = true;
-	process->mappings_known = true;
-	process->read_ns = process->sure_ns = clock_ns(CLOCK_MONOTONIC);
-	rec->targets_alive++;
-	return 0;
-}
-
-static int add_targets(struct recording *rec)
-{
-	const struct target *target = &rec->config->target;
-	int r = 0;
-
-	for (uint32_t i = 0; r == 0 && i < target->pids.count; i++)
-		r = add_pid(rec, target->pids.at[i]);
-	for (uint32_t i = 0; r == 0 && i < target->tids.count; i++)
-		r = add_tid(rec, target->tids.at[i]);
-	if (r == 0 && target->command)
-		r = add_command(rec);
-	if (r == 0) {
-		r = pipeline_publish(&rec->pipeline);
-		if (r < 0)
-			(void)complain(r, "cannot hand the unwind tables to the kernel");
-	}
-	return r;
-}
-
-/* Without the right /proc nothing can be told of any process. Logs. */
-static int check_view(struct recording *rec)
-{
-	int r = proc_view_check(&rec->pids_differ);
-
-	if (r < 0)
-		return complain(r, "cannot read /proc");
-	if (r == PROC_VIEW_NOT_MOUNTED)
-		log_error("cannot record: /proc is not mounted; try: mount -t proc proc /proc");
-	else if (r == PROC_VIEW_FOREIGN)
-		log_error(
-			"cannot record: /proc shows another pid namespace than profd's own; enter "
-			"both with nsenter -m -p, or mount its own with unshare --mount-proc");
-	return r == 0 ? 0 : -ENXIO;
-}
 
 /* ---- what ends it ---- */
 
@@ -458,7 +128,7 @@ static int wait_for_events(struct recording *rec, int ms)
  * While a worker is asked: what comes must not be lost, and is used in the next turn; nor must the
  * question outlive the recording.
  */
-static void collect(void *context)
+void recording_collect(void *context)
 {
 	struct recording *rec = context;
 
@@ -474,77 +144,6 @@ static void collect(void *context)
 static void watch_signals(void *context)
 {
 	take_signals(context);
-}
-
-/* It is nice to have; only a folder that was asked for must be there. */
-static int open_symbol_cache(struct recording *rec)
-{
-	const char *folder = rec->config->symbol_cache;
-	int r = folder && strcmp(folder, "none") == 0
-			? 0
-			: symbol_cache_open(&rec->workers.symbol_cache, folder);
-
-	if (r < 0 && folder) {
-		log_error("cannot keep symbols in '%s': %s", folder,
-			  r == -EPERM ? "it is not a folder of ours alone" : strerror(-r));
-		return r;
-	}
-	if (r < 0)
-		log_debug("there is no symbol cache: %s", strerror(-r));
-	return 0;
-}
-
-int recording_open(struct recording *rec, const struct config *config)
-{
-	int r;
-
-	*rec = (struct recording){ .config = config,
-				   .epoll_fd = -1,
-				   .signal_fd = -1,
-				   .launch = LAUNCH_NULL };
-	workers_init(&rec->workers);
-	file_limit_raise();
-	r = check_view(rec);
-	if (r == 0)
-		r = open_symbol_cache(rec);
-	if (r < 0)
-		return r;
-	r = open_signals(rec);
-	/* They get ready while the rest is set up. */
-	if (r == 0)
-		r = workers_start(&rec->workers);
-	if (r < 0)
-		return complain(r, "cannot set up");
-	r = cpu_list_online(&rec->cpus);
-	if (r < 0)
-		return complain(r, "cannot read which CPUs there are (is /sys mounted?)");
-	/* Before mappings are read, so that no change falls between. */
-	r = lifecycle_open(&rec->lifecycle, &rec->cpus);
-	if (r < 0)
-		return complain(r, "cannot watch process events");
-	r = watch_fd(rec, lifecycle_fd(rec->lifecycle), WAKE_STREAM);
-	if (r < 0)
-		return complain(r, "cannot set up");
-	r = open_source(rec);
-	if (r < 0)
-		return r;
-	r = watch_fd(rec, cpu_source_fd(rec->source), WAKE_STREAM);
-	if (r < 0)
-		return complain(r, "cannot set up");
-	workers_set_meanwhile(&rec->workers, collect, rec);
-	if (workers_check(&rec->workers) < 0) {
-		log_error("cannot record: the processes that read programs' files do not start; "
-			  "see 'profd doctor'");
-		return -ECHILD;
-	}
-	if (config->debuginfod_servers) {
-		r = fetches_init(&rec->fetches, config->debuginfod_servers,
-				 config->debuginfod_wait_ns > FETCH_NS ? config->debuginfod_wait_ns
-								       : FETCH_NS);
-		if (r < 0)
-			return complain(r, "cannot set up");
-	}
-	return add_targets(rec);
 }
 
 static int keep_object(void *workers, struct object *object)
@@ -691,7 +290,7 @@ static int start(struct recording *rec)
 	rec->began_wall_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 	rec->began_ns = clock_ns(CLOCK_MONOTONIC);
 	r = cpu_source_start(rec->source);
-	return r < 0 ? complain(r, "cannot start the timers") : 0;
+	return r < 0 ? recording_complain(r, "cannot start the timers") : 0;
 }
 
 static void let_command_go(struct recording *rec)
