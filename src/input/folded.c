@@ -17,9 +17,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "input/frame_kind.h"
 
 enum {
-	MAX_DEPTH = 4096,   /* frames of a stack that are kept */
+	MAX_DEPTH = INPUT_MAX_DEPTH,
 	MAX_INLINED = 64,   /* functions of a location */
 	CHECK_LINES = 1024, /* between two looks at the memory taken */
 };
@@ -134,20 +135,12 @@ static int add_location(struct folded *folded, uint32_t *ret, uint32_t mapping,
 	return r ? r : profile_location_name(profile, *ret, lines, count, true);
 }
 
-static bool is_note(const char *text, size_t size)
-{
-	static const char truncated[] = "[truncated", unknown[] = "[unknown]";
-
-	return (size >= sizeof(truncated) - 1 &&
-		memcmp(text, truncated, sizeof(truncated) - 1) == 0) ||
-	       (size == sizeof(unknown) - 1 && memcmp(text, unknown, size) == 0);
-}
-
 static int find_plain(struct folded *folded, uint32_t *ret, uint32_t *ret_string, const char *text,
 		      size_t size, enum plain plain)
 {
 	static const enum location_kind kinds[] = { LOCATION_USER, LOCATION_KERNEL, LOCATION_JIT };
 	struct profile_line line = {};
+	enum location_kind kind;
 	struct name *name;
 	uint32_t id;
 	int r = find_name(folded, &name, ret_string, text, size);
@@ -162,9 +155,8 @@ static int find_plain(struct folded *folded, uint32_t *ret, uint32_t *ret_string
 	if (r != 0)
 		return r;
 	line.function = name->function - 1;
-	r = add_location(folded, &id, folded->mappings[plain],
-			 plain == PLAIN_USER && is_note(text, size) ? LOCATION_NOTE : kinds[plain],
-			 &line, 1);
+	kind = plain == PLAIN_USER && frame_kind_is_note(text, size) ? LOCATION_NOTE : kinds[plain];
+	r = add_location(folded, &id, folded->mappings[plain], kind, &line, 1);
 	if (r != 0)
 		return r;
 	name->plain[plain] = id + 1;
@@ -386,7 +378,7 @@ static int add_sample(struct folded *folded, int64_t value, bool cut)
 	int r;
 
 	if (cut) {
-		static const char name[] = "[truncated: too deep]";
+		static const char name[] = INPUT_DEEP_NAME;
 		uint32_t string;
 
 		r = find_plain(folded, &folded->locations[count++], &string, name, strlen(name),
@@ -558,6 +550,7 @@ static bool folded_recognises(const char *begin, size_t size)
 
 const struct input input_folded = {
 	.name = "folded",
+	.items = "lines",
 	.description = "one line for each stack, as flamegraph.pl reads them",
 	.recognises = folded_recognises,
 	.read = folded_read,

@@ -13,18 +13,25 @@
 struct input_report {
 	uint64_t cut_stacks; /* deeper than is kept: their innermost frames are missing */
 	uint64_t rounded;    /* counts that had a fraction */
-	uint64_t left_out;   /* lines whose stacks had no room: see INPUT_FULL_NAME */
-	char reason[128]; /* why INPUT_REFUSED, with the place as ":12", without the file's name */
+	uint64_t left_out;   /* items whose stacks had no room: see INPUT_FULL_NAME */
+	const char *items;   /* "lines", "samples": what one stack is in that file */
+	/* Why INPUT_REFUSED, on one line, with the place as ":12", without the file's name. */
+	char reason[160];
 };
 
 /* What stands for stacks that were new when the memory for stacks was used up. */
 #define INPUT_FULL_NAME "[truncated: profile full]"
+
+/* Frames of a stack that are kept, and what then stands for the innermost ones. */
+enum { INPUT_MAX_DEPTH = 4096 };
+#define INPUT_DEEP_NAME "[truncated: too deep]"
 
 /* Named outcome of reading: the file is not what it should be. */
 enum { INPUT_REFUSED = 1 };
 
 struct input {
 	const char *name; /* "folded" */
+	const char *items; /* as in the report */
 	const char *description;
 	/* Whether a file that begins like this is in this format. */
 	bool (*recognises)(const char *begin, size_t size);
@@ -48,3 +55,4 @@ extern const size_t input_count;
 int input_read(struct profile **ret, int fd, uint64_t limit_bytes, struct input_report *report);
 
 extern const struct input input_folded;
+extern const struct input input_pprof;

@@ -100,3 +100,12 @@ int lines_next(struct lines *lines, const char **ret, size_t *ret_size)
 			return r;
 	}
 }
+
+int lines_piece(struct lines *lines, const char **ret, size_t *ret_size)
+{
+	int r = lines_peek(lines, ret, ret_size, 1);
+
+	if (r == 0)
+		lines->start = lines->end;
+	return r;
+}

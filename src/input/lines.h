@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lines of a descriptor, one after another, in a buffer that is as large as the longest. */
+/*
+ * What a descriptor holds: its lines, one after another, in a buffer that is as large as the longest;
+ * or, for what has no lines, piece by piece.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -38,3 +41,8 @@ int lines_peek(struct lines *lines, const char **ret, size_t *ret_size, size_t s
  * call. Returns 0, LINES_END, LINES_TOO_LONG or a negative errno.
  */
 int lines_next(struct lines *lines, const char **ret, size_t *ret_size);
+/*
+ * The next bytes, as many as are there at once, for formats that have no lines. Returns 0 with *ret
+ * borrowed until the next call and *ret_size, which is 0 at the end of the file, or a negative errno.
+ */
+int lines_piece(struct lines *lines, const char **ret, size_t *ret_size);

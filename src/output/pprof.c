@@ -7,6 +7,8 @@
  * mapping (Pyroscope drops the others without a word) and a line, and no label is a bare 0, which
  * Go's tool cannot tell from no label at all.
  *
+ * A profile that was read from pprof is written as it was (meta.verbatim), whoever can read it.
+ *
  * A name equal to its system_name would be demangled again by Go's tool; where the two differ it
  * is left as it is.
  */
@@ -17,64 +19,13 @@
 #include <string.h>
 
 #include "output/escape.h"
-
-/* Field numbers of the messages. */
-enum {
-	PROFILE_SAMPLE_TYPE = 1,
-	PROFILE_SAMPLE = 2,
-	PROFILE_MAPPING = 3,
-	PROFILE_LOCATION = 4,
-	PROFILE_FUNCTION = 5,
-	PROFILE_STRING_TABLE = 6,
-	PROFILE_TIME_NANOS = 9,
-	PROFILE_DURATION_NANOS = 10,
-	PROFILE_PERIOD_TYPE = 11,
-	PROFILE_PERIOD = 12,
-	PROFILE_COMMENT = 13,
-	PROFILE_DEFAULT_SAMPLE_TYPE = 14,
-
-	VALUE_TYPE_TYPE = 1,
-	VALUE_TYPE_UNIT = 2,
-
-	SAMPLE_LOCATION_ID = 1,
-	SAMPLE_VALUE = 2,
-	SAMPLE_LABEL = 3,
-
-	LABEL_KEY = 1,
-	LABEL_STR = 2,
-	LABEL_NUM = 3,
-	LABEL_NUM_UNIT = 4,
-
-	MAPPING_ID = 1,
-	MAPPING_START = 2,
-	MAPPING_LIMIT = 3,
-	MAPPING_OFFSET = 4,
-	MAPPING_FILENAME = 5,
-	MAPPING_BUILD_ID = 6,
-	MAPPING_HAS_FUNCTIONS = 7,
-	MAPPING_HAS_FILENAMES = 8,
-	MAPPING_HAS_LINE_NUMBERS = 9,
-	MAPPING_HAS_INLINE_FRAMES = 10,
-
-	LOCATION_ID = 1,
-	LOCATION_MAPPING_ID = 2,
-	LOCATION_ADDRESS = 3,
-	LOCATION_LINE = 4,
-
-	LINE_FUNCTION_ID = 1,
-	LINE_LINE = 2,
-
-	FUNCTION_ID = 1,
-	FUNCTION_NAME = 2,
-	FUNCTION_SYSTEM_NAME = 3,
-	FUNCTION_FILENAME = 4,
-	FUNCTION_START_LINE = 5,
-};
+#include "profile/pprof_fields.h"
 
 struct encoder {
 	const struct profile *profile;
 	struct strtab strings; /* clean; the order of the string table */
 	uint32_t *clean;       /* id in the profile → id in `strings` + 1, 0: not yet */
+	uint32_t *mapping_ids; /* mapping → its id in the file, 0: it is left out */
 	struct bytes out;
 	struct bytes message, nested, scratch;
 	int error;
@@ -84,6 +35,7 @@ static void encoder_fini_cleanup(struct encoder *encoder)
 {
 	strtab_fini(&encoder->strings);
 	free(encoder->clean);
+	free(encoder->mapping_ids);
 	bytes_fini(&encoder->out);
 	bytes_fini(&encoder->message);
 	bytes_fini(&encoder->nested);
@@ -146,11 +98,10 @@ static uint64_t string_of(struct encoder *encoder, uint32_t id)
 	return encoder->clean[id] - 1;
 }
 
-/* A text in which everything but letters, digits and what `also` holds has become '_'. */
-static uint64_t word_of(struct encoder *encoder, uint32_t id, const char *also)
+/* Adds it with everything but letters, digits and what `also` holds as '_'. */
+static uint64_t add_word(struct encoder *encoder, const char *text, const char *also)
 {
 	char word[128];
-	const char *text = profile_text(encoder->profile, id);
 	size_t size = 0;
 
 	for (; *text && size + 1 < sizeof(word); text++)
@@ -159,12 +110,18 @@ static uint64_t word_of(struct encoder *encoder, uint32_t id, const char *also)
 	return add_text(encoder, word);
 }
 
-static void add_value_type(struct encoder *encoder, unsigned field, uint32_t type)
+/* A name by which readers know something, as the strictest of them wants it. */
+static uint64_t word_of(struct encoder *encoder, uint32_t id, const char *also)
 {
-	const struct profile_type *t = &encoder->profile->types.at[type];
+	if (encoder->profile->meta.verbatim)
+		return string_of(encoder, id);
+	return add_word(encoder, profile_text(encoder->profile, id), also);
+}
 
-	add_number(&encoder->message, VALUE_TYPE_TYPE, word_of(encoder, t->name, "_.:@"));
-	add_number(&encoder->message, VALUE_TYPE_UNIT, string_of(encoder, t->unit));
+static void add_type(struct encoder *encoder, unsigned field, const struct profile_type *type)
+{
+	add_number(&encoder->message, VALUE_TYPE_TYPE, word_of(encoder, type->name, "_.:@"));
+	add_number(&encoder->message, VALUE_TYPE_UNIT, string_of(encoder, type->unit));
 	end_message(encoder, field);
 }
 
@@ -216,7 +173,9 @@ static void add_mapping(struct encoder *encoder, uint32_t index)
 	const struct profile_mapping *mapping = &encoder->profile->mappings.at[index];
 	struct bytes *message = &encoder->message;
 
-	add_number(message, MAPPING_ID, index + 1ULL);
+	if (!encoder->mapping_ids[index])
+		return;
+	add_number(message, MAPPING_ID, encoder->mapping_ids[index]);
 	add_number(message, MAPPING_START, mapping->start);
 	add_number(message, MAPPING_LIMIT, mapping->limit);
 	add_number(message, MAPPING_OFFSET, mapping->file_offset);
@@ -233,11 +192,15 @@ static void add_location(struct encoder *encoder, uint32_t index)
 {
 	const struct profile_location *location = &encoder->profile->locations.at[index];
 	struct bytes *message = &encoder->message, *nested = &encoder->nested;
+	/* Where there was no name, others may find one. */
+	bool is_nameless = encoder->profile->meta.verbatim && !location->named &&
+			   location->kind != LOCATION_NOTE;
+	uint32_t line_count = is_nameless ? 0 : location->line_count;
 
 	add_number(message, LOCATION_ID, index + 1ULL);
-	add_number(message, LOCATION_MAPPING_ID, location->mapping + 1ULL);
+	add_number(message, LOCATION_MAPPING_ID, encoder->mapping_ids[location->mapping]);
 	add_number(message, LOCATION_ADDRESS, location->address);
-	for (uint32_t i = 0; i < location->line_count; i++) {
+	for (uint32_t i = 0; i < line_count; i++) {
 		const struct profile_line *line =
 			&encoder->profile->lines.at[location->first_line + i];
 
@@ -262,7 +225,7 @@ static void add_function(struct encoder *encoder, uint32_t index)
 	end_message(encoder, PROFILE_FUNCTION);
 }
 
-/* What people read about the recording, unless its comments say it already. */
+/* What people read about the recording, unless its comments say it already or are all there is. */
 static void add_comments(struct encoder *encoder)
 {
 	const struct profile *profile = encoder->profile;
@@ -272,7 +235,7 @@ static void add_comments(struct encoder *encoder)
 
 	nested->size = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		bool said = !texts[i] || !*texts[i];
+		bool said = profile->meta.verbatim || !texts[i] || !*texts[i];
 
 		for (uint32_t k = 0; !said && k < profile->comments.count; k++)
 			said = strcmp(profile_text(profile, profile->comments.at[k]),
@@ -294,7 +257,9 @@ static void add_meta(struct encoder *encoder)
 	add_number(&encoder->out, PROFILE_TIME_NANOS, (uint64_t)meta->time_ns);
 	add_number(&encoder->out, PROFILE_DURATION_NANOS, (uint64_t)meta->duration_ns);
 	if (meta->period_type < profile->types.count)
-		add_value_type(encoder, PROFILE_PERIOD_TYPE, meta->period_type);
+		add_type(encoder, PROFILE_PERIOD_TYPE, &profile->types.at[meta->period_type]);
+	else if (meta->period_of.name || meta->period_of.unit)
+		add_type(encoder, PROFILE_PERIOD_TYPE, &meta->period_of);
 	add_number(&encoder->out, PROFILE_PERIOD, (uint64_t)meta->period);
 	add_comments(encoder);
 	if (meta->main_type < profile->types.count)
@@ -302,15 +267,34 @@ static void add_meta(struct encoder *encoder)
 			   word_of(encoder, profile->types.at[meta->main_type].name, "_.:@"));
 }
 
+/* Numbers the mappings from 1 on, but for what stands for none in a profile that had locations so. */
+static int number_mappings(struct encoder *encoder)
+{
+	const struct profile *profile = encoder->profile;
+	uint32_t count = 0;
+
+	encoder->mapping_ids = calloc(profile->mappings.count + 1ULL, sizeof(uint32_t));
+	if (!encoder->mapping_ids)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < profile->mappings.count; i++) {
+		const struct profile_mapping *mapping = &profile->mappings.at[i];
+
+		if (!profile->meta.verbatim || mapping->file || mapping->build_id ||
+		    mapping->start || mapping->limit || mapping->file_offset)
+			encoder->mapping_ids[i] = ++count;
+	}
+	return 0;
+}
+
 static int pprof_write(const struct profile *profile, struct stream *stream)
 {
 	cleanup(encoder_fini) struct encoder encoder = { .profile = profile };
 
 	encoder.clean = calloc(profile->strings.offsets.count + 1ULL, sizeof(*encoder.clean));
-	if (!encoder.clean || strtab_init(&encoder.strings) < 0)
+	if (!encoder.clean || strtab_init(&encoder.strings) < 0 || number_mappings(&encoder) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < profile->types.count; i++)
-		add_value_type(&encoder, PROFILE_SAMPLE_TYPE, i);
+		add_type(&encoder, PROFILE_SAMPLE_TYPE, &profile->types.at[i]);
 	for (uint32_t i = 0; i < profile->samples.count; i++)
 		add_sample(&encoder, i);
 	for (uint32_t i = 0; i < profile->mappings.count; i++)

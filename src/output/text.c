@@ -75,7 +75,11 @@ static void add_share(struct page *page, int64_t weight)
 {
 	struct share share = call_tree_share(page->tree, weight);
 
-	bytes_add_format(&page->out, "%5.1f %% ±%4.1f", 100 * share.share, 100 * share.half);
+	if (page->tree->is_counted)
+		bytes_add_format(&page->out, "%5.1f %% ±%4.1f", 100 * share.share,
+				 100 * share.half);
+	else
+		bytes_add_format(&page->out, "%5.1f %%      ", 100 * share.share);
 }
 
 static bool has_cores(const struct page *page)
@@ -132,6 +136,20 @@ static void add_function(struct page *page, const struct call_frame *frame, size
 	bytes_add_char(&page->out, '\n');
 }
 
+/* "12.34 s", "1,234 bytes"; things that are counted are called by the name that stands before it. */
+static void add_value(struct page *page, int64_t value, const char *unit)
+{
+	if (strcmp(unit, "nanoseconds") == 0) {
+		bytes_add_format(&page->out, "%.2f s", (double)value / 1e9);
+		return;
+	}
+	text_add_count(&page->out, value);
+	if (!*unit || strcmp(unit, "count") == 0)
+		return;
+	bytes_add_char(&page->out, ' ');
+	bytes_add_str(&page->out, clean(page, unit));
+}
+
 static bool is_text(const char *a, const char *b)
 {
 	return b && strcmp(a, b) == 0;
@@ -141,7 +159,6 @@ static void add_head(struct page *page, const struct profile *profile)
 {
 	const struct profile_meta *meta = &profile->meta;
 	const struct profile_type *type = &profile->types.at[meta->main_type];
-	int64_t value = profile_total(profile, meta->main_type);
 
 	add_paragraph(page, meta->title);
 	add_paragraph(page, meta->subtitle);
@@ -156,24 +173,22 @@ static void add_head(struct page *page, const struct profile *profile)
 	add_paragraph(page, meta->quality);
 	if (page->out.size)
 		bytes_add_char(&page->out, '\n');
-	text_add_count(&page->out, page->tree->nodes.at[0].total_count);
-	bytes_add_str(&page->out, page->tree->nodes.at[0].total_count == 1 ? " sample" : " samples");
-	if (meta->main_type != meta->count_type) {
-		bytes_add_str(&page->out, " of ");
+	if (page->tree->is_counted) {
+		text_add_count(&page->out, page->tree->nodes.at[0].total_count);
+		bytes_add_str(&page->out,
+			      page->tree->nodes.at[0].total_count == 1 ? " sample" : " samples");
+	}
+	if (!page->tree->is_counted || meta->main_type != meta->count_type) {
+		bytes_add_str(&page->out, page->tree->is_counted ? " of " : "");
 		bytes_add_str(&page->out, clean(page, profile_text(profile, type->name)));
 		bytes_add_str(&page->out, ": ");
-		if (strcmp(profile_text(profile, type->unit), "nanoseconds") == 0) {
-			bytes_add_format(&page->out, "%.2f s", (double)value / 1e9);
-		} else {
-			text_add_count(&page->out, value);
-			bytes_add_char(&page->out, ' ');
-			bytes_add_str(&page->out, clean(page, profile_text(profile, type->unit)));
-		}
+		add_value(page, profile_total(profile, meta->main_type),
+			  profile_text(profile, type->unit));
 	}
 	if (has_cores(page))
 		bytes_add_format(&page->out, ", %.2f cores on average",
 				 call_tree_cores(page->tree, call_tree_total(page->tree)));
-	bytes_add_str(&page->out, "; ± is the 95 % interval\n");
+	bytes_add_str(&page->out, page->tree->is_counted ? "; ± is the 95 % interval\n" : "\n");
 }
 
 static int add_self_table(struct page *page)
@@ -252,8 +267,13 @@ static void add_stack(struct page *page, uint32_t leaf)
 		bytes_add_format(&page->out, "  %.2f cores",
 				 call_tree_cores(page->tree, nodes[leaf].self));
 	bytes_add_str(&page->out, "  (");
-	text_add_count(&page->out, nodes[leaf].self_count);
-	bytes_add_format(&page->out, " sample%s)\n", nodes[leaf].self_count == 1 ? "" : "s");
+	if (page->tree->is_counted) {
+		text_add_count(&page->out, nodes[leaf].self_count);
+		bytes_add_str(&page->out, nodes[leaf].self_count == 1 ? " sample" : " samples");
+	} else {
+		add_value(page, nodes[leaf].self, page->tree->unit);
+	}
+	bytes_add_str(&page->out, ")\n");
 	if (!leaf)
 		bytes_add_str(&page->out, "    (no frames)\n");
 	for (uint32_t at = leaf; at; at = nodes[at].parent, n++) {

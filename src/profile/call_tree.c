@@ -339,6 +339,17 @@ static int64_t weight_of(const struct builder *builder, int64_t value)
 	return whole ? whole : 1;
 }
 
+/* How many samples a weight comes from; 0: that is not known. */
+static int64_t samples_of(const struct builder *builder, uint32_t sample, int64_t weight)
+{
+	uint32_t type = builder->profile->meta.count_type;
+
+	if (type != PROFILE_NO_TYPE)
+		return profile_value(builder->profile, sample, type);
+	/* Each took one period. */
+	return builder->divisor > 1 ? weight : 0;
+}
+
 static int write_paths(struct builder *builder)
 {
 	const struct profile *profile = builder->profile;
@@ -357,11 +368,13 @@ static int write_paths(struct builder *builder)
 		struct path path = {};
 
 		path.weight = weight_of(builder, profile_value(profile, i, builder->type));
-		path.samples = profile_value(profile, i, profile->meta.count_type);
-		if (path.samples < 0)
-			path.samples = 0;
 		if (!path.weight)
 			continue;
+		path.samples = samples_of(builder, i, path.weight);
+		if (path.samples <= 0) {
+			path.samples = 0;
+			builder->tree->is_counted = false;
+		}
 		for (unsigned k = 0; k < 2; k++) {
 			uint32_t frame = builder->label_frames.at[2 * sample->labels + k];
 
@@ -560,7 +573,8 @@ static int build(struct builder *builder)
 	if (r < 0)
 		return r;
 	add_up(tree);
-	tree->effective_samples = effective_samples(tree);
+	if (tree->is_counted)
+		tree->effective_samples = effective_samples(tree);
 	return add_up_frames(tree);
 }
 
@@ -587,7 +601,10 @@ int call_tree_new(struct call_tree **ret, const struct profile *profile, uint32_
 	tree->profile = profile;
 	builder.tree = tree;
 	builder.divisor = 1;
+	tree->is_counted = true;
 	tree->unit = profile_text(profile, profile->types.at[type].unit);
+	if (strcmp(tree->unit, "count") == 0)
+		tree->unit = profile_text(profile, profile->types.at[type].name);
 	if (type == profile->meta.count_type)
 		tree->unit = "samples";
 	if (type == profile->meta.period_type && profile->meta.period > 1) {
@@ -605,7 +622,11 @@ int call_tree_new(struct call_tree **ret, const struct profile *profile, uint32_
 
 struct share call_tree_share(const struct call_tree *tree, int64_t weight)
 {
-	return share_of((double)weight, (double)call_tree_total(tree), tree->effective_samples);
+	double total = (double)call_tree_total(tree);
+
+	if (tree->is_counted)
+		return share_of((double)weight, total, tree->effective_samples);
+	return (struct share){ total > 0 ? (double)weight / total : 0, 0, 1, 1 };
 }
 
 const char *call_frame_module(const struct call_tree *tree, const struct call_frame *frame)

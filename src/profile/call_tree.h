@@ -54,7 +54,7 @@ struct call_node {
 	uint32_t end;    /* one past the last node of the subtree */
 	uint32_t depth;  /* of node 0: 0 */
 	int64_t self, total;             /* weights */
-	int64_t self_count, total_count; /* samples: values of the count type */
+	int64_t self_count, total_count; /* samples; 0 where they are not counted */
 };
 
 struct call_tree {
@@ -62,13 +62,19 @@ struct call_tree {
 	struct strtab texts; /* that the profile does not have: "all", "name (tid)" */
 	ARRAY_OF(struct call_frame) frames;
 	ARRAY_OF(struct call_node) nodes; /* never empty */
-	const char *unit;    /* of weights, "samples" or as "nanoseconds"; borrowed of the profile */
+	/* Of weights: "samples", "nanoseconds", "bytes"; what is counted, as "goroutine"; borrowed. */
+	const char *unit;
 	uint32_t max_depth;  /* largest depth of a node */
 	/*
 	 * How many samples of equal weight would say as much as these: (sum of weights)² / sum of
 	 * squares (Kish, Survey Sampling, 1965). Equal to their number when all weigh the same.
 	 */
 	double effective_samples;
+	/*
+	 * How many samples there were is known, and shares have intervals. It is not where nothing
+	 * counts them (meta.count_type), or has counted none of something that has a weight.
+	 */
+	bool is_counted;
 	/* The weight of one CPU that was busy all the time; 0: this is not told in cores. */
 	double core_weight;
 };
@@ -87,7 +93,7 @@ static inline int64_t call_tree_total(const struct call_tree *tree)
 	return tree->nodes.at[0].total;
 }
 
-/* A weight as a share of everything. */
+/* A weight as a share of everything; its interval is all that is possible without is_counted. */
 struct share call_tree_share(const struct call_tree *tree, int64_t weight);
 
 /* How many CPUs a weight has kept busy; 0 without core_weight. */

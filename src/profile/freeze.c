@@ -205,6 +205,7 @@ static int mark(struct freezer *freezer)
 		}
 	for (uint32_t i = 0; i < old->types.count; i++)
 		to->string[old->types.at[i].name] = to->string[old->types.at[i].unit] = 0;
+	to->string[old->meta.period_of.name] = to->string[old->meta.period_of.unit] = 0;
 	for (uint32_t i = 0; i < old->comments.count; i++)
 		to->string[old->comments.at[i]] = 0;
 	return 0;
@@ -397,7 +398,8 @@ static uint64_t read_line(const struct freezer *freezer, const struct profile_lo
 }
 
 /*
- * By mapping, then by address. Those that have only names come first, whatever their mapping, by
+ * By mapping, then by address, then by functions and lines: files may hold addresses that are not
+ * one place's, or none. Those that have only names come first, whatever their mapping, by
  * these: call trees are in that order, too, and sorted stacks need not be sorted again for them.
  */
 static void read_locations(const void *context, struct order_entry *entries, uint32_t count,
@@ -418,8 +420,11 @@ static void read_locations(const void *context, struct order_entry *entries, uin
 									     : 0;
 		else
 			entries[i].key = depth == 0   ? pair(mapping + 1, 1)
-					 : depth == 1 ? location->address
-						      : 0;
+					 : depth == 1 ? location->address >> 32 << 1 | 1
+					 : depth == 2 ? location->address << 32 | 1
+					 : depth < location->line_count + 3
+						 ? read_line(freezer, location, depth - 3)
+						 : 0;
 	}
 }
 
@@ -654,6 +659,8 @@ static void take_over(struct freezer *freezer)
 		old->types.at[i].name = freezer->to.string[old->types.at[i].name];
 		old->types.at[i].unit = freezer->to.string[old->types.at[i].unit];
 	}
+	old->meta.period_of.name = freezer->to.string[old->meta.period_of.name];
+	old->meta.period_of.unit = freezer->to.string[old->meta.period_of.unit];
 	for (uint32_t i = 0; i < old->comments.count; i++)
 		old->comments.at[i] = freezer->to.string[old->comments.at[i]];
 	SWAP(now->types, old->types);

@@ -79,6 +79,9 @@ struct profile_sample {
 
 enum { PROFILE_MAX_TYPES = 8 };
 
+/* None of the types. */
+#define PROFILE_NO_TYPE UINT32_MAX
+
 /* What people read about the recording. All texts are UTF-8 or will be made so when written. */
 struct profile_meta {
 	char *title;    /* "memcached, pid 4242": for the head of a picture */
@@ -87,9 +90,20 @@ struct profile_meta {
 	int64_t time_ns;     /* start, CLOCK_REALTIME */
 	int64_t duration_ns;
 	int64_t period;
-	uint32_t period_type; /* index into types: what `period` counts */
-	uint32_t main_type;   /* index into types: what a picture shows */
-	uint32_t count_type;  /* index into types: number of samples, the n of intervals */
+	/* Index into types: values of this one are multiples of `period`. PROFILE_NO_TYPE: of none. */
+	uint32_t period_type;
+	struct profile_type period_of; /* what `period` counts, where that is none of the types */
+	uint32_t main_type;	       /* index into types: what a picture shows */
+	/*
+	 * Index into types: number of samples, the n of intervals. PROFILE_NO_TYPE: none counts them;
+	 * then only values of the period's type have a number of samples, and intervals.
+	 */
+	uint32_t count_type;
+	/*
+	 * Read from pprof: writing that again changes and adds nothing. Names of types and labels stay
+	 * as they are, texts become no comments, and what had no mapping or no name has none.
+	 */
+	bool verbatim;
 	bool of_machine; /* of all that runs, or all of some kind: CPU time is told in cores, too */
 };
 

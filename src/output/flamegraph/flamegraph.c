@@ -47,6 +47,7 @@ static int add_description(struct picture *picture)
 	const struct call_tree *tree = picture->tree;
 	struct bytes *line = &picture->line;
 	cleanup(free) uint32_t *order = NULL;
+	bool is_time = strcmp(tree->unit, "samples") == 0 || strstr(tree->unit, "seconds");
 	uint32_t count;
 	int r = call_tree_top(tree, false, &order, &count);
 
@@ -56,11 +57,22 @@ static int add_description(struct picture *picture)
 	text_add_count(line, call_tree_total(tree));
 	bytes_add_char(line, ' ');
 	escape_xml(line, tree->unit, strlen(tree->unit));
+	if (picture->profile->types.count > 1) {
+		const struct profile_type *type =
+			&picture->profile->types.at[picture->profile->meta.main_type];
+		const char *name = flame_clean(&picture->clean,
+					       profile_text(picture->profile, type->name));
+
+		bytes_add_str(line, " of ");
+		escape_xml(line, name, strlen(name));
+	}
 	bytes_add_str(line, ".");
 	for (uint32_t i = 0; i < count && i < TOP_FUNCTIONS; i++) {
 		const struct call_frame *frame = &tree->frames.at[order[i]];
 
-		bytes_add_str(line, i ? ", " : " Most time itself: ");
+		bytes_add_str(line, i	      ? ", "
+				    : is_time ? " Most time itself: "
+							: " Most by themselves: ");
 		flame_add_clipped(line, flame_clean(&picture->clean, call_frame_name(tree, frame)), 120);
 		bytes_add_format(line, " %.1f%%", 100 * call_tree_share(tree, frame->self).share);
 	}
@@ -244,7 +256,7 @@ static int write_picture(struct picture *picture)
 		stream_format(picture->stream,
 			      "<text x=\"%d\" y=\"%d\">No samples: nothing of the target ran while "
 			      "recording.</text>\n", FLAME_PAD, FLAME_HEAD + 16);
-	/* total_samples and fg:w count alike; fg:n is the n of the intervals. */
+	/* total_samples and fg:w count alike; fg:n is the n of the intervals, 0: it is not known. */
 	stream_format(picture->stream,
 		      "<svg id=\"frames\" x=\"%d\" width=\"%d\" height=\"%u\" "
 		      "total_samples=\"%" PRId64 "\" fg:n=\"%.2f\">\n",

@@ -110,7 +110,8 @@ function addHelp(parent) {
 	const text = html('div', box);
 
 	for (const line of HELP)
-		html('p', text).textContent = line;
+		if (isCounted() || line[0] !== '\u00b1')
+			html('p', text).textContent = line;
 }
 
 const HELP = [

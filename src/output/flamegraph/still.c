@@ -113,7 +113,7 @@ void still_fini(struct still *still)
 
 /*
  * Adds "<g><title>name (1,234 samples, 12.34%, 0.42 cores)\n± 1.10 points", the beginning of a title;
- * cores only where they are told.
+ * cores only where they are told, an interval only where it is known.
  */
 static void begin_title(struct still *still, const char *name, int64_t weight)
 {
@@ -132,7 +132,9 @@ static void begin_title(struct still *still, const char *name, int64_t weight)
 	bytes_add_format(line, ", %.2f%%", 100 * share.share);
 	if (tree->core_weight > 0)
 		bytes_add_format(line, ", %.2f cores", call_tree_cores(tree, weight));
-	bytes_add_format(line, ")\n± %.2f points", 100 * share.half);
+	bytes_add_char(line, ')');
+	if (tree->is_counted)
+		bytes_add_format(line, "\n± %.2f points", 100 * share.half);
 }
 
 /* Adds "; self 3.20% ± 0.50; libfoo.so; foo.c:12; inlined" */
@@ -145,7 +147,9 @@ static void add_details(struct still *still, const struct call_node *node,
 	const char *text;
 
 	if (node->self)
-		bytes_add_format(line, "; self %.2f%% ± %.2f", 100 * self.share, 100 * self.half);
+		bytes_add_format(line, "; self %.2f%%", 100 * self.share);
+	if (node->self && tree->is_counted)
+		bytes_add_format(line, " ± %.2f", 100 * self.half);
 	text = flame_clean(&still->scratch, call_frame_module(tree, frame));
 	if (*text) {
 		bytes_add_str(line, "; ");

@@ -190,12 +190,12 @@ function functionSelfs() {
 // Functions have numbers in the order of their names; what was cut off comes last.
 const rankOf = (f) => f || profile.functions;
 
+// Whether it is known how many samples there were, so that shares have intervals.
+const isCounted = () => profile.effective > 0;
+
 // Half of the 95 % interval in points, as share_of in statistics.c.
 function half(share) {
 	const z = 1.959963984540054, n = profile.effective;
-
-	if (!(n > 0))
-		return 100;
 	const shrink = 1 + z * z / n, center = (share + z * z / (2 * n)) / shrink;
 	const spread = z / shrink *
 		Math.sqrt(share * (1 - share) / n + z * z / (4 * n * n));
@@ -210,7 +210,8 @@ const shareOf = (weight) => profile.all ? weight / profile.all : 0;
 function shareText(weight) {
 	const share = shareOf(weight);
 
-	return (100 * share).toFixed(2) + '% \u00b1 ' + half(share).toFixed(2);
+	return (100 * share).toFixed(2) + '%' +
+		(isCounted() ? ' \u00b1 ' + half(share).toFixed(2) : '');
 }
 
 // Beside the share of a recording of the whole machine: how many CPUs it kept busy.
