@@ -27,6 +27,8 @@ enum { ENTRY_BYTES_MAX = 64 };
 enum {
 	CANDIDATES_MAX = 16,
 	ASKED_MAX = 65536, /* addresses whose functions are to be kept */
+	/* Without debug information, only a symbol tells how large its function is. */
+	KEPT_SYMBOL_BYTES_MAX = 1 << 20,
 };
 
 struct object_names {
@@ -47,7 +49,7 @@ struct object_names {
 	int candidates[CANDIDATES_MAX]; /* for the debug file, until then */
 	unsigned candidate_count;
 	ARRAY_OF(uint64_t) asked; /* and not kept, in any order */
-	uint64_t cost_ns;	  /* CPU time that those took */
+	uint64_t cost_ns;	  /* CPU time that those took, with opening what they needed */
 	/* The symbol that was looked up last for what is kept, and its name in texts; 0: none. */
 	struct found_function last;
 	uint32_t last_text;
@@ -140,10 +142,12 @@ static struct object_names *make(struct object *object)
 int object_names_new(struct object_names **ret, struct object *object, int *debug_files,
 		     unsigned debug_file_count)
 {
+	uint64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	cleanup(object_names_free) struct object_names *names = make(object);
 
 	if (!names || open_all(names, debug_files, debug_file_count) < 0)
 		return -ENOMEM;
+	names->cost_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
 	*ret = TAKE_PTR(names);
 	return 0;
 }
@@ -309,7 +313,7 @@ static const struct {
 	{ find_entry, NULL },	      { find_start, NULL },   { find_decoded, NULL },
 };
 
-int object_names_find(struct object_names *names, uint64_t address, struct found_function *ret)
+static int find_function(struct object_names *names, uint64_t address, struct found_function *ret)
 {
 	if (open_now(names) < 0)
 		return -ENOMEM;
@@ -323,6 +327,15 @@ int object_names_find(struct object_names *names, uint64_t address, struct found
 	}
 	*ret = (struct found_function){ .kind = FOUND_NOTHING };
 	return 0;
+}
+
+int object_names_find(struct object_names *names, uint64_t address, struct found_function *ret)
+{
+	uint64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	int r = find_function(names, address, ret);
+
+	names->cost_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
+	return r;
 }
 
 int object_names_text(struct object_names *names, const struct found_function *found,
@@ -380,7 +393,7 @@ int object_names_frames(struct object_names *names, uint64_t address, struct sou
 	if (r == 0)
 		r = find_frames(names, address, ret);
 	if (r == 0)
-		r = object_names_find(names, address, function);
+		r = find_function(names, address, function);
 	if ((r == 0 || r == -ENOENT) && names->asked.count < ASKED_MAX) {
 		uint64_t *asked = array_push(&names->asked);
 
@@ -473,7 +486,7 @@ static int find_to_keep(struct object_names *names, uint64_t address, struct sou
 		*ret = (struct source_frames){ .count = 1 };
 	else if (r != 0)
 		return r == -ENOMEM ? r : -ENOENT;
-	r = object_names_find(names, address, function);
+	r = find_function(names, address, function);
 	if (r < 0 || function->kind != FOUND_SYMBOL)
 		return r;
 	r = call_by_symbol(names, &ret->at[ret->count - 1], function);
@@ -491,7 +504,7 @@ static int keep_code(struct object_names *names, uint64_t start, uint64_t end)
 
 		next = end;
 		if (end - start > 1) {
-			uint64_t lines = dwarf_same_until(names->dwarf, at),
+			uint64_t lines = names->dwarf ? dwarf_same_until(names->dwarf, at) : end,
 				 symbol = symbol_table_same_until(names->symbols, at);
 
 			next = lines < next ? lines : next;
@@ -514,14 +527,26 @@ static void find_around(struct object_names *names, uint64_t address, uint64_t *
 			uint64_t *ret_end)
 {
 	struct symbol_extent extent;
+	bool is_known = names->symbols &&
+			symbol_table_find(names->symbols, address, &extent) == 0 && extent.size > 0;
 
-	if (names->dwarf && names->symbols &&
-	    symbol_table_find(names->symbols, address, &extent) == 0 && extent.size > 0 &&
+	if (is_known && names->dwarf &&
 	    dwarf_function_around(names->dwarf, address, ret_start, ret_end) == 0) {
 		if (*ret_start < extent.start)
 			*ret_start = extent.start;
 		if (*ret_end > extent.start + extent.size)
 			*ret_end = extent.start + extent.size;
+		return;
+	}
+	/* As far as no other symbol begins or ends: about the rest nobody has asked. */
+	if (is_known && !names->dwarf && extent.size <= KEPT_SYMBOL_BYTES_MAX) {
+		uint64_t end = extent.start;
+
+		do {
+			*ret_start = end;
+			end = symbol_table_same_until(names->symbols, end);
+		} while (end <= address);
+		*ret_end = end < extent.start + extent.size ? end : extent.start + extent.size;
 		return;
 	}
 	*ret_start = address;

@@ -223,6 +223,45 @@ def test_names_are_kept_for_the_next_recording():
     check(set(os.listdir(cache)) > before, 'the copy has a file of its own')
 
 
+def test_names_of_large_symbol_tables_are_kept():
+    """Without any debug information, reading the symbols is what takes time."""
+    where = folder()
+    cache = os.path.join(where, 'cache')
+    source = os.path.join(where, 'large.s')
+    program = os.path.join(where, 'large')
+    with open(source, 'w', encoding='ascii') as file:
+        file.write('.globl main\n.type main, @function\nmain: call spins\n.size main, .-main\n'
+                   '.type spins, @function\nspins: inc %eax\n'
+                   + 'add $1, %ecx\n' * 200 + 'jmp spins\n.size spins, .-spins\n')
+        for i in range(300000):
+            name = f'a_function_that_is_never_called_{i}'
+            file.write(f'.type {name}, @function\n{name}: ret\n.size {name}, .-{name}\n')
+        file.write('.section .note.GNU-stack,"",@progbits\n')
+    subprocess.run([need('gcc'), '-no-pie', '-o', program, source], check=True)
+
+    def recorded():
+        process = start([program])
+        recording = record('-p', process.pid, '--symbol-cache', cache, seconds=1)
+        end(process)
+        stacks = recording.stacks
+        named = sum(weight for frames, weight in stacks if 'spins' in frames)
+        check(named > 0.9 * sum(weight for _, weight in stacks), stacks)
+        return recording.summary['symbol_cache_files'], recording.summary['cost']['naming_ns']
+
+    used, cost = recorded()
+    check_equal(used, 0, 'files of an empty cache that were used')
+    used, later = recorded()
+    check(used >= 1, 'a second recording used what was kept')
+    print(f'    naming took {cost / 1e6:.0f} ms of CPU time, then {later / 1e6:.0f}')
+    build_id = re.search('Build ID: (\\S+)', subprocess.run(
+        [need('readelf'), '-n', program], check=True, capture_output=True, text=True).stdout)[1]
+    kept = [name for name in os.listdir(cache) if name.startswith(build_id + '-')]
+    check_equal(len(kept), 1, 'files for the program')
+    # The whole function: its addresses are many, the function is one.
+    size = os.path.getsize(os.path.join(cache, kept[0]))
+    check(size < 2048, f'bytes of the file: {size}')
+
+
 def test_a_symbol_cache_that_cannot_be():
     where = folder()
     taken = os.path.join(where, 'taken')
