@@ -211,11 +211,15 @@ static int find_node(struct kept_names *kept, uint32_t *ret, const struct kept_n
 }
 
 /* Without its texts, which are about as much again. */
-static bool is_full(const struct kept_names *kept)
+static size_t count_bytes(const struct kept_names *kept)
 {
 	return kept->extents.count * sizeof(struct kept_extent) +
-		       kept->nodes.count * sizeof(struct kept_node) >
-	       KEPT_BYTES_MAX / 2;
+	       kept->nodes.count * sizeof(struct kept_node);
+}
+
+bool kept_names_is_large(const struct kept_names *kept)
+{
+	return kept->bytes > KEPT_BYTES_MAX / 4 * 3 || count_bytes(kept) > KEPT_BYTES_MAX / 8 * 3;
 }
 
 int kept_names_add(struct kept_names *kept, uint64_t start, uint64_t end,
@@ -225,7 +229,7 @@ int kept_names_add(struct kept_names *kept, uint64_t start, uint64_t end,
 	struct kept_extent *extent;
 	int r = index_nodes(kept);
 
-	if (is_full(kept) || end - start > UINT32_MAX)
+	if (count_bytes(kept) > KEPT_BYTES_MAX / 2 || end - start > UINT32_MAX)
 		return -EFBIG;
 	for (uint32_t i = frames->count; i-- > 0 && r == 0;) {
 		const struct source_frame *frame = &frames->at[i];

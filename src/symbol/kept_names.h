@@ -67,6 +67,8 @@ int kept_names_find(const struct kept_names *kept, uint64_t address, struct sour
  */
 int kept_names_add(struct kept_names *kept, uint64_t start, uint64_t end,
 		   const struct source_frames *frames, uint32_t kind, uint64_t function_start);
+/* Would there soon be no room for more? */
+bool kept_names_is_large(const struct kept_names *kept);
 /* Puts what was added in its place; of what overlaps, the part that begins first stays whole. */
 void kept_names_settle(struct kept_names *kept);
 /* Appends what kept_names_read reads. Returns 0, -EFBIG (it would not read so much) or -ENOMEM. */

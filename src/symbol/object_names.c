@@ -563,7 +563,7 @@ int object_names_keep(struct object_names *names, struct bytes *ret, uint64_t le
 	if (names->asked.count == 0 || names->go.count || names->cost_ns < least_ns)
 		return -ENOENT;
 	/* What is in use comes back, and what is not does not. */
-	if (names->kept.bytes > KEPT_BYTES_MAX / 4 * 3) {
+	if (kept_names_is_large(&names->kept)) {
 		kept_names_fini(&names->kept);
 		names->kept.bytes = 0;
 	}

@@ -155,6 +155,7 @@ static void stays_below_its_limit(void **state)
 	int r = 0;
 
 	(void)state;
+	assert_false(kept_names_is_large(&kept));
 	for (uint64_t at = 0; at < 1 << 22 && r == 0; at++)
 		r = kept_names_add(&kept, 2 * at, 2 * at + 1, &frames, 0, 0);
 	assert_errno(r, EFBIG);
@@ -162,6 +163,14 @@ static void stays_below_its_limit(void **state)
 	kept_names_settle(&kept);
 	assert_ok(kept_names_write(&kept, &data));
 	assert_true(data.size <= KEPT_BYTES_MAX);
+	/* Before there is no room at all: else nothing new would ever be kept. */
+	assert_true(kept_names_is_large(&kept));
+	kept.extents.count -= kept.extents.count / 8;
+	assert_true(kept_names_is_large(&kept));
+	kept.extents.count /= 2;
+	assert_false(kept_names_is_large(&kept));
+	kept.bytes = KEPT_BYTES_MAX / 8 * 7;
+	assert_true(kept_names_is_large(&kept));
 	kept_names_fini(&kept);
 	bytes_fini(&data);
 }
