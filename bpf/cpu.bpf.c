@@ -18,58 +18,21 @@
 #include "kernel.h"
 #include "maps.h"
 #include "pids.h"
+#include "saved_registers.h"
 #include "stack_copy.h"
 #include "walk_host.h"
 #include "watched.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __always_inline void keep_temporaries(uint64_t *t, const struct pt_regs___kernel *saved)
-{
-	t[TEMPORARY_AX] = saved->ax;
-	t[TEMPORARY_DX] = saved->dx;
-	t[TEMPORARY_CX] = saved->cx;
-	t[TEMPORARY_SI] = saved->si;
-	t[TEMPORARY_DI] = saved->di;
-	t[TEMPORARY_R8] = saved->r8;
-	t[TEMPORARY_R9] = saved->r9;
-	t[TEMPORARY_R10] = saved->r10;
-	t[TEMPORARY_R11] = saved->r11;
-}
-
-/*
- * After a system call ip is behind the instruction, maybe past the function's end, and also in rcx,
- * where the processor puts it; except where the kernel goes on elsewhere: exec at the entry, with
- * all registers at zero (ELF_PLAT_INIT, arch/x86/include/asm/elf.h), a signal at its handler, with
- * the ucontext right above the stack pointer as third argument (x64_setup_rt_frame,
- * arch/x86/kernel/signal_64.c).
- */
-static __always_inline int has_new_place(const struct walk_registers *at, const uint64_t *t)
-{
-	return t[TEMPORARY_CX] != at->ip &&
-	       (t[TEMPORARY_DX] == at->sp + 8 ||
-		!(t[TEMPORARY_CX] | t[TEMPORARY_R11] | t[TEMPORARY_DI] | t[TEMPORARY_SI] |
-		  t[TEMPORARY_DX] | at->bp | at->bx));
-}
-
-/*
- * Is the task a thread that clone has made (system calls 56 and 435), on its way out of the kernel for
- * the first time? clone returns 0 only there. Its stack is empty.
- */
-static __always_inline int is_new_thread(struct task_struct *task,
-					 const struct pt_regs___kernel *saved)
-{
-	return (saved->orig_ax == 56 || saved->orig_ax == 435) && saved->ax == 0 &&
-	       task->pid != task->tgid;
-}
-
 /* Fills in the user registers at which the walk begins. Returns 0 when there are none. */
 static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 					  struct task_struct *task, struct scratch *s)
 {
 	struct pt_regs___kernel *saved;
+	struct saved_place place;
 	uint64_t cs = ctx->regs.cs, ip = ctx->regs.rip, sp = ctx->regs.rsp, bp = ctx->regs.rbp;
-	uint64_t bx = ctx->regs.rbx, *t = s->sample.temporaries, entered_by;
+	uint64_t bx = ctx->regs.rbx, *t = s->sample.temporaries;
 
 	/* Read here: clang would else merge the reads of both branches, through a moved ctx. */
 	barrier_var(ip);
@@ -96,18 +59,12 @@ static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 		s->at.exact = 1;
 	} else {
 		cs = saved->cs;
-		s->at.ip = saved->ip;
-		s->at.sp = saved->sp;
-		s->at.bp = saved->bp;
-		s->at.bx = saved->bx;
-		keep_temporaries(t, saved);
-		entered_by = saved->orig_ax;
-		s->at.exact = (int64_t)entered_by < 0 || has_new_place(&s->at, t);
-		/* The mark of a stack that begins here: see walk_step. */
-		if (is_new_thread(task, saved)) {
-			s->at.bp = s->at.ip;
-			s->at.exact = 0;
-		}
+		place_saved_registers(&place, t, task, saved);
+		s->at.ip = place.ip;
+		s->at.sp = place.sp;
+		s->at.bp = place.bp;
+		s->at.bx = place.bx;
+		s->at.exact = place.exact;
 	}
 	if (cs == USER32_CS) { /* other registers, other tables */
 		s->outcome = WALK_COMPAT;

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "wire.h"
+
 #define KERNEL_STRUCT __attribute__((preserve_access_index))
 
 #define PF_EXITING 0x00000004 /* include/linux/sched.h */
@@ -41,6 +43,7 @@ struct signal_struct {
 
 struct rq {
 	struct task_struct *idle; /* the idle task of the CPU, kernel/sched/sched.h */
+	uint64_t clock;		  /* sched_clock when the scheduler looked last */
 } KERNEL_STRUCT;
 
 struct cfs_rq {
@@ -48,7 +51,13 @@ struct cfs_rq {
 } KERNEL_STRUCT;
 
 struct sched_entity {
+	uint64_t sum_exec_runtime;	/* CPU time */
+	uint64_t prev_sum_exec_runtime; /* the same when it was last put on a CPU */
 	struct cfs_rq *cfs_rq;
+} KERNEL_STRUCT;
+
+struct sched_info {
+	unsigned long long last_arrival; /* on a CPU, include/linux/sched.h; 0: never */
 } KERNEL_STRUCT;
 
 #if defined(__TARGET_ARCH_x86)
@@ -58,6 +67,10 @@ struct thread_struct {
 #endif
 
 struct task_struct {
+	unsigned int __state; /* TASK_*, include/linux/sched.h */
+	int on_cpu, exit_state;
+	unsigned int policy; /* SCHED_* */
+	struct sched_info sched_info;
 	struct sched_entity se;
 	unsigned long nvcsw, nivcsw; /* how often the task has left the CPU */
 	unsigned int flags;
@@ -69,6 +82,11 @@ struct task_struct {
 	char comm[16];
 	struct thread_struct thread;
 	unsigned in_execve : 1;
+} KERNEL_STRUCT;
+
+/* Before 5.14. */
+struct task_struct___before_514 {
+	long state;
 } KERNEL_STRUCT;
 
 /* User registers as the kernel saves them on entry, arch/x86/include/asm/ptrace.h. */

@@ -2,11 +2,12 @@
 /*
  * Pids as profd, /proc and the user see them: those of profd's pid namespace. bpf_get_current_pid_
  * tgid gives the initial namespace's, and bpf_get_ns_current_pid_tgid only knows tasks whose own
- * namespace it is, not those of containers inside.
+ * namespace it is, not those of containers inside. For programs that have a `config`.
  */
 #pragma once
 
-#include "maps.h"
+#include "kernel.h"
+#include "wire.h"
 
 struct task_ids {
 	uint32_t tgid, tid; /* 0: outside of profd's namespace, or no longer known there */

@@ -282,6 +282,28 @@ struct wire_far_line {
 	uint64_t words[8];
 };
 
+/* What the task iterator writes of one thread; kernel_count addresses (uint64_t, leaf first) follow. */
+struct wire_thread {
+	uint64_t switches; /* how often it has left the CPU */
+	uint64_t since_ns; /* when it did so last, CLOCK_MONOTONIC; 0: not known */
+	uint64_t ip, sp, bp, bx, temporaries[WIRE_TEMPORARIES]; /* as in struct wire_sample */
+	int64_t system_call; /* its number; below 0: it came into the kernel by none */
+	uint64_t arguments[6];
+	int64_t result; /* of the system call, once there is one */
+	uint32_t pid, tid;
+	uint32_t state; /* the kernel's TASK_* and EXIT_* */
+	uint32_t flags; /* THREAD_* */
+	uint32_t kernel_count, reserved;
+	char comm[WIRE_COMM_BYTES];
+};
+
+enum {
+	THREAD_ON_CPU = 1, /* it runs: its registers are those of its last entry into the kernel */
+	THREAD_KERNEL = 2, /* a kernel thread, or one without memory: there are no user registers */
+	THREAD_COMPAT = 4, /* 32-bit code */
+	THREAD_EXACT = 8,  /* see SAMPLE_NEXT_IS_EXACT */
+};
+
 _Static_assert(sizeof(struct wire_row) == 4, "wire_row");
 _Static_assert(sizeof(struct wire_rule) == 8, "wire_rule");
 _Static_assert(sizeof(struct wire_table) == 16, "wire_table");
@@ -289,5 +311,6 @@ _Static_assert(sizeof(struct wire_mapping) == 32, "wire_mapping");
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
 _Static_assert(sizeof(struct wire_sample) == 184, "wire_sample");
 _Static_assert(sizeof(struct wire_far_line) == 72, "wire_far_line");
+_Static_assert(sizeof(struct wire_thread) == 224, "wire_thread");
 _Static_assert(WIRE_BLOCK_HEADER_BYTES % 4 == 0, "rows are aligned");
 _Static_assert(WIRE_CHUNK_BYTES == 4 << WIRE_PLACE_BITS, "places reach a whole chunk");

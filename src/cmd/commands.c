@@ -6,8 +6,8 @@
 #include "base/log.h"
 #include "cmd/command.h"
 
-const struct command *const commands[] = { &command_record, &command_convert, &command_doctor,
-					    &command_help };
+const struct command *const commands[] = { &command_record, &command_dump, &command_convert,
+					    &command_doctor, &command_help };
 const size_t command_count = ARRAY_SIZE(commands);
 
 static int apply_version(void *context, const char *argument, struct options_reason *reason)

@@ -13,6 +13,9 @@ enum {
 	SITES_MAX = 1 << 20,
 };
 
+/* No process has memory from here on, and nothing that is added to it wraps around. */
+#define USER_END (1ULL << 56)
+
 void call_sites_fini(struct call_sites *sites)
 {
 	hash_index_fini(&sites->index);
@@ -62,10 +65,19 @@ static const struct mapping *code_before(const struct process *process, uint64_t
 	return mapping && mapping->object ? mapping : NULL;
 }
 
+/* Where offsets count from: the copy, or address 0 of a process whose memory can be read. */
+static uint64_t stack_begin(const struct walk_input *input)
+{
+	return input->read ? 0 : input->stack_address;
+}
+
+/* 0, which leads nowhere, if it cannot be read. */
 static uint64_t word_at(const struct walk_input *input, uint64_t offset)
 {
 	uint64_t word;
 
+	if (input->read)
+		return input->read(&word, offset, input->read_context) == 0 ? word : 0;
 	memcpy(&word, input->stack + offset, sizeof(word));
 	return word;
 }
@@ -146,12 +158,12 @@ bool guess_caller(struct pipeline *p, const struct process *process, struct walk
 {
 	static const uint64_t no_temporaries[WIRE_TEMPORARIES];
 	const struct mapping *mapping = process_mapping(process, at->address);
-	uint64_t offset = ((at->sp + 7) & ~7ULL) - input->stack_address, end;
+	uint64_t offset = ((at->sp + 7) & ~7ULL) - stack_begin(input), end;
 	uint64_t best = UINT64_MAX, best_offset = 0;
 
-	if (at->sp < input->stack_address || offset > input->stack_bytes || !mapping)
+	end = input->read ? USER_END : input->stack_bytes & ~7ULL;
+	if (at->sp < stack_begin(input) || offset > end || !mapping)
 		return false;
-	end = input->stack_bytes & ~7ULL;
 	if (end > offset + 8 * WORDS_MAX)
 		end = offset + 8 * WORDS_MAX;
 	for (; offset < end; offset += 8) {
@@ -169,7 +181,7 @@ bool guess_caller(struct pipeline *p, const struct process *process, struct walk
 	if (best == UINT64_MAX)
 		return false;
 	input->ip = word_at(input, best_offset);
-	input->sp = input->stack_address + best_offset + 8;
+	input->sp = stack_begin(input) + best_offset + 8;
 	input->bp = at->bp;
 	input->bx = 0;
 	input->temporaries = no_temporaries;

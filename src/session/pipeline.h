@@ -63,6 +63,12 @@ struct pipeline {
 	bool threads;    /* threads are told apart */
 	uint32_t max_depth;
 
+	/*
+	 * Not NULL: samples bring no stack, their process's memory can be read (see struct walk_input).
+	 */
+	int (*read_memory)(uint64_t *ret, uint64_t address, void *context);
+	void *read_context;
+
 	struct call_sites calls;
 	struct collected incoming, waiting;
 	uint32_t next_event; /* of those that wait; those before have been used */

@@ -121,6 +121,8 @@ static void finish(struct pipeline *p, struct process *process, const struct wir
 		.other_bytes = sample->other_bytes,
 		.far = stack + sample->stack_bytes + sample->other_bytes,
 		.far_lines = sample->far_lines,
+		.read = p->read_memory,
+		.read_context = p->read_context,
 	};
 	struct walk_end end;
 
@@ -227,7 +229,7 @@ static void complete_walk(struct pipeline *p, struct process *process,
 		finish(p, process, sample, walked);
 	}
 	/* There was no room for a copy: why one was needed says more. */
-	if (walked->outcome == WALK_NOT_PRESENT && sample->stack_bytes == 0 &&
+	if (walked->outcome == WALK_NOT_PRESENT && sample->stack_bytes == 0 && !p->read_memory &&
 	    (sample->outcome == WALK_NO_PROCESS || sample->outcome == WALK_NO_MAPPING ||
 	     sample->outcome == WALK_NO_TABLE))
 		walked->outcome = (enum walk_outcome)sample->outcome;
@@ -517,25 +519,59 @@ static int count(struct pipeline *p, struct process *process, const struct wire_
 	return r;
 }
 
-int sample_stack_count(struct pipeline *p, const struct wire_sample *sample)
+/*
+ * Walks to the end. *ret_process: the sample's; NULL for kernel threads. Returns 0, NO_SAMPLE for what
+ * is none, or a negative errno.
+ */
+enum { NO_SAMPLE = 1 };
+
+static int walk_whole(struct pipeline *p, const struct wire_sample *sample, struct walked *walked,
+		      struct process **ret_process)
 {
 	const uint64_t *addresses = (const uint64_t *)(sample + 1);
-	struct walked walked = { p->stack_addresses, sample->user_count,
-				 (enum walk_outcome)sample->outcome };
 	struct process *process;
 	int r = sample_process(p, sample, &process);
 
 	if (r < 0)
 		return r;
+	*walked = (struct walked){ p->stack_addresses, sample->user_count,
+				   (enum walk_outcome)sample->outcome };
 	if (sample->user_count > (process ? p->max_depth : 0) ||
 	    sample->kernel_count > WIRE_MAX_KERNEL_FRAMES || sample->outcome >= WALK_OUTCOME_COUNT)
-		return 0;
-	memcpy(walked.addresses, addresses + sample->kernel_count, 8UL * sample->user_count);
+		return NO_SAMPLE;
+	memcpy(walked->addresses, addresses + sample->kernel_count, 8UL * sample->user_count);
 	if (process)
-		complete_walk(p, process, sample, &walked);
+		complete_walk(p, process, sample, walked);
 	/* A kernel thread, or a process in exec or exit, has a kernel stack and no other. */
-	if (walked.outcome == WALK_NO_USER_STACK && sample->kernel_count + walked.count)
-		walked.outcome = WALK_COMPLETE;
+	if (walked->outcome == WALK_NO_USER_STACK && sample->kernel_count + walked->count)
+		walked->outcome = WALK_COMPLETE;
+	*ret_process = process;
+	return 0;
+}
+
+int sample_stack_count(struct pipeline *p, const struct wire_sample *sample)
+{
+	struct process *process;
+	struct walked walked;
+	int r = walk_whole(p, sample, &walked, &process);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
 	p->sample_count++;
 	return count(p, process, sample, &walked);
+}
+
+int sample_stack_add(struct pipeline *p, const struct wire_sample *sample, uint32_t *ret,
+		     enum walk_outcome *ret_outcome)
+{
+	struct process *process;
+	struct walked walked;
+	int r = walk_whole(p, sample, &walked, &process);
+
+	if (r == 0)
+		r = add_stack(p, process, sample, &walked, ret);
+	if (r != 0)
+		return r < 0 ? r : -EINVAL;
+	*ret_outcome = walked.outcome;
+	return 0;
 }

@@ -9,6 +9,12 @@ enum { SAMPLE_STACK_MAX = WIRE_MAX_KERNEL_FRAMES + WIRE_MAX_FRAMES + 8 };
 
 /* sample: as it came out of the ring, complete. Returns 0 or a negative errno. */
 int sample_stack_count(struct pipeline *pipeline, const struct wire_sample *sample);
+/*
+ * The same without counting it: *ret is the id of its stack in the profile, *ret_outcome how the walk
+ * ended. Returns 0 or a negative errno (-EINVAL: it is no sample).
+ */
+int sample_stack_add(struct pipeline *pipeline, const struct wire_sample *sample, uint32_t *ret,
+		     enum walk_outcome *ret_outcome);
 
 /*
  * Brings process->wire up to date with its mappings. build: compile tables that are missing, else

@@ -14,8 +14,8 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "base/log.h"
 #include "cpu.skel.h"
+#include "source/libbpf_log.h"
 #include "source/perf_event.h"
 
 struct timer {
@@ -39,24 +39,6 @@ struct cpu_source {
 	int (*handle)(void *, const struct wire_sample *, size_t);
 	void *context;
 };
-
-/* The verifier's log is one text of many lines. */
-__attribute__((format(printf, 2, 0))) static int
-libbpf_to_log(enum libbpf_print_level level, const char *format, va_list list)
-{
-	cleanup(free) char *text = NULL;
-
-	if (level > LIBBPF_INFO || log_get_level() < LOG_DEBUG)
-		return 0;
-	if (vasprintf(&text, format, list) < 0) {
-		text = NULL;
-		return 0;
-	}
-	for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
-		if (*line)
-			log_debug("%s", line);
-	return 0;
-}
 
 static int ring_record(void *context, void *data, size_t size)
 {
@@ -170,7 +152,7 @@ int cpu_source_open(struct cpu_source **ret, const struct cpu_source_options *op
 
 	if (!source)
 		return fail(failure, -ENOMEM, "out of memory");
-	libbpf_set_print(libbpf_to_log);
+	libbpf_log();
 	source->period_ns = options->frequency_hz ? 1000000000ULL / options->frequency_hz
 						  : options->period_ns;
 	source->exact = options->frequency_hz == 0;

@@ -186,9 +186,9 @@ class Checks:
 
 
 def check_commands(check):
-    check.are('profd ', ['record', 'convert', 'doctor', 'help'])
+    check.are('profd ', ['record', 'dump', 'convert', 'doctor', 'help'])
     check.are('profd rec', ['record'])
-    check.are('profd help d', ['doctor'])
+    check.are('profd help d', ['dump', 'doctor'])
     check.are('profd --', check.long_options())
     check.nothing('profd nosuch')
     check.nothing('profd nosuch --u')

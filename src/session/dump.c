@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/dump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "proc/stat.h"
+#include "proc/view.h"
+#include "session/file_limit.h"
+#include "worker/ask_reader.h"
+
+static const char *advice(int r)
+{
+	if (r != -EPERM && r != -EACCES)
+		return "";
+	if (proc_view_in_user_namespace())
+		return "; run it as root outside of this user namespace, whose root may not";
+	if (geteuid() == 0)
+		return "; see 'profd doctor' for what root lacks here";
+	return "; run it as root, and see 'profd doctor' for what is missing";
+}
+
+static int complain(int r, const char *what)
+{
+	log_error("cannot dump: %s: %s%s", what, strerror(-r), advice(r));
+	return r;
+}
+
+static int refuse(pid_t pid, const char *why)
+{
+	log_error("cannot attach to pid %d: %s", (int)pid, why);
+	return -ESRCH;
+}
+
+static int check_view(struct dump *dump)
+{
+	int r = proc_view_check(&dump->pids_differ);
+
+	if (r < 0)
+		return complain(r, "cannot read /proc");
+	if (r == PROC_VIEW_NOT_MOUNTED)
+		log_error("cannot dump: /proc is not mounted; try: mount -t proc proc /proc");
+	else if (r == PROC_VIEW_FOREIGN)
+		log_error("cannot dump: /proc shows another pid namespace than profd's own; enter "
+			  "both with nsenter -m -p, or mount its own with unshare --mount-proc");
+	return r == 0 ? 0 : -ENXIO;
+}
+
+static pid_t process_of(pid_t tid)
+{
+	cleanup(bytes_fini) struct bytes text = {};
+	const char *line;
+	char path[64];
+	int pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	if (fs_read(&text, AT_FDCWD, path, 65536) < 0 || !bytes_str(&text))
+		return 0;
+	line = strstr(text.at, "\nTgid:");
+	return line && sscanf(line, "\nTgid: %d", &pid) == 1 ? pid : 0;
+}
+
+/* Logs. */
+static int check_process(pid_t pid)
+{
+	struct proc_stat stat;
+	int r = proc_stat_read(&stat, pid);
+
+	if (r == -ESRCH && proc_view_hides(pid))
+		return refuse(pid, "/proc is mounted with hidepid, which hides it from all without "
+				   "CAP_SYS_PTRACE");
+	if (r == -ESRCH)
+		return refuse(pid, "no such process");
+	if (r < 0)
+		return complain(r, "cannot read the process");
+	if (stat.state == 'Z' && stat.threads <= 1)
+		return refuse(pid, "it has ended (a zombie waits for its parent)");
+	if (process_of(pid) != pid)
+		return refuse(pid, "it is a thread, not a process");
+	return 0;
+}
+
+/* What the process was started with, blanks between; the name in brackets where that is not told. */
+static void command_of(struct bytes *ret, pid_t pid)
+{
+	struct proc_stat stat;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	(void)fs_read(ret, AT_FDCWD, path, 65536);
+	while (ret->size && ret->at[ret->size - 1] == '\0')
+		ret->size--;
+	for (size_t i = 0; i < ret->size; i++)
+		if (ret->at[i] == '\0')
+			ret->at[i] = ' ';
+	if (ret->size == 0 && proc_stat_read(&stat, pid) == 0)
+		bytes_add_format(ret, "[%s]", stat.comm);
+}
+
+/* It is nice to have; only a folder that was asked for must be there. Logs. */
+static int open_symbol_cache(struct dump *dump, const char *folder)
+{
+	int r = folder && strcmp(folder, "none") == 0
+			? 0
+			: symbol_cache_open(&dump->workers.symbol_cache, folder);
+
+	if (r < 0 && folder)
+		log_error("cannot keep symbols in '%s': %s", folder,
+			  r == -EPERM ? "it is not a folder of ours alone" : strerror(-r));
+	return folder ? r : 0;
+}
+
+static int keep_object(void *workers, struct object *object)
+{
+	return ask_to_keep(workers, object);
+}
+
+static void keep_names(struct dump *dump)
+{
+	struct symbol_cache *cache = &dump->workers.symbol_cache;
+
+	(void)object_cache_each(dump->pipeline.processes.objects, keep_object, &dump->workers);
+	if (cache->written)
+		symbol_cache_trim(cache);
+}
+
+/* A busy process must not starve who is to tell of it. Who chose a priority for us has it. */
+static void raise_priority(struct dump *dump)
+{
+	enum { PRIORITY = -10 };
+
+	dump->raised =
+		getpriority(PRIO_PROCESS, 0) == 0 && setpriority(PRIO_PROCESS, 0, PRIORITY) == 0;
+	if (dump->raised)
+		workers_set_priority(&dump->workers, PRIORITY);
+}
+
+/* What is left to do can wait for others. */
+static void lower_priority(struct dump *dump)
+{
+	if (!dump->raised)
+		return;
+	(void)setpriority(PRIO_PROCESS, 0, 0);
+	workers_set_priority(&dump->workers, 0);
+}
+
+/* Logs. */
+static int take(struct dump *dump, const struct dump_config *config)
+{
+	struct source_failure failure = {};
+	int r = thread_source_open(&dump->source, dump->pid, dump->pids_differ, true, &failure);
+
+	if (r == -ESRCH)
+		return refuse(dump->pid, "it ended just now");
+	if (r < 0)
+		return complain(r, failure.what);
+	r = workers_check(&dump->workers);
+	if (r < 0) {
+		log_error("cannot dump: the processes that read programs' files do not start; see "
+			  "'profd doctor'");
+		return r;
+	}
+	r = dump_take(dump, &failure);
+	if (r == -ESRCH)
+		return refuse(dump->pid, "it ended just now");
+	if (r < 0)
+		return complain(r, failure.what[0] ? failure.what : "cannot take the stacks");
+	lower_priority(dump);
+	dump->pipeline.naming.no_inline = config->no_inline;
+	r = naming_advance(&dump->pipeline.naming, UINT64_MAX);
+	return r < 0 ? complain(r, "cannot name the functions") : 0;
+}
+
+/* Logs. */
+static int write_out(struct dump *dump, const struct dump_config *config, const char *command)
+{
+	const char *trouble = symbolizer_kernel_trouble(dump->pipeline.symbolizer);
+	cleanup(bytes_fini) struct bytes out = {};
+	int r;
+
+	if (config->json)
+		dump_json(&out, dump, config, command);
+	else
+		dump_text(&out, dump, config, command);
+	r = out.failed ? -ENOMEM : fs_write_all(STDOUT_FILENO, out.at, out.size);
+	if (r == -EPIPE)
+		return r; /* whoever reads has seen enough */
+	if (r < 0)
+		log_error("cannot write to stdout: %s", strerror(-r));
+	else if (trouble && !config->no_kernel)
+		log_info("kernel frames have no names: %s", trouble);
+	return r;
+}
+
+static int run(struct dump *dump, const struct dump_config *config)
+{
+	cleanup(bytes_fini) struct bytes command = {};
+	int r = check_view(dump);
+
+	if (r == 0)
+		r = check_process(config->pid);
+	if (r == 0)
+		r = open_symbol_cache(dump, config->symbol_cache);
+	if (r < 0)
+		return r;
+	/* They get ready while the rest is set up. */
+	r = workers_start(&dump->workers);
+	if (r < 0)
+		return complain(r, "cannot set up");
+	raise_priority(dump);
+	command_of(&command, config->pid);
+	r = take(dump, config);
+	if (r == 0)
+		r = write_out(dump, config, bytes_str(&command) ? command.at : "");
+	if (r == 0)
+		keep_names(dump);
+	return r;
+}
+
+int session_dump(const struct dump_config *config)
+{
+	struct dump *dump = calloc(1, sizeof(*dump));
+	int r;
+
+	if (!dump) {
+		(void)complain(-ENOMEM, "cannot set up");
+		return 1;
+	}
+	dump->pid = config->pid;
+	file_limit_raise();
+	signal(SIGPIPE, SIG_IGN);
+	workers_init(&dump->workers);
+	r = run(dump, config);
+	dump_fini(dump);
+	workers_fini(&dump->workers);
+	free(dump);
+	return r < 0 && r != -EPIPE ? 1 : 0;
+}
