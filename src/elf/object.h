@@ -56,6 +56,7 @@ struct object {
 	/* The same of the process that reads source lines. */
 	uint32_t lines_known_by;
 	bool lines_given_up;
+	bool lines_declined; /* there are none, and naming it takes more than that process has */
 	void *cache_key; /* struct symbol_cache_key of what its names were made from; NULL: none */
 	/*
 	 * Of its debug information, which may be looked for elsewhere: none of its files has any; the

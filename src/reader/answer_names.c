@@ -306,6 +306,7 @@ int reader_answer_names(struct known_object *known, const void *payload, size_t 
 	}
 	if (question->files == WIRE_NO_MORE_FILES)
 		object_names_want_no_more(known->names);
+	object_names_ask_for_lines(known->names, question->lines != 0);
 	answer.names = known->names;
 	answer.has_lines = question->lines != 0;
 	answer.about_debug_info = question->about_debug_info != 0;

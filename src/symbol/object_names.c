@@ -29,6 +29,7 @@ enum {
 	ASKED_MAX = 65536, /* addresses whose functions are to be kept */
 	/* Without debug information, only a symbol tells how large its function is. */
 	KEPT_SYMBOL_BYTES_MAX = 1 << 20,
+	DECODED_FOR_LINES_MAX = 32 << 20, /* bytes of code; a third of a second */
 };
 
 struct object_names {
@@ -39,6 +40,8 @@ struct object_names {
 	struct gopclntab_lines *go_lines; /* NULL: they were not asked for so far */
 	struct function_extents extents;  /* read when all others are silent */
 	bool extents_read;
+	bool for_lines;	     /* whoever asks has little time, and another who has more */
+	bool declined;	     /* a function could be told only by decoding more code than that */
 	int debug_fd;	     /* the file with DWARF, until that is opened; -1 */
 	bool lacks_dwarf;    /* there is no such file */
 	struct dwarf *dwarf; /* NULL: there is none, or it was not asked for so far */
@@ -183,11 +186,28 @@ void object_names_free(struct object_names *names)
 	free(names);
 }
 
+/* Is there code to be decoded that takes longer than who asks for lines has, and no line to be had? */
+static bool declines_decoding(const struct object_names *names)
+{
+	uint64_t bytes = 0;
+
+	if (names->extents_read || !names->for_lines || !names->lacks_dwarf || names->go.count)
+		return false;
+	for (uint32_t i = 0; i < names->object->segments.count; i++)
+		if (names->object->segments.at[i].executable)
+			bytes += names->object->segments.at[i].file_size;
+	return bytes > DECODED_FOR_LINES_MAX;
+}
+
 /*
  * The start of a function as decoding the code has found it. Returns 0, RESOLVER_SILENT or -ENOMEM.
  */
 static int find_extent(struct object_names *names, uint64_t address, uint64_t *ret)
 {
+	if (declines_decoding(names)) {
+		names->declined = true;
+		return RESOLVER_SILENT;
+	}
 	if (!names->extents_read) {
 		names->extents_read = true;
 		if (function_extents_read(&names->extents, names->object) == -ENOMEM)
@@ -317,9 +337,12 @@ static int find_function(struct object_names *names, uint64_t address, struct fo
 {
 	if (open_now(names) < 0)
 		return -ENOMEM;
+	names->declined = false;
 	for (uint32_t i = 0; i < ARRAY_SIZE(resolvers); i++) {
 		int r = resolvers[i].find(names, address, ret);
 
+		if (names->declined)
+			return -EOPNOTSUPP;
 		if (r == RESOLVER_SILENT)
 			continue;
 		ret->resolver = i;
@@ -336,6 +359,11 @@ int object_names_find(struct object_names *names, uint64_t address, struct found
 
 	names->cost_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
 	return r;
+}
+
+void object_names_ask_for_lines(struct object_names *names, bool lines)
+{
+	names->for_lines = lines;
 }
 
 int object_names_text(struct object_names *names, const struct found_function *found,
@@ -487,6 +515,8 @@ static int find_to_keep(struct object_names *names, uint64_t address, struct sou
 	else if (r != 0)
 		return r == -ENOMEM ? r : -ENOENT;
 	r = find_function(names, address, function);
+	if (r == -EOPNOTSUPP)
+		return -ENOENT;
 	if (r < 0 || function->kind != FOUND_SYMBOL)
 		return r;
 	r = call_by_symbol(names, &ret->at[ret->count - 1], function);

@@ -49,7 +49,12 @@ int object_names_new_kept(struct object_names **ret, struct object *object, int 
 			  unsigned debug_file_count, int kept_file, uint64_t offset);
 void object_names_free(struct object_names *names);
 DEFINE_CLEANUP(struct object_names, object_names_free);
-/* The function that holds an ELF address. Returns 0 or -ENOMEM. */
+/*
+ * Are lines asked for from now on? Then code is not decoded for long where there are none: somebody else is to
+ * be asked for names alone.
+ */
+void object_names_ask_for_lines(struct object_names *names, bool lines);
+/* The function that holds an ELF address. Returns 0, -EOPNOTSUPP (see above) or -ENOMEM. */
 int object_names_find(struct object_names *names, uint64_t address, struct found_function *ret);
 /*
  * Appends the name of a FOUND_SYMBOL as it is in the file. Returns 0, -ENOENT when it cannot be

@@ -325,7 +325,7 @@ int ask_names(struct workers *workers, struct object *object, const uint64_t *ad
 	int r = -EIO;
 
 	/* Names only, where lines are not to be had. */
-	for (int lines = 1; lines >= 0 && !answer.taken && r != -ENOMEM; lines--) {
+	for (int lines = !object->lines_declined; lines >= 0 && !answer.taken && r != -ENOMEM; lines--) {
 		const struct wire_names_question head = {
 			.address_count = count,
 			.lines = (uint32_t)lines,
@@ -342,6 +342,8 @@ int ask_names(struct workers *workers, struct object *object, const uint64_t *ad
 		request.lines = answer.may_want = lines;
 		request.more_count = 0;
 		r = ask_for_names(workers, object, &request, (void *)payload.at);
+		if (lines && r == -EOPNOTSUPP)
+			object->lines_declined = true;
 	}
 	bytes_fini(&answer.wanted);
 	*ret_answered = answer.taken ? answer.answered : count;

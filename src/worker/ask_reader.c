@@ -230,11 +230,12 @@ static void forget(struct workers *workers, struct object *object, struct worker
 void ask_lines_anew(struct workers *workers, struct object *object)
 {
 	forget(workers, object, &workers->liner, &object->lines_known_by);
+	object->lines_declined = false;
 }
 
 void ask_forget(struct workers *workers, struct object *object)
 {
 	forget(workers, object, &workers->reader, &object->known_by);
-	forget(workers, object, &workers->liner, &object->lines_known_by);
+	ask_lines_anew(workers, object);
 	object_close(object);
 }

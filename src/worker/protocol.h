@@ -69,6 +69,7 @@ enum reader_question {
 	 * struct wire_names_question, addresses → struct wire_names_head, ...; or WIRE_NAMES_WANT and
 	 * up to WIRE_WANTED_MAX paths with a NUL each, shorter than PATH_MAX, relative ones from the
 	 * object's folder, DEBUG_PACKAGE_SUFFIX alone for where packages are: whatever is there of those is to come with the question, once more.
+	 * Result -EOPNOTSUPP: names alone are to be asked for, there are no lines.
 	 */
 	READER_NAMES,
 	/*

@@ -262,6 +262,30 @@ def test_names_of_large_symbol_tables_are_kept():
     check(size < 2048, f'bytes of the file: {size}')
 
 
+def test_names_of_much_code_without_any_table():
+    """What takes long to decode is left to who has time, and is named all the same."""
+    where = folder()
+    source = os.path.join(where, 'code.s')
+    program = os.path.join(where, 'code')
+    with open(source, 'w', encoding='ascii') as file:
+        file.write('.globl main\nmain: call spins\nret\n.rept 3000000\npush %rbp\nmov %rsp, %rbp\n'
+                   'add $1, %eax\npop %rbp\nret\nint3\nint3\nint3\n.endr\n'
+                   'spins: push %rbp\nmov %rsp, %rbp\n0: inc %eax\n'
+                   + 'add $1, %ecx\n' * 200 + 'jmp 0b\n'
+                   '.section .note.GNU-stack,"",@progbits\n')
+    subprocess.run([need('gcc'), '-no-pie', '-o', program, source], check=True)
+    symbols = subprocess.run([need('nm'), program], check=True, capture_output=True, text=True)
+    start_of_spins = int(re.search('(\\S+) t spins', symbols.stdout)[1], 16)
+    subprocess.run([need('strip'), program], check=True)
+    process = start([program])
+    recording = record('-p', process.pid, seconds=1)
+    end(process)
+    stacks = recording.stacks
+    named = sum(weight for frames, weight in stacks if f'code+{start_of_spins:#x}' in frames)
+    check(named > 0.9 * sum(weight for _, weight in stacks), (hex(start_of_spins), stacks))
+    check_equal(recording.summary['given_up'], [], 'files given up')
+
+
 def test_a_symbol_cache_that_cannot_be():
     where = folder()
     taken = os.path.join(where, 'taken')
