@@ -2,14 +2,35 @@
 #include "proc/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
 
 void process_memory_init(struct process_memory *memory, pid_t pid)
 {
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
 	memory->pid = pid;
-	memory->error = 0;
+	memory->pagemap = open(path, O_RDONLY | O_CLOEXEC);
+	memory->error = memory->pagemap < 0 ? -errno : 0;
+	if (memory->error == -ENOENT)
+		memory->error = -ESRCH;
+	memory->begun_ns = 0;
 	process_memory_forget(memory);
+}
+
+void process_memory_fini(struct process_memory *memory)
+{
+	if (memory->pid && memory->pagemap >= 0)
+		(void)close(memory->pagemap);
+	*memory = (struct process_memory){ .pagemap = -1 };
 }
 
 void process_memory_forget(struct process_memory *memory)
@@ -18,15 +39,43 @@ void process_memory_forget(struct process_memory *memory)
 		memory->addresses[i] = 1;
 }
 
-int process_memory_read(const struct process_memory *memory, void *ret, size_t size,
-			uint64_t address)
+/* Bits of a page's entry. */
+#define PAGE_PRESENT (1ULL << 63)
+#define PAGE_SWAPPED (1ULL << 62)
+
+/* Are the pages there that hold these bytes? */
+static bool has_pages(const struct process_memory *memory, size_t size, uint64_t address)
+{
+	uint64_t first = address / MEMORY_PAGE_BYTES,
+		 last = (address + size - 1) / MEMORY_PAGE_BYTES;
+	uint64_t entries[2] = {};
+
+	if (address >> 56 || last - first > 1 ||
+	    fs_read_at(memory->pagemap, entries, (last - first + 1) * sizeof(*entries),
+		       (off_t)(first * sizeof(*entries))) < 0)
+		return false;
+	return entries[0] & (PAGE_PRESENT | PAGE_SWAPPED) &&
+	       (first == last || entries[1] & (PAGE_PRESENT | PAGE_SWAPPED));
+}
+
+int process_memory_read(struct process_memory *memory, void *ret, size_t size, uint64_t address)
 {
 	struct iovec local = { ret, size }, remote = { (void *)(uintptr_t)address, size };
-	ssize_t got = process_vm_readv(memory->pid, &local, 1, &remote, 1, 0);
+	int r = -EFAULT;
+	ssize_t got;
 
-	if (got < 0)
-		return -errno;
-	return (size_t)got == size ? 0 : -EFAULT;
+	if (memory->pagemap < 0)
+		return memory->error ? memory->error : -ESRCH;
+	if (size == 0 || size > MEMORY_PAGE_BYTES)
+		return -EFAULT;
+	/* The page map, too, waits for who changes the mappings. */
+	memory->begun_ns = clock_ns(CLOCK_MONOTONIC);
+	if (has_pages(memory, size, address)) {
+		got = process_vm_readv(memory->pid, &local, 1, &remote, 1, 0);
+		r = got < 0 ? -errno : (size_t)got == size ? 0 : -EFAULT;
+	}
+	memory->begun_ns = 0;
+	return r;
 }
 
 static int page_of(struct process_memory *memory, const unsigned char **ret, uint64_t address)

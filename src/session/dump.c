@@ -3,19 +3,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "proc/stat.h"
 #include "proc/view.h"
 #include "session/file_limit.h"
+#include "worker/ask_opener.h"
 #include "worker/ask_reader.h"
+
+/* Swapped pages come within milliseconds. */
+#define MEMORY_PATIENCE_NS 5000000000ULL
 
 static const char *advice(int r)
 {
@@ -89,13 +95,12 @@ static int check_process(pid_t pid)
 }
 
 /* What the process was started with, blanks between; the name in brackets where that is not told. */
-static void command_of(struct bytes *ret, pid_t pid)
+static void command_of(struct bytes *ret, struct workers *workers, pid_t pid)
 {
 	struct proc_stat stat;
-	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	(void)fs_read(ret, AT_FDCWD, path, 65536);
+	/* It is memory of the process, which may never come: see OPENER_CMDLINE. */
+	(void)ask_cmdline(workers, ret, pid);
 	while (ret->size && ret->at[ret->size - 1] == '\0')
 		ret->size--;
 	for (size_t i = 0; i < ret->size; i++)
@@ -103,6 +108,46 @@ static void command_of(struct bytes *ret, pid_t pid)
 			ret->at[i] = ' ';
 	if (ret->size == 0 && proc_stat_read(&stat, pid) == 0)
 		bytes_add_format(ret, "[%s]", stat.comm);
+}
+
+/*
+ * Who takes a page away in the very moment in which it is read can have us wait for ever, and no
+ * signal ends that but one that ends profd.
+ */
+static void *watch_memory(void *of)
+{
+	const struct process_memory *memory = of;
+	const struct timespec pause = { .tv_nsec = 200000000 };
+
+	for (;;) {
+		uint64_t begun = memory->begun_ns;
+
+		if (begun && clock_ns(CLOCK_MONOTONIC) - begun > MEMORY_PATIENCE_NS) {
+			log_error("cannot dump: the process's memory does not come");
+			_exit(1);
+		}
+		(void)nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+static int start_watching(struct dump *dump)
+{
+	pthread_t thread;
+	int r = pthread_create(&thread, NULL, watch_memory, &dump->memory);
+
+	if (r == 0)
+		dump->watcher = thread;
+	return -r;
+}
+
+static void stop_watching(struct dump *dump)
+{
+	if (!dump->watcher)
+		return;
+	(void)pthread_cancel(dump->watcher);
+	(void)pthread_join(dump->watcher, NULL);
+	dump->watcher = 0;
 }
 
 /* It is nice to have; only a folder that was asked for must be there. Logs. */
@@ -132,26 +177,6 @@ static void keep_names(struct dump *dump)
 		symbol_cache_trim(cache);
 }
 
-/* A busy process must not starve who is to tell of it. Who chose a priority for us has it. */
-static void raise_priority(struct dump *dump)
-{
-	enum { PRIORITY = -10 };
-
-	dump->raised =
-		getpriority(PRIO_PROCESS, 0) == 0 && setpriority(PRIO_PROCESS, 0, PRIORITY) == 0;
-	if (dump->raised)
-		workers_set_priority(&dump->workers, PRIORITY);
-}
-
-/* What is left to do can wait for others. */
-static void lower_priority(struct dump *dump)
-{
-	if (!dump->raised)
-		return;
-	(void)setpriority(PRIO_PROCESS, 0, 0);
-	workers_set_priority(&dump->workers, 0);
-}
-
 /* Logs. */
 static int take(struct dump *dump, const struct dump_config *config)
 {
@@ -168,12 +193,15 @@ static int take(struct dump *dump, const struct dump_config *config)
 			  "'profd doctor'");
 		return r;
 	}
+	r = start_watching(dump);
+	if (r < 0)
+		return complain(r, "cannot set up");
 	r = dump_take(dump, &failure);
+	stop_watching(dump);
 	if (r == -ESRCH)
 		return refuse(dump->pid, "it ended just now");
 	if (r < 0)
 		return complain(r, failure.what[0] ? failure.what : "cannot take the stacks");
-	lower_priority(dump);
 	dump->pipeline.naming.no_inline = config->no_inline;
 	r = naming_advance(&dump->pipeline.naming, UINT64_MAX);
 	return r < 0 ? complain(r, "cannot name the functions") : 0;
@@ -215,8 +243,7 @@ static int run(struct dump *dump, const struct dump_config *config)
 	r = workers_start(&dump->workers);
 	if (r < 0)
 		return complain(r, "cannot set up");
-	raise_priority(dump);
-	command_of(&command, config->pid);
+	command_of(&command, &dump->workers, config->pid);
 	r = take(dump, config);
 	if (r == 0)
 		r = write_out(dump, config, bytes_str(&command) ? command.at : "");

@@ -39,6 +39,7 @@ void dump_fini(struct dump *dump)
 	array_fini(&dump->threads);
 	hash_index_fini(&dump->index);
 	descriptors_fini(&dump->descriptors);
+	process_memory_fini(&dump->memory);
 	if (dump->pipeline_ready)
 		pipeline_fini(&dump->pipeline);
 	cpu_source_close(dump->timers);
@@ -325,6 +326,7 @@ static int set_up(struct dump *dump, struct source_failure *failure)
 	return dump->running ? pipeline_publish(p) : 0;
 }
 
+/* At the priority that we have: a higher one would cost a busy process a tenth of a second. */
 int dump_take(struct dump *dump, struct source_failure *failure)
 {
 	const struct timespec pause = { .tv_nsec = BETWEEN_NS };

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <pthread.h>
+
 #include "base/array.h"
 #include "base/hash.h"
 #include "proc/memory.h"
@@ -37,7 +39,6 @@ struct dump_thread {
 struct dump {
 	pid_t pid;
 	bool pids_differ;
-	bool raised; /* our own priority, until the stacks are taken */
 	struct thread_source *source;
 	struct cpu_source *timers; /* NULL: no thread has run so far */
 	bool timers_run;
@@ -46,6 +47,7 @@ struct dump {
 	struct pipeline pipeline;
 	bool pipeline_ready;
 	struct process_memory memory;
+	pthread_t watcher; /* of its reads; 0: none */
 	struct descriptors descriptors;
 	ARRAY_OF(struct dump_thread) threads; /* in the end ascending by id */
 	struct hash_index index;	      /* thread id → position */

@@ -109,7 +109,7 @@ static void add_descriptor(struct bytes *ret, struct descriptors *descriptors, u
 		bytes_add_format(ret, " <%s>", text.at);
 }
 
-static void add_time(struct bytes *ret, const struct process_memory *memory, uint64_t value)
+static void add_time(struct bytes *ret, struct process_memory *memory, uint64_t value)
 {
 	struct timespec time;
 
@@ -168,7 +168,7 @@ static void add_futex(struct bytes *ret, uint64_t value)
 
 /* "[3 <pipe:[4711]>, 5 <tcp 127.0.0.1:80>, ...]" */
 static void add_polled(struct bytes *ret, const struct wire_thread *thread,
-		       struct descriptors *descriptors, const struct process_memory *memory)
+		       struct descriptors *descriptors, struct process_memory *memory)
 {
 	enum { SHOWN = 4 };
 	uint64_t address = thread->arguments[0], count = thread->arguments[1];
@@ -189,7 +189,7 @@ static void add_polled(struct bytes *ret, const struct wire_thread *thread,
 
 static void add_argument(struct bytes *ret, const struct wire_thread *thread, enum argument kind,
 			 uint64_t value, struct descriptors *descriptors,
-			 const struct process_memory *memory)
+			 struct process_memory *memory)
 {
 	switch (kind) {
 	case POLLED:

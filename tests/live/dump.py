@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """profd dump: every thread's stack once, of processes whose threads are known, and never stopped."""
+import contextlib
 import json
 import os
 import signal
@@ -9,8 +10,9 @@ import time
 
 from gdb_agreement import gdb_stacks
 from golang import build, toolchains
-from harness import (HANG_S, Program, Target, check, check_equal, end, need, one_line, profd, run,
-                     start)
+from harness import (HANG_S, Failed, Program, Target, check, check_equal, end, folder, need,
+                     one_line, profd, run, start)
+from hostile import MuteFs
 
 ARGUMENTS = ('--symbol-cache', 'none')
 KERNEL_THREAD = 0x00200000  # PF_KTHREAD, include/linux/sched.h
@@ -58,9 +60,15 @@ def switches(pid):
 
 
 def waits(*arguments):
-    """The target and its truth."""
+    """The target and its truth, once the first thread waits, too."""
     target = Target('waits', *arguments)
-    return target, json.loads(target.read_line())
+    truth = json.loads(target.read_line())
+    for _ in range(HANG_S * 100):
+        with open(f'/proc/{target.pid}/syscall', encoding='ascii') as file:
+            if file.read().startswith('34 '):  # pause
+                return target, truth
+        time.sleep(0.01)
+    raise Failed('the first thread never waits')
 
 
 def check_chain(names, *chain):
@@ -328,6 +336,37 @@ def test_hostile_names():
         dump = Dump(program.pid)
         check('\x1b' not in dump.output and '\x07' not in dump.output, 'escape codes in JSON')
         check_equal(dump.threads[program.pid]['name'], '\x1b[31m\ufffd"\n', 'name')
+
+
+def test_pages_that_do_not_come():
+    """Its arguments and the rest of its stack are in a file whose file system does not answer."""
+    backing = os.path.join(folder(), 'pages')
+    with open(backing, 'wb') as file:
+        file.truncate(64 * 4096)
+    with contextlib.ExitStack() as stack:
+        fs = stack.enter_context(MuteFs({'pages': backing}))
+        prefix = ['nsenter', '-t', str(fs.server.pid), '-m', '--']
+        target = stack.enter_context(Target('page_wait', fs.path('pages'), prefix=prefix,
+                                            stdin=subprocess.PIPE))
+        fs.say('mute read')
+        stack.callback(fs.abort)
+        target.process.stdin.write(b'\n')
+        target.process.stdin.flush()
+        target.read_until('waiting')
+        fs.say('await')
+        dump = Dump(target.pid)
+        check_equal(len(dump.threads), 2, 'threads')
+        thread = dump.threads.pop(target.pid)
+        names = dump.names(thread, inlined=False)
+        check_chain(names, 'inner', 'outer')
+        check(thread['walk'] != 'complete' and names[-1].startswith('[truncated'), f'{names}')
+        waiting = next(iter(dump.threads.values()))
+        with open(f'/proc/{target.pid}/task/{waiting["tid"]}/stat', encoding='ascii') as file:
+            state = file.read().rpartition(')')[2].split()[0]
+        check_equal(waiting['state'], {'S': 'sleeping', 'D': 'uninterruptible sleep'}[state],
+                    'of who waits for the page')
+        check('system_call' not in waiting, f'{waiting}')
+        check_chain(dump.names(waiting), 'wait_for_page', 'start_thread')
 
 
 def test_pid_namespaces():

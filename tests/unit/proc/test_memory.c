@@ -16,7 +16,8 @@ enum { PAGES = 4 };
 struct child {
 	pid_t pid;
 	int go, done;
-	unsigned char *at; /* PAGES pages of it, of which the third is not mapped */
+	unsigned char *
+		at; /* PAGES pages of it, of which the third is not mapped, and one not there yet */
 };
 
 static unsigned char byte_at(size_t offset)
@@ -45,7 +46,7 @@ static int begin(void **state)
 	int go[2], done[2];
 	char byte;
 
-	child.at = mmap(NULL, PAGES * MEMORY_PAGE_BYTES, PROT_READ | PROT_WRITE,
+	child.at = mmap(NULL, (PAGES + 1) * MEMORY_PAGE_BYTES, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (child.at == MAP_FAILED || pipe(go) < 0 || pipe(done) < 0)
 		return -1;
@@ -94,6 +95,7 @@ static void words_are_read_anywhere(void **state)
 					      (uint64_t)(uintptr_t)child->at + offsets[i]));
 		assert_int_equal(word, expected(offsets[i]));
 	}
+	process_memory_fini(&memory);
 }
 
 static void nothing_is_read_where_nothing_is(void **state)
@@ -108,11 +110,17 @@ static void nothing_is_read_where_nothing_is(void **state)
 		assert_errno(process_memory_word(&memory, &word,
 						 (uint64_t)(uintptr_t)child->at + offsets[i]),
 			     EFAULT);
+	/* Mapped, but no page has come yet: nor does one come by reading. */
+	assert_errno(process_memory_word(&memory, &word,
+					 (uint64_t)(uintptr_t)child->at +
+						 PAGES * MEMORY_PAGE_BYTES),
+		     EFAULT);
 	assert_errno(process_memory_word(&memory, &word, 0), EFAULT);
 	assert_errno(process_memory_word(&memory, &word, UINT64_MAX - 3), EFAULT);
 	assert_errno(process_memory_word(&memory, &word, UINT64_MAX), EFAULT);
 	assert_int_equal(word, 1);
 	assert_int_equal(memory.error, 0);
+	process_memory_fini(&memory);
 }
 
 static void what_was_read_is_kept_until_it_is_forgotten(void **state)
@@ -131,6 +139,7 @@ static void what_was_read_is_kept_until_it_is_forgotten(void **state)
 	process_memory_forget(&memory);
 	assert_ok(process_memory_word(&memory, &word, (uint64_t)(uintptr_t)child->at));
 	assert_int_equal(word, first + 1);
+	process_memory_fini(&memory);
 }
 
 static void a_process_that_is_gone_is_an_error(void **state)
@@ -146,6 +155,7 @@ static void a_process_that_is_gone_is_an_error(void **state)
 	process_memory_init(&memory, pid);
 	assert_errno(process_memory_word(&memory, &word, 4096), ESRCH);
 	assert_errno(memory.error, ESRCH);
+	process_memory_fini(&memory);
 }
 
 int main(void)

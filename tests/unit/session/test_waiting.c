@@ -30,6 +30,7 @@ static int end(void **state)
 {
 	(void)state;
 	descriptors_fini(&descriptors);
+	process_memory_fini(&memory);
 	return 0;
 }
 
