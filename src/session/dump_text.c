@@ -145,6 +145,7 @@ static void add_place(struct page *page, const struct profile_location *location
 {
 	const struct profile *profile = profile_of(page->dump);
 	const char *file = profile_text(profile, function->file);
+	const char *name = profile_text(profile, function->name);
 	const char *module =
 		base_name(profile_text(profile, profile->mappings.at[location->mapping].file));
 
@@ -156,8 +157,8 @@ static void add_place(struct page *page, const struct profile_location *location
 		bytes_add_char(page->out, ')');
 	} else if (location->kind == LOCATION_KERNEL) {
 		bytes_add_str(page->out, " [kernel]");
-	} else if (location->kind != LOCATION_NOTE && *module &&
-		   !names_module(profile_text(profile, function->name), module)) {
+	} else if (location->kind != LOCATION_NOTE && *module && *name != '[' &&
+		   !names_module(name, module)) {
 		bytes_add_str(page->out, *module == '[' ? " " : " [");
 		add_clean(page, module);
 		bytes_add_str(page->out, *module == '[' ? "" : "]");

@@ -21,6 +21,7 @@ enum {
 	TIMER_HZ = 997,
 	RING_BYTES = 1 << 22,
 	MAPPINGS = 16384,
+	AT_ONCE = 6,	       /* rounds without a pause */
 	THREADS_MAX = 1 << 20, /* more than a kernel has */
 };
 
@@ -345,9 +346,12 @@ int dump_take(struct dump *dump, struct source_failure *failure)
 			r = start_timers(dump, failure);
 			if (r < 0)
 				return r;
-			(void)nanosleep(&pause, NULL);
-			r = use_samples(dump);
 		}
+		/* What wakes up often needs a few tries, but not all that there is time for. */
+		if (dump->running || dump->round > AT_ONCE)
+			(void)nanosleep(&pause, NULL);
+		if (dump->timers_run)
+			r = use_samples(dump);
 		if (clock_ns(CLOCK_MONOTONIC) > until)
 			break;
 	}

@@ -12,6 +12,7 @@
 #include "direct.h"
 #include "sample_builder.h"
 #include "session/meet.h"
+#include "session/sample_stack.h"
 
 static struct sample_builder builder;
 static unsigned char stack[WIRE_STACK_COPY_BYTES];
@@ -165,6 +166,59 @@ static void a_short_piece_of_stack_is_told(void **state)
 	pipeline_fini(&p);
 }
 
+/* Words of the copy that lie below the limit. */
+static int read_copied(uint64_t *ret, uint64_t address, void *limit)
+{
+	uint64_t offset = address - builder.head.sp;
+
+	if (offset > sizeof(stack) - sizeof(*ret) || address >= *(uint64_t *)limit)
+		return -1;
+	memcpy(ret, stack + offset, sizeof(*ret));
+	return 0;
+}
+
+/* Adds it without counting it: its stack's root, by name, and how its walk ended. */
+static const char *root_of_added(struct pipeline *p, enum walk_outcome *outcome)
+{
+	const struct profile_location *location;
+	struct wire_sample *sample;
+	struct profile_run run;
+	uint32_t id;
+	size_t size;
+
+	builder.head.stack_bytes = 0;
+	sample = sample_build(&builder, &size);
+	assert_ok(sample_stack_add(p, sample, &id, outcome));
+	free(sample);
+	assert_ok(naming_advance(&p->naming, UINT64_MAX));
+	assert_int_equal(p->profile->samples.count, 0);
+	run = p->profile->stacks.at[id];
+	location = &p->profile->locations
+			    .at[p->profile->stack_locations.at[run.first + run.count - 1]];
+	return profile_text(
+		p->profile,
+		p->profile->functions.at[p->profile->lines.at[location->first_line].function].name);
+}
+
+static void memory_that_can_be_read_takes_the_place_of_copies(void **state)
+{
+	uint64_t limit = UINT64_MAX;
+	enum walk_outcome outcome;
+	struct pipeline p;
+
+	(void)state;
+	count_one(&p, sizeof(stack));
+	assert_ok(pipeline_add_target(&p, getpid()));
+	p.read_memory = read_copied;
+	p.read_context = &limit;
+	assert_string_equal(root_of_added(&p, &outcome), "_start");
+	assert_int_equal(outcome, WALK_COMPLETE);
+	limit = builder.head.sp;
+	assert_string_equal(root_of_added(&p, &outcome), "[truncated: page not present]");
+	assert_int_equal(outcome, WALK_NOT_PRESENT);
+	pipeline_fini(&p);
+}
+
 static void no_room_for_tables_is_no_crash(void **state)
 {
 	static const struct table_store_maps no_kernel = { -1, -1, -1, -1, -1, -1, 0, 0 };
@@ -198,6 +252,7 @@ int main(void)
 		cmocka_unit_test(two_pieces_of_stack_make_a_whole),
 		cmocka_unit_test(tables_of_a_target_are_built_ahead),
 		cmocka_unit_test(a_short_piece_of_stack_is_told),
+		cmocka_unit_test(memory_that_can_be_read_takes_the_place_of_copies),
 		cmocka_unit_test(no_room_for_tables_is_no_crash),
 	};
 
