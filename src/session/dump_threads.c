@@ -288,6 +288,7 @@ static int set_up(struct dump *dump, struct source_failure *failure)
 	struct table_store_maps maps = { -1, -1, -1, -1, -1, -1, 0, 0 };
 	struct pipeline *p = &dump->pipeline;
 	bool kernel_thread = true;
+	struct proc_stat stat;
 	int r;
 
 	/* The walk in the kernel, for what runs, is to find its tables. */
@@ -295,7 +296,9 @@ static int set_up(struct dump *dump, struct source_failure *failure)
 	if (r < 0)
 		return fail(failure, r, "cannot iterate over threads");
 	if (dump->threads.count == 0)
-		return -ESRCH;
+		return proc_stat_read(&stat, dump->pid) < 0
+			       ? -ESRCH
+			       : fail(failure, -EACCES, "the kernel does not show its threads");
 	for (uint32_t i = 0; i < dump->threads.count; i++)
 		kernel_thread &= (dump->threads.at[i].at.flags & THREAD_KERNEL) != 0;
 	if (dump->running) {
