@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "proc/stat.h"
 #include "session/sample_stack.h"
 
 /* For unwind tables, of one process. */
