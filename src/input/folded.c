@@ -215,20 +215,16 @@ static char take_suffix(const char *text, size_t *size)
 static size_t try_guess(const struct folded *folded, const struct guess *guess, const char *text,
 			size_t size)
 {
-	size_t length = guess->size;
+	const char suffix[] = { '_', '[', guess->suffix, ']' };
+	size_t length = guess->size, whole = length + (guess->suffix ? sizeof(suffix) : 0);
 
-	if (!guess->location || length > size ||
-	    memcmp(text, folded->profile->strings.bytes.at + guess->start, length) != 0)
+	/* Of another frame mostly the end is elsewhere, too; names are far away in memory. */
+	if (!guess->location || whole > size || (whole < size && text[whole] != ';'))
 		return 0;
-	if (guess->suffix) {
-		const char suffix[] = { '_', '[', guess->suffix, ']' };
-
-		if (size - length < sizeof(suffix) ||
-		    memcmp(text + length, suffix, sizeof(suffix)) != 0)
-			return 0;
-		length += sizeof(suffix);
-	}
-	return length == size || text[length] == ';' ? length : 0;
+	if (guess->suffix && memcmp(text + length, suffix, sizeof(suffix)) != 0)
+		return 0;
+	return memcmp(text, folded->profile->strings.bytes.at + guess->start, length) == 0 ? whole
+											   : 0;
 }
 
 /* Finds a frame's location, and what it is to be guessed by next time. size: of the frame. */
