@@ -57,11 +57,12 @@ static void kinds_and_numbers_come_back(void **state)
 /* Written again it is the same file, hostile names and all: pprof of pprof has nothing new. */
 static void written_again_it_is_the_same(void **state)
 {
+	struct profile *profile = hostile_profile(), *again;
 	struct input_report report;
-	struct bytes first = written(&writer_pprof, hostile_profile()), second;
-	struct profile *again;
+	struct bytes first = written(&writer_pprof, profile), second;
 
 	(void)state;
+	profile_free(profile);
 	assert_ok(read_bytes(&again, first.at, first.size, READ_LIMIT, &report));
 	second = written(&writer_pprof, again);
 	profile_free(again);
