@@ -48,6 +48,23 @@ void *array_grow(void *at, uint32_t *capacity, size_t element_size, uint64_t nee
 						   sizeof(*(array)->at))                           \
 		 : NULL)
 
+/*
+ * How many elements of an array that ascends by a member have it at `value` or below: the last one of them
+ * is the one that covers it, where each goes on to the next.
+ */
+#define array_count_up_to(array, member, value)                                                    \
+	({                                                                                         \
+		uint32_t low_ = 0, high_ = (array)->count;                                         \
+		while (low_ < high_) {                                                             \
+			uint32_t middle_ = low_ + (high_ - low_) / 2;                              \
+			if ((array)->at[middle_].member <= (value))                                \
+				low_ = middle_ + 1;                                                \
+			else                                                                       \
+				high_ = middle_;                                                   \
+		}                                                                                  \
+		low_;                                                                              \
+	})
+
 #define array_fini(array)                                                                          \
 	do {                                                                                       \
 		free((array)->at);                                                                 \

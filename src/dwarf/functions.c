@@ -238,32 +238,16 @@ void functions_fini(struct functions *functions)
 	array_fini(&functions->ranges);
 }
 
-/* How many ranges begin at an address or below it. */
-static uint32_t count_up_to(const struct functions *functions, uint64_t address)
-{
-	uint32_t low = 0, high = functions->ranges.count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (functions->ranges.at[middle].address <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 uint32_t functions_find(const struct functions *functions, uint64_t address)
 {
-	uint32_t count = count_up_to(functions, address);
+	uint32_t count = array_count_up_to(&functions->ranges, address, address);
 
 	return count ? functions->ranges.at[count - 1].place : FUNCTION_NONE;
 }
 
 uint64_t functions_next(const struct functions *functions, uint64_t address)
 {
-	uint32_t count = count_up_to(functions, address);
+	uint32_t count = array_count_up_to(&functions->ranges, address, address);
 
 	return count < functions->ranges.count ? functions->ranges.at[count].address : UINT64_MAX;
 }
@@ -281,7 +265,7 @@ static uint32_t outermost_of(const struct functions *functions, uint32_t range)
 bool functions_around(const struct functions *functions, uint64_t address, uint64_t *ret_start,
 		      uint64_t *ret_end)
 {
-	uint32_t count = count_up_to(functions, address), first = count - 1, end = count;
+	uint32_t count = array_count_up_to(&functions->ranges, address, address), first = count - 1, end = count;
 	uint32_t function = count ? outermost_of(functions, first) : FUNCTION_NONE;
 
 	if (function == FUNCTION_NONE)

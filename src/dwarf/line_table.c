@@ -493,25 +493,9 @@ void line_table_fini(struct line_table *table)
 	bytes_fini(&table->texts);
 }
 
-/* How many rows begin at an address or below it. */
-static uint32_t count_up_to(const struct line_table *table, uint64_t address)
-{
-	uint32_t low = 0, high = table->rows.count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (table->rows.at[middle].address <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 const struct line_row *line_table_find(const struct line_table *table, uint64_t address)
 {
-	uint32_t count = count_up_to(table, address);
+	uint32_t count = array_count_up_to(&table->rows, address, address);
 
 	if (count == 0 || table->rows.at[count - 1].file == LINE_NO_FILE)
 		return NULL;
@@ -520,7 +504,7 @@ const struct line_row *line_table_find(const struct line_table *table, uint64_t 
 
 uint64_t line_table_next(const struct line_table *table, uint64_t address)
 {
-	uint32_t count = count_up_to(table, address);
+	uint32_t count = array_count_up_to(&table->rows, address, address);
 
 	return count < table->rows.count ? table->rows.at[count].address : UINT64_MAX;
 }

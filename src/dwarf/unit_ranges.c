@@ -86,32 +86,16 @@ int dwarf_list_ranges(struct dwarf *dwarf)
 	return r;
 }
 
-/* How many ranges begin at an address or below it. */
-static uint32_t count_up_to(const struct dwarf *dwarf, uint64_t address)
-{
-	uint32_t low = 0, high = dwarf->ranges.count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (dwarf->ranges.at[middle].address <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 uint32_t dwarf_unit_at(const struct dwarf *dwarf, uint64_t address)
 {
-	uint32_t count = count_up_to(dwarf, address);
+	uint32_t count = array_count_up_to(&dwarf->ranges, address, address);
 
 	return count ? dwarf->ranges.at[count - 1].unit : SPAN_NONE;
 }
 
 uint64_t dwarf_next_unit(const struct dwarf *dwarf, uint64_t address)
 {
-	uint32_t count = count_up_to(dwarf, address);
+	uint32_t count = array_count_up_to(&dwarf->ranges, address, address);
 
 	return count < dwarf->ranges.count ? dwarf->ranges.at[count].address : UINT64_MAX;
 }

@@ -4,17 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
-#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/privileges.h"
 
 #if defined(__x86_64__)
 #define ARCHITECTURE AUDIT_ARCH_X86_64
@@ -26,25 +25,6 @@
 
 /* System calls of x32 have this bit in their numbers (arch/x86/include/uapi/asm/unistd.h). */
 #define OTHER_NUMBERS 0x40000000
-
-static int limit(int resource, rlim_t value)
-{
-	struct rlimit both = { value, value };
-
-	return setrlimit(resource, &both) < 0 ? -errno : 0;
-}
-
-/* All of them: who is root still may write root's own files, and nothing else. */
-static int drop_capabilities(void)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = {};
-
-	for (int i = 0; i < 64; i++)
-		(void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
-	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
-}
 
 /*
  * Landlock (Documentation/userspace-api/landlock.rst): what its first version knows is enough to keep
@@ -130,16 +110,16 @@ static int refuse_system_calls(void)
 
 int confine(const char *writable_folder, uint64_t file_bytes)
 {
-	int r = limit(RLIMIT_CORE, 0);
+	int r = privileges_limit(RLIMIT_CORE, 0);
 
 	if (r == 0)
-		r = limit(RLIMIT_FSIZE, file_bytes);
+		r = privileges_limit(RLIMIT_FSIZE, file_bytes);
 	if (r < 0)
 		return r;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		return -errno;
 	r = write_only_below(writable_folder);
 	if (r == 0)
-		r = drop_capabilities();
+		r = privileges_drop();
 	return r < 0 ? r : refuse_system_calls();
 }

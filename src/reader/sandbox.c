@@ -10,18 +10,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
-#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/privileges.h"
 
 /* The largest browsers' unwind rows take 400 MiB before they are packed. */
 #define MEMORY_BYTES (1ULL << 30)
@@ -49,25 +48,6 @@ enum { SANITIZED = 0 };
 #else
 enum { SANITIZED = 0 };
 #endif
-
-static int limit(int resource, rlim_t value)
-{
-	struct rlimit both = { value, value };
-
-	return setrlimit(resource, &both) < 0 ? -errno : 0;
-}
-
-static int drop_capabilities(void)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = {};
-
-	/* Without CAP_SETPCAP there is nothing in the bounding set that exec could give back. */
-	for (int i = 0; i < 64; i++)
-		(void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
-	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
-}
 
 /*
  * Paths lead nowhere: fstat is a call that takes one. The folder goes with the process. Without
@@ -168,21 +148,21 @@ static int filter_system_calls(void)
 
 int sandbox_enter(void)
 {
-	int r = limit(RLIMIT_CORE, 0);
+	int r = privileges_limit(RLIMIT_CORE, 0);
 
 	volunteer_to_be_killed();
 	if (r == 0)
-		r = limit(RLIMIT_FSIZE, FILE_BYTES);
+		r = privileges_limit(RLIMIT_FSIZE, FILE_BYTES);
 	if (r == 0)
-		r = limit(RLIMIT_CPU, CPU_SECONDS);
+		r = privileges_limit(RLIMIT_CPU, CPU_SECONDS);
 	if (r == 0 && !SANITIZED)
-		r = limit(RLIMIT_AS, MEMORY_BYTES);
+		r = privileges_limit(RLIMIT_AS, MEMORY_BYTES);
 	if (r < 0)
 		return r;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		return -errno;
 	r = leave_file_system();
 	if (r == 0)
-		r = drop_capabilities();
+		r = privileges_drop();
 	return r < 0 ? r : filter_system_calls();
 }

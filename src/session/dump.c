@@ -16,48 +16,24 @@
 #include "base/log.h"
 #include "proc/stat.h"
 #include "proc/view.h"
+#include "session/complain.h"
 #include "session/file_limit.h"
+#include "session/keep_names.h"
 #include "worker/ask_opener.h"
 #include "worker/ask_reader.h"
 
 /* Swapped pages come within milliseconds. */
 #define MEMORY_PATIENCE_NS 5000000000ULL
 
-static const char *advice(int r)
-{
-	if (r != -EPERM && r != -EACCES)
-		return "";
-	if (proc_view_in_user_namespace())
-		return "; run it as root outside of this user namespace, whose root may not";
-	if (geteuid() == 0)
-		return "; see 'profd doctor' for what root lacks here";
-	return "; run it as root, and see 'profd doctor' for what is missing";
-}
-
 static int complain(int r, const char *what)
 {
-	log_error("cannot dump: %s: %s%s", what, strerror(-r), advice(r));
-	return r;
+	return session_complain("dump", r, what);
 }
 
 static int refuse(pid_t pid, const char *why)
 {
 	log_error("cannot attach to pid %d: %s", (int)pid, why);
 	return -ESRCH;
-}
-
-static int check_view(struct dump *dump)
-{
-	int r = proc_view_check(&dump->pids_differ);
-
-	if (r < 0)
-		return complain(r, "cannot read /proc");
-	if (r == PROC_VIEW_NOT_MOUNTED)
-		log_error("cannot dump: /proc is not mounted; try: mount -t proc proc /proc");
-	else if (r == PROC_VIEW_FOREIGN)
-		log_error("cannot dump: /proc shows another pid namespace than profd's own; enter "
-			  "both with nsenter -m -p, or mount its own with unshare --mount-proc");
-	return r == 0 ? 0 : -ENXIO;
 }
 
 static pid_t process_of(pid_t tid)
@@ -150,33 +126,6 @@ static void stop_watching(struct dump *dump)
 	dump->watcher = 0;
 }
 
-/* It is nice to have; only a folder that was asked for must be there. Logs. */
-static int open_symbol_cache(struct dump *dump, const char *folder)
-{
-	int r = folder && strcmp(folder, "none") == 0
-			? 0
-			: symbol_cache_open(&dump->workers.symbol_cache, folder);
-
-	if (r < 0 && folder)
-		log_error("cannot keep symbols in '%s': %s", folder,
-			  r == -EPERM ? "it is not a folder of ours alone" : strerror(-r));
-	return folder ? r : 0;
-}
-
-static int keep_object(void *workers, struct object *object)
-{
-	return ask_to_keep(workers, object);
-}
-
-static void keep_names(struct dump *dump)
-{
-	struct symbol_cache *cache = &dump->workers.symbol_cache;
-
-	(void)object_cache_each(dump->pipeline.processes.objects, keep_object, &dump->workers);
-	if (cache->written)
-		symbol_cache_trim(cache);
-}
-
 /* Logs. */
 static int take(struct dump *dump, const struct dump_config *config)
 {
@@ -231,12 +180,12 @@ static int write_out(struct dump *dump, const struct dump_config *config, const 
 static int run(struct dump *dump, const struct dump_config *config)
 {
 	cleanup(bytes_fini) struct bytes command = {};
-	int r = check_view(dump);
+	int r = session_check_view("dump", &dump->pids_differ);
 
 	if (r == 0)
 		r = check_process(config->pid);
 	if (r == 0)
-		r = open_symbol_cache(dump, config->symbol_cache);
+		r = keep_names_open(&dump->workers, config->symbol_cache);
 	if (r < 0)
 		return r;
 	/* They get ready while the rest is set up. */
@@ -248,7 +197,7 @@ static int run(struct dump *dump, const struct dump_config *config)
 	if (r == 0)
 		r = write_out(dump, config, bytes_str(&command) ? command.at : "");
 	if (r == 0)
-		keep_names(dump);
+		keep_names(&dump->pipeline);
 	return r;
 }
 

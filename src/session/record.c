@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "session/describe.h"
+#include "session/keep_names.h"
 #include "session/outputs.h"
 #include "session/recording.h"
 
@@ -121,7 +122,7 @@ int session_record(const struct config *config)
 			r = write_everything(&rec, &health);
 		status = r < 0 ? 1 : 0;
 		recording_let_signals_through(&rec);
-		recording_keep_names(&rec);
+		keep_names(&rec.pipeline);
 		if (rec.launch.pid) {
 			int command = command_status(&rec);
 

@@ -146,23 +146,6 @@ static void watch_signals(void *context)
 	take_signals(context);
 }
 
-static int keep_object(void *workers, struct object *object)
-{
-	return ask_to_keep(workers, object);
-}
-
-void recording_keep_names(struct recording *rec)
-{
-	struct symbol_cache *cache = &rec->workers.symbol_cache;
-
-	(void)object_cache_each(rec->pipeline.processes.objects, keep_object, &rec->workers);
-	if (cache->written)
-		symbol_cache_trim(cache);
-	if (cache->used || cache->written)
-		log_debug("symbol cache: %u files were used, %u written", cache->used,
-			  cache->written);
-}
-
 void recording_let_signals_through(struct recording *rec)
 {
 	sigset_t ends;

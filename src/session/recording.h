@@ -61,8 +61,6 @@ int recording_open(struct recording *recording, const struct config *config);
 int recording_run(struct recording *recording);
 /* After recording_run: everything counted and named. Returns 0 or a negative errno. */
 int recording_finish(struct recording *recording, struct health *ret);
-/* Puts what was found out about programs into the symbol cache: the outputs are written by now. */
-void recording_keep_names(struct recording *recording);
 /*
  * Until this, signals end the recording, and another one ends all waiting for what is still to be
  * read; from here on they end profd.

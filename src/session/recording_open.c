@@ -16,7 +16,9 @@
 #include "proc/cgroup.h"
 #include "proc/stat.h"
 #include "proc/view.h"
+#include "session/complain.h"
 #include "session/file_limit.h"
+#include "session/keep_names.h"
 #include "session/prepare.h"
 #include "source/comm_glob.h"
 
@@ -31,21 +33,9 @@ enum {
 	MAPPINGS_OF_EVERYTHING = 65536,
 };
 
-static const char *advice(int r)
-{
-	if (r != -EPERM && r != -EACCES)
-		return "";
-	if (proc_view_in_user_namespace())
-		return "; run it as root outside of this user namespace, whose root may not";
-	if (geteuid() == 0)
-		return "; see 'profd doctor' for what root lacks here";
-	return "; run it as root, and see 'profd doctor' for what is missing";
-}
-
 int recording_complain(int r, const char *what)
 {
-	log_error("cannot record: %s: %s%s", what, strerror(-r), advice(r));
-	return r;
+	return session_complain("record", r, what);
 }
 
 /* ---- setting up ---- */
@@ -325,40 +315,6 @@ static int add_targets(struct recording *rec)
 	return r;
 }
 
-/* Without the right /proc nothing can be told of any process. Logs. */
-static int check_view(struct recording *rec)
-{
-	int r = proc_view_check(&rec->pids_differ);
-
-	if (r < 0)
-		return recording_complain(r, "cannot read /proc");
-	if (r == PROC_VIEW_NOT_MOUNTED)
-		log_error("cannot record: /proc is not mounted; try: mount -t proc proc /proc");
-	else if (r == PROC_VIEW_FOREIGN)
-		log_error(
-			"cannot record: /proc shows another pid namespace than profd's own; enter "
-			"both with nsenter -m -p, or mount its own with unshare --mount-proc");
-	return r == 0 ? 0 : -ENXIO;
-}
-
-/* It is nice to have; only a folder that was asked for must be there. */
-static int open_symbol_cache(struct recording *rec)
-{
-	const char *folder = rec->config->symbol_cache;
-	int r = folder && strcmp(folder, "none") == 0
-			? 0
-			: symbol_cache_open(&rec->workers.symbol_cache, folder);
-
-	if (r < 0 && folder) {
-		log_error("cannot keep symbols in '%s': %s", folder,
-			  r == -EPERM ? "it is not a folder of ours alone" : strerror(-r));
-		return r;
-	}
-	if (r < 0)
-		log_debug("there is no symbol cache: %s", strerror(-r));
-	return 0;
-}
-
 int recording_open(struct recording *rec, const struct config *config)
 {
 	int r;
@@ -369,9 +325,9 @@ int recording_open(struct recording *rec, const struct config *config)
 				   .launch = LAUNCH_NULL };
 	workers_init(&rec->workers);
 	file_limit_raise();
-	r = check_view(rec);
+	r = session_check_view("record", &rec->pids_differ);
 	if (r == 0)
-		r = open_symbol_cache(rec);
+		r = keep_names_open(&rec->workers, config->symbol_cache);
 	if (r < 0)
 		return r;
 	r = open_signals(rec);

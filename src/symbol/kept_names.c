@@ -140,18 +140,9 @@ int kept_names_find(const struct kept_names *kept, uint64_t address, struct sour
 		    const struct kept_node **root)
 {
 	const struct kept_node *node = NULL;
-	uint32_t low = 0, high = kept->extents.count;
-	const struct kept_extent *extent;
+	uint32_t count = array_count_up_to(&kept->extents, start, address);
+	const struct kept_extent *extent = count ? &kept->extents.at[count - 1] : NULL;
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (kept->extents.at[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	extent = low ? &kept->extents.at[low - 1] : NULL;
 	if (!extent || address - extent->start >= extent->size)
 		return -ENOENT;
 	ret->count = 0;
