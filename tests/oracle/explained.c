@@ -57,9 +57,16 @@ static bool below_signal(const struct disagreement *d, const struct culprit *cul
 	return d->kind == DISAGREE_STOPPED && d->outcome == WALK_NO_ROW && d->exact && d->equal > 1;
 }
 
+/* The same where a signal has interrupted it: what it jumps to is not there before the handler ends. */
+static bool told_below_signal(const struct disagreement *d, const struct culprit *culprit)
+{
+	(void)culprit;
+	return d->kind == DISAGREE_OTHER && d->outcome == WALK_COMPLETE && d->exact && d->equal > 1;
+}
+
 static const struct explanation explanations[] = {
-	{ "aligning its stack, its frame is found by r10, which is not followed below a signal", "*",
-	  "*", "@(and $-0x*, %rsp|push*(%r10))", below_signal },
+	{ "aligning its stack, its frame is found by r10, which is not followed below a signal",
+	  "*", "*", "@(and $-0x*, %rsp|push*(%r10))", below_signal },
 	{ "the unwinder has put its target's registers where its own were: the target is told", "*",
 	  "*", "*", unwinder },
 	{ "the unwinder is about to jump to its target: that is told", "*", "_Unwind_*",
@@ -76,6 +83,8 @@ static const struct explanation explanations[] = {
 	  "libcrypto.so*", "*", "*ret*" },
 	{ "gogo is about to jump to code of the goroutine: that is told", "*", "@(|runtime.)gogo",
 	  "?*", rejoins },
+	{ "interrupted by a signal, gogo is about to jump to code of the goroutine: that is told",
+	  "*", "@(|runtime.)gogo", "?*", told_below_signal },
 	{ "Go's signal handler has changed rsp and not rip yet", "*", "*", "?*", changing },
 	{ "a new thread of Go runs the same few instructions as the one that made it", "*",
 	  "runtime.clone@(|.abi0)", "?*", went_on },
