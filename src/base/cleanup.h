@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <dirent.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,12 @@ static inline void fclose_cleanup(FILE **file)
 {
 	if (*file)
 		(void)fclose(*file);
+}
+
+static inline void closedir_cleanup(DIR **folder)
+{
+	if (*folder)
+		(void)closedir(*folder);
 }
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))

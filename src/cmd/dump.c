@@ -8,6 +8,10 @@
 #include "base/parse.h"
 #include "cmd/command.h"
 
+#define STOP_NS 1000000000ULL
+#define STOP_MIN_NS 10000000ULL
+#define STOP_MAX_NS 10000000000ULL
+
 static int apply_pid(void *context, const char *argument, struct options_reason *reason)
 {
 	struct dump_config *config = context;
@@ -51,6 +55,18 @@ static int apply_no_inline(void *context, const char *argument, struct options_r
 	return 0;
 }
 
+static int apply_stop(void *context, const char *argument, struct options_reason *reason)
+{
+	struct dump_config *config = context;
+
+	config->stop_ns = STOP_NS;
+	if (argument && parse_duration(&config->stop_ns, argument) < 0)
+		return options_bad(reason, "not a time, as 200ms");
+	if (config->stop_ns < STOP_MIN_NS || config->stop_ns > STOP_MAX_NS)
+		return options_bad(reason, "a process is stopped for 10ms to 10s");
+	return 0;
+}
+
 static int apply_symbol_cache(void *context, const char *argument, struct options_reason *reason)
 {
 	if (!*argument)
@@ -74,6 +90,10 @@ static const struct option_row rows[] = {
 	{ "json", 'j', NULL, "one JSON object instead of text", apply_json },
 	{ "no-kernel", 0, NULL, "leave kernel frames out", apply_no_kernel },
 	{ "no-inline", 0, NULL, "leave inlined functions out", apply_no_inline },
+	{ "stop", 0, NULL,
+	  "stop the process meanwhile, for TIME (1s) at most, where the kernel cannot show its "
+	  "threads otherwise",
+	  apply_stop, VALUE_TEXT, NULL, "TIME" },
 	{ "symbol-cache", 0, "FOLDER", "where to keep what was found out about programs, or none",
 	  apply_symbol_cache, VALUE_FILE },
 	{ "verbose", 'v', NULL, "say more about what is done", apply_verbose },
@@ -105,7 +125,7 @@ const struct command command_dump = {
 		"source lines, its state, and what it waits in and since when. Threads with the "
 		"same stack are shown together. The process is not stopped: sleeping threads are "
 		"read while they sleep, running ones are sampled. Needs root, or CAP_BPF, "
-		"CAP_PERFMON and CAP_SYS_PTRACE.",
+		"CAP_PERFMON and CAP_SYS_PTRACE; with --stop, CAP_SYS_PTRACE.",
 	.options = rows,
 	.run = run,
 };

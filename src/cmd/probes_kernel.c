@@ -21,12 +21,6 @@
 #include "proc/cgroup.h"
 #include "worker/symbol_cache.h"
 
-static void closedir_cleanup(DIR **folder)
-{
-	if (*folder)
-		closedir(*folder);
-}
-
 static void kernel(struct probe_result *ret)
 {
 	struct utsname name;

@@ -13,12 +13,15 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 
-/* Of one table; a machine with more connections has those of the first 100 000 or so told. */
+/* Of one table: of more than 100 000 connections or so, the first ones are told. */
 #define TABLE_BYTES_MAX (16UL << 20)
+
+enum { WATCHED_SHOWN = 3 };
 
 void descriptors_fini(struct descriptors *descriptors)
 {
 	array_fini(&descriptors->sockets);
+	unix_peers_fini(&descriptors->peers);
 }
 
 /*
@@ -119,20 +122,89 @@ static const char *find_socket(struct descriptors *descriptors, uint64_t inode)
 	return NULL;
 }
 
-bool descriptor_describe(struct descriptors *descriptors, struct bytes *ret, int64_t fd)
+/* Of a process's descriptor. Returns whether there is such a one. */
+static bool read_link(char ret[PATH_MAX], const struct descriptors *descriptors, int64_t fd)
 {
-	char path[64], target[PATH_MAX];
-	const char *socket = NULL;
-	uint64_t inode;
+	char path[64];
 	ssize_t size;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%" PRId64, (int)descriptors->pid, fd);
-	size = readlink(path, target, sizeof(target) - 1);
-	if (size < 0)
+	size = readlink(path, ret, PATH_MAX - 1);
+	ret[size < 0 ? 0 : size] = '\0';
+	return size >= 0;
+}
+
+/* All but what an epoll instance watches. */
+static bool describe_plain(struct descriptors *descriptors, struct bytes *ret, int64_t fd)
+{
+	const char *socket = NULL;
+	char target[PATH_MAX];
+	uint64_t inode;
+
+	if (!read_link(target, descriptors, fd))
 		return false;
-	target[size] = '\0';
 	if (sscanf(target, "socket:[%" SCNu64 "]", &inode) == 1)
 		socket = find_socket(descriptors, inode);
 	bytes_add_str(ret, socket ? socket : target);
+	if (socket && strncmp(socket, "unix", 4) == 0)
+		unix_peer_describe(&descriptors->peers, ret, descriptors->pid, inode);
+	return true;
+}
+
+/* Sorts a number into the lowest ones, of which there are `count` so far. */
+static void keep_lowest(int lowest[WATCHED_SHOWN], unsigned *count, int fd)
+{
+	unsigned at = *count;
+
+	while (at && lowest[at - 1] > fd) {
+		if (at < WATCHED_SHOWN)
+			lowest[at] = lowest[at - 1];
+		at--;
+	}
+	if (at < WATCHED_SHOWN)
+		lowest[at] = fd;
+	*count += *count < WATCHED_SHOWN;
+}
+
+/* Lines "tfd: 5 events: 19 data: ..." (proc_pid_fdinfo(5)), in no order. */
+static void add_watched(struct descriptors *descriptors, struct bytes *ret, int64_t fd)
+{
+	cleanup(bytes_fini) struct bytes text = {};
+	unsigned shown = 0, all = 0;
+	int lowest[WATCHED_SHOWN], watched;
+	char path[64], *rest, *line;
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%" PRId64, (int)descriptors->pid, fd);
+	r = fs_read(&text, AT_FDCWD, path, TABLE_BYTES_MAX);
+	if ((r < 0 && r != -EFBIG) || !bytes_str(&text))
+		return;
+	rest = text.at;
+	while ((line = strsep(&rest, "\n"))) {
+		if (sscanf(line, "tfd: %d", &watched) != 1)
+			continue;
+		keep_lowest(lowest, &shown, watched);
+		all++;
+	}
+	for (unsigned i = 0; i < shown; i++) {
+		bytes_add_format(ret, "%s%d <", i ? ", " : " of ", lowest[i]);
+		if (!describe_plain(descriptors, ret, lowest[i]))
+			bytes_add_str(ret, "closed");
+		bytes_add_char(ret, '>');
+	}
+	if (all > shown)
+		bytes_add_format(ret, ", %u more", all - shown);
+}
+
+bool descriptor_describe(struct descriptors *descriptors, struct bytes *ret, int64_t fd)
+{
+	char target[PATH_MAX];
+
+	if (!read_link(target, descriptors, fd))
+		return false;
+	if (strcmp(target, "anon_inode:[eventpoll]") != 0)
+		return describe_plain(descriptors, ret, fd);
+	bytes_add_str(ret, "epoll");
+	add_watched(descriptors, ret, fd);
 	return true;
 }

@@ -130,12 +130,19 @@ static void stop_watching(struct dump *dump)
 static int take(struct dump *dump, const struct dump_config *config)
 {
 	struct source_failure failure = {};
-	int r = thread_source_open(&dump->source, dump->pid, dump->pids_differ, true, &failure);
+	int r = config->stop_ns ? 0
+				: thread_source_open(&dump->source, dump->pid, dump->pids_differ,
+						     true, &failure);
 
 	if (r == -ESRCH)
 		return refuse(dump->pid, "it ended just now");
-	if (r < 0)
-		return complain(r, failure.what);
+	if (r < 0) {
+		log_error("cannot dump: %s: %s; %s --stop, which needs no BPF but stops the process "
+			  "for a moment",
+			  failure.what, strerror(-r),
+			  geteuid() == 0 ? "there is" : "run it as root, or with");
+		return r;
+	}
 	r = workers_check(&dump->workers);
 	if (r < 0) {
 		log_error("cannot dump: the processes that read programs' files do not start; see "
@@ -145,10 +152,13 @@ static int take(struct dump *dump, const struct dump_config *config)
 	r = start_watching(dump);
 	if (r < 0)
 		return complain(r, "cannot set up");
-	r = dump_take(dump, &failure);
+	r = config->stop_ns ? dump_take_stopped(dump, config->stop_ns, &failure)
+			    : dump_take(dump, &failure);
 	stop_watching(dump);
 	if (r == -ESRCH)
 		return refuse(dump->pid, "it ended just now");
+	if (r == -EBUSY || r == -ETIMEDOUT)
+		return refuse(dump->pid, failure.what);
 	if (r < 0)
 		return complain(r, failure.what[0] ? failure.what : "cannot take the stacks");
 	dump->pipeline.naming.no_inline = config->no_inline;

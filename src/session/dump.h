@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every thread's stack of one process, once, without stopping it.
+ * Every thread's stack of one process, once, without stopping it; or stopped for a moment, where the
+ * kernel has no task iterator.
  *
  *     dump_threads.h    reads the threads and walks their stacks
+ *     dump_stopped.c    the same while they are stopped
  *     dump_text.c       for people
  *     dump_json.c       for programs
  */
@@ -19,6 +21,7 @@ struct dump_config {
 	bool each; /* each thread for itself, else equal stacks together */
 	bool json;
 	bool no_kernel, no_inline;
+	uint64_t stop_ns;	  /* stop it for so long at most; 0: do not stop it */
 	const char *symbol_cache; /* a folder, "none", or NULL: the usual one, if it can be had */
 };
 

@@ -139,6 +139,8 @@ void dump_json(struct bytes *ret, const struct dump *dump, const struct dump_con
 	json_u64(&json, "schema_version", 1);
 	json_u64(&json, "pid", (uint64_t)dump->pid);
 	json_string(&json, "command", command);
+	if (dump->stop_ns)
+		json_double(&json, "stopped_s", (double)dump->stop_ns / 1e9);
 	json_array(&json, "threads");
 	for (uint32_t i = 0; i < dump->threads.count; i++) {
 		const struct dump_thread *thread = &dump->threads.at[i];

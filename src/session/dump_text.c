@@ -215,6 +215,8 @@ const char *dump_kernel_function(const struct dump *dump, const struct dump_thre
 
 	if (!has_stack(thread) || thread->at.flags & THREAD_ON_CPU || !thread->at.state)
 		return NULL;
+	if (*thread->kernel_function)
+		return thread->kernel_function;
 	run = &profile->stacks.at[thread->stack];
 	for (uint32_t i = 0; i < run->count; i++) {
 		const struct profile_location *location =
@@ -483,6 +485,12 @@ void dump_text(struct bytes *ret, const struct dump *dump, const struct dump_con
 			 dump->threads.count == 1 ? "" : "s");
 	if (!config->each && count != dump->threads.count)
 		bytes_add_format(ret, ", %" PRIu32 " different", count);
+	if (config->stop_ns)
+		bytes_add_str(ret, "; stopped for ");
+	if (dump->stop_ns)
+		add_time(ret, dump->stop_ns);
+	else if (config->stop_ns)
+		add_time(ret, config->stop_ns);
 	bytes_add_char(ret, '\n');
 	for (uint32_t i = 0; i < count; i++)
 		add_group(&page, order, &groups[i]);

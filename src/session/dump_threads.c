@@ -26,7 +26,7 @@ enum {
 	THREADS_MAX = 1 << 20, /* more than a kernel has */
 };
 
-static int fail(struct source_failure *failure, int r, const char *what)
+int dump_fail(struct source_failure *failure, int r, const char *what)
 {
 	snprintf(failure->what, sizeof(failure->what), "%s", what);
 	return r;
@@ -67,12 +67,12 @@ static int open_timers(struct dump *dump, struct source_failure *failure)
 	int r = cpu_list_online(&dump->cpus);
 
 	if (r < 0)
-		return fail(failure, r, "cannot read which CPUs there are (is /sys mounted?)");
+		return dump_fail(failure, r, "cannot read which CPUs there are (is /sys mounted?)");
 	r = cpu_source_open(&dump->timers, &options, failure);
 	if (r < 0)
 		return r;
 	r = cpu_source_watch(dump->timers, dump->pid, TARGET_WATCHED);
-	return r < 0 ? fail(failure, r, "cannot watch the process") : 0;
+	return r < 0 ? dump_fail(failure, r, "cannot watch the process") : 0;
 }
 
 static int start_timers(struct dump *dump, struct source_failure *failure)
@@ -83,10 +83,10 @@ static int start_timers(struct dump *dump, struct source_failure *failure)
 		return r;
 	dump->timers_run = true;
 	r = cpu_source_start(dump->timers);
-	return r < 0 ? fail(failure, r, "cannot start the timers") : 0;
+	return r < 0 ? dump_fail(failure, r, "cannot start the timers") : 0;
 }
 
-static struct dump_thread *find_thread(const struct dump *dump, uint32_t tid)
+struct dump_thread *dump_find_thread(const struct dump *dump, uint32_t tid)
 {
 	uint32_t at = hash_index_find(&dump->index, hash_u64(tid), NULL, NULL, NULL);
 
@@ -97,7 +97,7 @@ static struct dump_thread *find_thread(const struct dump *dump, uint32_t tid)
 static int keep_sample(void *context, const struct wire_sample *sample, size_t size)
 {
 	struct dump *dump = context;
-	struct dump_thread *thread = find_thread(dump, sample->tid);
+	struct dump_thread *thread = dump_find_thread(dump, sample->tid);
 
 	if (!thread || thread->sample || thread->how == DUMP_STILL || thread->how == DUMP_SAMPLED ||
 	    (sample->outcome == WALK_NO_USER_STACK && !sample->kernel_count))
@@ -140,7 +140,7 @@ static int read_word(uint64_t *ret, uint64_t address, void *context)
 	return process_memory_word(context, ret, address);
 }
 
-static int walk(struct dump *dump, struct dump_thread *thread, const uint64_t *kernel)
+int dump_walk(struct dump *dump, struct dump_thread *thread, const uint64_t *kernel)
 {
 	struct {
 		struct wire_sample sample;
@@ -155,7 +155,6 @@ static int walk(struct dump *dump, struct dump_thread *thread, const uint64_t *k
 			       .kernel_count = (uint16_t)thread->at.kernel_count,
 			       .outcome = WALK_NO_PROCESS } };
 	struct pipeline *p = &dump->pipeline;
-	int r;
 
 	if (thread->at.flags & THREAD_KERNEL) {
 		made.sample.flags |= SAMPLE_KTHREAD;
@@ -171,18 +170,19 @@ static int walk(struct dump *dump, struct dump_thread *thread, const uint64_t *k
 	process_memory_forget(&dump->memory);
 	p->read_memory = read_word;
 	p->read_context = &dump->memory;
-	r = sample_stack_add(p, &made.sample, &thread->stack, &thread->outcome);
-	system_call_fini(&thread->call);
-	if (r == 0)
-		r = system_call_describe(&thread->call, &thread->at, &dump->descriptors,
-					 &dump->memory);
 	thread->how = DUMP_WALKED;
-	return r;
+	return sample_stack_add(p, &made.sample, &thread->stack, &thread->outcome);
+}
+
+int dump_describe_call(struct dump *dump, struct dump_thread *thread)
+{
+	system_call_fini(&thread->call);
+	return system_call_describe(&thread->call, &thread->at, &dump->descriptors, &dump->memory);
 }
 
 /* ---- rounds ---- */
 
-static struct dump_thread *add_thread(struct dump *dump, uint32_t tid)
+struct dump_thread *dump_add_thread(struct dump *dump, uint32_t tid)
 {
 	struct dump_thread *thread;
 
@@ -203,10 +203,11 @@ static struct dump_thread *add_thread(struct dump *dump, uint32_t tid)
 static int look_at(void *context, const struct wire_thread *now)
 {
 	struct dump *dump = context;
-	struct dump_thread *thread = find_thread(dump, now->tid);
+	struct dump_thread *thread = dump_find_thread(dump, now->tid);
+	int r;
 
 	if (!thread)
-		thread = add_thread(dump, now->tid);
+		thread = dump_add_thread(dump, now->tid);
 	if (!thread)
 		return -ENOMEM;
 	thread->round = dump->round;
@@ -236,8 +237,11 @@ static int look_at(void *context, const struct wire_thread *now)
 	}
 	thread->at = *now;
 	thread->looked_ns = clock_ns(CLOCK_MONOTONIC);
+	if (!dump->pipeline_ready)
+		return 0;
 	/* Read before anything is asked of the reader, which takes its time. */
-	return dump->pipeline_ready ? walk(dump, thread, (const uint64_t *)(now + 1)) : 0;
+	r = dump_walk(dump, thread, (const uint64_t *)(now + 1));
+	return r < 0 ? r : dump_describe_call(dump, thread);
 }
 
 static int one_round(struct dump *dump)
@@ -247,7 +251,6 @@ static int one_round(struct dump *dump)
 	return thread_source_read(dump->source, look_at, dump);
 }
 
-/* Forgets those that have ended meanwhile, and sorts the others. */
 static int by_id(const void *a, const void *b)
 {
 	const struct dump_thread *x = a, *y = b;
@@ -255,6 +258,13 @@ static int by_id(const void *a, const void *b)
 	return (x->at.tid > y->at.tid) - (x->at.tid < y->at.tid);
 }
 
+void dump_sort_threads(struct dump *dump)
+{
+	if (dump->threads.count)
+		qsort(dump->threads.at, dump->threads.count, sizeof(*dump->threads.at), by_id);
+}
+
+/* Forgets those that have ended meanwhile, and sorts the others. */
 static void finish(struct dump *dump)
 {
 	uint32_t kept = 0;
@@ -268,8 +278,7 @@ static void finish(struct dump *dump)
 		dump->threads.at[kept++] = *thread;
 	}
 	dump->threads.count = kept;
-	if (kept)
-		qsort(dump->threads.at, kept, sizeof(*dump->threads.at), by_id);
+	dump_sort_threads(dump);
 }
 
 static bool is_missing_any(const struct dump *dump)
@@ -284,10 +293,31 @@ static bool is_missing_any(const struct dump *dump)
 	return false;
 }
 
+int dump_open_pipeline(struct dump *dump, const struct table_store_maps *maps, bool no_user_code,
+		       struct source_failure *failure)
+{
+	struct pipeline *p = &dump->pipeline;
+	int r = pipeline_init(p, &dump->workers, maps, TABLE_BUDGET_BYTES);
+
+	if (r < 0) {
+		pipeline_fini(p);
+		return dump_fail(failure, r, "cannot set up the tables");
+	}
+	dump->pipeline_ready = true;
+	p->round = 1;
+	if (no_user_code)
+		return 0;
+	r = pipeline_add_target(p, dump->pid);
+	if (r < 0)
+		return dump_fail(failure, r, "cannot read the process");
+	process_memory_init(&dump->memory, process_table_find(&p->processes, dump->pid)->thread);
+	dump->descriptors.pid = dump->memory.pid;
+	return 0;
+}
+
 static int set_up(struct dump *dump, struct source_failure *failure)
 {
 	struct table_store_maps maps = { -1, -1, -1, -1, -1, -1, 0, 0 };
-	struct pipeline *p = &dump->pipeline;
 	bool kernel_thread = true;
 	struct proc_stat stat;
 	int r;
@@ -295,11 +325,12 @@ static int set_up(struct dump *dump, struct source_failure *failure)
 	/* The walk in the kernel, for what runs, is to find its tables. */
 	r = one_round(dump);
 	if (r < 0)
-		return fail(failure, r, "cannot iterate over threads");
+		return dump_fail(failure, r, "cannot iterate over threads");
 	if (dump->threads.count == 0)
 		return proc_stat_read(&stat, dump->pid) < 0
 			       ? -ESRCH
-			       : fail(failure, -EACCES, "the kernel does not show its threads");
+			       : dump_fail(failure, -EACCES,
+					   "the kernel does not show its threads");
 	for (uint32_t i = 0; i < dump->threads.count; i++)
 		kernel_thread &= (dump->threads.at[i].at.flags & THREAD_KERNEL) != 0;
 	if (dump->running) {
@@ -314,21 +345,8 @@ static int set_up(struct dump *dump, struct source_failure *failure)
 						  fds.chunks,	 fds.rule_caches,
 						  MAPPINGS,	 fds.rule_cache_count };
 	}
-	r = pipeline_init(p, &dump->workers, &maps, TABLE_BUDGET_BYTES);
-	if (r < 0) {
-		pipeline_fini(p);
-		return fail(failure, r, "cannot set up the tables");
-	}
-	dump->pipeline_ready = true;
-	p->round = 1;
-	if (kernel_thread)
-		return 0;
-	r = pipeline_add_target(p, dump->pid);
-	if (r < 0)
-		return fail(failure, r, "cannot read the process");
-	process_memory_init(&dump->memory, process_table_find(&p->processes, dump->pid)->thread);
-	dump->descriptors.pid = dump->memory.pid;
-	return dump->running ? pipeline_publish(p) : 0;
+	r = dump_open_pipeline(dump, &maps, kernel_thread, failure);
+	return r == 0 && dump->running && !kernel_thread ? pipeline_publish(&dump->pipeline) : r;
 }
 
 /* At the priority that we have: a higher one would cost a busy process a tenth of a second. */
@@ -341,7 +359,7 @@ int dump_take(struct dump *dump, struct source_failure *failure)
 	while (r == 0) {
 		r = one_round(dump);
 		if (r < 0)
-			return fail(failure, r, "cannot read the threads");
+			return dump_fail(failure, r, "cannot read the threads");
 		if (!until)
 			until = clock_ns(CLOCK_MONOTONIC) + ROUNDS_NS;
 		if (!is_missing_any(dump))
@@ -362,7 +380,7 @@ int dump_take(struct dump *dump, struct source_failure *failure)
 	if (dump->timers)
 		cpu_source_stop(dump->timers);
 	if (r == 0 && dump->memory.error)
-		r = fail(failure, dump->memory.error, "cannot read the process's memory");
+		r = dump_fail(failure, dump->memory.error, "cannot read the process's memory");
 	if (r == 0)
 		finish(dump);
 	return r;

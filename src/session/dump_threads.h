@@ -33,6 +33,7 @@ struct dump_thread {
 	uint32_t stack;		    /* of the profile; unless DUMP_NOTHING and DUMP_ENDED */
 	enum walk_outcome outcome;  /* of it */
 	uint32_t round;		    /* it was seen last */
+	char kernel_function[64];   /* that it waits in, where its stack has none; "": not known */
 	struct wire_sample *sample; /* owned: taken, but not used yet */
 };
 
@@ -52,8 +53,8 @@ struct dump {
 	ARRAY_OF(struct dump_thread) threads; /* in the end ascending by id */
 	struct hash_index index;	      /* thread id → position */
 	uint32_t round;
-	uint32_t running;  /* threads of the last round that run or want to, and have no stack */
-	uint64_t round_ns; /* when it began */
+	uint32_t running; /* threads of the last round that run or want to, and have no stack */
+	uint64_t stop_ns; /* how long the process was stopped; 0: it was not, or it is not known */
 };
 
 /*
@@ -61,4 +62,29 @@ struct dump {
  * Returns 0 or a negative errno, with *failure set where that says more (-ESRCH: the process is gone).
  */
 int dump_take(struct dump *dump, struct source_failure *failure);
+/*
+ * The same with ptrace, for where there is no thread source: all are stopped for limit_ns at most
+ * (stopped_threads.h), and have no kernel frames. Returns -EBUSY when something traces it already.
+ */
+int dump_take_stopped(struct dump *dump, uint64_t limit_ns, struct source_failure *failure);
 void dump_fini(struct dump *dump);
+
+/* ---- for both ---- */
+
+int dump_fail(struct source_failure *failure, int r, const char *what);
+/* maps: of the sampler, or all -1. no_user_code: it is a kernel thread. 0 or -errno, *failure set. */
+int dump_open_pipeline(struct dump *dump, const struct table_store_maps *maps, bool no_user_code,
+		       struct source_failure *failure);
+/* The thread with this id; NULL: there is none. */
+struct dump_thread *dump_find_thread(const struct dump *dump, uint32_t tid);
+/* A new one; NULL: no room. */
+struct dump_thread *dump_add_thread(struct dump *dump, uint32_t tid);
+/*
+ * Walks a thread that stands still, as thread->at tells it. kernel: thread->at.kernel_count
+ * addresses. Returns 0 or a negative errno.
+ */
+int dump_walk(struct dump *dump, struct dump_thread *thread, const uint64_t *kernel);
+/* Reads what its system call's arguments stand for. Returns 0 or -ENOMEM. */
+int dump_describe_call(struct dump *dump, struct dump_thread *thread);
+/* Sorts them by id. */
+void dump_sort_threads(struct dump *dump);

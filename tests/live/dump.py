@@ -116,7 +116,7 @@ def test_waits_are_told():
         check_equal(call('pipe')[:2], ['read', pipe], 'read')
         check_equal(call('pipe')[3], '1', 'size of the read')
         check_equal(call('epoll')[:2] + call('epoll')[3:],
-                    ['epoll_wait', f'{truth["epoll"]} <anon_inode:[eventpoll]>', '1', 'for ever'],
+                    ['epoll_wait', f'{truth["epoll"]} <epoll>', '1', 'for ever'],
                     'epoll_wait')
         check_equal(call('poll'), ['poll', f'[{pipe}]', '1', '4000000 ms'], 'poll')
         check_equal(call('accept'), ['accept', f'{truth["listen"]} <tcp {here}>'], 'accept')
@@ -367,6 +367,195 @@ def test_pages_that_do_not_come():
                     'of who waits for the page')
         check('system_call' not in waiting, f'{waiting}')
         check_chain(dump.names(waiting), 'wait_for_page', 'start_thread')
+
+
+def test_peers_and_what_epoll_watches():
+    name = os.path.join(folder(), 'server.sock')
+    script = ('import os, select, socket, sys, threading\n'
+              'server = socket.socket(socket.AF_UNIX)\n'
+              'server.bind(sys.argv[1])\n'
+              'server.listen()\n'
+              'child = os.fork()\n'
+              'if child == 0:\n'
+              '    client = socket.socket(socket.AF_UNIX)\n'
+              '    client.connect(sys.argv[1])\n'
+              '    client.recv(1)\n'
+              'met, _ = server.accept()\n'
+              'epoll = select.epoll()\n'
+              'pipes = [os.pipe() for _ in range(3)]\n'
+              'for fd in (met.fileno(), *(pipe[0] for pipe in pipes)):\n'
+              '    epoll.register(fd, select.EPOLLIN)\n'
+              'threading.Thread(target=met.recv, args=(1,), daemon=True).start()\n'
+              'print(child, met.fileno(), epoll.fileno(), flush=True)\n'
+              'epoll.poll()\n')
+    with Program([need('python3'), '-c', script, name], stdout=subprocess.PIPE) as program:
+        child, met, epoll = map(int, program.process.stdout.readline().split())
+        time.sleep(0.3)
+
+        def calls(pid):
+            return {thread['system_call']['name']: thread['system_call']['arguments'][0]['text']
+                    for thread in Dump(pid).threads.values()}
+
+        here = f'unix {name} -> (python3, pid {child})'
+        check_equal(calls(child)['recvfrom'].partition(' ')[2],
+                    f'<unix -> {name} (python3, pid {program.pid})>', 'the peer of the client')
+        told = calls(program.pid)
+        check_equal(told['recvfrom'], f'{met} <{here}>', 'the peer of the server')
+        check(told['epoll_wait'].startswith(f'{epoll} <epoll of {met} <{here}>, ') and
+              told['epoll_wait'].endswith(', 1 more>'), told['epoll_wait'])
+
+
+def tracers_and_states(pid):
+    """{(who traces it, state)} of a process's threads"""
+    found = set()
+    for tid in os.listdir(f'/proc/{pid}/task'):
+        try:
+            with open(f'/proc/{pid}/task/{tid}/status', encoding='utf-8', errors='replace') as file:
+                fields = dict(line.split(':', 1) for line in file if ':' in line)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        found.add((int(fields['TracerPid']), fields['State'].split()[0]))
+    return found
+
+
+def wait_until_free(pid, why):
+    for _ in range(HANG_S * 100):
+        if all(tracer == 0 and state in 'RSD' for tracer, state in tracers_and_states(pid)):
+            return
+        time.sleep(0.01)
+    raise Failed(f'{why}: {tracers_and_states(pid)}')
+
+
+def test_stop_tells_the_same():
+    target, truth = waits(20, 'busy')
+    with target:
+        free, stopped = Dump(target.pid, '--no-kernel'), Dump(target.pid, '--stop')
+        check(0 < json.loads(stopped.output)['stopped_s'] < 1, 'how long it was stopped')
+        check('stopped_s' not in json.loads(free.output), 'told of one that was not stopped')
+        check_equal(set(stopped.threads), set(free.threads), 'threads')
+        check_whole(stopped)
+        for tid, thread in stopped.threads.items():
+            check_equal(thread['taken'], 'still', f'how {thread["name"]} was taken')
+            if thread['name'] == 'busy':
+                check_equal(thread['state'], 'running', 'state of the busy one')
+                check_chain(stopped.names(thread, inlined=False), 'wait_busy', 'run')
+                continue
+            before = free.threads[tid]
+            for key in ('name', 'state', 'walk', 'system_call'):
+                check_equal(thread[key], before[key], f'{key} of {before["name"]}')
+            check_equal(stopped.frames(thread), free.frames(before), f'frames of {before["name"]}')
+        check_equal(stopped.threads[truth['threads']['accept']]['kernel_function'],
+                    'inet_csk_accept', 'kernel function')
+        wait_until_free(target.pid, 'after the stop')
+        check('; stopped for ' in text_of(target.pid, '--stop=500ms'), 'not told in the text')
+
+
+def in_the_middle(pid, act):
+    """Runs dumps until `act`, given profd and the tracer, catches one while the process is stopped."""
+    for _ in range(30):
+        process = start([os.environ['PROFD'], 'dump', '-p', str(pid), '--stop', *ARGUMENTS],
+                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            while process.poll() is None:
+                with open(f'/proc/{pid}/status', encoding='utf-8') as file:
+                    fields = dict(line.split(':', 1) for line in file if ':' in line)
+                if fields['State'].split()[0] == 't':
+                    act(process, int(fields['TracerPid']))
+                    return
+        finally:
+            end(process)
+    raise Failed('never found stopped')
+
+
+def test_stop_lets_go_whoever_is_killed():
+    target, _ = waits(2000, 'busy')
+    with target:
+        def kill_profd(process, tracer):
+            os.kill(process.pid, signal.SIGKILL)
+            wait_until_free(target.pid, 'profd was killed')
+
+        def kill_tracer(process, tracer):
+            os.kill(tracer, signal.SIGKILL)
+            wait_until_free(target.pid, 'the tracer was killed')
+
+        def stop_profd(process, tracer):
+            os.kill(process.pid, signal.SIGSTOP)
+            wait_until_free(target.pid, 'profd was stopped')
+            os.kill(process.pid, signal.SIGCONT)
+            _, errors = process.communicate(timeout=HANG_S)
+            # It depends on how far it had come.
+            check(process.returncode == 0 or
+                  'did not stop in time' in one_line(errors.decode('utf-8')), f'{errors}')
+
+        for act in (kill_profd, kill_tracer, stop_profd):
+            in_the_middle(target.pid, act)
+        check_whole(Dump(target.pid, '--stop'))
+
+
+def test_stop_keeps_states_and_signals():
+    for state, letter in (('stopped', 'T'), ('uninterruptible', 'D')):
+        with Target('states', state) as target:
+            child = int(target.read_line())
+            thread = Dump(child, '--stop').threads[child]
+            check_equal(thread['state'], {'T': 'stopped', 'D': 'uninterruptible sleep'}[letter],
+                        'state')
+            check('stack' in thread, f'no stack: {thread}')
+            check_equal(tracers_and_states(child), {(0, letter)}, 'afterwards')
+    # A signal that comes while it is stopped is not lost: the next is sent when the last was seen.
+    script = ('import os, signal\n'
+              'count = 0\n'
+              'def again(*_):\n'
+              '    global count\n'
+              '    count += 1\n'
+              'signal.signal(signal.SIGUSR1, again)\n'
+              'while True:\n'
+              '    seen = count\n'
+              '    os.kill(os.getpid(), signal.SIGUSR1)\n'
+              '    while count == seen: pass\n'
+              '    os.write(1, b"%d\\n" % count)\n')
+    path = os.path.join(folder(), 'counts')
+    with open(path, 'wb') as file, Program([need('python3'), '-c', script], stdout=file) as program:
+        time.sleep(0.3)
+        for _ in range(10):
+            Dump(program.pid, '--stop')
+        size = os.path.getsize(path)
+        for _ in range(HANG_S * 10):
+            if os.path.getsize(path) > size + 100:
+                break
+            time.sleep(0.1)
+        check(os.path.getsize(path) > size + 100, 'a signal was lost')
+
+
+def test_stop_without_bpf():
+    """Nothing but CAP_SYS_PTRACE; and no capability at all, for a process of one's own."""
+    target, truth = waits()
+    with target:
+        few = (need('setpriv'), '--bounding-set=-all,+sys_ptrace')
+        status, output, errors = profd('dump', '-p', target.pid, *ARGUMENTS, prefix=few)
+        check_equal((status, output), (1, ''), 'without BPF')
+        check('--stop' in one_line(errors), errors)
+        check_whole(Dump(target.pid, '--stop', prefix=few))
+    nobody = (need('setpriv'), '--reuid=65534', '--regid=65534', '--clear-groups')
+    with Program([*nobody, need('sleep'), '1000']) as program:
+        time.sleep(0.5)
+        check_whole(Dump(program.pid, '--stop', prefix=nobody))
+
+
+def test_stop_refusals():
+    for text in ('0', '1ms', '11s', 'x', ''):
+        status, _, errors = profd('dump', '-p', '1', f'--stop={text}')
+        check_equal(status, 2, f'--stop={text}')
+        check('--stop' in one_line(errors), errors)
+    with Target('recurse', 5) as target, Program(
+            [need('gdb'), '-q', '-nx', '-p', str(target.pid), '-ex', 'shell sleep 100'],
+            stdin=subprocess.DEVNULL) as gdb:
+        for _ in range(HANG_S * 10):
+            if {tracer for tracer, _ in tracers_and_states(target.pid)} == {gdb.pid}:
+                break
+            time.sleep(0.1)
+        status, _, errors = profd('dump', '-p', target.pid, '--stop', *ARGUMENTS)
+        check_equal(status, 1, 'of one that gdb traces')
+        check(f'process {gdb.pid} traces it' in one_line(errors), errors)
 
 
 def test_pid_namespaces():

@@ -161,9 +161,8 @@ class Target:
 class Program(Target):
     """A program that knows nothing of the harness."""
 
-    def __init__(self, argv, **options):
-        self.process = start(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                             **options)
+    def __init__(self, argv, stdout=subprocess.DEVNULL, **options):
+        self.process = start(argv, stdout=stdout, stderr=subprocess.DEVNULL, **options)
         self.pid = self.process.pid
 
 

@@ -5,11 +5,14 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "proc/descriptor.h"
+#include "proc/stat.h"
 
 static void lines_of_tables_are_read(void **state)
 {
@@ -100,12 +103,58 @@ static void our_own_are_told(void **state)
 	descriptors_fini(&descriptors);
 }
 
+static void what_epoll_watches_is_told(void **state)
+{
+	struct descriptors descriptors = { .pid = getpid() };
+	cleanup(close) int epoll = epoll_create1(0);
+	struct epoll_event event = { .events = EPOLLIN };
+	int fds[5];
+	char want[256], *end = want;
+
+	(void)state;
+	assert_described(&descriptors, epoll, "epoll");
+	end += sprintf(end, "epoll of ");
+	for (int i = 0; i < 5; i++)
+		assert_true((fds[i] = eventfd(0, 0)) > epoll);
+	/* Whatever order they are added in. */
+	for (int i = 4; i >= 0; i--)
+		assert_ok(epoll_ctl(epoll, EPOLL_CTL_ADD, fds[i], &event));
+	for (int i = 0; i < 3; i++)
+		end += sprintf(end, "%s%d <anon_inode:[eventfd]>", i ? ", " : "", fds[i]);
+	sprintf(end, ", 2 more");
+	assert_described(&descriptors, epoll, want);
+	for (int i = 0; i < 5; i++)
+		close(fds[i]);
+	assert_described(&descriptors, epoll, "epoll");
+	descriptors_fini(&descriptors);
+}
+
+static void peers_of_unix_sockets_are_told(void **state)
+{
+	struct descriptors descriptors = { .pid = getpid() };
+	struct proc_stat self;
+	char want[128];
+	int pair[2];
+
+	(void)state;
+	assert_ok(proc_stat_read(&self, getpid()));
+	assert_ok(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	snprintf(want, sizeof(want), "unix -> (%s, pid %d)", self.comm, (int)getpid());
+	assert_described(&descriptors, pair[0], want);
+	close(pair[1]);
+	assert_described(&descriptors, pair[0], "unix");
+	close(pair[0]);
+	descriptors_fini(&descriptors);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_of_tables_are_read),
 		cmocka_unit_test(other_lines_are_passed_over),
 		cmocka_unit_test(our_own_are_told),
+		cmocka_unit_test(what_epoll_watches_is_told),
+		cmocka_unit_test(peers_of_unix_sockets_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
