@@ -425,10 +425,11 @@ const struct option_row record_option_rows[] = {
 	  apply_debuginfod_timeout, VALUE_TEXT },
 	{ .help = "Output" },
 	{ "output", 'o', "FILE",
-	  "as often as wanted; the format follows the name (.svg, .pb.gz, .folded, .txt); - is "
-	  "stdout; default profd-COMM-PID-DATE.svg",
+	  "as often as wanted; the format follows the name (.svg, .pb.gz, .folded, "
+	  ".speedscope.json, .firefox.json, .cpuprofile, .txt); - is stdout; default profd-COMM-PID-DATE.svg",
 	  apply_output, VALUE_PROFILE },
-	{ "format", 'f', "FORMAT", "flamegraph, pprof, folded or text, whatever the name",
+	{ "format", 'f', "FORMAT", 
+	  "flamegraph, pprof, folded, speedscope, firefox, cpuprofile or text, whatever the name",
 	  apply_format, VALUE_FORMAT },
 	{ "summary", 0, "FILE", "the closing summary as one JSON object; - is stdout",
 	  apply_summary, VALUE_FILE },

@@ -10,6 +10,9 @@ const struct writer *const writers[] = {
 	&writer_flamegraph,
 	&writer_pprof,
 	&writer_folded,
+	&writer_speedscope,
+	&writer_firefox,
+	&writer_cpuprofile,
 	&writer_text,
 };
 const size_t writer_count = ARRAY_SIZE(writers);

@@ -79,6 +79,14 @@ static void text(void **state)
 	compare(&writer_text, "hostile", hostile_profile());
 }
 
+static void viewers(void **state)
+{
+	(void)state;
+	compare(&writer_speedscope, "hostile", hostile_profile());
+	compare(&writer_firefox, "hostile", hostile_profile());
+	compare(&writer_cpuprofile, "hostile", hostile_profile());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -88,6 +96,7 @@ int main(void)
 		cmocka_unit_test(folded),
 		cmocka_unit_test(pprof),
 		cmocka_unit_test(text),
+		cmocka_unit_test(viewers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
