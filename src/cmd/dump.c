@@ -93,7 +93,7 @@ static const struct option_row rows[] = {
 	{ "stop", 0, NULL,
 	  "stop the process meanwhile, for TIME (1s) at most, where the kernel cannot show its "
 	  "threads otherwise",
-	  apply_stop, VALUE_TEXT, NULL, "TIME" },
+	  apply_stop, .optional = "TIME" },
 	{ "symbol-cache", 0, "FOLDER", "where to keep what was found out about programs, or none",
 	  apply_symbol_cache, VALUE_FILE },
 	{ "verbose", 'v', NULL, "say more about what is done", apply_verbose },
