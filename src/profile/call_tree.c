@@ -16,6 +16,7 @@
 
 #include "profile/order.h"
 #include "profile/sequences.h"
+#include "profile/weights.h"
 
 /* What a sample weighs. */
 struct path {
@@ -33,8 +34,7 @@ struct use {
 struct builder {
 	struct call_tree *tree;
 	const struct profile *profile;
-	int64_t divisor; /* value → weight */
-	uint32_t type;
+	struct weights weights;
 	ARRAY_OF(struct use) uses;
 	uint64_t *text_keys;			/* for sorting, of the tree's own texts */
 	ARRAY_OF(struct profile_run) locations; /* location id → run in location_frames */
@@ -325,31 +325,6 @@ static int rank_frames(struct builder *builder)
 	return 0;
 }
 
-/* The value as a weight: whole periods, at least one where there was anything. */
-static int64_t weight_of(const struct builder *builder, int64_t value)
-{
-	int64_t whole;
-
-	if (value <= 0)
-		return 0;
-	if (builder->divisor == 1)
-		return value;
-	whole = value / builder->divisor;
-	whole += value % builder->divisor >= builder->divisor - builder->divisor / 2;
-	return whole ? whole : 1;
-}
-
-/* How many samples a weight comes from; 0: that is not known. */
-static int64_t samples_of(const struct builder *builder, uint32_t sample, int64_t weight)
-{
-	uint32_t type = builder->profile->meta.count_type;
-
-	if (type != PROFILE_NO_TYPE)
-		return profile_value(builder->profile, sample, type);
-	/* Each took one period. */
-	return builder->divisor > 1 ? weight : 0;
-}
-
 static int write_paths(struct builder *builder)
 {
 	const struct profile *profile = builder->profile;
@@ -367,10 +342,10 @@ static int write_paths(struct builder *builder)
 		uint32_t first = builder->sequence.count;
 		struct path path = {};
 
-		path.weight = weight_of(builder, profile_value(profile, i, builder->type));
+		path.weight = weights_get(&builder->weights, i);
 		if (!path.weight)
 			continue;
-		path.samples = samples_of(builder, i, path.weight);
+		path.samples = weights_samples(&builder->weights, i, path.weight);
 		if (path.samples <= 0) {
 			path.samples = 0;
 			builder->tree->is_counted = false;
@@ -590,39 +565,39 @@ static bool is_told_in_cores(const struct profile *profile, uint32_t type)
 int call_tree_new(struct call_tree **ret, const struct profile *profile, uint32_t type)
 {
 	cleanup(call_tree_free) struct call_tree *tree = NULL;
-	cleanup(builder_fini) struct builder builder = { .profile = profile, .type = type };
-	int r;
+	cleanup(builder_fini) struct builder builder = { .profile = profile };
+	int r = weights_of(&builder.weights, profile, type);
 
-	if (type >= profile->types.count)
-		return -EINVAL;
+	if (r < 0)
+		return r;
 	tree = calloc(1, sizeof(*tree));
 	if (!tree)
 		return -ENOMEM;
 	tree->profile = profile;
 	builder.tree = tree;
-	builder.divisor = 1;
 	tree->is_counted = true;
-	tree->unit = profile_text(profile, profile->types.at[type].unit);
-	if (strcmp(tree->unit, "count") == 0)
-		tree->unit = profile_text(profile, profile->types.at[type].name);
-	if (type == profile->meta.count_type)
-		tree->unit = "samples";
-	if (type == profile->meta.period_type && profile->meta.period > 1) {
-		builder.divisor = profile->meta.period;
-		tree->unit = "samples";
-	}
+	tree->unit = builder.weights.unit;
 	if (is_told_in_cores(profile, type))
-		tree->core_weight = (double)profile->meta.duration_ns / (double)builder.divisor;
+		tree->core_weight =
+			(double)profile->meta.duration_ns / (double)builder.weights.divisor;
 	r = build(&builder);
 	if (r < 0)
 		return r;
+	tree->whole = call_tree_total(tree);
 	*ret = TAKE_PTR(tree);
 	return 0;
 }
 
+void call_tree_set_whole(struct call_tree *tree, const struct whole *whole)
+{
+	tree->whole = whole->weight;
+	tree->is_counted = whole->is_counted;
+	tree->effective_samples = whole->effective_samples;
+}
+
 struct share call_tree_share(const struct call_tree *tree, int64_t weight)
 {
-	double total = (double)call_tree_total(tree);
+	double total = (double)tree->whole;
 
 	if (tree->is_counted)
 		return share_of((double)weight, total, tree->effective_samples);

@@ -7,9 +7,8 @@
  * with inlined functions expanded. Nodes are in preorder, siblings sorted by name, module and kind:
  * the subtree of node i is the run i .. nodes.at[i].end - 1, and equal profiles give equal trees.
  *
- * Weights are whole periods ("samples") where the type counts what the period counts, as cpu time
- * sampled by time does; otherwise they are plain values of the type. Weights below 0 count as 0, so
- * that children never add up to more than their parent.
+ * Weights are those of weights.h. None is below 0, so that children never add up to more than their
+ * parent.
  */
 #pragma once
 
@@ -75,6 +74,7 @@ struct call_tree {
 	 * counts them (meta.count_type), or has counted none of something that has a weight.
 	 */
 	bool is_counted;
+	int64_t whole; /* what shares are of: the weight of everything, unless it was set */
 	/* The weight of one CPU that was busy all the time; 0: this is not told in cores. */
 	double core_weight;
 };
@@ -92,6 +92,13 @@ static inline int64_t call_tree_total(const struct call_tree *tree)
 {
 	return tree->nodes.at[0].total;
 }
+
+struct whole; /* profile/weights.h */
+/*
+ * Shares are of a whole that the tree is a part of, as after profile_filter, with as many samples as
+ * that has.
+ */
+void call_tree_set_whole(struct call_tree *tree, const struct whole *whole);
 
 /* A weight as a share of everything; its interval is all that is possible without is_counted. */
 struct share call_tree_share(const struct call_tree *tree, int64_t weight);
