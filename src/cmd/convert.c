@@ -65,20 +65,11 @@ static int parse(struct request *request, const char **ret_path, int argc, char 
 	struct output_options *outputs = &request->outputs;
 	struct options_result words;
 	int r = options_parse(&command_convert, request, argc, argv, &words);
-	size_t count;
 
+	if (r == 0)
+		r = read_profile_operand(ret_path, &command_convert, &words);
 	if (r != 0)
 		return r;
-	/* Behind "--" there are words, too, even if they begin with a dash. */
-	count = (size_t)words.word_count;
-	*ret_path = count ? words.words[0] : NULL;
-	for (char **word = words.rest; word && *word; word++, count++)
-		if (!count)
-			*ret_path = *word;
-	if (count != 1)
-		return options_usage_error(&command_convert,
-					   count ? "one profile is read at a time"
-						 : "name the profile to read, or - for stdin");
 	if (!outputs->paths.count) {
 		struct options_reason reason;
 

@@ -25,6 +25,21 @@ int read_profile_type(const char **ret, const char *argument, struct options_rea
 	return 0;
 }
 
+int read_profile_operand(const char **ret, const struct command *command,
+			 const struct options_result *words)
+{
+	size_t count = (size_t)words->word_count;
+
+	*ret = count ? words->words[0] : NULL;
+	for (char **word = words->rest; word && *word; word++, count++)
+		if (!count)
+			*ret = *word;
+	if (count == 1)
+		return 0;
+	return options_usage_error(command, count ? "one profile is read at a time"
+						  : "name the profile to read, or - for stdin");
+}
+
 /* A name for where the profile comes from. */
 static const char *name_of(const char *path)
 {

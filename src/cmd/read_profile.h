@@ -18,6 +18,13 @@
  */
 int read_profile(struct profile **ret, const char *path, const char *type);
 
+/*
+ * The one word of a command line that names a profile; behind "--" there are words, too. Returns 0 or
+ * OPTIONS_USAGE, logged.
+ */
+int read_profile_operand(const char **ret, const struct command *command,
+			 const struct options_result *words);
+
 /* The row of --type; for its apply function, which returns what this does. */
 #define OPTION_ROW_TYPE(apply)                                                                     \
 	{                                                                                          \

@@ -63,12 +63,12 @@ static void add_heading(struct page *page, const struct function_table *table)
 
 	page_colour(page, PAGE_BOLD);
 	if (table->order == FUNCTIONS_BY_SELF)
-		bytes_add_format(&page->out, "\n    SELF     %s       SUM      TOTAL         FUNCTION",
-				 cores);
-	else if (table->order == FUNCTIONS_BY_TOTAL)
 		bytes_add_format(&page->out,
-				 "\n    TOTAL    %s      SELF         FUNCTION, with what it called",
-				 cores);
+				 "\n    SELF     %s       SUM      TOTAL         FUNCTION", cores);
+	else if (table->order == FUNCTIONS_BY_TOTAL)
+		bytes_add_format(
+			&page->out,
+			"\n    TOTAL    %s      SELF         FUNCTION, with what it called", cores);
 	else
 		bytes_add_format(&page->out, "\n    SELF     %s      TOTAL        FUNCTION", cores);
 	page_colour(page, PAGE_PLAIN);
@@ -91,8 +91,7 @@ static void add_row(struct page *page, const struct function_table *table,
 	bytes_add_str(&page->out, "  ");
 	page_share(page, by_total ? frame->self : frame->total);
 	bytes_add_str(&page->out, "  ");
-	page_function_part(page, frame,
-			   page_width(page) > used + 8 ? page_width(page) - used : 8,
+	page_function_part(page, frame, page_width(page) > used + 8 ? page_width(page) - used : 8,
 			   table->has_places);
 	bytes_add_char(&page->out, '\n');
 }
@@ -105,7 +104,8 @@ static void add_rest(struct page *page, const struct function_table *table, uint
 		page_share(page, rest);
 		page_cores(page, rest);
 		bytes_add_format(&page->out, "  %5.1f %%%17s",
-				 100 * call_tree_share(page->tree, profile_sum(sum, rest)).share, "");
+				 100 * call_tree_share(page->tree, profile_sum(sum, rest)).share,
+				 "");
 	} else {
 		bytes_add_format(&page->out, "%*s", (int)(30 + page_cores_columns(page)), "");
 	}

@@ -33,8 +33,8 @@ void page_colour(struct page *page, enum page_colour colour)
 {
 	/* Of the sixteen that every terminal has, and its user has chosen. */
 	static const char *const codes[] = {
-		[PAGE_PLAIN] = "\033[0m",  [PAGE_HOT] = "\033[31;1m", [PAGE_WARM] = "\033[33m",
-		[PAGE_COOL] = "\033[32m",  [PAGE_FAINT] = "\033[2m",  [PAGE_BOLD] = "\033[1m",
+		[PAGE_PLAIN] = "\033[0m", [PAGE_HOT] = "\033[31;1m", [PAGE_WARM] = "\033[33m",
+		[PAGE_COOL] = "\033[32m", [PAGE_FAINT] = "\033[2m",  [PAGE_BOLD] = "\033[1m",
 	};
 
 	if (page->has_colours)
@@ -45,8 +45,10 @@ enum page_colour page_colour_of(const struct page *page, int64_t weight)
 {
 	double share = call_tree_share(page->tree, weight).share;
 
-	return share >= 0.2 ? PAGE_HOT : share >= 0.05 ? PAGE_WARM : share >= 0.01 ? PAGE_COOL
-										     : PAGE_FAINT;
+	return share >= 0.2    ? PAGE_HOT
+	       : share >= 0.05 ? PAGE_WARM
+	       : share >= 0.01 ? PAGE_COOL
+			       : PAGE_FAINT;
 }
 
 void page_paragraph(struct page *page, const char *text)
@@ -130,8 +132,8 @@ void page_function_part(struct page *page, const struct call_frame *frame, size_
 			bool with_place)
 {
 	size_t name_columns, module_columns;
-	const char *module = frame->kind == CALL_KERNEL ? "kernel"
-							: call_frame_module(page->tree, frame);
+	const char *module =
+		frame->kind == CALL_KERNEL ? "kernel" : call_frame_module(page->tree, frame);
 	cleanup(bytes_fini) struct bytes module_clean = {};
 	const char *name;
 
@@ -228,7 +230,8 @@ void page_head(struct page *page)
 		bytes_add_format(&page->out, ", %.2f cores on average",
 				 call_tree_cores(page->tree, call_tree_total(page->tree)));
 	if (call_tree_total(page->tree) != page->tree->whole)
-		bytes_add_format(&page->out, ", %.1f %% of all",
-				 100 * call_tree_share(page->tree, call_tree_total(page->tree)).share);
+		bytes_add_format(
+			&page->out, ", %.1f %% of all",
+			100 * call_tree_share(page->tree, call_tree_total(page->tree)).share);
 	bytes_add_str(&page->out, page->tree->is_counted ? "; ± is the 95 % interval\n" : "\n");
 }

@@ -19,7 +19,7 @@ enum {
 /* What colours tell, on pages that have them. */
 enum page_colour {
 	PAGE_PLAIN,
-	PAGE_HOT,   /* much of everything */
+	PAGE_HOT, /* much of everything */
 	PAGE_WARM,
 	PAGE_COOL,
 	PAGE_FAINT, /* not what one reads first */

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A profile of any readable format as text. Needs no privileges. */
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "cmd/command.h"
+#include "cmd/filter_options.h"
+#include "cmd/read_profile.h"
+#include "report/report.h"
+
+enum { WIDTH_MIN = 40, WIDTH_MAX = 10000, ROWS_MAX = 1000000000 };
+
+enum colour_choice { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
+
+struct request {
+	struct filter filter;
+	struct report_options report;
+	ARRAY_OF(char *) functions; /* owned; of report.changes */
+	const char *type;	    /* borrowed; NULL: the profile says it */
+	const char *view;	    /* the option that has chosen it, borrowed; NULL: none has */
+	bool is_relative, as_json, has_width;
+	enum colour_choice colour;
+};
+
+static void request_fini_cleanup(struct request *request)
+{
+	filter_fini(&request->filter);
+	array_fini(&request->report.changes);
+	for (uint32_t i = 0; i < request->functions.count; i++)
+		free(request->functions.at[i]);
+	array_fini(&request->functions);
+}
+
+DEFINE_FILTER_OPTIONS(struct request);
+
+/* One view at a time. */
+static int set_view(struct request *request, enum report_view view, const char *option,
+		    struct options_reason *reason)
+{
+	if (request->view && strcmp(request->view, option) != 0)
+		return options_bad(reason, "there is --%s already: one view at a time",
+				   request->view);
+	request->view = option;
+	request->report.view = view;
+	return 0;
+}
+
+static int set_function(struct request *request, enum report_view view, const char *option,
+			const char *argument, struct options_reason *reason)
+{
+	if (!*argument)
+		return options_bad(reason, "needs the name of a function, or a regular expression");
+	request->report.function = argument;
+	return set_view(request, view, option, reason);
+}
+
+static int apply_tree(void *context, const char *argument, struct options_reason *reason)
+{
+	(void)argument;
+	return set_view(context, REPORT_TREE, "tree", reason);
+}
+
+static int apply_callers(void *context, const char *argument, struct options_reason *reason)
+{
+	return set_function(context, REPORT_CALLERS, "callers", argument, reason);
+}
+
+static int apply_callees(void *context, const char *argument, struct options_reason *reason)
+{
+	return set_function(context, REPORT_CALLEES, "callees", argument, reason);
+}
+
+static int apply_peek(void *context, const char *argument, struct options_reason *reason)
+{
+	return set_function(context, REPORT_PEEK, "peek", argument, reason);
+}
+
+static int apply_by(void *context, const char *argument, struct options_reason *reason)
+{
+	struct request *request = context;
+	struct report_options *report = &request->report;
+
+	if (strcmp(argument, "module") == 0) {
+		report->group = GROUP_MODULE;
+	} else if (strcmp(argument, "process") == 0) {
+		report->group = GROUP_PROCESS;
+	} else if (strcmp(argument, "thread") == 0) {
+		report->group = GROUP_THREAD;
+	} else {
+		report->group = GROUP_LABEL;
+		report->label = strncmp(argument, "label:", 6) == 0 ? argument + 6 : argument;
+		if (!*report->label)
+			return options_bad(reason,
+					   "needs module, process, thread, or a label's key");
+	}
+	return set_view(request, REPORT_GROUPS, "by", reason);
+}
+
+/* "2x", "50%", "0", "remove": what is left of a function's time, 0 .. 1. */
+static int parse_change(double *ret, const char *text)
+{
+	double number;
+	char *end;
+
+	if (strcmp(text, "remove") == 0) {
+		*ret = 0;
+		return 0;
+	}
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	number = strtod(text, &end);
+	if (strcmp(end, "x") == 0)
+		*ret = 1 / number;
+	else if (strcmp(end, "%") == 0)
+		*ret = number / 100;
+	else if (!*end && number == 0)
+		*ret = 0;
+	else
+		return -EINVAL;
+	return isfinite(*ret) && *ret <= 1 ? 0 : -ERANGE;
+}
+
+static int apply_what_if(void *context, const char *argument, struct options_reason *reason)
+{
+	struct request *request = context;
+	/* A function's name may hold one, as operator== does. */
+	const char *equals = strrchr(argument, '=');
+	struct what_if *change;
+	char **function;
+	double left;
+	int r = equals && equals > argument ? parse_change(&left, equals + 1) : -EINVAL;
+
+	if (r == -EINVAL)
+		return options_bad(reason,
+				   "is not FUNC=2x (twice as fast), FUNC=50%% (of its time) or "
+				   "FUNC=0 (gone)");
+	if (r < 0)
+		return options_bad(reason, "makes the function slower");
+	function = array_push(&request->functions);
+	change = array_push(&request->report.changes);
+	if (!function || !change)
+		return -ENOMEM;
+	*function = strndup(argument, (size_t)(equals - argument));
+	if (!*function)
+		return -ENOMEM;
+	*change = (struct what_if){ *function, left };
+	return set_view(request, REPORT_WHAT_IF, "what-if", reason);
+}
+
+static int apply_type(void *context, const char *argument, struct options_reason *reason)
+{
+	struct request *request = context;
+
+	return read_profile_type(&request->type, argument, reason);
+}
+
+static int apply_relative(void *context, const char *argument, struct options_reason *reason)
+{
+	struct request *request = context;
+
+	(void)argument;
+	(void)reason;
+	request->is_relative = true;
+	return 0;
+}
+
+/* The words' place is their number. */
+static int find_word(const char *const *words, const char *word)
+{
+	for (int i = 0; words[i]; i++)
+		if (strcmp(words[i], word) == 0)
+			return i;
+	return -1;
+}
+
+static const char *const orders[] = { [FUNCTIONS_BY_SELF] = "self",
+				      [FUNCTIONS_BY_TOTAL] = "total",
+				      [FUNCTIONS_BY_NAME] = "name",
+				      NULL };
+static const char *const colours[] = {
+	[COLOUR_AUTO] = "auto", [COLOUR_ALWAYS] = "always", [COLOUR_NEVER] = "never", NULL
+};
+static const char *const groups[] = { "module", "process", "thread", NULL };
+
+static int apply_sort(void *context, const char *argument, struct options_reason *reason)
+{
+	struct request *request = context;
+	int order = find_word(orders, argument);
+
+	if (order < 0)
+		return options_bad(reason, "is none of self, total, name");
+	request->report.order = (enum function_order)order;
+	return 0;
+}
+
+static int apply_limit(void *context, const char *argument, struct options_reason *reason)
+{
+	struct request *request = context;
+	uint64_t limit;
+
+	if (parse_u64(&limit, argument, ROWS_MAX) < 0 || !limit)
+		return options_bad(reason, "is no number of rows, 1 to %d", ROWS_MAX);
+	request->report.limit = (uint32_t)limit;
+	return 0;
+}
+
+static int apply_percent(void *context, const char *argument, struct options_reason *reason)
+{
+	struct request *request = context;
+	char *end;
+	double percent = strtod(argument, &end);
+
+	if (end == argument || (*end && strcmp(end, "%") != 0) || !(percent >= 0 && percent <= 100))
+		return options_bad(reason, "is no percentage, 0 to 100");
+	request->report.smallest = percent / 100;
+	return 0;
+}
+
+static int apply_width(void *context, const char *argument, struct options_reason *reason)
+{
+	struct request *request = context;
+	uint64_t width;
+
+	if (parse_u64(&width, argument, WIDTH_MAX) < 0 || (width && width < WIDTH_MIN))
+		return options_bad(reason, "is no number of columns, %d to %d, or 0 for no limit",
+				   WIDTH_MIN, WIDTH_MAX);
+	request->report.width = width ? width : WIDTH_MAX;
+	request->has_width = true;
+	return 0;
+}
+
+static int apply_colour(void *context, const char *argument, struct options_reason *reason)
+{
+	struct request *request = context;
+	int choice = find_word(colours, argument);
+
+	if (choice < 0)
+		return options_bad(reason, "is none of auto, always, never");
+	request->colour = (enum colour_choice)choice;
+	return 0;
+}
+
+static int apply_json(void *context, const char *argument, struct options_reason *reason)
+{
+	struct request *request = context;
+
+	(void)argument;
+	(void)reason;
+	request->as_json = true;
+	return 0;
+}
+
+static const struct option_row rows[] = {
+	{ .help = "What to show, instead of a table of functions" },
+	{ "tree", 0, NULL, "the call tree, heaviest first", apply_tree },
+	{ "callers", 0, "FUNC", "what calls a function; FUNC is its name, or else a REGEX",
+	  apply_callers, VALUE_TEXT },
+	{ "callees", 0, "FUNC", "what a function calls", apply_callees, VALUE_TEXT },
+	{ "peek", 0, "FUNC", "both", apply_peek, VALUE_TEXT },
+	{ "by", 0, "KEY", "what each module, process, thread, or value of the label KEY used",
+	  apply_by, VALUE_TEXT, groups },
+	{ "what-if", 0, "FUNC=CHANGE",
+	  "what it is worth if FUNC, with all that it calls, were 2x as fast, took 50% of its time, or "
+	  "0; as often as wanted",
+	  apply_what_if, VALUE_TEXT },
+	{ .help = "What of the profile" },
+	OPTION_ROW_TYPE(apply_type),
+	FILTER_ROWS,
+	{ "relative-percentages", 0, NULL, "shares are of what is left, not of the whole profile",
+	  apply_relative },
+	{ .help = "How" },
+	{ "sort", 0, "BY", "self (the default), total or name", apply_sort, VALUE_TEXT, orders },
+	{ "limit", 'n', "N", "at most so many rows, or callees of a function in the tree",
+	  apply_limit, VALUE_TEXT },
+	{ "percent-limit", 0, "PCT",
+	  "sum up what has a smaller share; 0.05 in the table, 0.5 in the tree", apply_percent,
+	  VALUE_TEXT },
+	{ "width", 'w', "COLUMNS", "the terminal's, or else 80; 0 is no limit", apply_width,
+	  VALUE_TEXT },
+	{ "color", 0, "WHEN", "auto (on a terminal), always or never", apply_colour, VALUE_TEXT,
+	  colours },
+	{ "json", 0, NULL, "one JSON object, for programs", apply_json },
+	OPTION_ROW_HELP,
+	{},
+};
+
+/* As wide as the terminal, in colour unless people do not want it (https://no-color.org). */
+static void fit_terminal(struct request *request)
+{
+	const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
+	bool is_terminal = isatty(STDOUT_FILENO);
+	struct winsize size;
+
+	if (!request->has_width && is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
+	    size.ws_col >= WIDTH_MIN)
+		request->report.width = size.ws_col < WIDTH_MAX ? size.ws_col : WIDTH_MAX;
+	request->report.has_colours =
+		request->colour == COLOUR_ALWAYS ||
+		(request->colour == COLOUR_AUTO && is_terminal && !(no_colour && *no_colour) &&
+		 term && *term && strcmp(term, "dumb") != 0);
+}
+
+static int write_report(const struct request *request, const struct profile *profile,
+			const struct whole *whole)
+{
+	cleanup(bytes_fini) struct bytes out = {};
+	struct report_reason reason = {};
+	int r = report_write(&out, profile, whole, &request->report, request->as_json, &reason);
+
+	if (r == REPORT_REFUSED) {
+		log_error("%s", reason.text);
+		return 1;
+	}
+	if (r == 0)
+		r = fs_write_all(STDOUT_FILENO, out.at, out.size);
+	/* A reader that has seen enough is no failure. */
+	if (r == 0 || r == -EPIPE)
+		return 0;
+	log_error("cannot write the report: %s", strerror(-r));
+	return 1;
+}
+
+static int run(int argc, char **argv)
+{
+	cleanup(request_fini) struct request request = { .report.smallest = -1 };
+	cleanup(profile_free) struct profile *profile = NULL;
+	struct options_result words;
+	struct weights weights;
+	struct whole whole;
+	const char *path;
+	int r = options_parse(&command_report, &request, argc, argv, &words);
+
+	if (r == 0)
+		r = read_profile_operand(&path, &command_report, &words);
+	if (r != 0)
+		return options_exit_status(r);
+	(void)signal(SIGPIPE, SIG_IGN);
+	fit_terminal(&request);
+	if (read_profile(&profile, path, request.type) != 0)
+		return 1;
+	if (weights_of(&weights, profile, profile->meta.main_type) < 0) {
+		log_error("%s holds no values", path);
+		return 1;
+	}
+	whole = weights_add_up(&weights);
+	if (filter_options_apply(&profile, &request.filter) < 0)
+		return 1;
+	return write_report(&request, profile,
+			    filter_is_empty(&request.filter) || request.is_relative ? NULL
+										    : &whole);
+}
+
+const struct command command_report = {
+	.name = "report",
+	.summary = "show a profile as text: functions, call tree, callers, what-if",
+	.usage = { "FILE [OPTION]...", NULL },
+	.description =
+		"Shows a profile of any readable format (see 'profd help convert') as text: what each "
+		"function used itself and with all that it called, each share with its 95 % interval, "
+		"or one of the views below. - is stdin. Needs no privileges.",
+	.options = rows,
+	.operand = VALUE_FILE,
+	.run = run,
+};

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/report.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "report/view.h"
+
+static const struct view *const views[] = {
+	[REPORT_FUNCTIONS] = &view_functions, [REPORT_TREE] = &view_tree,
+	[REPORT_CALLERS] = &view_callers,     [REPORT_CALLEES] = &view_callees,
+	[REPORT_PEEK] = &view_peek,	      [REPORT_GROUPS] = &view_groups,
+	[REPORT_WHAT_IF] = &view_what_if,
+};
+_Static_assert(ARRAY_SIZE(views) == REPORT_VIEWS, "every view has a row");
+
+int report_refuse(struct report *report, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(report->reason->text, sizeof(report->reason->text), format, list);
+	va_end(list);
+	return REPORT_REFUSED;
+}
+
+void report_json_weight(struct json *json, const struct call_tree *tree, const char *key,
+			int64_t weight)
+{
+	struct share share = call_tree_share(tree, weight);
+
+	json_object(json, key);
+	json_i64(json, "weight", weight);
+	json_double(json, "share", share.share);
+	json_double(json, "low", tree->is_counted ? share.low : 0.0 / 0.0);
+	json_double(json, "high", tree->is_counted ? share.high : 0.0 / 0.0);
+	json_end(json);
+}
+
+void report_json_function(struct json *json, const struct call_tree *tree,
+			  const struct call_frame *frame)
+{
+	static const char *const kinds[CALL_KIND_COUNT] = {
+		[CALL_USER] = "user", [CALL_LIBRARY] = "library",	  [CALL_KERNEL] = "kernel",
+		[CALL_JIT] = "jit",   [CALL_INTERPRETED] = "interpreted", [CALL_NOTE] = "note",
+		[CALL_ALL] = "all",   [CALL_PROCESS] = "process",	  [CALL_THREAD] = "thread",
+	};
+	const char *module = profile_text(tree->profile, frame->module);
+	const char *file = call_frame_file(tree, frame);
+
+	json_string(json, "name", call_frame_name(tree, frame));
+	json_string(json, "kind", kinds[frame->kind]);
+	json_string(json, "module", *module ? module : NULL);
+	json_string(json, "file", *file ? file : NULL);
+	if (frame->line)
+		json_u64(json, "line", frame->line);
+	json_bool(json, "inlined", frame->inlined);
+}
+
+static int write_text(struct bytes *ret, struct report *report)
+{
+	cleanup(page_fini) struct page page = {
+		.tree = report->tree,
+		.width = report->options->width,
+		.has_colours = report->options->has_colours,
+	};
+	int r = 0;
+
+	page_head(&page);
+	if (call_tree_total(report->tree) > 0)
+		r = views[report->options->view]->text(report, &page);
+	else
+		bytes_add_str(&page.out, "\nNothing to show: no sample is left.\n");
+	if (r == 0)
+		bytes_add(ret, page.out.at, page.out.size);
+	return r == 0 && page.out.failed ? -ENOMEM : r;
+}
+
+static void json_head(struct report *report, struct json *json)
+{
+	const struct profile *profile = report->profile;
+	const struct profile_meta *meta = &profile->meta;
+	const struct profile_type *type = &profile->types.at[meta->main_type];
+	const struct call_tree *tree = report->tree;
+
+	json_u64(json, "schema_version", 1);
+	json_string(json, "view", views[report->options->view]->name);
+	json_string(json, "title", meta->title);
+	json_string(json, "subtitle", meta->subtitle);
+	json_string(json, "quality", meta->quality);
+	json_array(json, "comments");
+	for (uint32_t i = 0; i < profile->comments.count; i++)
+		json_string(json, NULL, profile_text(profile, profile->comments.at[i]));
+	json_end(json);
+	json_i64(json, "time_ns", meta->time_ns);
+	json_i64(json, "duration_ns", meta->duration_ns);
+	json_string(json, "type", profile_text(profile, type->name));
+	json_string(json, "unit", profile_text(profile, type->unit));
+	json_i64(json, "value", profile_total(profile, meta->main_type));
+	json_string(json, "weight_unit", tree->unit);
+	if (tree->is_counted)
+		json_i64(json, "samples", tree->nodes.at[0].total_count);
+	json_i64(json, "whole", tree->whole);
+	report_json_weight(json, tree, "total", call_tree_total(tree));
+}
+
+static int write_json(struct bytes *ret, struct report *report)
+{
+	struct json json = json_to(ret);
+	int r;
+
+	json_object(&json, NULL);
+	json_head(report, &json);
+	r = views[report->options->view]->json(report, &json);
+	json_end(&json);
+	return r == 0 && ret->failed ? -ENOMEM : r;
+}
+
+int report_write(struct bytes *ret, const struct profile *profile, const struct whole *whole,
+		 const struct report_options *options, bool as_json, struct report_reason *reason)
+{
+	cleanup(call_tree_free) struct call_tree *tree = NULL;
+	struct report report = { .options = options, .profile = profile, .reason = reason };
+	int r = weights_of(&report.weights, profile, profile->meta.main_type);
+
+	if (r == 0)
+		r = call_tree_new(&tree, profile, profile->meta.main_type);
+	if (r < 0)
+		return r;
+	if (whole)
+		call_tree_set_whole(tree, whole);
+	report.tree = tree;
+	return as_json ? write_json(ret, &report) : write_text(ret, &report);
+}

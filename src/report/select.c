@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/select.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/pattern.h"
+
+static uint32_t mark_equal(const struct report *report, bool *marks, uint32_t count,
+			   const char *(*text)(const struct report *, uint32_t), const char *wanted)
+{
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const char *name = text(report, i);
+
+		marks[i] = name && strcmp(name, wanted) == 0;
+		found += marks[i];
+	}
+	return found;
+}
+
+int select_names(struct report *report, bool **ret, uint32_t count,
+		 const char *(*text)(const struct report *, uint32_t), const char *wanted)
+{
+	cleanup(pattern_free) struct pattern *pattern = NULL;
+	cleanup(free) bool *marks = calloc(count + 1ULL, sizeof(*marks));
+	struct pattern_reason reason;
+	uint32_t found;
+	int r;
+
+	if (!marks)
+		return -ENOMEM;
+	found = mark_equal(report, marks, count, text, wanted);
+	if (!found) {
+		r = pattern_new(&pattern, wanted, false, &reason);
+		if (r == -EINVAL)
+			return report_refuse(report,
+					     "no function is called '%.64s', nor is it a regular "
+					     "expression: %s",
+					     wanted, reason.text);
+		if (r < 0)
+			return r;
+		for (uint32_t i = 0; i < count; i++) {
+			const char *name = text(report, i);
+
+			marks[i] = name && pattern_matches(pattern, name);
+			found += marks[i];
+		}
+	}
+	if (!found)
+		return report_refuse(report, "no function is called '%.64s', nor matches it",
+				     wanted);
+	*ret = TAKE_PTR(marks);
+	return 0;
+}
+
+/* NULL: it is no function. */
+static const char *frame_text(const struct report *report, uint32_t index)
+{
+	const struct call_frame *frame = &report->tree->frames.at[index];
+
+	return frame->kind < CALL_ALL ? call_frame_name(report->tree, frame) : NULL;
+}
+
+int select_frames(struct report *report, bool **ret, const char *wanted)
+{
+	return select_names(report, ret, report->tree->frames.count, frame_text, wanted);
+}

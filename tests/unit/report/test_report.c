@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Views of a profile in memory; tests/report has the rest, through the program. */
+#include "profile/builder.h"
+
+#include <math.h>
+
+#include "profile/filter.h"
+#include "report/report.h"
+
+static struct profile *usual(void)
+{
+	struct profile *profile = build_profile();
+
+	build_sample(profile, "prog", "worker", 11, "u:main|u:run|l:malloc", 30);
+	build_sample(profile, "prog", "worker", 12, "u:main|u:run|u:run|k:brk", 20);
+	build_sample(profile, "prog", NULL, 0, "u:main|u:other", 50);
+	assert_ok(profile_freeze(profile));
+	return profile;
+}
+
+/* The report holds each of the texts, in this order. */
+static void assert_report(struct profile *profile, const struct report_options *options,
+			  bool as_json, const char *const *texts)
+{
+	cleanup(bytes_fini) struct bytes out = {};
+	struct report_reason reason;
+	const char *at;
+
+	assert_ok(report_write(&out, profile, NULL, options, as_json, &reason));
+	at = bytes_str(&out);
+	for (; *texts; texts++) {
+		const char *found = strstr(at, *texts);
+
+		if (!found)
+			fail_msg("no %s in %s", *texts, at);
+		at = found + 1;
+	}
+}
+
+static void tree_is_as_people_read_it(void **state)
+{
+	cleanup(profile_free) struct profile *profile = usual();
+	struct report_options options = { .view = REPORT_TREE, .smallest = -1 };
+
+	(void)state;
+	assert_report(profile, &options, false,
+		      (const char *[]){
+			      "100.0 % ± 3.7           prog\n",
+			      " 50.0 % ± 9.6   50.0 %  ├ main › other  [prog]\n",
+			      " 30.0 % ± 9.6           ├ worker (11)\n",
+			      " 30.0 % ± 9.6   30.0 %  │ └ main › run › malloc",
+			      " 20.0 % ± 8.9           └ worker (12)\n",
+			      " 20.0 % ± 8.9   20.0 %    └ main › run ↺ ×2 › brk",
+			      NULL });
+}
+
+static void threads_have_their_numbers(void **state)
+{
+	cleanup(profile_free) struct profile *profile = usual();
+	struct report_options options = { .view = REPORT_GROUPS,
+					  .group = GROUP_THREAD,
+					  .smallest = -1 };
+
+	(void)state;
+	assert_report(profile, &options, false,
+		      (const char *[]){ " 50.0 %  (none)\n", " 80.0 %  worker (11)\n",
+					"100.0 %  worker (12)\n", NULL });
+	options.group = GROUP_LABEL;
+	options.label = "tid";
+	assert_report(profile, &options, true,
+		      (const char *[]){ "\"name\":null", "\"weight\":50", "\"name\":\"11\"",
+					"\"weight\":30", NULL });
+}
+
+static void what_is_meant_by_none_is_refused(void **state)
+{
+	static const enum report_view views[] = { REPORT_CALLERS, REPORT_CALLEES, REPORT_PEEK };
+	cleanup(profile_free) struct profile *profile = usual();
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(views); i++) {
+		struct report_options options = { .view = views[i / 2],
+						  .function = "nosuch",
+						  .smallest = -1 };
+		cleanup(bytes_fini) struct bytes out = {};
+		struct report_reason reason;
+
+		assert_int_equal(report_write(&out, profile, NULL, &options, i % 2, &reason),
+				 REPORT_REFUSED);
+		assert_non_null(strstr(reason.text, "nosuch"));
+	}
+}
+
+/* Shares of a part are shares of the whole, with the whole's certainty. */
+static void parts_are_of_their_whole(void **state)
+{
+	cleanup(profile_free) struct profile *profile = usual(), *left = NULL;
+	cleanup(filter_fini) struct filter filter = {};
+	cleanup(bytes_fini) struct bytes out = {};
+	struct report_options options = { .smallest = -1 };
+	struct pattern_reason why;
+	struct report_reason reason;
+	struct weights weights;
+	struct whole whole;
+	bool matched[FILTER_KINDS];
+
+	(void)state;
+	assert_ok(weights_of(&weights, profile, profile->meta.main_type));
+	whole = weights_add_up(&weights);
+	assert_int_equal(whole.weight, 100);
+	assert_int_equal(whole.samples, 100);
+	assert_true(fabs(whole.effective_samples - 100) < 1e-9);
+	assert_ok(filter_set(&filter, FILTER_FOCUS, "malloc", &why));
+	assert_ok(profile_filter(&left, profile, &filter, matched));
+	assert_ok(report_write(&out, left, &whole, &options, false, &reason));
+	assert_non_null(strstr(bytes_str(&out), " 30.0 % ± 9.6   30.0 %   30.0 % ± 9.6  malloc"));
+	assert_non_null(strstr(out.at, "30.0 % of all"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tree_is_as_people_read_it),
+		cmocka_unit_test(threads_have_their_numbers),
+		cmocka_unit_test(what_is_meant_by_none_is_refused),
+		cmocka_unit_test(parts_are_of_their_whole),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
