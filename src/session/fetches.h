@@ -48,6 +48,11 @@ struct fetch {
 	uint32_t delivered;		   /* so many of them know their file */
 };
 
+static inline bool fetch_is_over(const struct fetch *fetch)
+{
+	return fetch->state >= FETCH_FOUND;
+}
+
 struct fetches {
 	ARRAY_OF(struct fetch) list;
 	ARRAY_OF(char *) environment; /* of the processes; the first one is ours */
