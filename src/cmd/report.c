@@ -84,6 +84,11 @@ static int apply_peek(void *context, const char *argument, struct options_reason
 	return set_function(context, REPORT_PEEK, "peek", argument, reason);
 }
 
+static int apply_lines(void *context, const char *argument, struct options_reason *reason)
+{
+	return set_function(context, REPORT_LINES, "lines", argument, reason);
+}
+
 static int apply_by(void *context, const char *argument, struct options_reason *reason)
 {
 	struct request *request = context;
@@ -249,6 +254,24 @@ static int apply_colour(void *context, const char *argument, struct options_reas
 	return 0;
 }
 
+static int apply_source_path(void *context, const char *argument, struct options_reason *reason)
+{
+	struct request *request = context;
+
+	(void)reason;
+	request->report.sources.search = argument;
+	return 0;
+}
+
+static int apply_trim_path(void *context, const char *argument, struct options_reason *reason)
+{
+	struct request *request = context;
+
+	(void)reason;
+	request->report.sources.trim = argument;
+	return 0;
+}
+
 static int apply_json(void *context, const char *argument, struct options_reason *reason)
 {
 	struct request *request = context;
@@ -266,6 +289,8 @@ static const struct option_row rows[] = {
 	  apply_callers, VALUE_TEXT },
 	{ "callees", 0, "FUNC", "what a function calls", apply_callees, VALUE_TEXT },
 	{ "peek", 0, "FUNC", "both", apply_peek, VALUE_TEXT },
+	{ "lines", 0, "FUNC", "what each line of a function used, beside its source", apply_lines,
+	  VALUE_TEXT },
 	{ "by", 0, "KEY", "what each module, process, thread, or value of the label KEY used",
 	  apply_by, VALUE_TEXT, groups },
 	{ "what-if", 0, "FUNC=CHANGE",
@@ -286,6 +311,10 @@ static const struct option_row rows[] = {
 	  VALUE_TEXT },
 	{ "width", 'w', "COLUMNS", "the terminal's, or else 80; 0 is no limit", apply_width,
 	  VALUE_TEXT },
+	{ "source-path", 0, "DIR[:DIR...]", "where to look for sources", apply_source_path,
+	  VALUE_FILE },
+	{ "trim-path", 0, "DIR[:DIR...]", "beginnings of recorded paths to cut off before",
+	  apply_trim_path, VALUE_TEXT },
 	{ "color", 0, "WHEN", "auto (on a terminal), always or never", apply_colour, VALUE_TEXT,
 	  colours },
 	{ "json", 0, NULL, "one JSON object, for programs", apply_json },
@@ -303,6 +332,9 @@ static void fit_terminal(struct request *request)
 	if (!request->has_width && is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
 	    size.ws_col >= WIDTH_MIN)
 		request->report.width = size.ws_col < WIDTH_MAX ? size.ws_col : WIDTH_MAX;
+	/* Lines of sources are not cut off where nobody reads them at once. */
+	if (!request->has_width && !is_terminal && request->report.view == REPORT_LINES)
+		request->report.width = WIDTH_MAX;
 	request->report.has_colours =
 		request->colour == COLOUR_ALWAYS ||
 		(request->colour == COLOUR_AUTO && is_terminal && !(no_colour && *no_colour) &&

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "output/function_table.h"
 #include "profile/weights.h"
+#include "report/source_file.h"
 
 enum report_view {
 	REPORT_FUNCTIONS, /* a table of all */
@@ -20,6 +21,7 @@ enum report_view {
 	REPORT_CALLERS,	  /* of the functions that are named */
 	REPORT_CALLEES,
 	REPORT_PEEK,	/* both */
+	REPORT_LINES,	/* source lines of the functions that are named */
 	REPORT_GROUPS,	/* by module, process, thread or label */
 	REPORT_WHAT_IF, /* what it is worth to make functions faster */
 	REPORT_VIEWS,
@@ -43,6 +45,7 @@ struct report_options {
 	bool has_colours;
 	enum report_group group;
 	const char *label; /* the key, with GROUP_LABEL; borrowed */
+	struct source_paths sources;
 	ARRAY_OF(struct what_if) changes;
 };
 

@@ -96,6 +96,23 @@ def check_neighbours():
              f'{kind}: neighbours of {function}')
 
 
+def check_lines():
+    """Flat and cum of each line of -list."""
+    text = run_go('tool', 'pprof', '-list=main.spin|main.mix', '-sample_index=samples', 'cpu.pb.gz')
+    want = {}
+    for block in text.split('ROUTINE ====')[1:]:
+        name = re.match(r'=+ (\S+) in', block)[1]
+        for flat, cum, line in re.findall(r'^ +(\d+|\.) +(\d+|\.) +(\d+):', block, re.MULTILINE):
+            if (flat, cum) != ('.', '.'):
+                want[name, int(line)] = (int(flat.replace('.', '0')), int(cum.replace('.', '0')))
+    found = as_json('cpu.pb.gz', '--type', 'samples', '--lines', 'main.spin|main.mix')['functions']
+    got = {(f['name'], line['line']): (line['self']['weight'], line['total']['weight'])
+           for f in found for line in f['lines']}
+    same(got, want, 'lines')
+    if len(want) < 3:
+        fail(f'too few lines: {text}')
+
+
 def main():
     if not find_go():
         print('go is not installed')
@@ -106,6 +123,7 @@ def main():
         subprocess.run(['./profiles', '.'], check=True, timeout=HANG_S, env=environment())
         check_choices()
         check_neighbours()
+        check_lines()
         os.chdir('/')
     return 1 if harness.failures else 0
 
