@@ -187,9 +187,9 @@ class Checks:
 
 
 def check_commands(check):
-    check.are('profd ', ['record', 'dump', 'report', 'convert', 'doctor', 'help'])
+    check.are('profd ', ['record', 'dump', 'report', 'diff', 'convert', 'doctor', 'help'])
     check.are('profd rec', ['record'])
-    check.are('profd help d', ['dump', 'doctor'])
+    check.are('profd help d', ['dump', 'diff', 'doctor'])
     check.are('profd --', check.long_options())
     check.nothing('profd nosuch')
     check.nothing('profd nosuch --u')

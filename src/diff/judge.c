@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What of all differences is more than noise.
+ *
+ * Two kinds of noise can make a difference, and neither alone may explain it: that of sampling, by
+ * the exact test of all samples of either side, and, where a side has several runs, that between
+ * runs, by a t-test of the runs' values with a moderated variance (spread.h). The larger p of the
+ * two counts, and the wider interval. Of all p of the functions (self and total), and of all those
+ * of the stacks, those are marked that false_discovery_limit believes.
+ */
+#include "diff/diff.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "diff/significance.h"
+
+/*
+ * With fewer samples, both sides together, no difference could be told from chance: they are not
+ * asked. The number says nothing of how they are divided, so it does not favour either answer.
+ */
+enum { FEWEST_SAMPLES = 6 };
+
+/* A list of things to compare: where its values are in a run, and where what is found goes. */
+struct family {
+	struct diff *diff;
+	struct spread spread;
+	/* By item. */
+	ARRAY_OF(struct spread_item) items;
+	ARRAY_OF(struct diff_value *) values;
+	ARRAY_OF(double) all_p;
+};
+
+static void family_fini_cleanup(struct family *family)
+{
+	array_fini(&family->items);
+	array_fini(&family->values);
+	array_fini(&family->all_p);
+}
+
+/* What a column of the runs says of one thing: index of a run → its value. */
+typedef double (*value_fn)(const struct diff_run *run, uint32_t index);
+
+static double self_of_function(const struct diff_run *run, uint32_t index)
+{
+	return run->function_self[index];
+}
+
+static double total_of_function(const struct diff_run *run, uint32_t index)
+{
+	return run->function_total[index];
+}
+
+static double total_of_node(const struct diff_run *run, uint32_t index)
+{
+	return run->total[index];
+}
+
+/* Of either side: sums over its runs. */
+struct sides {
+	double exposure[2], inverse[2]; /* of exposures: sum of 1 / exposure */
+	double count[2];
+};
+
+static struct sides sides_of(const struct diff *diff)
+{
+	struct sides sides = {};
+
+	for (uint32_t i = 0; i < diff->runs.count; i++) {
+		const struct diff_run *run = &diff->runs.at[i];
+
+		sides.count[run->is_new]++;
+		sides.exposure[run->is_new] += run->exposure;
+		sides.inverse[run->is_new] += run->exposure > 0 ? 1 / run->exposure : 0;
+	}
+	return sides;
+}
+
+static double max(double a, double b)
+{
+	return a > b ? a : b;
+}
+
+/* Means, squares and samples; the rest is for whoever knows all items. */
+static int add_item(struct family *family, struct diff_value *value, value_fn of, uint32_t index)
+{
+	const struct diff *diff = family->diff;
+	struct sides sides = sides_of(diff);
+	struct spread_item *item = array_push(&family->items);
+	struct diff_value **to = array_push(&family->values);
+
+	if (!item || !to)
+		return -ENOMEM;
+	*to = value;
+	for (uint32_t i = 0; i < diff->runs.count; i++) {
+		const struct diff_run *run = &diff->runs.at[i];
+		double samples = of(run, index) * run->exposure;
+
+		*(run->is_new ? &value->new : &value->base) += of(run, index) / sides.count[run->is_new];
+		*(run->is_new ? &value->new_samples : &value->base_samples) += samples;
+	}
+	item->value = (value->base + value->new) / 2;
+	for (uint32_t i = 0; i < diff->runs.count; i++) {
+		const struct diff_run *run = &diff->runs.at[i];
+		double off = of(run, index) - (run->is_new ? value->new : value->base);
+
+		item->squares += off * off;
+	}
+	value->low = -INFINITY;
+	value->high = INFINITY;
+	value->p = 1;
+	return 0;
+}
+
+static double z_or_t(double freedom)
+{
+	return freedom < SIGNIFICANCE_MANY ? student_critical(0.05, freedom) : SIGNIFICANCE_Z;
+}
+
+/*
+ * The variance of the mean of one side's runs for a mean of `value`; with one more sample than there
+ * were, so that none at all does not mean none ever.
+ */
+static double variance_of_mean(const struct spread *spread, double value, double exposure,
+			       double inverse, double count)
+{
+	double rest = spread->kind == SPREAD_OF_SHARES ? max(1 - value, 0) : 1;
+	double between = spread->common * value * rest, sampling = 0;
+
+	if (exposure > 0) {
+		double seen = value + 1 / exposure;
+
+		sampling = seen * (spread->kind == SPREAD_OF_SHARES ? max(1 - value, 1 / exposure) : 1) *
+			   inverse / count;
+	}
+	return (sampling + between * between) / count;
+}
+
+static void judge_sampling(const struct family *family, struct diff_value *value,
+			   const struct sides *sides)
+{
+	bool is_share = family->diff->per == DIFF_PER_SAMPLES;
+
+	if (!(sides->exposure[0] > 0) || !(sides->exposure[1] > 0))
+		return;
+	value->p = is_share ? counts_share_p(value->base_samples, sides->exposure[0],
+					     value->new_samples, sides->exposure[1])
+			    : counts_rate_p(value->base_samples, sides->exposure[0],
+					    value->new_samples, sides->exposure[1]);
+	if (is_share)
+		counts_share_interval(value->base, sides->exposure[0], value->new,
+				      sides->exposure[1], &value->low, &value->high);
+	else
+		counts_rate_interval(value->base, sides->exposure[0], value->new,
+				     sides->exposure[1], &value->low, &value->high);
+	value->error = (value->high - value->low) / 2 / SIGNIFICANCE_Z;
+	value->freedom = SIGNIFICANCE_MANY;
+}
+
+static void judge_runs(const struct family *family, const struct spread_item *item,
+		       struct diff_value *value, const struct sides *sides)
+{
+	const struct spread *spread = &family->spread;
+	double change = diff_change(value), error, freedom, reach, p;
+	/* If nothing has changed, all runs vary alike. */
+	double same = item->expected * (1 / sides->count[0] + 1 / sides->count[1]);
+	double moderated = spread_moderated(spread, item, &freedom);
+	double own = variance_of_mean(spread, value->base, sides->exposure[0], sides->inverse[0],
+				      sides->count[0]) +
+		     variance_of_mean(spread, value->new, sides->exposure[1], sides->inverse[1],
+				      sides->count[1]);
+
+	error = sqrt(moderated * same);
+	p = error > 0 ? student_two_sided(change / error, freedom) : change != 0 ? 0 : 1;
+	error = sqrt(moderated * own);
+	reach = z_or_t(freedom) * error;
+	if (isinf(value->low)) {
+		value->p = p;
+		value->low = change - reach;
+		value->high = change + reach;
+	} else {
+		value->p = max(value->p, p);
+		value->low = fmin(value->low, change - reach);
+		value->high = max(value->high, change + reach);
+	}
+	if (error > value->error) {
+		value->error = error;
+		value->freedom = freedom;
+	}
+}
+
+static void mark(struct family *family)
+{
+	double limit = false_discovery_limit(family->all_p.at, family->all_p.count,
+					     DIFF_FALSE_RATE);
+
+	for (uint32_t i = 0; i < family->values.count; i++) {
+		struct diff_value *value = family->values.at[i];
+
+		if (value->p <= limit)
+			value->mark = diff_change(value) > 0   ? DIFF_DEARER
+				      : diff_change(value) < 0 ? DIFF_CHEAPER
+							       : DIFF_NOTHING;
+	}
+}
+
+static int judge_family(struct family *family, uint32_t *ret_tests)
+{
+	struct diff *diff = family->diff;
+	struct sides sides = sides_of(diff);
+	struct spread *spread = &family->spread;
+
+	spread->kind = diff->per == DIFF_PER_SAMPLES ? SPREAD_OF_SHARES : SPREAD_OF_RATES;
+	spread->freedom = (double)diff->runs.count - 2;
+	if (diff->is_counted)
+		spread->exposure = diff->runs.count / (sides.inverse[0] + sides.inverse[1]);
+	spread_fit(spread, family->items.at, family->items.count);
+	for (uint32_t i = 0; i < family->items.count; i++) {
+		struct diff_value *value = family->values.at[i];
+		double *p;
+
+		if (diff->is_counted)
+			judge_sampling(family, value, &sides);
+		if (diff->has_run_noise)
+			judge_runs(family, &family->items.at[i], value, &sides);
+		if (diff->is_counted && value->base_samples + value->new_samples < FEWEST_SAMPLES) {
+			value->p = 1;
+			continue;
+		}
+		if (!diff->is_counted && !diff->has_run_noise)
+			continue;
+		p = array_push(&family->all_p);
+		if (!p)
+			return -ENOMEM;
+		*p = value->p;
+	}
+	*ret_tests = family->all_p.count;
+	mark(family);
+	return 0;
+}
+
+static int judge_functions(struct diff *diff)
+{
+	cleanup(family_fini) struct family family = { .diff = diff };
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < diff->frames.count; i++) {
+		if (!diff_is_function(&diff->frames.at[i]))
+			continue;
+		r = add_item(&family, &diff->function_self[i], self_of_function, i);
+		if (r == 0 && !diff->frames.at[i].is_leaf)
+			r = add_item(&family, &diff->function_total[i], total_of_function, i);
+	}
+	if (r == 0)
+		r = judge_family(&family, &diff->function_tests);
+	for (uint32_t i = 0; r == 0 && i < diff->frames.count; i++)
+		if (diff->frames.at[i].is_leaf)
+			diff->function_total[i] = diff->function_self[i];
+	diff->function_spread = family.spread;
+	return r;
+}
+
+static int judge_nodes(struct diff *diff)
+{
+	cleanup(family_fini) struct family family = { .diff = diff };
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < diff->nodes.count; i++)
+		r = add_item(&family, &diff->node_total[i], total_of_node, i);
+	if (r == 0)
+		r = judge_family(&family, &diff->node_tests);
+	diff->node_spread = family.spread;
+	return r;
+}
+
+int diff_judge(struct diff *diff)
+{
+	int r;
+
+	diff->has_run_noise = diff->runs.count > 2;
+	diff->function_self = calloc(diff->frames.count + 1ULL, sizeof(*diff->function_self));
+	diff->function_total = calloc(diff->frames.count + 1ULL, sizeof(*diff->function_total));
+	diff->node_total = calloc(diff->nodes.count + 1ULL, sizeof(*diff->node_total));
+	if (!diff->function_self || !diff->function_total || !diff->node_total)
+		return -ENOMEM;
+	r = judge_functions(diff);
+	return r == 0 ? judge_nodes(diff) : r;
+}
