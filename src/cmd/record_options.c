@@ -1,257 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * Each option is checked when it is read, so the message can name it; what options mean together
- * is checked once at the end. A config that comes out of here contradicts itself nowhere.
- */
 #include "cmd/record_options.h"
 
-#include <errno.h>
-#include <pwd.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/log.h"
-#include "base/parse.h"
-#include "base/fs.h"
 #include "cmd/command.h"
 #include "cmd/output_options.h"
-#include "fetch/library.h"
-#include "fetch/servers.h"
-#include "source/comm_glob.h"
 
-#define MAX_RATE_HZ 10000
-#define MIN_PERIOD_NS (1000000000ULL / MAX_RATE_HZ)
-#define MAX_PERIOD_NS (3600 * 1000000000ULL)
-#define MAX_DEBUGINFOD_NS (24 * 3600 * 1000000000ULL)
-#define MAX_PID 4194304 /* PID_MAX_LIMIT, include/linux/threads.h */
-#define MAX_RATE_PATH "/proc/sys/kernel/perf_event_max_sample_rate"
-
-/* The config, and what of the command line it does not keep. */
 struct request {
-	struct config *config;
-	const struct record_limits *limits;
+	struct measure_request measure; /* first: its rows find it here */
 	struct output_options outputs;
-	const char *user; /* as --uid has it */
-	const char *servers; /* as --debuginfod has them */
-	bool has_rate, has_period, has_debuginfod, has_debuginfod_timeout, verbose;
 };
-
-/* What can be measured. */
-static const char *const events[] = { "cpu", NULL };
-/* How stacks can be walked, by enum unwind_choice. */
-static const char *const unwind_ways[] = { [UNWIND_AUTO] = "auto", [UNWIND_TABLE] = "table", NULL };
-
-/* The place of a word among `words`, or -1. */
-static int find_word(const char *const *words, const char *word, size_t size)
-{
-	for (int i = 0; words[i]; i++)
-		if (strlen(words[i]) == size && memcmp(words[i], word, size) == 0)
-			return i;
-	return -1;
-}
-
-/* The elements of a comma-separated list, one after another; false at its end. */
-static bool next_element(const char **list, const char **ret, size_t *size)
-{
-	if (!*list)
-		return false;
-	*ret = *list;
-	*size = strcspn(*list, ",");
-	*list = (*list)[*size] == ',' ? *list + *size + 1 : NULL;
-	return true;
-}
-
-static int parse_id(pid_t *ret, const char *text, size_t size, struct options_reason *reason)
-{
-	char copy[32];
-	uint64_t id;
-
-	if (size >= sizeof(copy))
-		return options_bad(reason, "not a process id");
-	memcpy(copy, text, size);
-	copy[size] = '\0';
-	if (parse_u64(&id, copy, MAX_PID) < 0 || id == 0)
-		return options_bad(reason, "'%s' is not a process id (1..%d)", copy, MAX_PID);
-	*ret = (pid_t)id;
-	return 0;
-}
-
-/* One macro for both lists, which have types of their own. */
-#define ADD_IDS(array, list, reason)                                                               \
-	({                                                                                         \
-		const char *left_ = (list), *at_;                                                  \
-		size_t size_;                                                                      \
-		int r_ = 0;                                                                        \
-		while (r_ == 0 && next_element(&left_, &at_, &size_)) {                            \
-			pid_t id_, *added_;                                                        \
-			r_ = parse_id(&id_, at_, size_, (reason));                                 \
-			if (r_ != 0)                                                               \
-				break;                                                             \
-			added_ = array_push(array);                                                \
-			if (added_)                                                                \
-				*added_ = id_;                                                     \
-			else                                                                       \
-				r_ = -ENOMEM;                                                      \
-		}                                                                                  \
-		r_;                                                                                \
-	})
-
-static int apply_pid(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-
-	return ADD_IDS(&request->config->target.pids, argument, reason);
-}
-
-static int apply_tid(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-
-	return ADD_IDS(&request->config->target.tids, argument, reason);
-}
-
-/* Of what narrows the target, or names a file: the last would win over what was wanted, too. */
-static int refuse_twice(struct options_reason *reason, const char *before)
-{
-	return options_bad(reason, "was given already, as '%.64s': there can be one", before);
-}
-
-static int apply_comm(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-	struct wire_glob glob;
-	int r = comm_glob_compile(&glob, argument);
-
-	if (!argument[0])
-		return options_bad(reason, "an empty pattern matches nothing");
-	if (r < 0)
-		return options_bad(reason, r == -E2BIG ? "the pattern is too long"
-						       : "a bracket is not closed");
-	if (request->config->target.comm)
-		return refuse_twice(reason, request->config->target.comm);
-	request->config->target.comm = argument;
-	return 0;
-}
-
-static int apply_cgroup(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-
-	if (!argument[0])
-		return options_bad(reason, "needs the path of a control group");
-	if (request->config->target.cgroup)
-		return refuse_twice(reason, request->config->target.cgroup);
-	request->config->target.cgroup = argument;
-	return 0;
-}
-
-static int apply_uid(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-	const struct passwd *passwd;
-	uint64_t uid;
-
-	/* (uid_t)-1 is nobody's. */
-	if (parse_u64(&uid, argument, UINT32_MAX - 1) < 0) {
-		if (!argument[0])
-			return options_bad(reason, "needs a user's name or number");
-		passwd = getpwnam(argument);
-		if (!passwd)
-			return options_refuse(reason, "no such user");
-		uid = passwd->pw_uid;
-	}
-	if (request->user)
-		return refuse_twice(reason, request->user);
-	request->user = argument;
-	request->config->target.uid = (uid_t)uid;
-	request->config->target.has_uid = true;
-	return 0;
-}
-
-static int apply_event(void *context, const char *argument, struct options_reason *reason)
-{
-	const char *event;
-	size_t size;
-
-	(void)context;
-	while (next_element(&argument, &event, &size)) {
-		if (size == 0)
-			return options_bad(reason, "needs the name of an event");
-		if (find_word(events, event, size) < 0)
-			return options_refuse(
-				reason, "event '%.*s' is not in this build, which measures: cpu",
-				(int)(size < 64 ? size : 64), event);
-	}
-	return 0;
-}
-
-static int parse_time(uint64_t *ret_ns, const char *text, struct options_reason *reason)
-{
-	if (parse_duration(ret_ns, text) < 0)
-		return options_bad(reason, "not a time: write 30, 30s, 500ms, 5m or 1h");
-	return 0;
-}
-
-static int apply_duration(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-	uint64_t ns = 0;
-	int r = 0;
-
-	if (strcmp(argument, "unlimited") != 0) {
-		r = parse_time(&ns, argument, reason);
-		if (r == 0 && ns == 0)
-			r = options_bad(reason, "nothing can be recorded in no time");
-	}
-	if (r == 0)
-		request->config->duration_ns = ns;
-	return r;
-}
-
-static int apply_delay(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-
-	return parse_time(&request->config->delay_ns, argument, reason);
-}
-
-static int apply_rate(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-	uint64_t hz, limit = request->limits->max_rate_hz;
-
-	if (strcmp(argument, "max") == 0) {
-		if (limit == 0)
-			return options_refuse(reason, "cannot read " MAX_RATE_PATH);
-		/* Past that a timer has hardly time for anything but samples. */
-		hz = limit < MAX_RATE_HZ ? limit : MAX_RATE_HZ;
-	} else if (parse_u64(&hz, argument, MAX_RATE_HZ) < 0 || hz == 0) {
-		return options_bad(reason, "not a rate: 1..%d per second, or max", MAX_RATE_HZ);
-	}
-	if (limit && hz > limit)
-		return options_refuse(reason,
-				      "this kernel allows %llu per second; raise it with 'sysctl "
-				      "kernel.perf_event_max_sample_rate=%llu'",
-				      (unsigned long long)limit, (unsigned long long)hz);
-	request->config->frequency_hz = (uint32_t)hz;
-	request->has_rate = true;
-	return 0;
-}
-
-static int apply_period(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-	uint64_t ns;
-
-	if (parse_u64(&ns, argument, MAX_PERIOD_NS) < 0 || ns < MIN_PERIOD_NS)
-		return options_bad(reason, "not a period: %llu..%llu nanoseconds of CPU time",
-				   MIN_PERIOD_NS, MAX_PERIOD_NS);
-	request->config->period_ns = ns;
-	request->has_period = true;
-	return 0;
-}
 
 static int apply_output(void *context, const char *argument, struct options_reason *reason)
 {
@@ -267,103 +26,28 @@ static int apply_format(void *context, const char *argument, struct options_reas
 	return output_options_format(&request->outputs, argument, reason);
 }
 
-static int apply_unwind(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-	int way = find_word(unwind_ways, argument, strlen(argument));
-
-	if (way >= 0)
-		request->config->unwind = (enum unwind_choice)way;
-	else if (strcmp(argument, "fp") == 0 || strcmp(argument, "copy") == 0)
-		return options_refuse(reason, "not in this build, which has: auto, table");
-	else
-		return options_bad(reason, "no such way; there are: auto, table");
-	return 0;
-}
-
-static int apply_max_depth(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-	uint64_t depth;
-
-	if (parse_u64(&depth, argument, 1024) < 0 || depth == 0)
-		return options_bad(reason, "not a number of frames: 1..1024");
-	request->config->max_depth = (uint32_t)depth;
-	return 0;
-}
-
-static int apply_debuginfod(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-
-	if (argument && !servers_are_good(argument))
-		return options_bad(reason,
-				   "not a server: write https://debuginfod.example.org, and "
-				   "several with blanks between them");
-	if (!library_is_built_in())
-		return options_refuse(reason, "this build of profd is without libdebuginfod");
-	if (argument)
-		request->servers = argument;
-	request->has_debuginfod = true;
-	return 0;
-}
-
-static int apply_debuginfod_timeout(void *context, const char *argument,
-				    struct options_reason *reason)
-{
-	struct request *request = context;
-	uint64_t *ns = &request->config->debuginfod_wait_ns;
-	int r = parse_time(ns, argument, reason);
-
-	request->has_debuginfod_timeout = true;
-	return r == 0 && *ns > MAX_DEBUGINFOD_NS ? options_bad(reason, "nobody waits for so long")
-						 : r;
-}
-
 static int apply_summary(void *context, const char *argument, struct options_reason *reason)
 {
 	struct request *request = context;
 
 	if (!argument[0])
 		return options_bad(reason, "needs the name of a file");
-	if (request->config->summary_path)
-		return refuse_twice(reason, request->config->summary_path);
-	request->config->summary_path = argument;
+	if (request->measure.config->summary_path)
+		return options_bad(reason, "was given already, as '%.64s': there can be one",
+				   request->measure.config->summary_path);
+	request->measure.config->summary_path = argument;
 	return 0;
 }
 
-static int apply_symbol_cache(void *context, const char *argument, struct options_reason *reason)
+static int apply_quiet(void *context, const char *argument, struct options_reason *reason)
 {
 	struct request *request = context;
 
-	if (!argument[0])
-		return options_bad(reason, "needs a folder, or 'none'");
-	if (request->config->symbol_cache)
-		return refuse_twice(reason, request->config->symbol_cache);
-	request->config->symbol_cache = argument;
+	(void)argument;
+	(void)reason;
+	request->measure.config->quiet = true;
 	return 0;
 }
-
-#define SETTER(name, assignment)                                                                   \
-	static int apply_##name(void *context, const char *argument,                               \
-				struct options_reason *reason)                                     \
-	{                                                                                          \
-		struct request *request = context;                                                 \
-		(void)argument;                                                                    \
-		(void)reason;                                                                      \
-		request->assignment;                                                               \
-		return 0;                                                                          \
-	}
-SETTER(all, config->target.everything = true)
-SETTER(subprocesses, config->target.children = true)
-SETTER(kernel, config->no_kernel = false)
-SETTER(no_kernel, config->no_kernel = true)
-SETTER(no_inline, config->no_inline = true)
-SETTER(threads, config->threads = true)
-SETTER(idle, config->idle = true)
-SETTER(quiet, config->quiet = true)
-SETTER(verbose, verbose = true)
-#undef SETTER
 
 /* What people type from habit and what profd always does. */
 static int apply_habit(void *context, const char *argument, struct options_reason *reason)
@@ -374,55 +58,8 @@ static int apply_habit(void *context, const char *argument, struct options_reaso
 	return 0;
 }
 
-static const char *const duration_words[] = { "unlimited", NULL };
-static const char *const rate_words[] = { "max", NULL };
-
 const struct option_row record_option_rows[] = {
-	{ .help = "Target (one of -p, --tid, -a, a filter or a command)" },
-	{ "pid", 'p', "PID[,PID...]",
-	  "these processes, with every thread they have or start; kernel threads too", apply_pid,
-	  VALUE_PIDS },
-	{ "tid", 0, "TID[,TID...]", "these threads only", apply_tid, VALUE_TIDS },
-	{ "subprocesses", 's', NULL, "with -p: also what they fork from now on",
-	  apply_subprocesses },
-	{ "all", 'a', NULL, "the whole machine", apply_all },
-	{ "comm", 0, "GLOB", "only threads whose name matches, as 'nginx*'", apply_comm,
-	  VALUE_COMM },
-	{ "cgroup", 0, "PATH", "only what runs in this control group, or below it", apply_cgroup,
-	  VALUE_CGROUP },
-	{ "uid", 0, "USER", "only what runs as this user (a name or a number)", apply_uid,
-	  VALUE_USER },
-	{ .help = "What, and for how long" },
-	{ "event", 'e', "EVENT", "what to measure: cpu (default)", apply_event, VALUE_TEXT,
-	  events },
-	{ "duration", 'd', "TIME",
-	  "30, 30s, 5m or unlimited; else until Ctrl-C, or until the target ends", apply_duration,
-	  VALUE_TEXT, duration_words },
-	{ "delay", 'D', "TIME", "start measuring later: leave a warm-up out", apply_delay,
-	  VALUE_TEXT },
-	{ "freq", 'F', "HZ", "samples per second of CPU time: 1..10000 or max (default 99)",
-	  apply_rate, VALUE_TEXT, rate_words },
-	{ "rate", 'r', "HZ", "the same", apply_rate, VALUE_TEXT, rate_words },
-	{ "period", 'c', "N", "instead: one sample every N nanoseconds of CPU time", apply_period,
-	  VALUE_TEXT },
-	{ .help = "Stacks" },
-	{ "unwind", 0, "WAY",
-	  "auto (default), or table: in the kernel, from each file's unwind information",
-	  apply_unwind, VALUE_TEXT, unwind_ways },
-	{ "kernel", 0, NULL, "show kernel frames where permitted (default)", apply_kernel },
-	{ "no-kernel", 0, NULL, "leave kernel frames out", apply_no_kernel },
-	{ "no-inline", 0, NULL, "show no functions that were inlined into others",
-	  apply_no_inline },
-	{ "threads", 't', NULL, "show threads apart: the thread is the root", apply_threads },
-	{ "idle", 'i', NULL, "with -a or a filter: show idle CPUs too", apply_idle },
-	{ "max-depth", 0, "N", "keep at most N frames of a stack, 1..1024 (default 1024)",
-	  apply_max_depth, VALUE_TEXT },
-	{ .help = "Names" },
-	{ "debuginfod", 0, NULL,
-	  "get debug files that are not here from these servers, or those of DEBUGINFOD_URLS",
-	  apply_debuginfod, .optional = "URLS" },
-	{ "debuginfod-timeout", 0, "TIME", "wait so long for them at the end (default 20s)",
-	  apply_debuginfod_timeout, VALUE_TEXT },
+	MEASURE_OPTION_ROWS,
 	{ .help = "Output" },
 	{ "output", 'o', "FILE",
 	  "as often as wanted; the format follows the name (.svg, .pb.gz, .folded, "
@@ -434,9 +71,9 @@ const struct option_row record_option_rows[] = {
 	{ "summary", 0, "FILE", "the closing summary as one JSON object; - is stdout",
 	  apply_summary, VALUE_FILE },
 	{ "symbol-cache", 0, "DIR", "keep names and lines here for the next time; or 'none'",
-	  apply_symbol_cache, VALUE_FILE },
+	  measure_apply_symbol_cache, VALUE_FILE },
 	{ "quiet", 'q', NULL, "say nothing but errors and warnings", apply_quiet },
-	{ "verbose", 'v', NULL, "say what is being done", apply_verbose },
+	{ "verbose", 'v', NULL, "say what is being done", measure_apply_verbose },
 	OPTION_ROW_HELP,
 	{ .help = "Habits of perf and py-spy, accepted without effect: always so here" },
 	{ NULL, 'n', NULL, "do not aggregate by default", apply_habit },
@@ -446,107 +83,24 @@ const struct option_row record_option_rows[] = {
 	{},
 };
 
-void record_limits_read(struct record_limits *ret)
-{
-	cleanup(bytes_fini) struct bytes text = {};
-
-	*ret = (struct record_limits){};
-	if (fs_read(&text, -1, MAX_RATE_PATH, 64) < 0 || !bytes_str(&text))
-		return;
-	text.at[strcspn(text.at, "\n")] = '\0';
-	if (parse_u64(&ret->max_rate_hz, text.at, UINT32_MAX) < 0)
-		ret->max_rate_hz = 0;
-}
-
-static int check_target(const struct config *config, const struct command *command,
-			const struct options_result *result)
-{
-	const struct target *target = &config->target;
-	bool filtered = target->comm || target->cgroup || target->has_uid;
-
-	if (result->word_count)
-		return options_usage_error(command, "unexpected '%.64s': a command goes behind --",
-					   result->words[0]);
-	if (result->rest && !result->rest[0])
-		return options_usage_error(command, "no command behind --");
-	if (result->rest && (target->pids.count || target->tids.count || target->everything))
-		return options_usage_error(command, "a command and %s exclude each other",
-					   target->pids.count	? "-p"
-					   : target->tids.count ? "--tid"
-								: "-a");
-	if (target->pids.count && target->everything)
-		return options_usage_error(command, "-p and -a exclude each other");
-	if (target->tids.count && target->everything)
-		return options_usage_error(command, "--tid and -a exclude each other");
-	if (target->pids.count && target->tids.count)
-		return options_usage_error(command, "-p and --tid exclude each other");
-	if (target->tids.count && target->children)
-		return options_usage_error(command, "--tid and -s exclude each other: "
-						    "threads alone have no subprocesses");
-	if (!result->rest && !target->pids.count && !target->tids.count && !target->everything &&
-	    !filtered)
-		return options_usage_error(command, "nothing to record: name a target with -p PID, "
-						    "-a, or -- COMMAND");
-	if (config->idle && (result->rest || target->pids.count || target->tids.count))
-		return options_usage_error(command, "-i goes with -a or a filter only: "
-						    "a waiting thread uses no CPU time");
-	return 0;
-}
-
-/* sudo takes the variable away, so that there are none is what most people see first. Logs. */
-static int find_servers(const struct request *request)
-{
-	const char *urls = getenv("DEBUGINFOD_URLS");
-	struct bytes servers = {};
-
-	if (servers_find(&servers, request->servers, urls, SERVERS_FOLDER) == SERVERS_NONE) {
-		bytes_fini(&servers);
-		log_error("--debuginfod: no server is known: DEBUGINFOD_URLS is %s; write "
-			  "--debuginfod=https://SERVER%s",
-			  urls ? "empty" : "not set, and " SERVERS_FOLDER " has no list of them",
-			  getenv("SUDO_UID") && !urls ? ", or sudo --preserve-env=DEBUGINFOD_URLS"
-						      : "");
-		return OPTIONS_REFUSED;
-	}
-	if (!bytes_str(&servers)) {
-		bytes_fini(&servers);
-		return -ENOMEM;
-	}
-	request->config->debuginfod_servers = servers.at;
-	return 0;
-}
-
 /* The rest of the checks, and the formats. */
-static int complete(struct request *request, const struct command *command)
+static int complete(struct request *request, const struct command *command,
+		    const struct options_result *result)
 {
-	struct config *config = request->config;
+	struct config *config = request->measure.config;
 	bool to_stdout = false;
-	int r;
+	int r = measure_complete(&request->measure, command, result);
 
-	if (request->has_rate && request->has_period)
-		return options_usage_error(command, "-F and -c exclude each other");
-	if (request->has_period)
-		config->frequency_hz = 0;
-	if (config->quiet && request->verbose)
-		return options_usage_error(command, "-q and -v exclude each other");
-	if (request->has_debuginfod_timeout && !request->has_debuginfod)
-		return options_usage_error(command, "--debuginfod-timeout goes with --debuginfod");
-	r = output_options_complete(&request->outputs, config, command, NULL);
-	if (r == 0 && request->has_debuginfod)
-		r = find_servers(request);
+	if (r == 0 && config->quiet && request->measure.verbose)
+		r = options_usage_error(command, "-q and -v exclude each other");
+	if (r == 0)
+		r = output_options_complete(&request->outputs, config, command, NULL);
 	if (r != 0)
 		return r;
 	for (uint32_t i = 0; i < config->outputs.count; i++)
 		to_stdout |= strcmp(config->outputs.at[i].path, "-") == 0;
 	if (config->summary_path && to_stdout && strcmp(config->summary_path, "-") == 0)
 		return options_usage_error(command, "-o - and --summary - exclude each other");
-	/* The rate nobody asked for gives way to the kernel's limit; a wanted one is refused. */
-	if (!request->has_rate && !request->has_period && request->limits->max_rate_hz &&
-	    config->frequency_hz > request->limits->max_rate_hz) {
-		config->frequency_hz = (uint32_t)request->limits->max_rate_hz;
-		log_warning("kernel.perf_event_max_sample_rate is %u: recording at that rate",
-			    config->frequency_hz);
-	}
 	return 0;
 }
 
@@ -554,24 +108,15 @@ int record_options_parse(struct config *config, const struct writer **format,
 			 const struct command *command, int argc, char **argv,
 			 const struct record_limits *limits)
 {
-	struct request request = { .config = config, .limits = limits };
+	struct request request = { .measure = { .config = config, .limits = limits } };
 	struct options_result result;
 	int r = options_parse(command, &request, argc, argv, &result);
 
 	if (r == 0)
-		r = check_target(config, command, &result);
-	if (r == 0)
-		r = complete(&request, command);
-	if (r == 0 && result.rest) {
-		config->target.command = result.rest;
-		config->target.children = true;
-	}
-	/* Only filters: they choose from everything that runs. */
-	if (r == 0 && !result.rest && !config->target.pids.count && !config->target.tids.count)
-		config->target.everything = true;
+		r = complete(&request, command, &result);
 	if (r == 0 && config->quiet)
 		log_set_level(LOG_WARNING);
-	if (r == 0 && request.verbose)
+	if (r == 0 && request.measure.verbose)
 		log_set_level(LOG_DEBUG);
 	*format = request.outputs.format ? request.outputs.format : writer_by_name("flamegraph");
 	output_options_fini(&request.outputs);

@@ -8,12 +8,6 @@
 #include "session/config.h"
 
 /*
- * Copies `name` with every byte outside of [A-Za-z0-9._-] replaced by '_', cut to `size` - 1.
- * Empty names become "unknown".
- */
-void record_output_clean(char *ret, size_t size, const char *name);
-
-/*
  * When the config has no output: makes config->default_path, profd-COMM-PID-DATE and the first
  * extension of `writer` (with -2, -3 ... before it when that exists), and its output entry. PID is
  * left out when there is not exactly one. now: seconds since the epoch, shown as local time.

@@ -32,14 +32,16 @@ int proc_stat_parse(struct proc_stat *ret, const char *text, size_t size)
 		length = sizeof(rest) - 1;
 	memcpy(rest, close + 1, length);
 	rest[length] = '\0';
-	/* Fields 3 state, 4 ppid, 14 utime, 15 stime, 20 num_threads, 22 starttime. */
+	/* Fields 3 state, 4 ppid, 14 utime, 15 stime, 20 num_threads, 22 starttime, 24 rss. */
 	if (sscanf(rest,
 		   " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64 " %" SCNu64
-		   " %*s %*s %*s %*s %" SCNu64 " %*s %" SCNu64,
-		   &stat.state, &parent, &user, &system, &stat.threads, &stat.start_time) != 6)
+		   " %*s %*s %*s %*s %" SCNu64 " %*s %" SCNu64 " %*s %" SCNu64,
+		   &stat.state, &parent, &user, &system, &stat.threads, &stat.start_time,
+		   &stat.resident_pages) != 7)
 		return -EINVAL;
 	stat.parent = parent;
 	stat.cpu_ticks = user + system;
+	stat.system_ticks = system;
 	*ret = stat;
 	return 0;
 }

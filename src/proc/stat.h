@@ -12,6 +12,8 @@ struct proc_stat {
 	pid_t parent;
 	uint64_t start_time; /* clock ticks since boot */
 	uint64_t cpu_ticks;  /* user + system, all threads, clock ticks */
+	uint64_t system_ticks; /* of them in the kernel */
+	uint64_t resident_pages;
 	uint64_t threads;
 };
 

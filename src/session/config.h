@@ -45,6 +45,7 @@ struct config {
 	const char *summary_path; /* NULL: none; "-" is stdout */
 	const char *symbol_cache; /* a folder, "none", or NULL: the usual one, if it can be had */
 	bool quiet;
+	bool on_screen; /* the terminal is drawn on: nothing else writes to it, nor does the command */
 };
 
 void config_init(struct config *config);

@@ -15,6 +15,16 @@
 enum { END_MS = 200 };
 
 /* Only what is safe between fork and exec. */
+static void leave_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; fd <= 2 && null >= 0; fd++)
+		if (isatty(fd))
+			(void)dup2(null, fd);
+}
+
+/* The same. */
 static void child(int go_fd, int fail_fd, const struct invoking_user *user, char *const argv[])
 {
 	sigset_t none;
@@ -45,7 +55,7 @@ int launch_prepare(struct launch *launch, char *const argv[])
 	int go[2], failed[2], r = invoking_user_find(&user);
 	pid_t pid;
 
-	*launch = (struct launch)LAUNCH_NULL;
+	*launch = (struct launch){ .go_fd = -1, .fail_fd = -1, .off_terminal = launch->off_terminal };
 	if (r < 0)
 		return r;
 	if (pipe2(go, O_CLOEXEC) < 0)
@@ -60,6 +70,8 @@ int launch_prepare(struct launch *launch, char *const argv[])
 	if (pid == 0) {
 		close(go[1]);
 		close(failed[0]);
+		if (launch->off_terminal)
+			leave_terminal();
 		child(go[0], failed[1], user, argv);
 	}
 	r = pid < 0 ? -errno : 0;
@@ -70,7 +82,7 @@ int launch_prepare(struct launch *launch, char *const argv[])
 		close(failed[0]);
 		return r;
 	}
-	*launch = (struct launch){ pid, go[1], failed[0] };
+	*launch = (struct launch){ pid, go[1], failed[0], launch->off_terminal };
 	return 0;
 }
 

@@ -2,12 +2,14 @@
 /* Starts a command that waits, does not run yet, until it is let go: so that nothing is missed. */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct launch {
 	pid_t pid;   /* 0: none */
 	int go_fd;   /* writing lets it go; -1 afterwards */
 	int fail_fd; /* a failed exec writes its errno here, another closes it; -1 then */
+	bool off_terminal; /* set before: what of its descriptors is a terminal is /dev/null */
 };
 
 #define LAUNCH_NULL { .go_fd = -1, .fail_fd = -1 }

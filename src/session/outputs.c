@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "output/stream.h"
 
-static int write_one(const struct config_output *output, const struct profile *profile,
-		     bool exclusive)
+int outputs_write_one(const struct config_output *output, const struct profile *profile,
+		      bool exclusive)
 {
 	struct fs_atomic file = FS_ATOMIC_NULL;
 	struct stream stream;
@@ -41,7 +41,7 @@ int outputs_write(const struct config *config, const struct profile *profile)
 
 	for (uint32_t i = 0; i < config->outputs.count; i++) {
 		const struct config_output *output = &config->outputs.at[i];
-		int r = write_one(output, profile, output->path == config->default_path);
+		int r = outputs_write_one(output, profile, output->path == config->default_path);
 
 		/* A reader that has seen enough is no failure. */
 		if (r == 0 || r == -EPIPE)

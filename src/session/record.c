@@ -85,27 +85,6 @@ static int write_everything(struct recording *rec, const struct health *health)
 	return r < 0 ? r : summary;
 }
 
-/* The command goes on when the time is over, and is told when we are told to end. */
-static int command_status(struct recording *rec)
-{
-	int status;
-
-	if (rec->launch.go_fd >= 0 || launch_result(&rec->launch) == LAUNCH_UNDER_WAY) {
-		log_error("cannot start '%s': %s", rec->config->target.command[0],
-			  rec->launch.go_fd >= 0 ? "the recording has ended before"
-						 : "its file system does not answer");
-		return rec->end == RECORDING_SIGNAL ? 128 + rec->end_signal : 1;
-	}
-	if (rec->end == RECORDING_SIGNAL && (rec->end_signal_by_user || rec->end_signal != SIGINT))
-		(void)kill(rec->launch.pid, rec->end_signal);
-	status = launch_wait(&rec->launch);
-	if (status < 0) {
-		log_error("cannot wait for the command: %s", strerror(-status));
-		return 1;
-	}
-	return status;
-}
-
 int session_record(const struct config *config)
 {
 	struct recording rec;
@@ -124,7 +103,7 @@ int session_record(const struct config *config)
 		recording_let_signals_through(&rec);
 		keep_names(&rec.pipeline);
 		if (rec.launch.pid) {
-			int command = command_status(&rec);
+			int command = recording_end_command(&rec);
 
 			if (status == 0)
 				status = command;

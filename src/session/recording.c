@@ -64,6 +64,23 @@ static void take_signals(struct recording *rec)
 	}
 }
 
+static void take_stop(struct recording *rec)
+{
+	uint64_t times;
+
+	if (read(rec->stop_fd, &times, sizeof(times)) != sizeof(times))
+		return;
+	if (rec->end == RECORDING_RUNS)
+		end_it(rec, RECORDING_STOPPED);
+}
+
+void recording_stop(struct recording *rec)
+{
+	uint64_t once = 1;
+
+	(void)!write(rec->stop_fd, &once, sizeof(once));
+}
+
 static void take_launch_result(struct recording *rec)
 {
 	int r = launch_result(&rec->launch); /* what it closes leaves the epoll set */
@@ -116,8 +133,10 @@ static int wait_for_events(struct recording *rec, int ms)
 	/* Before it is seen that the process has ended. */
 	take_launch_result(rec);
 	for (int i = 0; i < count; i++)
-		if (events[i].data.u64 < WAKE_LAUNCH)
+		if (events[i].data.u64 < WAKE_STOP)
 			target_ended(rec, events[i].data.u64);
+		else if (events[i].data.u64 == WAKE_STOP)
+			take_stop(rec);
 	if (rec->end == RECORDING_RUNS && nothing_left(rec))
 		end_it(rec, RECORDING_TARGET_GONE);
 	check_duration(rec);
@@ -138,6 +157,8 @@ void recording_collect(void *context)
 		(void)wait_for_events(rec, 0);
 	else
 		take_signals(rec);
+	if (rec->watch)
+		rec->watch(rec->watch_context, true);
 }
 
 /* The same when it is over. */
@@ -175,6 +196,8 @@ void recording_fini(struct recording *rec)
 		close(rec->epoll_fd);
 	if (rec->signal_fd >= 0)
 		close(rec->signal_fd);
+	if (rec->stop_fd >= 0)
+		close(rec->stop_fd);
 }
 
 /* ---- running ---- */
@@ -298,7 +321,7 @@ static int turn_ms(const struct recording *rec)
 
 static int loop(struct recording *rec)
 {
-	bool progress = !rec->config->quiet && isatty(STDERR_FILENO);
+	bool progress = !rec->config->quiet && !rec->config->on_screen && isatty(STDERR_FILENO);
 	uint64_t shown_ns = 0, phased_ns = rec->began_ns;
 	int ms = turn_ms(rec), r = 0;
 
@@ -317,6 +340,8 @@ static int loop(struct recording *rec)
 		r = wait_for_events(rec, left < (uint64_t)ms ? (int)left : ms);
 		if (r == 0 && rec->end != RECORDING_DURATION)
 			r = turn(rec, false);
+		if (r == 0 && rec->watch)
+			rec->watch(rec->watch_context, false);
 		if (progress && now - shown_ns >= 1000000000ULL) {
 			shown_ns = now;
 			show_progress(rec);
@@ -371,7 +396,8 @@ static void show_waiting(const struct recording *rec, uint64_t left_ns)
 static int wait_for_debug_files(struct recording *rec)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC), until = now + rec->config->debuginfod_wait_ns;
-	bool progress = !rec->config->quiet && isatty(STDERR_FILENO), shown = false;
+	bool progress = !rec->config->quiet && !rec->config->on_screen && isatty(STDERR_FILENO),
+	     shown = false;
 	struct naming *naming = &rec->pipeline.naming;
 	uint64_t shown_ns = now;
 	int r = 0;
@@ -414,4 +440,28 @@ int recording_finish(struct recording *rec, struct health *ret)
 		ret->fetches = &rec->fetches;
 	health_gather(ret, rec->source, &rec->pipeline, &rec->started, &rec->stopped);
 	return 0;
+}
+
+/* The command goes on when the time is over, and is told when we are told to end. */
+int recording_end_command(struct recording *rec)
+{
+	int status;
+
+	if (rec->launch.go_fd >= 0 || launch_result(&rec->launch) == LAUNCH_UNDER_WAY) {
+		log_error("cannot start '%s': %s", rec->config->target.command[0],
+			  rec->launch.go_fd >= 0 ? "the recording has ended before"
+						 : "its file system does not answer");
+		return rec->end == RECORDING_SIGNAL ? 128 + rec->end_signal : 1;
+	}
+	if (rec->end == RECORDING_SIGNAL && (rec->end_signal_by_user || rec->end_signal != SIGINT))
+		(void)kill(rec->launch.pid, rec->end_signal);
+	/* There is no terminal that would have told it. */
+	if (rec->end == RECORDING_STOPPED)
+		(void)kill(rec->launch.pid, SIGTERM);
+	status = launch_wait(&rec->launch);
+	if (status < 0) {
+		log_error("cannot wait for the command: %s", strerror(-status));
+		return 1;
+	}
+	return status;
 }

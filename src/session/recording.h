@@ -24,6 +24,7 @@ enum recording_end {
 	RECORDING_DURATION,    /* the time is over */
 	RECORDING_SIGNAL,      /* SIGINT or SIGTERM */
 	RECORDING_TARGET_GONE, /* nothing is left to watch */
+	RECORDING_STOPPED,     /* recording_stop */
 };
 
 struct recording {
@@ -37,6 +38,7 @@ struct recording {
 	struct launch launch;
 	struct fetches fetches;      /* of debug files; unused without --debuginfod */
 	int epoll_fd, signal_fd;
+	int stop_fd; /* readable once it is to stop */
 	ARRAY_OF(int) pid_fds;   /* of the targets that still live */
 	uint32_t targets_alive;
 	bool running;		     /* all targets are there, and their ends count */
@@ -47,6 +49,12 @@ struct recording {
 	bool pids_differ; /* from the kernel's: profd is in a pid namespace */
 	bool impatient; /* a second signal came: nothing is waited for */
 	bool raised; /* our own priority, while sampling */
+	/*
+	 * Called after each turn of the loop, and while a worker is asked (`asking`): the profile can be
+	 * read then, not changed.
+	 */
+	void (*watch)(void *context, bool asking);
+	void *watch_context;
 	enum recording_end end;  /* a signal that comes later counts, too */
 	int end_signal;          /* RECORDING_SIGNAL: which */
 	bool end_signal_by_user; /* sent by a process, not typed at the terminal */
@@ -59,6 +67,8 @@ struct recording {
 int recording_open(struct recording *recording, const struct config *config);
 /* Samples until the end. Logs on failure. Returns 0 or a negative errno. */
 int recording_run(struct recording *recording);
+/* Ends recording_run, also from another thread. */
+void recording_stop(struct recording *recording);
 /* After recording_run: everything counted and named. Returns 0 or a negative errno. */
 int recording_finish(struct recording *recording, struct health *ret);
 /*
@@ -66,4 +76,9 @@ int recording_finish(struct recording *recording, struct health *ret);
  * read; from here on they end profd.
  */
 void recording_let_signals_through(struct recording *recording);
+/*
+ * Waits for the command's end; it is told to end before, when we were. Only where there is one. Returns the
+ * exit status that follows; logs.
+ */
+int recording_end_command(struct recording *recording);
 void recording_fini(struct recording *recording);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -61,10 +62,11 @@ static int open_signals(struct recording *rec)
 	signal(SIGPIPE, SIG_IGN);
 	rec->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	rec->signal_fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (rec->epoll_fd < 0 || rec->signal_fd < 0)
+	rec->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (rec->epoll_fd < 0 || rec->signal_fd < 0 || rec->stop_fd < 0)
 		return -errno;
 	r = watch_fd(rec, rec->signal_fd, WAKE_SIGNAL);
-	return r;
+	return r < 0 ? r : watch_fd(rec, rec->stop_fd, WAKE_STOP);
 }
 
 /* Room for what comes between two turns, with pieces of stack while much is new. */
@@ -264,6 +266,7 @@ static int add_command(struct recording *rec)
 
 	/* launch.c looks in our own PATH, also where it starts the command as somebody else. */
 	prepare_command(&rec->pipeline, command[0], environ);
+	rec->launch.off_terminal = rec->config->on_screen;
 	r = launch_prepare(&rec->launch, command);
 	if (r == -EINVAL)
 		return recording_complain(r, "SUDO_UID and SUDO_GID name no user to start the command as");
@@ -322,6 +325,7 @@ int recording_open(struct recording *rec, const struct config *config)
 	*rec = (struct recording){ .config = config,
 				   .epoll_fd = -1,
 				   .signal_fd = -1,
+				   .stop_fd = -1,
 				   .launch = LAUNCH_NULL };
 	workers_init(&rec->workers);
 	file_limit_raise();

@@ -8,6 +8,7 @@
 #define WAKE_SIGNAL UINT64_MAX
 #define WAKE_STREAM (UINT64_MAX - 1)
 #define WAKE_LAUNCH (UINT64_MAX - 2)
+#define WAKE_STOP (UINT64_MAX - 3)
 
 /* recording_open.c */
 

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "cmd/record_output.h"
+#include "session/default_name.h"
 
 static int enter_folder(void **state)
 {
@@ -43,7 +44,7 @@ static void assert_clean(const char *name, const char *expected)
 {
 	char clean[16];
 
-	record_output_clean(clean, sizeof(clean), name);
+	default_name_clean(clean, sizeof(clean), name);
 	assert_string_equal(clean, expected);
 }
 
@@ -62,7 +63,7 @@ static void names_keep_harmless_bytes_only(void **state)
 
 enum { NOON = 1700000000 }; /* 2023-11-14 22:13:20 UTC */
 
-static const char *default_name(struct config *config, const char *format)
+static const char *name_given(struct config *config, const char *format)
 {
 	assert_ok(record_output_default(config, writer_by_name(format), NOON));
 	assert_int_equal(config->outputs.count, 1);
@@ -84,17 +85,17 @@ static void default_names_tell_what_and_when(void **state)
 	assert_non_null(pid);
 	*pid = getpid();
 	snprintf(expected, sizeof(expected), "profd-a_b_c-%d-20231114-221320.svg", getpid());
-	assert_string_equal(default_name(&config, "flamegraph"), expected);
+	assert_string_equal(name_given(&config, "flamegraph"), expected);
 	config_fini(&config);
 
 	config_init(&config);
 	config.target.everything = true;
-	assert_string_equal(default_name(&config, "pprof"), "profd-all-20231114-221320.pb.gz");
+	assert_string_equal(name_given(&config, "pprof"), "profd-all-20231114-221320.pb.gz");
 	config_fini(&config);
 
 	config_init(&config);
 	config.target.command = command;
-	assert_string_equal(default_name(&config, "folded"),
+	assert_string_equal(name_given(&config, "folded"),
 			    "profd-my_prog-20231114-221320.folded");
 	config_fini(&config);
 }
@@ -108,7 +109,7 @@ static void default_names_avoid_existing_files(void **state)
 	close(open("profd-all-20231114-221320-2.svg", O_CREAT | O_WRONLY, 0600));
 	config_init(&config);
 	config.target.everything = true;
-	assert_string_equal(default_name(&config, "flamegraph"), "profd-all-20231114-221320-3.svg");
+	assert_string_equal(name_given(&config, "flamegraph"), "profd-all-20231114-221320-3.svg");
 	config_fini(&config);
 }
 

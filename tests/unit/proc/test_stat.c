@@ -33,6 +33,8 @@ static void fields_are_found(void **state)
 	assert_int_equal(stat.state, 'S');
 	assert_int_equal(stat.parent, 41);
 	assert_int_equal(stat.cpu_ticks, 755);
+	assert_int_equal(stat.system_ticks, 55);
+	assert_int_equal(stat.resident_pages, 20);
 	assert_int_equal(stat.threads, 3);
 	assert_int_equal(stat.start_time, 123456789);
 }
@@ -68,7 +70,7 @@ static void a_long_name_is_cut(void **state)
 static void what_is_cut_short_is_refused(void **state)
 {
 	static const char whole[] = "1 (name)" REST;
-	size_t end = strstr(whole, " 123456789") - whole + 1;
+	size_t end = strstr(whole, " 20 1844") - whole + 1;
 	struct proc_stat stat = { .threads = 77 };
 
 	(void)state;

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/default_name.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fs.h"
+
+enum { MAX_NAME = 48 }; /* of a comm or a program's file name in a default name */
+
+void default_name_clean(char *ret, size_t size, const char *name)
+{
+	size_t i;
+
+	/* Not isalnum: a locale must not widen the set. */
+	for (i = 0; name[i] && i + 1 < size; i++)
+		ret[i] = strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-",
+				name[i])
+				 ? name[i]
+				 : '_';
+	ret[i] = '\0';
+	if (i == 0)
+		snprintf(ret, size, "unknown");
+}
+
+/* What the recording is of, in one word: a thread's name, a program, "all". */
+static void target_name(char *ret, size_t size, const struct target *target, pid_t pid)
+{
+	cleanup(bytes_fini) struct bytes comm = {};
+	char path[64];
+
+	if (target->command) {
+		const char *slash = strrchr(target->command[0], '/');
+
+		default_name_clean(ret, size, slash ? slash + 1 : target->command[0]);
+		return;
+	}
+	if (pid) {
+		snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+		if (fs_read(&comm, -1, path, 256) == 0 && bytes_str(&comm))
+			comm.at[strcspn(comm.at, "\n")] = '\0';
+		else
+			bytes_fini(&comm);
+		default_name_clean(ret, size, bytes_str(&comm) ? comm.at : "");
+		return;
+	}
+	default_name_clean(ret, size, target->comm ? target->comm : "all");
+}
+
+int default_name(char **ret, const struct target *target, const char *extension, time_t now)
+{
+	pid_t first = target->pids.count   ? target->pids.at[0]
+		      : target->tids.count ? target->tids.at[0]
+					   : 0;
+	bool only_one = target->pids.count + target->tids.count == 1;
+	char name[MAX_NAME], date[32], number[24] = "";
+	struct tm tm;
+
+	target_name(name, sizeof(name), target, first);
+	if (only_one)
+		snprintf(number, sizeof(number), "-%d", (int)first);
+	if (!localtime_r(&now, &tm) || !strftime(date, sizeof(date), "%Y%m%d-%H%M%S", &tm))
+		snprintf(date, sizeof(date), "%lld", (long long)now);
+	for (unsigned attempt = 1; attempt <= 1000; attempt++) {
+		cleanup(free) char *path = NULL;
+		char again[16] = "";
+		struct stat st;
+
+		if (attempt > 1)
+			snprintf(again, sizeof(again), "-%u", attempt);
+		if (asprintf(&path, "profd-%s%s-%s%s%s", name, number, date, again, extension) < 0) {
+			path = NULL;
+			return -ENOMEM;
+		}
+		if (lstat(path, &st) == 0)
+			continue;
+		*ret = TAKE_PTR(path);
+		return 0;
+	}
+	return -EEXIST;
+}
