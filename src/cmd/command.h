@@ -17,6 +17,7 @@ struct command {
 };
 
 extern const struct command command_record;
+extern const struct command command_top;
 extern const struct command command_dump;
 extern const struct command command_report;
 extern const struct command command_diff;

@@ -1,0 +1,606 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One loop: what the feed hands over, keys, drawing. It waits for nothing but those, and nobody waits for
+ * it: a terminal that does not take what is written stops this thread, and sampling goes on.
+ */
+#include "top/ui.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "output/escape.h"
+#include "top/save.h"
+
+#define MESSAGE_NS 5000000000ULL
+/* Until the first samples are there, it is looked so often for them. */
+#define FIRST_LOOK_NS 100000000ULL
+#define FIRST_LOOKS_NS 2000000000ULL
+
+/* Making a picture may take this part of the time. */
+enum { PICTURE_PART = 200 };
+
+static const uint64_t intervals_ns[] = { 500000000, 1000000000, 2000000000, 5000000000,
+					 10000000000 };
+
+void ui_say(struct ui *ui, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(ui->message, sizeof(ui->message), format, list);
+	va_end(list);
+	ui->message_until_ns = clock_ns(CLOCK_MONOTONIC) + MESSAGE_NS;
+	ui->dirty = true;
+}
+
+void ui_fini(struct ui *ui)
+{
+	picture_free(ui->picture);
+	pattern_free(ui->pattern);
+	spans_fini(&ui->spans);
+	status_fini(&ui->status);
+	array_fini(&ui->order);
+	array_fini(&ui->lines);
+	array_fini(&ui->boxes);
+	hash_index_fini(&ui->toggled);
+}
+
+/* ---- filter ---- */
+
+bool ui_matches(struct ui *ui, const char *name, const char *module)
+{
+	if (ui->module[0] && strcmp(ui->module, ui_base_name(module)) != 0)
+		return false;
+	if (!ui->pattern)
+		return true;
+	return pattern_matches(ui->pattern, name) ||
+	       (*module && pattern_matches(ui->pattern, ui_base_name(module)));
+}
+
+static void apply_filter(struct ui *ui)
+{
+	struct pattern_reason reason;
+	struct pattern *pattern = NULL;
+
+	ui->filter_trouble = NULL;
+	if (ui->filter[0] && pattern_new(&pattern, ui->filter, true, &reason) < 0) {
+		/* While it is typed, most expressions are not finished: the last good one holds. */
+		ui->filter_trouble = "not a regular expression yet";
+		return;
+	}
+	pattern_free(ui->pattern);
+	ui->pattern = pattern;
+}
+
+static void set_filter(struct ui *ui, const char *text)
+{
+	snprintf(ui->filter, sizeof(ui->filter), "%s", text);
+	apply_filter(ui);
+}
+
+static void begin_typing(struct ui *ui)
+{
+	ui->typing = true;
+	snprintf(ui->before, sizeof(ui->before), "%s", ui->filter);
+}
+
+/* UTF-8 of one code point (RFC 3629). */
+static void append(char *text, size_t size, uint32_t c)
+{
+	size_t at = strlen(text);
+	char bytes[5] = "";
+
+	if (c < 0x80) {
+		bytes[0] = (char)c;
+	} else if (c < 0x800) {
+		bytes[0] = (char)(0xc0 | c >> 6);
+		bytes[1] = (char)(0x80 | (c & 0x3f));
+	} else if (c < 0x10000) {
+		bytes[0] = (char)(0xe0 | c >> 12);
+		bytes[1] = (char)(0x80 | (c >> 6 & 0x3f));
+		bytes[2] = (char)(0x80 | (c & 0x3f));
+	} else {
+		bytes[0] = (char)(0xf0 | c >> 18);
+		bytes[1] = (char)(0x80 | (c >> 12 & 0x3f));
+		bytes[2] = (char)(0x80 | (c >> 6 & 0x3f));
+		bytes[3] = (char)(0x80 | (c & 0x3f));
+	}
+	if (at + strlen(bytes) < size)
+		strcpy(text + at, bytes);
+}
+
+static void remove_last(char *text)
+{
+	size_t at = strlen(text);
+
+	while (at && ((unsigned char)text[--at] & 0xc0) == 0x80)
+		;
+	text[at] = '\0';
+}
+
+enum { KEY_ESCAPE = 27, KEY_CTRL_C = 3, KEY_CTRL_L = 12, KEY_CTRL_U = 21, KEY_CTRL_Z = 26 };
+
+/* What is typed into the filter. Returns false for keys that are for the view meanwhile. */
+static bool type(struct ui *ui, int key)
+{
+	switch (key) {
+	case '\r':
+	case '\n':
+		ui->typing = false;
+		return true;
+	case KEY_ESCAPE:
+		ui->typing = false;
+		set_filter(ui, ui->before);
+		return true;
+	case SCREEN_BACKSPACE:
+		remove_last(ui->filter);
+		apply_filter(ui);
+		return true;
+	case KEY_CTRL_U:
+		set_filter(ui, "");
+		return true;
+	default:
+		if (key < ' ' || key >= SCREEN_KEY_BASE)
+			return false;
+		append(ui->filter, sizeof(ui->filter), (uint32_t)key);
+		apply_filter(ui);
+		return true;
+	}
+}
+
+/* ---- lists ---- */
+
+void list_place(struct list_state *list, uint32_t count, uint32_t height,
+		uint64_t (*key)(const struct ui *ui, uint32_t position), const struct ui *ui)
+{
+	list->count = count;
+	list->height = height;
+	if (!list->chosen)
+		list->position = 0;
+	for (uint32_t i = 0; list->chosen && i < count; i++)
+		if (key(ui, i) == list->chosen) {
+			list->position = i;
+			break;
+		}
+	if (list->position >= count)
+		list->position = count ? count - 1 : 0;
+	if (list->first > list->position)
+		list->first = list->position;
+	if (height && list->position >= list->first + height)
+		list->first = list->position - height + 1;
+	/* No blank rows below while there is something above. */
+	if (list->first + height > count)
+		list->first = count > height ? count - height : 0;
+}
+
+static uint64_t key_of_entry(const struct ui *ui, uint32_t position)
+{
+	static const enum row_kind kinds[VIEW_COUNT] = {
+		[VIEW_LINES] = ROW_LINE, [VIEW_THREADS] = ROW_THREAD, [VIEW_PROCESSES] = ROW_PROCESS
+	};
+
+	if (ui->view == VIEW_TREE)
+		return ui->picture->node_keys[ui->lines.at[position].node];
+	return ui->picture->tables[kinds[ui->view]].rows.at[ui->order.at[position]].key;
+}
+
+static void choose_entry(struct ui *ui, int64_t position)
+{
+	struct list_state *list = &ui->lists[ui->view];
+
+	if (!ui->picture || !list->count)
+		return;
+	if (position >= (int64_t)list->count)
+		position = (int64_t)list->count - 1;
+	/* The first one is whatever is first, also when it has changed. */
+	list->chosen = position <= 0 ? 0 : key_of_entry(ui, (uint32_t)position);
+}
+
+static bool move(struct ui *ui, int key)
+{
+	const struct list_state *list = &ui->lists[ui->view];
+	int64_t at = list->position, page = list->height > 1 ? list->height - 1 : 1;
+
+	switch (key) {
+	case SCREEN_UP:
+	case 'k':
+		choose_entry(ui, at - 1);
+		return true;
+	case SCREEN_DOWN:
+	case 'j':
+		choose_entry(ui, at + 1);
+		return true;
+	case SCREEN_PAGE_UP:
+		choose_entry(ui, at - page);
+		return true;
+	case SCREEN_PAGE_DOWN:
+		choose_entry(ui, at + page);
+		return true;
+	case SCREEN_HOME:
+		choose_entry(ui, 0);
+		return true;
+	case SCREEN_END:
+		choose_entry(ui, INT64_MAX);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void click(struct ui *ui, const struct screen_mouse *mouse)
+{
+	struct list_state *list = &ui->lists[ui->view];
+	enum view tab = ui_tab_at(ui, mouse->y, mouse->x);
+	int64_t at = (int64_t)list->first + mouse->y - list->top;
+
+	if (mouse->wheel) {
+		if (ui->view == VIEW_FLAME)
+			(void)view_flame_key(ui, mouse->wheel < 0 ? SCREEN_UP : SCREEN_DOWN);
+		else
+			choose_entry(ui, (int64_t)list->position + 3 * mouse->wheel);
+	} else if (tab != VIEW_COUNT) {
+		ui->view = tab;
+	} else if (ui->view == VIEW_FLAME && ui->picture) {
+		view_flame_click(ui, mouse->y, mouse->x);
+	} else if (mouse->y >= list->top && at < list->count) {
+		bool again = ui->view == VIEW_TREE && at == list->position;
+
+		choose_entry(ui, at);
+		if (again)
+			(void)view_tree_key(ui, '\r');
+	}
+}
+
+/* ---- keys ---- */
+
+const char *view_chosen_module(struct ui *ui)
+{
+	const struct row *row = view_table_chosen(ui);
+	const struct list_state *list = &ui->lists[VIEW_TREE];
+
+	if (row)
+		return row->kind < CALL_NOTE ? row->module : NULL;
+	if (ui->picture && ui->view == VIEW_TREE && list->position < ui->lines.count) {
+		const struct call_tree *tree = ui->picture->tree;
+		const struct call_frame *frame =
+			call_tree_frame(tree, ui->lines.at[list->position].node);
+
+		return frame->kind < CALL_NOTE ? profile_text(tree->profile, frame->module) : NULL;
+	}
+	return NULL;
+}
+
+static void toggle_module(struct ui *ui)
+{
+	const char *module = view_chosen_module(ui);
+
+	if (ui->module[0])
+		ui->module[0] = '\0';
+	else if (module && *module)
+		snprintf(ui->module, sizeof(ui->module), "%s", ui_base_name(module));
+	else
+		ui_say(ui, "choose a function first: d shows only its module");
+}
+
+static void reset(struct ui *ui)
+{
+	if (spans_reset(&ui->spans) < 0)
+		return;
+	if (ui->span != SPAN_RECENT)
+		ui_say(ui, "begun anew");
+	else
+		ui_say(ui, "begun anew; m shows all since then");
+	ui->must_rebuild = true;
+}
+
+static void save(struct ui *ui, const char *format)
+{
+	if (!ui->picture)
+		ui_say(ui, "nothing to save yet");
+	else
+		ui->save_as = writer_by_name(format);
+}
+
+static void next_interval(struct ui *ui)
+{
+	size_t next = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(intervals_ns); i++)
+		if (intervals_ns[i] == ui->config->interval_ns)
+			next = (i + 1) % ARRAY_SIZE(intervals_ns);
+	ui->config->interval_ns = intervals_ns[next];
+	ui_say(ui, "looks every %.1f s", (double)intervals_ns[next] / 1e9);
+}
+
+static void show_view(struct ui *ui, enum view view)
+{
+	ui->view = view;
+}
+
+/* Keys that mean the same in every view. */
+static void act(struct ui *ui, int key)
+{
+	switch (key) {
+	case 'q':
+	case 'Q':
+	case KEY_CTRL_C:
+	case SCREEN_F10:
+		ui->quit = true;
+		break;
+	case KEY_CTRL_Z:
+		screen_suspend(&ui->screen);
+		break;
+	case KEY_CTRL_L:
+		screen_redraw();
+		break;
+	case 'h':
+	case '?':
+	case SCREEN_F1:
+		ui->help = true;
+		break;
+	case 'f':
+		show_view(ui, VIEW_FUNCTIONS);
+		break;
+	case 'T':
+	case SCREEN_F5:
+		show_view(ui, VIEW_TREE);
+		break;
+	case 'F':
+		show_view(ui, VIEW_FLAME);
+		break;
+	case 'l':
+	case 'L':
+		show_view(ui, ui->view == VIEW_LINES ? VIEW_FUNCTIONS : VIEW_LINES);
+		break;
+	case 't':
+		show_view(ui, VIEW_THREADS);
+		break;
+	case 'a':
+		show_view(ui, VIEW_PROCESSES);
+		break;
+	case '\t':
+		show_view(ui, (ui->view + 1) % VIEW_COUNT);
+		break;
+	case SCREEN_BACK_TAB:
+		show_view(ui, (ui->view + VIEW_COUNT - 1) % VIEW_COUNT);
+		break;
+	case 'm':
+		ui->span = (ui->span + 1) % SPAN_COUNT;
+		ui->must_rebuild = true;
+		break;
+	case 'r':
+	case 'R':
+	case 'z':
+		reset(ui);
+		break;
+	case 'p':
+	case ' ':
+	case 'Z':
+		ui->frozen = !ui->frozen;
+		ui->must_rebuild |= !ui->frozen;
+		break;
+	case 'i':
+		next_interval(ui);
+		break;
+	case '/':
+	case '\\':
+	case SCREEN_F3:
+	case SCREEN_F4:
+		begin_typing(ui);
+		break;
+	case KEY_ESCAPE:
+		set_filter(ui, "");
+		ui->module[0] = '\0';
+		break;
+	case 'd':
+		toggle_module(ui);
+		break;
+	case 'K':
+		ui->no_kernel = !ui->no_kernel;
+		ui->no_user = false;
+		ui->must_rebuild = true;
+		break;
+	case 'U':
+		ui->no_user = !ui->no_user;
+		ui->no_kernel = false;
+		ui->must_rebuild = true;
+		break;
+	case '1':
+	case '2':
+	case '3':
+	case '4':
+		ui->sort = (enum sort)(key - '1');
+		break;
+	case 's':
+	case '>':
+		ui->sort = (ui->sort + 1) % SORT_COUNT;
+		break;
+	case 'S':
+	case '<':
+		ui->sort = (ui->sort + SORT_COUNT - 1) % SORT_COUNT;
+		break;
+	case 'w':
+		save(ui, "pprof");
+		break;
+	case 'G':
+		save(ui, "flamegraph");
+		break;
+	case 'P':
+		save(ui, "text");
+		break;
+	default:
+		break;
+	}
+}
+
+static void take_key(struct ui *ui, int key, const struct screen_mouse *mouse)
+{
+	ui->dirty = true;
+	if (key == SCREEN_RESIZED)
+		return;
+	if (key == KEY_CTRL_C) {
+		ui->quit = true;
+		return;
+	}
+	if (ui->help) {
+		ui->help = false;
+		return;
+	}
+	if (ui->typing && type(ui, key))
+		return;
+	if (key == SCREEN_MOUSE) {
+		click(ui, mouse);
+		return;
+	}
+	if (ui->view == VIEW_TREE && view_tree_key(ui, key))
+		return;
+	if (ui->view == VIEW_FLAME && view_flame_key(ui, key))
+		return;
+	if (ui->view != VIEW_FLAME && ui->picture && move(ui, key))
+		return;
+	act(ui, key);
+}
+
+/* ---- what is handed over ---- */
+
+static void rebuild(struct ui *ui)
+{
+	cleanup(span_weights_fini) struct span_weights weights = {};
+	const struct target *target = &ui->config->record.target;
+	struct cut_options options = {
+		.no_kernel = ui->no_kernel,
+		.no_user = ui->no_user,
+		.threads = ui->config->record.threads,
+		.period_ns = cpu_source_period_ns(ui->feed->recording->source),
+		.of_machine = target->everything,
+	};
+	struct picture *picture;
+
+	if (spans_select(&ui->spans, ui->span, &weights) < 0 ||
+	    picture_new(&picture, ui->feed->mirror.profile, &weights, &options) < 0) {
+		ui_say(ui, "out of memory: what is shown is old");
+		return;
+	}
+	picture_free(ui->picture);
+	ui->picture = picture;
+	ui->must_rebuild = false;
+}
+
+static bool may_rebuild(const struct ui *ui)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	if (!ui->picture || ui->must_rebuild || ui->ended)
+		return true;
+	return !ui->frozen && now - ui->picture->made_ns >= ui->picture->cost_ns * PICTURE_PART;
+}
+
+static void save_now(struct ui *ui)
+{
+	static const char *const spans[SPAN_COUNT] = { "the last seconds", "all since the start",
+						       "all, older samples counting less," };
+	const struct writer *writer = TAKE_PTR(ui->save_as);
+	const char *span = ui->span == SPAN_RESET && ui->spans.reset_ns != ui->spans.began_ns
+				   ? "all since a reset"
+				   : spans[ui->span];
+	cleanup(free) char *path = NULL;
+	int r = save_picture(ui->picture, &ui->config->record.target,
+			     ui->feed->has_words ? ui->feed->words : NULL, span, writer, &path);
+
+	if (r < 0)
+		ui_say(ui, "cannot write %s: %s", path ? path : "a file", strerror(-r));
+	else
+		ui_say(ui, "wrote %s", path);
+}
+
+static void take(struct ui *ui)
+{
+	struct feed *feed = ui->feed;
+
+	if (spans_look(&ui->spans, feed->mirror.profile, feed->taken_ns) < 0)
+		ui_say(ui, "out of memory: samples are missing");
+	status_look(&ui->status, feed);
+	if (feed->last && !ui->ended) {
+		ui->ended = true;
+		ui->end = feed->end;
+	}
+	if (may_rebuild(ui))
+		rebuild(ui);
+	if (ui->save_as && feed->with_words)
+		save_now(ui);
+	ui->dirty = true;
+}
+
+/* ---- the loop ---- */
+
+static int wait_for(struct ui *ui, uint64_t until_ns)
+{
+	struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
+				{ .fd = ui->feed->ready_fd, .events = POLLIN } };
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	uint64_t left_ms = until_ns > now ? (until_ns - now) / 1000000 + 1 : 0;
+	int ms = left_ms < 1000000 ? (int)left_ms : -1;
+
+	if (poll(fds, ARRAY_SIZE(fds), ms) < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (fds[0].revents & (POLLHUP | POLLERR | POLLNVAL))
+		ui->quit = true;
+	return 0;
+}
+
+static uint64_t next_look(const struct ui *ui, uint64_t asked_ns)
+{
+	bool first =
+		!ui->status.counters[COUNT_SENT] && asked_ns < ui->spans.began_ns + FIRST_LOOKS_NS;
+
+	return asked_ns + (first ? FIRST_LOOK_NS : ui->config->interval_ns);
+}
+
+int ui_run(struct ui *ui)
+{
+	uint64_t asked = clock_ns(CLOCK_MONOTONIC);
+	int r = 0;
+
+	spans_init(&ui->spans, asked);
+	ui_draw(ui);
+	feed_want(ui->feed, false);
+	while (r == 0 && !ui->quit && !atomic_load(&ui->feed->leave)) {
+		struct screen_mouse mouse = {};
+		bool wanted = atomic_load(&ui->feed->state) == FEED_WANTED;
+		uint64_t until = next_look(ui, asked), now;
+		int key;
+
+		if (wanted || (ui->ended && !ui->message[0]))
+			until = UINT64_MAX / 2;
+		else if (ui->message[0] && ui->message_until_ns < until)
+			until = ui->message_until_ns;
+		r = wait_for(ui, until);
+		if (feed_take(ui->feed))
+			take(ui);
+		while (!ui->quit && (key = screen_read(&ui->screen, &mouse)) != KEY_NONE_YET)
+			take_key(ui, key, &mouse);
+		now = clock_ns(CLOCK_MONOTONIC);
+		if (ui->message[0] && now >= ui->message_until_ns) {
+			ui->message[0] = '\0';
+			ui->dirty = true;
+		}
+		/* What it needs is only ours while nothing is asked for. */
+		if (atomic_load(&ui->feed->state) == FEED_TAKEN) {
+			if (ui->must_rebuild)
+				rebuild(ui);
+			if (ui->save_as || (!ui->ended && now >= next_look(ui, asked))) {
+				feed_want(ui->feed, ui->save_as != NULL);
+				asked = now;
+			}
+		}
+		if (ui->dirty)
+			ui_draw(ui);
+		ui->dirty = false;
+	}
+	return r;
+}
