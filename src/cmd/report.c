@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "cmd/command.h"
@@ -344,16 +343,20 @@ static void fit_terminal(struct request *request)
 static int write_report(const struct request *request, const struct profile *profile,
 			const struct whole *whole)
 {
-	cleanup(bytes_fini) struct bytes out = {};
 	struct report_reason reason = {};
-	int r = report_write(&out, profile, whole, &request->report, request->as_json, &reason);
+	struct stream stream;
+	int r, finished;
 
+	stream_init(&stream, STDOUT_FILENO);
+	r = report_write(&stream, profile, whole, &request->report, request->as_json, &reason);
+	finished = r == 0 ? stream_finish(&stream) : 0;
+	stream_fini(&stream);
 	if (r == REPORT_REFUSED) {
 		log_error("%s", reason.text);
 		return 1;
 	}
 	if (r == 0)
-		r = fs_write_all(STDOUT_FILENO, out.at, out.size);
+		r = finished;
 	/* A reader that has seen enough is no failure. */
 	if (r == 0 || r == -EPIPE)
 		return 0;

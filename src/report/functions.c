@@ -57,6 +57,7 @@ static int json_callers(struct report *report, struct json *json, uint32_t room,
 		}
 		room--;
 		json_row(json, tree, order[i], &running_total);
+		report_json_flush(report, json);
 	}
 	return r;
 }
@@ -81,6 +82,7 @@ static int functions_json(struct report *report, struct json *json)
 	for (uint32_t i = 0; i < shown; i++) {
 		sum = profile_sum(sum, tree->frames.at[order[i]].self);
 		json_row(json, tree, order[i], by_self ? &sum : NULL);
+		report_json_flush(report, json);
 	}
 	if (by_self)
 		r = json_callers(report, json, table.limit ? table.limit - shown : UINT32_MAX,

@@ -7,6 +7,8 @@
 
 #include "report/view.h"
 
+enum { FLUSH_BYTES = 1 << 20 };
+
 static const struct view *const views[] = {
 	[REPORT_FUNCTIONS] = &view_functions, [REPORT_TREE] = &view_tree,
 	[REPORT_CALLERS] = &view_callers,     [REPORT_CALLEES] = &view_callees,
@@ -38,6 +40,14 @@ void report_json_weight(struct json *json, const struct call_tree *tree, const c
 	json_end(json);
 }
 
+void report_json_flush(struct report *report, struct json *json)
+{
+	if (json->bytes->size < FLUSH_BYTES || json->bytes->failed)
+		return;
+	stream_write(report->stream, json->bytes->at, json->bytes->size);
+	json->bytes->size = 0;
+}
+
 void report_json_function(struct json *json, const struct call_tree *tree,
 			  const struct call_frame *frame)
 {
@@ -58,7 +68,7 @@ void report_json_function(struct json *json, const struct call_tree *tree,
 	json_bool(json, "inlined", frame->inlined);
 }
 
-static int write_text(struct bytes *ret, struct report *report)
+static int write_text(struct report *report)
 {
 	cleanup(page_fini) struct page page = {
 		.tree = report->tree,
@@ -72,9 +82,11 @@ static int write_text(struct bytes *ret, struct report *report)
 		r = views[report->options->view]->text(report, &page);
 	else
 		bytes_add_str(&page.out, "\nNothing to show: no sample is left.\n");
+	if (r == 0 && page.out.failed)
+		r = -ENOMEM;
 	if (r == 0)
-		bytes_add(ret, page.out.at, page.out.size);
-	return r == 0 && page.out.failed ? -ENOMEM : r;
+		stream_write(report->stream, page.out.at, page.out.size);
+	return r;
 }
 
 static void json_head(struct report *report, struct json *json)
@@ -105,23 +117,28 @@ static void json_head(struct report *report, struct json *json)
 	report_json_weight(json, tree, "total", call_tree_total(tree));
 }
 
-static int write_json(struct bytes *ret, struct report *report)
+static int write_json(struct report *report)
 {
-	struct json json = json_to(ret);
+	cleanup(bytes_fini) struct bytes bytes = {};
+	struct json json = json_to(&bytes);
 	int r;
 
 	json_object(&json, NULL);
 	json_head(report, &json);
 	r = views[report->options->view]->json(report, &json);
 	json_end(&json);
-	return r == 0 && ret->failed ? -ENOMEM : r;
+	if (r == 0 && bytes.failed)
+		r = -ENOMEM;
+	if (r == 0)
+		stream_write(report->stream, bytes.at, bytes.size);
+	return r;
 }
 
-int report_write(struct bytes *ret, const struct profile *profile, const struct whole *whole,
+int report_write(struct stream *stream, const struct profile *profile, const struct whole *whole,
 		 const struct report_options *options, bool as_json, struct report_reason *reason)
 {
 	cleanup(call_tree_free) struct call_tree *tree = NULL;
-	struct report report = { .options = options, .profile = profile, .reason = reason };
+	struct report report = { .options = options, .profile = profile, .reason = reason, .stream = stream };
 	int r = weights_of(&report.weights, profile, profile->meta.main_type);
 
 	if (r == 0)
@@ -131,5 +148,5 @@ int report_write(struct bytes *ret, const struct profile *profile, const struct 
 	if (whole)
 		call_tree_set_whole(tree, whole);
 	report.tree = tree;
-	return as_json ? write_json(ret, &report) : write_text(ret, &report);
+	return as_json ? write_json(&report) : write_text(&report);
 }

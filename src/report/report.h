@@ -10,8 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/bytes.h"
+#include "base/array.h"
 #include "output/function_table.h"
+#include "output/stream.h"
 #include "profile/weights.h"
 #include "report/source_file.h"
 
@@ -57,9 +58,9 @@ struct report_reason {
 };
 
 /*
- * Appends the report to `ret`. profile: frozen; its main type is shown. whole: what shares are of, that
+ * Writes the report; nothing where it is refused. profile: frozen; its main type is shown. whole: what shares are of, that
  * of a profile which this one is a part of; NULL: the profile itself.
- * Returns 0, REPORT_REFUSED or -ENOMEM.
+ * Returns 0, REPORT_REFUSED or -ENOMEM; the stream keeps its own failure.
  */
-int report_write(struct bytes *ret, const struct profile *profile, const struct whole *whole,
+int report_write(struct stream *stream, const struct profile *profile, const struct whole *whole,
 		 const struct report_options *options, bool as_json, struct report_reason *reason);

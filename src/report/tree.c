@@ -423,6 +423,7 @@ static int tree_json(struct report *report, struct json *json)
 		report_json_weight(json, tree, "self", node->self);
 		report_json_weight(json, tree, "total", node->total);
 		json_end(json);
+		report_json_flush(report, json);
 	}
 	json_end(json);
 	return 0;

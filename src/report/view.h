@@ -11,6 +11,7 @@ struct report {
 	const struct profile *profile;	      /* borrowed */
 	const struct call_tree *tree;	      /* borrowed */
 	struct weights weights;
+	struct stream *stream; /* borrowed */
 	struct report_reason *reason; /* borrowed */
 };
 
@@ -27,6 +28,9 @@ extern const struct view view_functions, view_tree, view_callers, view_callees, 
 /* Fills the reason and returns REPORT_REFUSED. */
 int report_refuse(struct report *report, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Writes what there is of a large object so far: from now on it cannot be refused any more. */
+void report_json_flush(struct report *report, struct json *json);
 
 /* What people have asked for, or else the view's own. */
 static inline uint32_t report_limit(const struct report *report, uint32_t own)

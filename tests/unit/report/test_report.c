@@ -22,12 +22,13 @@ static struct profile *usual(void)
 static void assert_report(struct profile *profile, const struct report_options *options,
 			  bool as_json, const char *const *texts)
 {
-	cleanup(bytes_fini) struct bytes out = {};
+	struct stream stream;
 	struct report_reason reason;
 	const char *at;
 
-	assert_ok(report_write(&out, profile, NULL, options, as_json, &reason));
-	at = bytes_str(&out);
+	stream_init(&stream, -1);
+	assert_ok(report_write(&stream, profile, NULL, options, as_json, &reason));
+	at = bytes_str(&stream.buffer);
 	for (; *texts; texts++) {
 		const char *found = strstr(at, *texts);
 
@@ -35,6 +36,7 @@ static void assert_report(struct profile *profile, const struct report_options *
 			fail_msg("no %s in %s", *texts, at);
 		at = found + 1;
 	}
+	stream_fini(&stream);
 }
 
 static void tree_is_as_people_read_it(void **state)
@@ -82,11 +84,14 @@ static void what_is_meant_by_none_is_refused(void **state)
 		struct report_options options = { .view = views[i / 2],
 						  .function = "nosuch",
 						  .smallest = -1 };
-		cleanup(bytes_fini) struct bytes out = {};
 		struct report_reason reason;
+		struct stream stream;
 
-		assert_int_equal(report_write(&out, profile, NULL, &options, i % 2, &reason),
+		stream_init(&stream, -1);
+		assert_int_equal(report_write(&stream, profile, NULL, &options, i % 2, &reason),
 				 REPORT_REFUSED);
+		assert_int_equal(stream.written, 0);
+		stream_fini(&stream);
 		assert_non_null(strstr(reason.text, "nosuch"));
 	}
 }
@@ -96,7 +101,7 @@ static void parts_are_of_their_whole(void **state)
 {
 	cleanup(profile_free) struct profile *profile = usual(), *left = NULL;
 	cleanup(filter_fini) struct filter filter = {};
-	cleanup(bytes_fini) struct bytes out = {};
+	struct stream stream;
 	struct report_options options = { .smallest = -1 };
 	struct pattern_reason why;
 	struct report_reason reason;
@@ -105,6 +110,7 @@ static void parts_are_of_their_whole(void **state)
 	bool matched[FILTER_KINDS];
 
 	(void)state;
+	stream_init(&stream, -1);
 	assert_ok(weights_of(&weights, profile, profile->meta.main_type));
 	whole = weights_add_up(&weights);
 	assert_int_equal(whole.weight, 100);
@@ -112,9 +118,10 @@ static void parts_are_of_their_whole(void **state)
 	assert_true(fabs(whole.effective_samples - 100) < 1e-9);
 	assert_ok(filter_set(&filter, FILTER_FOCUS, "malloc", &why));
 	assert_ok(profile_filter(&left, profile, &filter, matched));
-	assert_ok(report_write(&out, left, &whole, &options, false, &reason));
-	assert_non_null(strstr(bytes_str(&out), " 30.0 % ± 9.6   30.0 %   30.0 % ± 9.6  malloc"));
-	assert_non_null(strstr(out.at, "30.0 % of all"));
+	assert_ok(report_write(&stream, left, &whole, &options, false, &reason));
+	assert_non_null(strstr(bytes_str(&stream.buffer), " 30.0 % ± 9.6   30.0 %   30.0 % ± 9.6  malloc"));
+	assert_non_null(strstr(stream.buffer.at, "30.0 % of all"));
+	stream_fini(&stream);
 }
 
 int main(void)
