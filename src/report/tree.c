@@ -16,7 +16,7 @@ enum {
 	LEAST_COLUMNS = 30,    /* of names, before guides are cut off */
 	NAME_COLUMNS = 48,     /* of one name in a chain */
 	SEPARATOR_COLUMNS = 3, /* " › " */
-	ELISION_COLUMNS = 14,  /* " › … 99 more …" */
+	ELISION_COLUMNS = 16,  /* " › … 99 frames …" */
 };
 
 static const double smallest_share = 0.005;
@@ -168,23 +168,28 @@ struct link {
 	bool is_recursive;
 };
 
+/* "↺ ×3 " in front of a name. Returns the columns. */
+static size_t add_marks(struct bytes *out, const struct link *link)
+{
+	size_t before = out->size;
+	const char *all;
+
+	if (link->is_recursive)
+		bytes_add_str(out, "↺ ");
+	if (link->times > 1)
+		bytes_add_format(out, "×%" PRIu32 " ", link->times);
+	all = bytes_str(out);
+	return all ? text_columns(all + before) : 0;
+}
+
 static size_t add_link(struct writer_of_trees *writer, struct bytes *out, const struct link *link,
 		       size_t columns)
 {
 	const struct call_frame *frame = call_tree_frame(writer->tree, link->node);
 	const char *name = page_clean(writer->page, call_frame_name(writer->tree, frame));
-	size_t used = short_name_add(out, name, columns), before = out->size;
+	size_t marks = add_marks(out, link);
 
-	if (link->is_recursive)
-		bytes_add_str(out, " ↺");
-	if (link->times > 1)
-		bytes_add_format(out, " ×%" PRIu32, link->times);
-	if (out->size > before) {
-		const char *added = bytes_str(out);
-
-		used += added ? text_columns(added + before) : 0;
-	}
-	return used;
+	return marks + short_name_add(out, name, columns > marks + 1 ? columns - marks : 1);
 }
 
 /* The last one's, which most of a chain belong to. */
@@ -202,7 +207,7 @@ static void add_module(struct writer_of_trees *writer, uint32_t node, size_t col
 	page_colour(writer->page, PAGE_PLAIN);
 }
 
-/* "main › run › … 7 more … › decode": the first and as many of the last ones as there is room for. */
+/* "main › run › … 7 frames … › decode": the first and as many of the last ones as there is room for. */
 static int add_chain(struct writer_of_trees *writer, const struct link *links, uint32_t count,
 		     size_t columns)
 {
@@ -231,14 +236,15 @@ static int add_chain(struct writer_of_trees *writer, const struct link *links, u
 			used += SEPARATOR_COLUMNS + widths[--from];
 		/* Where even two names are too many, the last one tells most. */
 		if (used > columns) {
-			bytes_add_format(out, "… %" PRIu32 " more › ", count - 1);
+			bytes_add_format(out, "… %" PRIu32 " frame%s › ", count - 1, count == 2 ? "" : "s");
 			bytes_add(out, texts.at + ends[count - 1], ends[count] - ends[count - 1]);
 			return 0;
 		}
 	}
 	bytes_add(out, texts.at, ends[1]);
 	if (from > 1)
-		bytes_add_format(out, " › … %" PRIu32 " more …", from - 1);
+		bytes_add_format(out, " › … %" PRIu32 " frame%s …", from - 1,
+				 from == 2 ? "" : "s");
 	for (uint32_t i = from; i < count; i++) {
 		bytes_add_str(out, " › ");
 		bytes_add(out, texts.at + ends[i], ends[i + 1] - ends[i]);
@@ -263,12 +269,8 @@ static void add_figures(struct writer_of_trees *writer, int64_t total, int64_t s
 static void add_single(struct writer_of_trees *writer, const struct link *link, size_t columns)
 {
 	const struct call_frame *frame = call_tree_frame(writer->tree, link->node);
-	size_t marks = (link->is_recursive ? 2 : 0) + (link->times > 1 ? 6 : 0);
+	size_t marks = add_marks(&writer->page->out, link);
 
-	if (link->is_recursive)
-		bytes_add_str(&writer->page->out, "↺ ");
-	if (link->times > 1)
-		bytes_add_format(&writer->page->out, "×%" PRIu32 " ", link->times);
 	page_function_part(writer->page, frame, columns > marks ? columns - marks : 8, true);
 }
 

@@ -52,7 +52,7 @@ static void tree_is_as_people_read_it(void **state)
 			      " 30.0 % ± 9.6           ├ worker (11)\n",
 			      " 30.0 % ± 9.6   30.0 %  │ └ main › run › malloc",
 			      " 20.0 % ± 8.9           └ worker (12)\n",
-			      " 20.0 % ± 8.9   20.0 %    └ main › run ↺ ×2 › brk",
+			      " 20.0 % ± 8.9   20.0 %    └ main › ↺ ×2 run › brk",
 			      NULL });
 }
 
