@@ -40,7 +40,7 @@ static const char *const pers[] = { [DIFF_PER_SAMPLES] = "samples",
 				    [DIFF_PER_CPU_SECONDS] = "cpu-seconds",
 				    NULL };
 
-static const char *const formats[] = { "text", "json", "folded", "pprof", NULL };
+static const char *const formats[] = { "text", "json", "flamegraph", "folded", "pprof", NULL };
 
 static int apply_base(void *context, const char *argument, struct options_reason *reason)
 {
@@ -141,11 +141,11 @@ static const struct option_row rows[] = {
 	FILTER_ROWS,
 	{ .help = "How" },
 	{ "output", 'o', "FILE",
-	  "as often as wanted; the format follows the name (.txt, .json, .folded, .pb.gz); - is "
+	  "as often as wanted; the format follows the name (.txt, .json, .svg, .folded, .pb.gz); - is "
 	  "stdout, the default",
 	  apply_output, VALUE_FILE },
-	{ "format", 'f', "FORMAT", "text, json, folded or pprof, whatever the name", apply_format,
-	  VALUE_TEXT, formats },
+	{ "format", 'f', "FORMAT", "text, json, flamegraph, folded or pprof, whatever the name",
+	  apply_format, VALUE_TEXT, formats },
 	{ "json", 0, NULL, "the same as -f json", apply_json },
 	OPTION_ROW_HELP,
 	{},
@@ -169,11 +169,12 @@ static int take_words(struct request *request, const struct options_result *word
 			paths[count] = *word;
 	if (request->base.paths.count || request->new.paths.count) {
 		if (count)
-			return options_usage_error(&command_diff,
-						   "%.64s: say of which side it is, --base or --new",
-						   paths[0]);
+			return options_usage_error(
+				&command_diff, "%.64s: say of which side it is, --base or --new",
+				paths[0]);
 		if (!request->base.paths.count || !request->new.paths.count)
-			return options_usage_error(&command_diff, "name the other side, too, with %s",
+			return options_usage_error(&command_diff,
+						   "name the other side, too, with %s",
 						   request->base.paths.count ? "--new" : "--base");
 		return 0;
 	}

@@ -102,8 +102,8 @@ static void fill(struct diff_input *inputs, const struct side *side)
 						 side->profiles.at[i]->meta.main_type };
 }
 
-int sides_compare(struct diff **ret, const struct side *base, const struct side *new,
-		  bool has_type, enum diff_per per)
+int sides_compare(struct diff **ret, const struct side *base, const struct side *new, bool has_type,
+		  enum diff_per per)
 {
 	uint32_t base_count = base->paths.count, new_count = new->paths.count;
 	cleanup(free) struct diff_input *inputs =

@@ -7,7 +7,7 @@
 #include "diff/diff.h"
 
 struct side {
-	ARRAY_OF(const char *) paths;	    /* borrowed from the command line */
+	ARRAY_OF(const char *) paths;	     /* borrowed from the command line */
 	ARRAY_OF(struct profile *) profiles; /* by path, once read */
 };
 
@@ -37,5 +37,5 @@ int sides_spread(char ***ret, int argc, char **argv, const char *const *names);
 /*
  * Compares what was read. Returns 0, with *ret the caller's, or a negative errno, logged.
  */
-int sides_compare(struct diff **ret, const struct side *base, const struct side *new,
-		  bool has_type, enum diff_per per);
+int sides_compare(struct diff **ret, const struct side *base, const struct side *new, bool has_type,
+		  enum diff_per per);

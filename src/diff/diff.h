@@ -36,10 +36,10 @@ enum diff_mark {
 
 struct diff_value {
 	double base, new;
-	double low, high; /* 95 % interval of new - base; infinite: nothing is known of it */
+	double low, high;      /* 95 % interval of new - base; infinite: nothing is known of it */
 	double error, freedom; /* standard error of new - base, for the t-test; freedom 0: none */
 	double base_samples, new_samples; /* effective ones */
-	double p;	  /* that noise alone makes such a difference */
+	double p;			  /* that noise alone makes such a difference */
 	enum diff_mark mark;
 };
 
@@ -60,26 +60,26 @@ struct diff_node {
 struct diff_run {
 	uint32_t name; /* for people; string of diff->names */
 	bool is_new;
-	int64_t samples;   /* 0: not known */
-	double effective;  /* call_tree.effective_samples; 0: not known */
-	double value;	   /* of everything, per whatever is chosen */
-	double amount;	   /* of everything, in the unit of the type */
-	double exposure;   /* effective samples for a value of 1; 0: not known */
-	double *self, *total;			/* by node */
+	int64_t samples;      /* 0: not known */
+	double effective;     /* call_tree.effective_samples; 0: not known */
+	double value;	      /* of everything, per whatever is chosen */
+	double amount;	      /* of everything, in the unit of the type */
+	double exposure;      /* effective samples for a value of 1; 0: not known */
+	double *self, *total; /* by node */
 	double *function_self, *function_total; /* by frame; recursion counts once */
 };
 
 struct diff {
 	struct profile *names; /* holds strings only */
 	enum diff_per per;
-	bool is_time;	     /* values are CPU or other time */
-	bool is_counted;     /* how many samples there were is known of every run */
-	bool has_run_noise;  /* there are runs to tell the noise between runs from */
-	const char *what;    /* "CPU", or the name of the type; borrowed from `names` */
+	bool is_time;		       /* values are CPU or other time */
+	bool is_counted;	       /* how many samples there were is known of every run */
+	bool has_run_noise;	       /* there are runs to tell the noise between runs from */
+	const char *what;	       /* "CPU", or the name of the type; borrowed from `names` */
 	uint32_t type_name, type_unit; /* as the profiles have them; strings of `names` */
 	const char *base_program, *new_program; /* where these differ; else NULL; from `names` */
 	uint32_t base_count, new_count;
-	ARRAY_OF(struct diff_run) runs; /* NEW's first */
+	ARRAY_OF(struct diff_run) runs;	    /* NEW's first */
 	ARRAY_OF(struct diff_frame) frames; /* by name, module, kind */
 	ARRAY_OF(struct diff_node) nodes;
 	uint32_t max_depth;

@@ -34,7 +34,7 @@ static void add_name(struct bytes *line, const char *name, bool is_leaf)
 
 static const char *suffix(const struct diff_frame *frame)
 {
-	return frame->kind == CALL_KERNEL					    ? "_[k]"
+	return frame->kind == CALL_KERNEL				    ? "_[k]"
 	       : frame->kind == CALL_JIT || frame->kind == CALL_INTERPRETED ? "_[j]"
 	       : frame->inlined						    ? "_[i]"
 									    : "";

@@ -9,9 +9,9 @@
 static const char *const pers[] = { [DIFF_PER_SAMPLES] = "samples",
 				    [DIFF_PER_SECONDS] = "seconds",
 				    [DIFF_PER_CPU_SECONDS] = "cpu-seconds" };
-static const char *const marks[] = { [DIFF_NOTHING] = "none",
-				     [DIFF_DEARER] = "dearer",
-				     [DIFF_CHEAPER] = "cheaper" };
+static const char *const marks[] = {
+	[DIFF_NOTHING] = "none", [DIFF_DEARER] = "dearer", [DIFF_CHEAPER] = "cheaper"
+};
 
 static void add_value(struct json *json, const char *key, const struct diff_value *value)
 {
@@ -64,7 +64,9 @@ static void add_head(struct json *json, const struct diff *diff)
 	json_string(json, "what", diff->what);
 	json_string(json, "per", pers[diff->per]);
 	json_string(json, "noise",
-		    diff->has_run_noise ? "runs" : diff->is_counted ? "sampling" : "unknown");
+		    diff->has_run_noise ? "runs"
+		    : diff->is_counted	? "sampling"
+					: "unknown");
 	json_double(json, "false_discovery_rate", DIFF_FALSE_RATE);
 	json_u64(json, "function_tests", diff->function_tests);
 	json_u64(json, "stack_tests", diff->node_tests);

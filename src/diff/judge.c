@@ -97,7 +97,8 @@ static int add_item(struct family *family, struct diff_value *value, value_fn of
 		const struct diff_run *run = &diff->runs.at[i];
 		double samples = of(run, index) * run->exposure;
 
-		*(run->is_new ? &value->new : &value->base) += of(run, index) / sides.count[run->is_new];
+		*(run->is_new ? &value->new : &value->base) +=
+			of(run, index) / sides.count[run->is_new];
 		*(run->is_new ? &value->new_samples : &value->base_samples) += samples;
 	}
 	item->value = (value->base + value->new) / 2;
@@ -131,7 +132,8 @@ static double variance_of_mean(const struct spread *spread, double value, double
 	if (exposure > 0) {
 		double seen = value + 1 / exposure;
 
-		sampling = seen * (spread->kind == SPREAD_OF_SHARES ? max(1 - value, 1 / exposure) : 1) *
+		sampling = seen *
+			   (spread->kind == SPREAD_OF_SHARES ? max(1 - value, 1 / exposure) : 1) *
 			   inverse / count;
 	}
 	return (sampling + between * between) / count;
@@ -192,8 +194,8 @@ static void judge_runs(const struct family *family, const struct spread_item *it
 
 static void mark(struct family *family)
 {
-	double limit = false_discovery_limit(family->all_p.at, family->all_p.count,
-					     DIFF_FALSE_RATE);
+	double limit =
+		false_discovery_limit(family->all_p.at, family->all_p.count, DIFF_FALSE_RATE);
 
 	for (uint32_t i = 0; i < family->values.count; i++) {
 		struct diff_value *value = family->values.at[i];

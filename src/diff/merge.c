@@ -16,11 +16,11 @@
 
 /* What all runs must agree on before any is merged. */
 struct agreement {
-	bool has_modules;	/* every run */
-	bool has_one_process;	/* every run has one at most */
-	bool is_one_program;	/* no run is of the whole machine */
-	const char *process;	/* NEW's; borrowed */
-	const char *program;	/* file name of NEW's program */
+	bool has_modules;     /* every run */
+	bool has_one_process; /* every run has one at most */
+	bool is_one_program;  /* no run is of the whole machine */
+	const char *process;  /* NEW's; borrowed */
+	const char *program;  /* file name of NEW's program */
 };
 
 /* What a frame is found by. */
@@ -33,8 +33,8 @@ struct merge {
 	struct agreement agreed;
 	struct hash_index frame_index, node_index;
 	ARRAY_OF(struct frame_key) frame_keys; /* by frame */
-	const struct diff_input *inputs; /* by run */
-	struct call_tree **trees;	 /* by run */
+	const struct diff_input *inputs;       /* by run */
+	struct call_tree **trees;	       /* by run */
 };
 
 static void merge_fini_cleanup(struct merge *merge)
@@ -119,10 +119,11 @@ int diff_choose_types(struct diff_input *inputs, uint32_t count, bool is_chosen,
 		other++;
 	if (other >= count)
 		return 0;
-	snprintf(reason->text, sizeof(reason->text),
-		 "%.100s holds %.30s (%.20s), and %.100s %.30s (%.20s): only the same can be compared",
-		 inputs[0].name, type_name(&inputs[0]), type_unit(&inputs[0]), inputs[other].name,
-		 type_name(&inputs[other]), type_unit(&inputs[other]));
+	snprintf(
+		reason->text, sizeof(reason->text),
+		"%.100s holds %.30s (%.20s), and %.100s %.30s (%.20s): only the same can be compared",
+		inputs[0].name, type_name(&inputs[0]), type_unit(&inputs[0]), inputs[other].name,
+		type_name(&inputs[other]), type_unit(&inputs[other]));
 	return DIFF_REFUSED;
 }
 
@@ -182,7 +183,8 @@ static int measure_run(struct merge *merge, uint32_t index, double *ret_scale,
 {
 	struct diff_run *run = &merge->diff->runs.at[index];
 	const struct call_tree *tree = merge->trees[index];
-	int r = scale_of(ret_scale, &run->amount, &merge->inputs[index], tree, merge->diff->per, reason);
+	int r = scale_of(ret_scale, &run->amount, &merge->inputs[index], tree, merge->diff->per,
+			 reason);
 
 	if (r == 0)
 		r = profile_string(merge->diff->names, &run->name, merge->inputs[index].name);
@@ -239,8 +241,8 @@ static void agree(struct merge *merge)
 		}
 		agreed->has_modules &= has_modules;
 		agreed->has_one_process &= processes <= 1;
-		agreed->is_one_program &= !tree->profile->meta.of_machine &&
-					  *program_of(tree->profile);
+		agreed->is_one_program &=
+			!tree->profile->meta.of_machine && *program_of(tree->profile);
 	}
 	agreed->program = program_of(merge->trees[0]->profile);
 }
@@ -421,8 +423,7 @@ static int compare_siblings(const void *a_, const void *b_, void *context)
 }
 
 /* by_parent: nodes but 0, siblings together and in order. first: of a node's in there. */
-static void walk(const uint32_t *by_parent, const uint32_t *first, uint32_t *place,
-		 uint32_t *stack)
+static void walk(const uint32_t *by_parent, const uint32_t *first, uint32_t *place, uint32_t *stack)
 {
 	uint32_t top = 0, next = 0;
 

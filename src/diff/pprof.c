@@ -15,9 +15,9 @@
 struct made {
 	const struct diff *diff;
 	struct profile *profile;
-	uint32_t *locations;   /* frame of the diff → location */
-	uint32_t base_labels;  /* of pprof::base */
-	double scale;	       /* a normalised value → one of all of NEW's runs */
+	uint32_t *locations;  /* frame of the diff → location */
+	uint32_t base_labels; /* of pprof::base */
+	double scale;	      /* a normalised value → one of all of NEW's runs */
 };
 
 static int add_location(struct made *made, uint32_t index)

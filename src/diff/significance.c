@@ -113,7 +113,8 @@ static double probability(const struct conditional *of, double b)
 	if (of->is_share)
 		return exp(log_choose(of->whole_a, a) + log_choose(of->whole_b, b) -
 			   log_choose(all, of->both));
-	return exp(log_choose(of->both, b) + a * log(of->whole_a / all) + b * log(of->whole_b / all));
+	return exp(log_choose(of->both, b) + a * log(of->whole_a / all) +
+		   b * log(of->whole_b / all));
 }
 
 /* The probability of what is further out than b, in terms of that of b; direction: 1 or -1. */

@@ -6,8 +6,9 @@
 #include "diff/significance.h"
 
 enum {
-	ENOUGH_SAMPLES = 5, /* that an item has in a run, on average, for its spread to be looked at */
-	ENOUGH_ITEMS = 3,   /* for a common opinion */
+	ENOUGH_SAMPLES =
+		5, /* that an item has in a run, on average, for its spread to be looked at */
+	ENOUGH_ITEMS = 3, /* for a common opinion */
 	STEPS = 160,
 	ROUNDS = 5,
 };
@@ -141,8 +142,8 @@ void spread_fit(struct spread *spread, struct spread_item *items, uint32_t count
 	if (excess <= 2 / SIGNIFICANCE_MANY)
 		return;
 	spread->prior_freedom = 2 * trigamma_inverse(excess);
-	spread->prior = exp(mean + digamma(spread->prior_freedom / 2) -
-			    log(spread->prior_freedom / 2));
+	spread->prior =
+		exp(mean + digamma(spread->prior_freedom / 2) - log(spread->prior_freedom / 2));
 }
 
 double spread_moderated(const struct spread *spread, const struct spread_item *item,

@@ -30,8 +30,8 @@ enum spread_kind {
 
 /* What is known of one thing that is compared. */
 struct spread_item {
-	double value;	 /* mean of all runs: the value where nothing has changed */
-	double squares;	 /* sum of (run - mean of its side)² */
+	double value;	/* mean of all runs: the value where nothing has changed */
+	double squares; /* sum of (run - mean of its side)² */
 	/* Set by spread_fit: the variance of a run's value that is to be expected, and whether what is
 	   seen is beyond that. */
 	double expected;

@@ -100,10 +100,10 @@ static void add_sentence(struct text *text, const struct diff_entry *entry)
 		short_name_add(&line, name.at, PAGE_WIDTH / 2);
 	if (entry->is_total && !frame->is_leaf)
 		bytes_add_str(&line, ", with what it calls,");
-	bytes_add_str(&line, value->mark != DIFF_DEARER ? value->new > 0 ? " became cheaper: "
-									: " is gone: "
-			     : value->base > 0		? " became dearer: "
-							: " is new: ");
+	bytes_add_str(&line, value->mark != DIFF_DEARER
+				     ? value->new > 0 ? " became cheaper: " : " is gone: "
+			     : value->base > 0 ? " became dearer: "
+					       : " is new: ");
 	diff_add_value(&line, diff, value->base);
 	bytes_add_str(&line, " → ");
 	diff_add_value(&line, diff, value->new);
@@ -153,7 +153,8 @@ static void add_sentences(struct text *text, const struct diff_entry *selfs, uin
 						    ? "No function changed beyond noise."
 						    : "Differences, without a judgement:");
 	else if (diff->per == DIFF_PER_SAMPLES)
-		page_paragraph(&text->page, "Shares add up to 100 %: where one rises, others fall.");
+		page_paragraph(&text->page,
+			       "Shares add up to 100 %: where one rises, others fall.");
 }
 
 static void pad(struct bytes *out, const struct bytes *cell, size_t columns)

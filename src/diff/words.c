@@ -61,20 +61,22 @@ void diff_add_points(struct bytes *bytes, const struct diff *diff, const struct 
 void diff_add_noise(struct bytes *bytes, const struct diff *diff)
 {
 	if (!diff->is_counted && !diff->has_run_noise) {
-		bytes_add_str(bytes, "Nothing says how many samples there were: what is noise is not "
-				     "known, and nothing is marked. Several files on either side would "
-				     "tell how much runs differ.");
+		bytes_add_str(bytes,
+			      "Nothing says how many samples there were: what is noise is not "
+			      "known, and nothing is marked. Several files on either side would "
+			      "tell how much runs differ.");
 		return;
 	}
 	if (!diff->has_run_noise) {
-		bytes_add_str(bytes,
-			      "With one file a side only the noise of sampling is known: a mark says that "
-			      "the two recordings differ, not that the programs do. Give several "
-			      "recordings of either: --base A B C --new D E F.");
+		bytes_add_str(
+			bytes,
+			"With one file a side only the noise of sampling is known: a mark says that "
+			"the two recordings differ, not that the programs do. Give several "
+			"recordings of either: --base A B C --new D E F.");
 		return;
 	}
-	bytes_add_format(bytes,
-			 "Marked is what differs by more than runs of one side do among themselves");
+	bytes_add_format(
+		bytes, "Marked is what differs by more than runs of one side do among themselves");
 	if (diff->is_counted)
 		bytes_add_str(bytes, ", and more than sampling explains");
 	if (diff->base_count == 1 || diff->new_count == 1)

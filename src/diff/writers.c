@@ -5,7 +5,8 @@
 #include "diff/output.h"
 
 const struct diff_writer *const diff_writers[] = { &diff_writer_text, &diff_writer_json,
-						   &diff_writer_folded, &diff_writer_pprof };
+						   &diff_writer_folded, &diff_writer_flamegraph,
+						   &diff_writer_pprof };
 const size_t diff_writer_count = ARRAY_SIZE(diff_writers);
 
 const struct diff_writer *diff_writer_by_name(const char *name)

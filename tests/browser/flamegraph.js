@@ -15,6 +15,7 @@ const golden = (name) => path.join(__dirname, '..', 'golden', 'flamegraph', name
 const shapes = pathToFileURL(golden('shapes')).href;
 const hostile = pathToFileURL(golden('hostile')).href;
 const machine = pathToFileURL(golden('machine')).href;
+const changed = pathToFileURL(golden('change')).href;
 let browser;
 
 async function open(options, url) {
@@ -809,6 +810,71 @@ const checks = {
 		await view(page, 'Callers');
 		assert.strictEqual(await frames(page, '__proto__').count(), 1);
 		assert.deepStrictEqual(page.troubles, []);
+	},
+	async 'a picture of changes says what became dearer and cheaper'() {
+		for (const colorScheme of ['light', 'dark']) {
+			const page = await open({ colorScheme }, changed);
+			const fills = await page.evaluate(() => Object.fromEntries(
+				Array.from(document.querySelectorAll('#frames > g:not(.hide)'), (g) =>
+					[g.getAttribute('aria-label').split(',')[0], [
+						g.querySelector('rect').getAttribute('class'),
+						g.querySelector('text').textContent,
+						getComputedStyle(g.querySelector('rect')).fill]])));
+
+			assert.deepStrictEqual(fills.steady.slice(0, 2), ['e0', 'steady']);
+			assert.deepStrictEqual(fills.parse.slice(0, 2), ['d1', '\u25b2 parse']);
+			assert.strictEqual(fills.malloc[0], 'c3');
+			assert.notStrictEqual(fills.parse[2], fills.steady[2]);
+			assert.strictEqual(fills.old, undefined); // gone
+			assert.match(await frame(page, 'parse').getAttribute('aria-label'),
+				/^parse, 43\.00% \(was 30\.00%: \+13\.00 points \u00b1 1\.\d\d, dearer\)$/);
+			await frame(page, 'fr<esh').hover();
+			assert.match(await page.locator('#tip').textContent(), /2\.00% .*\+2\.00 points.*, new/);
+			assert.match(await page.locator('#legend').textContent(), /\u25b2 dearer.*\u25bc cheaper/);
+			assert.deepStrictEqual(page.troubles, []);
+		}
+	},
+	async 'what is gone is seen with the widths of BASE'() {
+		const page = await open({}, changed);
+
+		isAbout(await widthOf(page, 'parse'), await widthOf(page, 'all') * 0.43, 'parse');
+		await page.locator('#side').selectOption('base');
+		isAbout(await widthOf(page, 'parse'), await widthOf(page, 'all') * 0.3, 'parse');
+		isAbout(await widthOf(page, 'older'), await widthOf(page, 'all') * 0.15, 'older');
+		assert.match(await frame(page, 'older').getAttribute('aria-label'), /\u221215\.00 points.*, gone/);
+		assert.strictEqual(await frames(page, 'fr<esh').count(), 0);
+		assert.strictEqual(parameter(page, 'widths'), 'base');
+		await page.reload();
+		assert.strictEqual(await frames(page, 'older').count(), 1);
+		await click(page, 'older');
+		await page.locator('#side').selectOption('new'); // zoomed to what is not there
+		await page.locator('#side').selectOption('base');
+		await page.locator('#colour').selectOption('kind');
+		assert.match(await frame(page, 'older').locator('rect').getAttribute('class'), /^u/);
+		assert.deepStrictEqual(page.troubles, []);
+	},
+	async 'the table of functions lists changes, those beyond noise first'() {
+		const page = await open({}, changed);
+
+		await view(page, 'Functions');
+		const rows = await page.locator('#functions tbody tr').allTextContents();
+
+		assert.match(rows[0], /\u25b2 \+20\.00 .*parse/);
+		assert.match(rows[1], /\u25bc \u221215\.00 .*older/);
+		assert.ok(rows.some((row) => /old/.test(row)));
+		await view(page, 'Callers');
+		assert.match(await frame(page, 'parse').getAttribute('aria-label'),
+			/^parse, 40\.00% \(was 20\.00%: \+20\.00 points \u00b1 1\.\d\d, dearer\)$/);
+		await page.locator('#merge').check();
+		assert.match(await frame(page, 'parse').getAttribute('aria-label'), /not judged/);
+		assert.deepStrictEqual(page.troubles, []);
+	},
+	async 'a picture of changes shows without scripts, too'() {
+		const page = await open({ javaScriptEnabled: false }, changed);
+
+		assert.match(await page.locator('#frames title', { hasText: /^parse / }).textContent(),
+			/^parse 43\.00% \(was 30\.00%: \+13\.00 points ± 1\.\d\d, dearer\)$/);
+		assert.strictEqual(await page.locator('#frames rect.d1').count() > 0, true);
 	},
 	async 'a file that was cut off stays a picture'() {
 		const whole = fs.readFileSync(golden('shapes'), 'utf8');

@@ -95,7 +95,7 @@ def check_text():
 def check_formats():
     base, new = made.runs('b', 1, 0.03, 3), made.runs('n', 2, 0.06, 2)
     out, err = run('--base', *base, '--new', *new, '-o', 'd.txt', '-o', 'd.json', '-o', 'd.folded',
-                   '-o', 'd.pb.gz')
+                   '-o', 'd.pb.gz', '-o', 'd.svg')
     if out or err:
         fail(f'silence: {out} {err}')
     with open('d.json', encoding='utf-8') as file:
@@ -107,6 +107,10 @@ def check_formats():
         if abs(total - 1) > 1e-9:
             fail(f'shares of {side} add up to {total}')
     # Both columns are a million, but for rounding.
+    with open('d.svg', encoding='utf-8') as file:
+        picture = file.read()
+    if not re.search(r'<title>json_decode [\d.]+% \(was [\d.]+%: \+[\d.]+ points', picture):
+        fail('the picture does not say what changed')
     with open('d.folded', encoding='utf-8') as file:
         rows = [line.rsplit(' ', 2) for line in file]
     for column in 1, 2:

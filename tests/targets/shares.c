@@ -19,8 +19,8 @@ enum {
 	REQUESTS_NS = 4000000, /* of a batch at the usual load, without json_decode */
 	UPKEEP_NS = 2000000,
 	GROUPS = 5,
-	LEAVES = 16, /* of a group */
-	REQUESTS = 20, /* in a batch */
+	LEAVES = 16,	     /* of a group */
+	REQUESTS = 20,	     /* in a batch */
 	UPKEEP = GROUPS - 1, /* the last group */
 };
 
@@ -28,7 +28,7 @@ enum {
 #define WORK(value, rounds)                                                                        \
 	do {                                                                                       \
 		for (unsigned int i_ = 0; i_ < (rounds); i_++) {                                   \
-			(value) = (value) * 6364136223846793005ULL + 1442695040888963407ULL;       \
+			(value) = (value)*6364136223846793005ULL + 1442695040888963407ULL;         \
 			__asm__ volatile("" : "+r"(value));                                        \
 		}                                                                                  \
 	} while (0)
@@ -42,8 +42,9 @@ enum {
 	}
 #define FOR_ALL(what, group)                                                                       \
 	what(group, 0) what(group, 1) what(group, 2) what(group, 3) what(group, 4) what(group, 5)  \
-	what(group, 6) what(group, 7) what(group, 8) what(group, 9) what(group, 10)                \
-	what(group, 11) what(group, 12) what(group, 13) what(group, 14) what(group, 15)
+		what(group, 6) what(group, 7) what(group, 8) what(group, 9) what(group, 10)        \
+			what(group, 11) what(group, 12) what(group, 13) what(group, 14)            \
+				what(group, 15)
 #define ENTRY(group, n) group##_##n,
 
 typedef uint64_t (*leaf_fn)(uint64_t value, unsigned int rounds);
@@ -151,8 +152,7 @@ int main(int argc, char **argv)
 		/* 0.5 to 1.5 of the load, and of a fraction of a request as often as that is. */
 		double count = REQUESTS * load *
 			       (0.5 + (double)(target_random(&random) % 100001) / 100000);
-		int requests =
-			(int)(count + (double)(target_random(&random) % 100000) / 100000);
+		int requests = (int)(count + (double)(target_random(&random) % 100000) / 100000);
 		struct timespec until;
 
 		for (int i = 0; i < requests; i++)

@@ -6,7 +6,7 @@ let isOwner = false; // of the address: the picture is a document of its own
 
 // Which file the numbers are of: one recorded anew may have the same name.
 const fileMark = () =>
-	hashOf([profile.head.subtitle, profile.count, profile.functions, profile.all].join()).toString(36);
+	hashOf([profile.head.subtitle, profile.count, profile.functions, profile.mark].join()).toString(36);
 
 function addressText() {
 	const query = new URLSearchParams(location.search);
@@ -23,7 +23,8 @@ function addressText() {
 	set('m', state.hiddenModules.join('.'));
 	set('merge', state.merge ? '1' : '');
 	set('invert', state.invert ? '1' : '');
-	set('colour', state.colour === 'kind' ? '' : state.colour);
+	set('colour', state.colour === colours()[0] ? '' : state.colour);
+	set('widths', state.side === 'new' ? '' : state.side);
 	return query.toString();
 }
 
@@ -72,5 +73,6 @@ function restore() {
 	state.hiddenModules = numbers(query.get('m'), profile.modules.length);
 	state.merge = query.get('merge') === '1';
 	state.invert = query.get('invert') === '1';
-	state.colour = oneOf('colour', ['kind', 'module', 'heat']);
+	state.colour = oneOf('colour', colours());
+	state.side = isChange() ? oneOf('widths', ['new', 'base']) : 'new';
 }

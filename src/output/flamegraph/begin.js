@@ -20,5 +20,6 @@ var init = (function () {
 		hiddenModules: [],
 		merge: false, // a function called by itself is one frame
 		invert: false, // the root at the bottom
-		colour: 'kind', // or 'module', 'heat'
+		colour: 'kind', // or 'module', 'heat', 'change'
+		side: 'new', // of a picture of changes: which one the widths are of; or 'base'
 	};

@@ -29,8 +29,7 @@ function sourceText(group) {
 }
 
 function amountText(group) {
-	let text = weightText(group.total) + ', ' + shareText(group.total) +
-		coresText(group.total);
+	let text = isChange() ? changeText(group) : worthText(group.total);
 
 	if (shown && shown.parent && shown.total)
 		text += ' (' + (100 * group.total / shown.total).toFixed(1) + '% of what is shown)';
@@ -56,8 +55,8 @@ function linesOf(group) {
 	return lines;
 }
 
-const spokenOf = (group) => nameOf(group) + ', ' + weightText(group.total) + ', ' +
-	shareText(group.total) + coresText(group.total);
+const spokenOf = (group) => nameOf(group) + ', ' +
+	(isChange() ? changeText(group) : worthText(group.total));
 
 function showTip(box, x, y) {
 	const tip = page.tip;
@@ -101,7 +100,7 @@ function stackText(group) {
 		(moduleName(f) ? '  [' + moduleName(f) + ']' : '') +
 		(placeOf(f) ? '  ' + placeOf(f) : '') + (isInlined(f) ? '  (inlined)' : ''));
 
-	return weightText(group.total) + ', ' + shareText(group.total) + coresText(group.total) + ' of ' +
+	return (isChange() ? changeText(group) : worthText(group.total)) + ' of ' +
 		(profile.head.title || 'the profile') + '\n' +
 		lines.map((line) => '    ' + line).join('\n') + '\n';
 }

@@ -154,6 +154,8 @@ function colourModules() {
 function fillOf(group) {
 	if (group.isMore)
 		return 'more';
+	if (state.colour === 'change')
+		return changeFill(group);
 	if (state.colour === 'heat')
 		return 'h' + heatOf(functionSelfs()[group.f]);
 	if (state.colour === 'module' && !moduleColours)
@@ -209,7 +211,9 @@ function set(element, name, value) {
 function drawBox(g, box) {
 	const group = box.group, y = top(box);
 	const columns = Math.floor((box.w - 2 * TEXT_PAD) / charWidth);
-	const label = shortName(nameOf(group), columns);
+	const sign = isChange() && columns > 4 ? signOf(changeOf(group).mark) : '';
+	const label = sign ? sign + ' ' + shortName(nameOf(group), columns - 2)
+		: shortName(nameOf(group), columns);
 
 	g.box = box;
 	box.g = g;

@@ -24,6 +24,7 @@ enum {
 struct picture {
 	const struct profile *profile;
 	const struct call_tree *tree;
+	const struct flame_change *change; /* NULL: it shows none */
 	struct stream *stream;
 	struct bytes line, clean;
 	struct still still;
@@ -77,6 +78,35 @@ static int add_description(struct picture *picture)
 		bytes_add_format(line, " %.1f%%", 100 * call_tree_share(tree, frame->self).share);
 	}
 	bytes_add_str(line, count ? ".</desc>\n" : "</desc>\n");
+	flush_line(picture);
+	return 0;
+}
+
+/* The same of what changed: what is marked, the largest in NEW first. */
+static int add_changes(struct picture *picture)
+{
+	const struct flame_change *change = picture->change;
+	const struct call_tree *tree = picture->tree;
+	struct bytes *line = &picture->line;
+	cleanup(free) uint32_t *order = NULL;
+	uint32_t count, said = 0;
+	int r = call_tree_top(change->both, false, &order, &count);
+
+	if (r < 0)
+		return r;
+	bytes_add_str(line, "<desc id=\"desc\">Differential flame graph.");
+	for (uint32_t i = 0; i < count && said < TOP_FUNCTIONS; i++) {
+		const struct call_frame *frame = &tree->frames.at[order[i]];
+
+		if (change->selfs[order[i]].mark == FLAME_NOTHING)
+			continue;
+		bytes_add_str(line, said++ ? "; " : " Changed beyond noise, by themselves: ");
+		flame_add_clipped(line, flame_clean(&picture->clean, call_frame_name(tree, frame)), 120);
+		bytes_add_char(line, ' ');
+		change_add_text(line, change, change->base->frames.at[order[i]].self, frame->self,
+				&change->selfs[order[i]]);
+	}
+	bytes_add_str(line, said ? ".</desc>\n" : " No function changed beyond noise.</desc>\n");
 	flush_line(picture);
 	return 0;
 }
@@ -145,7 +175,7 @@ static int write_head(struct picture *picture, unsigned height)
 	title = flame_clean(&picture->clean, title_of(picture->profile));
 	escape_xml(line, title, strlen(title));
 	bytes_add_str(line, "</title>\n");
-	r = add_description(picture);
+	r = picture->change ? add_changes(picture) : add_description(picture);
 	if (r < 0)
 		return r;
 	stream_str(picture->stream, "<defs><linearGradient id=\"background\" x1=\"0\" y1=\"0\" "
@@ -153,7 +183,7 @@ static int write_head(struct picture *picture, unsigned height)
 				    "<stop class=\"page-bottom\" offset=\"1\"/></linearGradient>"
 				    "</defs>\n<style>\n");
 	stream_str(picture->stream, flamegraph_css);
-	palette_write(picture->stream, picture->kinds);
+	palette_write(picture->stream, picture->kinds, picture->change);
 	stream_str(picture->stream, "</style>\n<script><![CDATA[\n");
 	stream_str(picture->stream, flamegraph_js);
 	stream_str(picture->stream, "]]></script>\n<rect width=\"100%\" height=\"100%\" "
@@ -176,25 +206,37 @@ static void write_controls(struct picture *picture)
 		stream_format(picture->stream, "<text id=\"%s\" class=\"hide\"></text>\n", ids[i]);
 }
 
+/* Returns where the next one is. */
+static unsigned add_legend(struct bytes *line, const char *class, const char *text, unsigned x,
+			   unsigned y)
+{
+	bytes_add_format(line,
+			 "<rect class=\"%s\" x=\"%u\" y=\"%u\" width=\"18\" height=\"11\" "
+			 "rx=\"2\"/><text class=\"legend\" x=\"%u\" y=\"%u\">%s</text>",
+			 class, x, y - 10, x + 23, y, text);
+	return x + 23 + 6 * (unsigned)text_columns(text) + 20;
+}
+
 static void write_legend(struct picture *picture, unsigned y)
 {
+	static const struct {
+		const char *class, *text;
+	} marks[] = { { "d3", "▲ dearer" }, { "c3", "▼ cheaper" }, { "e0", "nothing beyond noise" } };
 	struct bytes *line = &picture->line;
 	uint32_t omitted = picture->still.omitted;
 	unsigned x = FLAME_PAD;
 
 	bytes_add_str(line, "<g id=\"legend\">");
-	for (unsigned kind = 0; kind < CALL_KIND_COUNT; kind++) {
+	for (size_t i = 0; picture->change && i < ARRAY_SIZE(marks); i++)
+		x = add_legend(line, marks[i].class, marks[i].text, x, y);
+	for (unsigned kind = 0; !picture->change && kind < CALL_KIND_COUNT; kind++) {
 		const char *text = palette_legend((enum call_kind)kind);
 		char class[4];
 
 		if (!picture->still.kinds[kind] || !text)
 			continue;
 		palette_class(class, sizeof(class), (enum call_kind)kind, text);
-		bytes_add_format(line,
-				 "<rect class=\"%s\" x=\"%u\" y=\"%u\" width=\"18\" height=\"11\" "
-				 "rx=\"2\"/><text class=\"legend\" x=\"%u\" y=\"%u\">%s</text>",
-				 class, x, y - 10, x + 23, y, text);
-		x += 23 + 6 * (unsigned)strlen(text) + 20;
+		x = add_legend(line, class, text, x, y);
 	}
 	if (omitted) {
 		bytes_add_format(line, "<text class=\"legend\" x=\"%u\" y=\"%u\">", x, y);
@@ -243,9 +285,10 @@ static int write_picture(struct picture *picture)
 	uint64_t written;
 	int r;
 
-	still_init(&picture->still, tree, picture->stream);
+	still_init(&picture->still, tree, picture->change, picture->stream);
 	for (uint32_t i = 0; i < tree->frames.count; i++)
-		picture->kinds[tree->frames.at[i].kind] |= tree->frames.at[i].total > 0;
+		picture->kinds[tree->frames.at[i].kind] |=
+			(picture->change ? picture->change->both : tree)->frames.at[i].total > 0;
 	legend = FLAME_HEAD + picture->still.rows * FLAME_PITCH + 24;
 	quality = legend + 20;
 	height = quality + 15 * add_quality(picture, 0);
@@ -271,10 +314,23 @@ static int write_picture(struct picture *picture)
 	add_quality(picture, quality);
 	flush_line(picture);
 	written = picture->stream->written;
-	r = table_write(tree, picture->profile, picture->stream,
+	r = table_write(picture->change ? picture->change->both : tree, picture->profile,
+			picture->change, picture->stream,
 			written < FILE_BYTES ? FILE_BYTES - written : 0);
 	stream_str(picture->stream, "</svg>\n");
 	return r;
+}
+
+static int finish(struct picture *picture)
+{
+	int r = write_picture(picture);
+
+	if (r == 0 && (picture->line.failed || picture->clean.failed))
+		r = -ENOMEM;
+	bytes_fini(&picture->line);
+	bytes_fini(&picture->clean);
+	still_fini(&picture->still);
+	return r < 0 ? r : picture->stream->error;
 }
 
 static int flamegraph_write(const struct profile *profile, struct stream *stream)
@@ -286,13 +342,17 @@ static int flamegraph_write(const struct profile *profile, struct stream *stream
 	if (r < 0)
 		return r;
 	picture.tree = tree;
-	r = write_picture(&picture);
-	if (r == 0 && (picture.line.failed || picture.clean.failed))
-		r = -ENOMEM;
-	bytes_fini(&picture.line);
-	bytes_fini(&picture.clean);
-	still_fini(&picture.still);
-	return r < 0 ? r : stream->error;
+	return finish(&picture);
+}
+
+int flamegraph_write_change(const struct flame_change *change, struct stream *stream)
+{
+	struct picture picture = { .profile = change->new->profile,
+				   .tree = change->new,
+				   .change = change,
+				   .stream = stream };
+
+	return finish(&picture);
 }
 
 const struct writer writer_flamegraph = {

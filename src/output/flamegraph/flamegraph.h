@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "output/flamegraph/change.h"
 #include "output/stream.h"
 #include "profile/call_tree.h"
 
@@ -27,8 +28,8 @@ enum {
 void palette_class(char *class, size_t size, enum call_kind kind, const char *name);
 /* What a kind is called in the legend; NULL: it is not in there. */
 const char *palette_legend(enum call_kind kind);
-/* The style sheet's fills, for light and dark; kinds: those in use. */
-void palette_write(struct stream *stream, const bool kinds[CALL_KIND_COUNT]);
+/* The style sheet's fills, for light and dark; kinds: those in use; those of changes, if any are shown. */
+void palette_write(struct stream *stream, const bool kinds[CALL_KIND_COUNT], bool has_changes);
 
 /* ---- cutoff.c: what must be left out of trees that are too large. ---- */
 
@@ -50,6 +51,7 @@ int64_t cutoff_weight_below(int64_t weight);
 
 struct still {
 	const struct call_tree *tree;
+	const struct flame_change *change; /* borrowed; NULL: it shows none */
 	struct stream *stream;
 	struct bytes line, name, scratch;
 	int64_t smallest; /* weights below are not drawn one by one */
@@ -58,8 +60,9 @@ struct still {
 	uint32_t omitted; /* frames that are too narrow, drawn as "N more" or not at all */
 };
 
-/* Decides what is drawn. Free with still_fini. */
-void still_init(struct still *still, const struct call_tree *tree, struct stream *stream);
+/* Decides what is drawn. change: NULL, or the tree is its `new`. Free with still_fini. */
+void still_init(struct still *still, const struct call_tree *tree,
+		const struct flame_change *change, struct stream *stream);
 void still_fini(struct still *still);
 /* Writes the frames' elements. Returns 0 or -ENOMEM. */
 int still_write(struct still *still);
@@ -69,10 +72,10 @@ int still_write(struct still *still);
 /*
  * Writes elements with the profile as text that needs no escaping in XML and HTML. Subtrees whose
  * weights are too small for it to stay below about `budget` bytes are left out, and counted in it.
- * Returns 0 or -ENOMEM.
+ * change: NULL, or the tree is its `both`. Returns 0 or -ENOMEM.
  */
 int table_write(const struct call_tree *tree, const struct profile *profile,
-		struct stream *stream, uint64_t budget);
+		const struct flame_change *change, struct stream *stream, uint64_t budget);
 
 /* ---- Shared by them. ---- */
 

@@ -2,6 +2,15 @@
 // The profile as a table of functions, sorted by any of its columns.
 const PAGE_ROWS = 200;
 const ALL = 6; // CALL_ALL: kinds from here on are no functions
+const CHANGE_COLUMNS = [
+	{ key: 'self', text: 'Self', number: true },
+	{ key: 'selfChange', text: 'Change', number: true },
+	{ key: 'total', text: 'Total', number: true },
+	{ key: 'totalChange', text: 'Change', number: true },
+	{ key: 'name', text: 'Function' },
+	{ key: 'module', text: 'Module' },
+	{ key: 'place', text: 'Source' },
+];
 const COLUMNS = [
 	{ key: 'self', text: 'Self', number: true },
 	{ key: 'sum', text: 'Sum', number: true },
@@ -10,7 +19,8 @@ const COLUMNS = [
 	{ key: 'module', text: 'Module' },
 	{ key: 'place', text: 'Source' },
 ];
-let sortKey = 'self', sortUp = false, rowsShown = PAGE_ROWS;
+const columnsNow = () => isChange() ? CHANGE_COLUMNS : COLUMNS;
+let sortKey = '', sortUp = false, rowsShown = PAGE_ROWS;
 
 // As functionSelfs, but what hidden functions used counts for who called them.
 function visibleSelfs() {
@@ -32,7 +42,8 @@ function functionRows() {
 	const selfs = visibleSelfs(), totals = functionTotals(), list = [];
 
 	for (let f = 0; f < profile.functions; f++)
-		if (totals[f] && kindOf(f) < ALL && !(isHidden && isHidden[f]) && !(match && !match[f]))
+		if ((totals[f] || (isChange() && functionsOf(profile.sides.base).totalOf[f] +
+			functionsOf(profile.sides.new).totalOf[f])) && kindOf(f) < ALL && !(isHidden && isHidden[f]) && !(match && !match[f]))
 			list.push(f);
 	const byName = (a, b) => rankOf(a) - rankOf(b);
 	const byText = (text) => (a, b) =>
@@ -40,6 +51,8 @@ function functionRows() {
 	const orders = {
 		self: (a, b) => selfs[a] - selfs[b] || totals[a] - totals[b] || byName(b, a),
 		total: (a, b) => totals[a] - totals[b] || selfs[a] - selfs[b] || byName(b, a),
+		selfChange: (a, b) => changeSize(a, false) - changeSize(b, false) || byName(b, a),
+		totalChange: (a, b) => changeSize(a, true) - changeSize(b, true) || byName(b, a),
 		name: byName,
 		module: byText(moduleName),
 		place: byText(placeOf),
@@ -58,7 +71,7 @@ function cell(row, text, className) {
 }
 
 function sortBy(key) {
-	const isText = !COLUMNS.find((column) => column.key === key).number;
+	const isText = !columnsNow().find((column) => column.key === key).number;
 
 	sortUp = sortKey === key ? !sortUp : isText;
 	sortKey = key;
@@ -68,7 +81,7 @@ function sortBy(key) {
 function addHead(table) {
 	const row = html('tr', html('thead', table));
 
-	for (const column of COLUMNS) {
+	for (const column of columnsNow()) {
 		const th = html('th', row, column.number ? 'number' : '');
 
 		th.setAttribute('scope', 'col');
@@ -88,6 +101,7 @@ function addHead(table) {
 }
 
 function showFunctions() {
+	sortKey = sortKey || (isChange() ? 'selfChange' : 'self');
 	const table = page.functions, list = functionRows();
 	// Two lines; on a narrow page other columns are below.
 	const columns = 2 * nameColumns(width > 700 ? 720 : 40);
@@ -102,9 +116,14 @@ function showFunctions() {
 
 		sum += entry.self;
 		cell(row, shareText(entry.self), 'number');
-		cell(row, sortKey === 'self' && !sortUp ? (100 * shareOf(sum)).toFixed(1) + '%' : '',
-			'number');
+		if (isChange())
+			cell(row, changeCell(entry.f, false), 'number');
+		else
+			cell(row, sortKey === 'self' && !sortUp
+				? (100 * shareOf(sum)).toFixed(1) + '%' : '', 'number');
 		cell(row, shareText(entry.total), 'number');
+		if (isChange())
+			cell(row, changeCell(entry.f, true), 'number');
 		addCallersButton(cell(row, '', 'name'), entry.f, columns);
 		cell(row, clip(moduleName(entry.f), 24), 'module').title = profile.modules[moduleOf(entry.f)];
 		cell(row, clipBegin(fileName(placeOf(entry.f)), 30), 'place').title = placeOf(entry.f);
@@ -113,7 +132,7 @@ function showFunctions() {
 		return;
 	const last = html('td', html('tr', body)), more = html('button', last);
 
-	last.setAttribute('colspan', String(COLUMNS.length));
+	last.setAttribute('colspan', String(columnsNow().length));
 	more.textContent = countText(list.length - rowsShown) + ' more functions';
 	more.addEventListener('click', () => {
 		rowsShown *= 4;

@@ -85,17 +85,32 @@ function addBox(parent, id, text, title, action) {
 	return box;
 }
 
+function addChoices(select, values, texts) {
+	values.forEach((value, i) => {
+		const option = html('option', select);
+
+		option.setAttribute('value', value);
+		option.textContent = texts[i];
+	});
+}
+
+// Of a picture of changes: what is gone has a width only in BASE.
+function addSides(parent) {
+	const label = html('label', parent, 'group');
+
+	label.appendChild(document.createTextNode('Widths of '));
+	label.title = 'What is gone is seen as it was in BASE, what is new as it is in NEW';
+	page.side = withId(html('select', label), 'side');
+	addChoices(page.side, ['new', 'base'], ['NEW', 'BASE']);
+	page.side.addEventListener('change', () => change({ side: page.side.value }));
+}
+
 function addOptions(parent) {
 	const label = html('label', parent, 'group');
 
 	label.appendChild(document.createTextNode('Colour by '));
 	page.colour = withId(html('select', label), 'colour');
-	for (const name of ['kind', 'module', 'heat']) {
-		const option = html('option', page.colour);
-
-		option.setAttribute('value', name);
-		option.textContent = name;
-	}
+	addChoices(page.colour, colours(), colours());
 	page.colour.addEventListener('change', () => change({ colour: page.colour.value }));
 	page.merge = addBox(parent, 'merge', 'Merge recursion',
 		'A function called by itself is one box', (on) => change({ merge: on }));
@@ -109,7 +124,7 @@ function addHelp(parent) {
 	html('summary', box).textContent = 'Help';
 	const text = html('div', box);
 
-	for (const line of HELP)
+	for (const line of isChange() ? CHANGE_HELP.concat(HELP.slice(2)) : HELP)
 		if (isCounted() || line[0] !== '\u00b1')
 			html('p', text).textContent = line;
 }
@@ -124,13 +139,25 @@ const HELP = [
 		'i inverts, r merges recursion, 1 2 3 choose the view.',
 ];
 
+const CHANGE_HELP = [
+	'Each box is a function; its width is what it takes in NEW, with all it called, or, if so chosen, ' +
+		'what it took in BASE. \u25b2 and red became dearer, \u25bc and blue cheaper, by more than ' +
+		'noise; the stronger the colour, the larger the factor. Grey has not changed beyond noise, ' +
+		'or is of several stacks that are only judged one by one. What is gone is seen with the ' +
+		'widths of BASE. Click to zoom, click a faded box to go back out, "12 more" to open what ' +
+		'is too narrow.',
+];
+
 function addTitle(parent_) {
 	const head = html('header', parent_);
 
 	withId(html('h1', head), 'title', profile.head.title || 'Flame graph');
 	withId(html('p', head), 'subtitle', profile.head.subtitle);
 	withId(html('p', head), 'quality', profile.head.quality);
-	if (profile.head.left_out)
+	if (profile.head.left_out && isChange())
+		html('p', head, 'note').textContent = countText(profile.head.left_out) +
+			' calls, the smallest ones, are left out of this file.';
+	else if (profile.head.left_out)
 		html('p', head, 'note').textContent = countText(profile.head.left_out) +
 			' calls of less than ' + weightText(profile.head.smallest) + ', ' +
 			shareText(profile.head.left_out_weight) + ' together, are left out of this file.';
@@ -147,6 +174,8 @@ function build(parent) {
 	addViews(bar);
 	addSearch(bar);
 	page.unzoom = addButton(bar, 'unzoom', 'Reset zoom', 'Esc', unzoom);
+	if (isChange())
+		addSides(bar);
 	addOptions(bar);
 	addHelp(bar);
 	page.matched = withId(html('span', bar), 'matched');
@@ -236,6 +265,9 @@ function start(event) {
 		return;
 	profile = readTable(svg);
 	isOwner = document.documentElement === svg;
+	state.colour = colours()[0];
+	if (isChange())
+		setSide(state.side);
 	if (isOwner) {
 		const body = newDocument(svg);
 

@@ -13,6 +13,7 @@ enum {
 	SHADES = 8,   /* of each kind */
 	MODULES = 16, /* as many as the script chooses from */
 	HEATS = 8,
+	CHANGES = 4, /* as change_class has them */
 };
 
 /* Shades run from the first hue to the last, in two lightnesses. */
@@ -70,7 +71,19 @@ static void write_fill(struct stream *stream, char letter, unsigned index, unsig
 		      lightness);
 }
 
-static void write_fills(struct stream *stream, const bool kinds[CALL_KIND_COUNT], bool dark)
+/* Dearer, cheaper: four steps by the factor; and what has not changed. */
+static void write_changes(struct stream *stream, bool dark)
+{
+	for (unsigned i = 0; i < CHANGES; i++)
+		write_fill(stream, 'd', i, 8, dark ? 45 + 8 * i : 88, dark ? 25 + 4 * i : 88 - 6 * i);
+	for (unsigned i = 0; i < CHANGES; i++)
+		write_fill(stream, 'c', i, 212, dark ? 40 + 8 * i : 85, dark ? 25 + 4 * i : 90 - 6 * i);
+	write_fill(stream, 'e', 0, 220, 8, dark ? 25 : 90);
+	stream_str(stream, "\n");
+}
+
+static void write_fills(struct stream *stream, const bool kinds[CALL_KIND_COUNT], bool has_changes,
+			bool dark)
 {
 	for (unsigned kind = 0; kind < CALL_KIND_COUNT; kind++) {
 		const struct palette *p = &palettes[kind];
@@ -94,12 +107,14 @@ static void write_fills(struct stream *stream, const bool kinds[CALL_KIND_COUNT]
 			   dark ? heats[i].dark_saturation : heats[i].saturation,
 			   dark ? heats[i].dark_lightness : heats[i].lightness);
 	stream_str(stream, "\n");
+	if (has_changes)
+		write_changes(stream, dark);
 }
 
-void palette_write(struct stream *stream, const bool kinds[CALL_KIND_COUNT])
+void palette_write(struct stream *stream, const bool kinds[CALL_KIND_COUNT], bool has_changes)
 {
-	write_fills(stream, kinds, false);
+	write_fills(stream, kinds, has_changes, false);
 	stream_str(stream, "@media screen and (prefers-color-scheme: dark) {\n");
-	write_fills(stream, kinds, true);
+	write_fills(stream, kinds, has_changes, true);
 	stream_str(stream, "}\n");
 }

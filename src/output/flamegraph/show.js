@@ -163,6 +163,10 @@ function showHidden() {
 function show() {
 	const isTable = state.view === 'table';
 
+	if (isChange()) {
+		setSide(state.side);
+		page.side.value = state.side;
+	}
 	setHidden();
 	makeRoot();
 	current = null;
@@ -192,6 +196,14 @@ function showLegend() {
 	const used = new Set();
 
 	page.legend.textContent = '';
+	if (state.colour === 'change') {
+		addLegend('d3', '\u25b2 dearer, twice or more');
+		addLegend('d0', '\u25b2 dearer by little');
+		addLegend('c3', '\u25bc cheaper, half or less');
+		addLegend('c0', '\u25bc cheaper by little');
+		addLegend('e0', 'nothing beyond noise');
+		return;
+	}
 	if (state.colour === 'heat') {
 		addLegend('h1', 'little time of its own');
 		addLegend('h' + (HEATS - 1), 'much time of its own');

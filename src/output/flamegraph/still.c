@@ -26,7 +26,7 @@ static const double smallest_share = 0.001;
 
 /* A box to be drawn, of a frame or of those folded into one. */
 struct box {
-	const char *class, *name;
+	const char *class, *name, *sign;
 	int64_t x, weight;
 	uint32_t depth;
 };
@@ -74,13 +74,14 @@ static struct above look_above(const struct still *still, uint32_t parent)
 	return above;
 }
 
-void still_init(struct still *still, const struct call_tree *tree, struct stream *stream)
+void still_init(struct still *still, const struct call_tree *tree,
+		const struct flame_change *change, struct stream *stream)
 {
 	struct cutoff cutoff = {};
 	uint64_t left;
 	double share = smallest_share * (double)call_tree_total(tree);
 
-	*still = (struct still){ .tree = tree, .stream = stream };
+	*still = (struct still){ .tree = tree, .change = change, .stream = stream };
 	for (uint32_t i = 0; i < tree->nodes.count; i++)
 		cutoff_add(&cutoff, tree->nodes.at[i].total, 1);
 	still->smallest = cutoff_weight(&cutoff, BOXES, &left);
@@ -166,6 +167,17 @@ static void add_details(struct still *still, const struct call_node *node,
 		bytes_add_str(line, "; inlined");
 }
 
+/* Adds "<g><title>name 6.21% (was 3.05%: +3.16 points ± 0.82, dearer)". */
+static void add_change(struct still *still, const char *name, uint32_t index)
+{
+	const struct flame_change *change = still->change;
+
+	flame_add_clipped(&still->line, name, NAME_LIMIT);
+	bytes_add_char(&still->line, ' ');
+	change_add_text(&still->line, change, change->base->nodes.at[index].total,
+			change->new->nodes.at[index].total, &change->nodes[index]);
+}
+
 /* Ends the title, and adds the rest of the element. */
 static void write_box(struct still *still, const struct box *box)
 {
@@ -185,7 +197,8 @@ static void write_box(struct still *still, const struct box *box)
 
 		bytes_add_format(line, "<text x=\"%.4f%%\" y=\"%u\">",
 				 (double)box->x * scale + 100.0 * TEXT_PAD / FLAME_INNER, y + 12);
-		short_name_add(&label, box->name, (size_t)columns);
+		bytes_add_str(&label, columns >= 5 ? box->sign : "");
+		short_name_add(&label, box->name, (size_t)columns - 2 * (label.size > 0));
 		escape_xml(line, label.at ? label.at : "", label.size);
 		line->failed |= label.failed;
 		bytes_add_str(line, "</text>");
@@ -201,24 +214,36 @@ static void write_frame(struct still *still, uint32_t index, int64_t x)
 	const struct call_node *node = &tree->nodes.at[index];
 	const struct call_frame *frame = call_tree_frame(tree, index);
 	char class[4];
-	struct box box = { class, flame_clean(&still->name, call_frame_name(tree, frame)), x,
+	struct box box = { class, flame_clean(&still->name, call_frame_name(tree, frame)), "", x,
 			   node->total, node->depth };
 
-	palette_class(class, sizeof(class), frame->kind, box.name);
 	bytes_add_str(&still->line, "<g><title>");
-	begin_title(still, box.name, node->total);
-	add_details(still, node, frame);
+	if (still->change) {
+		enum flame_mark mark = still->change->nodes[index].mark;
+
+		change_class(class, sizeof(class), still->change->base->nodes.at[index].total,
+			     node->total, mark);
+		box.sign = change_sign(mark);
+		add_change(still, box.name, index);
+	} else {
+		palette_class(class, sizeof(class), frame->kind, box.name);
+		begin_title(still, box.name, node->total);
+		add_details(still, node, frame);
+	}
 	write_box(still, &box);
 }
 
 static void write_more(struct still *still, const struct above *above, int64_t x, uint32_t depth)
 {
 	char name[32];
-	struct box box = { "more", name, x, above->narrow, depth };
+	struct box box = { "more", name, "", x, above->narrow, depth };
 
 	snprintf(name, sizeof(name), "%" PRIu32 " more", above->narrow_count);
 	bytes_add_str(&still->line, "<g class=\"more\"><title>");
-	begin_title(still, name, above->narrow);
+	if (still->change)
+		bytes_add_str(&still->line, name);
+	else
+		begin_title(still, name, above->narrow);
 	write_box(still, &box);
 }
 

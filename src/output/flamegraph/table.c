@@ -18,6 +18,14 @@
  * other place, which is a number. Where functions call nearly everything (made-up profiles do), all
  * have one list of callees, function 0's.
  *
+ * A picture of what changed has the sums of both sides as weights, and then
+ *
+ *     new      = weight             of each node itself, in NEW
+ *     node     = verdict            of each node: (half + 1)*3 + mark, half -1 where it is not known
+ *     function = verdict verdict    of each but function 0: by itself, with what it called
+ *
+ * where cuts are nodes, too, each behind the one that it was cut off from.
+ *
  * Function 0 stands for what is left out because the file would become too large: "cut".
  */
 #include "output/flamegraph/choice.h"
@@ -41,6 +49,7 @@ enum {
 struct table {
 	const struct call_tree *tree;
 	const struct profile *profile;
+	const struct flame_change *change;
 	struct stream *stream;
 	struct choice choice;
 	struct bytes line, scratch;
@@ -192,6 +201,54 @@ static void add_stacks(struct table *table)
 			add_number(table, (uint64_t)cut);
 		depth = nodes[i].depth + 1;
 		i = from = next;
+	}
+}
+
+/* NEW's part of what is left out directly above a node that is kept. */
+static int64_t new_cut_above(const struct table *table, uint32_t parent)
+{
+	const struct call_node *nodes = table->change->new->nodes.at;
+	int64_t sum = 0;
+
+	for (uint32_t i = parent + 1; i < nodes[parent].end; i = nodes[i].end)
+		if (!choice_keeps(&table->choice, i))
+			sum = profile_sum(sum, nodes[i].total);
+	return sum;
+}
+
+static void add_verdict(struct table *table, const struct flame_verdict *verdict)
+{
+	add_number(table, 3 * (uint64_t)(verdict->half < 0 ? 0 : verdict->half + 1) + verdict->mark);
+}
+
+static void add_changes(struct table *table)
+{
+	static const struct flame_verdict unknown = { FLAME_NOTHING, -1 };
+	const struct flame_change *change = table->change;
+
+	for (int verdicts = 0; verdicts < 2; verdicts++) {
+		for (uint32_t i = 0; i < table->tree->nodes.count;) {
+			uint32_t left_out;
+
+			if (!choice_keeps(&table->choice, i)) {
+				i = table->tree->nodes.at[i].end;
+				continue;
+			}
+			choice_cut_above(&table->choice, i, &left_out);
+			if (verdicts)
+				add_verdict(table, &change->nodes[i]);
+			else
+				add_number(table, (uint64_t)change->new->nodes.at[i].self);
+			if (left_out && verdicts)
+				add_verdict(table, &unknown);
+			else if (left_out)
+				add_number(table, (uint64_t)new_cut_above(table, i));
+			i++;
+		}
+	}
+	for (uint32_t f = 1; f < table->choice.function_count; f++) {
+		add_verdict(table, &change->selfs[table->choice.by_number[f]]);
+		add_verdict(table, &change->totals[table->choice.by_number[f]]);
 	}
 }
 
@@ -356,6 +413,20 @@ static int number_texts(const struct table *table, struct texts *modules, struct
 	return r;
 }
 
+static void add_change(struct table *table, struct json *json)
+{
+	const struct flame_change *change = table->change;
+
+	json_object(json, "change");
+	json_double(json, "scale", change->scale);
+	json_u64(json, "digits", change->digits);
+	add_text(table, json, "unit", change->unit);
+	add_text(table, json, "step", change->step_unit);
+	add_text(table, json, "base", change->base_name);
+	add_text(table, json, "new", change->new_name);
+	json_end(json);
+}
+
 static int write_head(struct table *table, const struct texts *modules, const struct texts *files)
 {
 	const struct profile *profile = table->profile;
@@ -381,6 +452,8 @@ static int write_head(struct table *table, const struct texts *modules, const st
 	add_text(table, &json, "title", profile->meta.title);
 	add_text(table, &json, "subtitle", profile->meta.subtitle);
 	add_text(table, &json, "quality", profile->meta.quality);
+	if (table->change)
+		add_change(table, &json);
 	json_array(&json, "kinds");
 	for (unsigned kind = 0; kind < CALL_KIND_COUNT; kind++) {
 		const char *legend = palette_legend((enum call_kind)kind);
@@ -400,10 +473,10 @@ static int write_head(struct table *table, const struct texts *modules, const st
 }
 
 int table_write(const struct call_tree *tree, const struct profile *profile,
-		struct stream *stream, uint64_t budget)
+		const struct flame_change *change, struct stream *stream, uint64_t budget)
 {
 	cleanup(table_fini) struct table table = { .tree = tree, .profile = profile,
-						   .stream = stream };
+						   .change = change, .stream = stream };
 	cleanup(texts_fini) struct texts modules = {}, files = {};
 	unsigned count = 0;
 	int r;
@@ -414,7 +487,8 @@ int table_write(const struct call_tree *tree, const struct profile *profile,
 	table.text = malloc(TEXT + 2 * LINE);
 	if (!table.text)
 		return -ENOMEM;
-	r = choice_make(&table.choice, tree, budget);
+	/* What changed takes about as much once more. */
+	r = choice_make(&table.choice, tree, change ? budget / 2 : budget);
 	if (r == 0)
 		r = number_texts(&table, &modules, &files);
 	if (r < 0)
@@ -426,6 +500,8 @@ int table_write(const struct call_tree *tree, const struct profile *profile,
 	add_functions(&table, &modules, &files);
 	add_callees(&table);
 	add_stacks(&table);
+	if (change)
+		add_changes(&table);
 	end_chunk(&table);
 	return table.line.failed || table.scratch.failed ? -ENOMEM : 0;
 }

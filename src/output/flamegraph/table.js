@@ -42,8 +42,14 @@ function readTable(svg) {
 		for (let left = number(); left > 0; left--)
 			callees.push(number());
 	}
-	readStacks(t, digits, at, Uint32Array.from(callees), first);
-	addUp(t);
+	at = readStacks(t, digits, at, Uint32Array.from(callees), first);
+	addUp(t, t);
+	t.mark = t.all = t.total[0];
+	t.side = t;
+	if (head.change)
+		readChanges(t, number);
+	if (at !== digits.length)
+		throw new Error('the table of stacks is not whole');
 	return t;
 }
 
@@ -119,17 +125,19 @@ function readStacks(t, digits, at, callees, first) {
 		parent[n] = caller;
 		self[n++] = value + d * scale;
 	}
-	if (n !== count || at !== size)
+	if (n !== count)
 		throw new Error('the table of stacks is not whole');
+	return at;
 }
 
-function addUp(t) {
-	const end = t.end, total = t.total;
+// side: whose `self` and `total` these are.
+function addUp(t, side) {
+	const end = t.end, total = side.total, self = side.self;
 
 	for (let i = t.count - 1; i >= 0; i--) {
 		const parent = t.parent[i];
 
-		total[i] += t.self[i];
+		total[i] += self[i];
 		if (end[i] <= i)
 			end[i] = i + 1;
 		if (parent < 0)
@@ -138,7 +146,6 @@ function addUp(t) {
 		if (end[parent] < end[i])
 			end[parent] = end[i];
 	}
-	t.all = total[0];
 }
 
 // Function 0 stands for what the file has no room for.
@@ -157,35 +164,30 @@ function placeOf(f) {
 	return file ? file + (line ? ':' + line : '') : '';
 }
 
-// What each function used itself, and with what it called (recursion counts once).
-function addUpFunctions() {
+// What each function used itself, and with what it called (recursion counts once): found out once for
+// each side.
+function functionsOf(side) {
+	if (side.selfOf)
+		return side;
 	const active = new Uint32Array(profile.functions), path = [];
 
-	profile.selfOf = new Float64Array(profile.functions);
-	profile.totalOf = new Float64Array(profile.functions);
+	side.selfOf = new Float64Array(profile.functions);
+	side.totalOf = new Float64Array(profile.functions);
 	for (let i = 0; i < profile.count; i++) {
 		const f = profile.frame[i];
 
 		while (path.length && profile.end[path[path.length - 1]] <= i)
 			active[profile.frame[path.pop()]]--;
-		profile.selfOf[f] += profile.self[i];
+		side.selfOf[f] += side.self[i];
 		if (!active[f]++)
-			profile.totalOf[f] += profile.total[i];
+			side.totalOf[f] += side.total[i];
 		path.push(i);
 	}
+	return side;
 }
 
-function functionTotals() {
-	if (!profile.totalOf)
-		addUpFunctions();
-	return profile.totalOf;
-}
-
-function functionSelfs() {
-	if (!profile.selfOf)
-		addUpFunctions();
-	return profile.selfOf;
-}
+const functionTotals = () => functionsOf(profile.side).totalOf;
+const functionSelfs = () => functionsOf(profile.side).selfOf;
 
 // Functions have numbers in the order of their names; what was cut off comes last.
 const rankOf = (f) => f || profile.functions;
@@ -210,6 +212,8 @@ const shareOf = (weight) => profile.all ? weight / profile.all : 0;
 function shareText(weight) {
 	const share = shareOf(weight);
 
+	if (isChange())
+		return withUnit(weight);
 	return (100 * share).toFixed(2) + '%' +
 		(isCounted() ? ' \u00b1 ' + half(share).toFixed(2) : '');
 }
@@ -234,3 +238,7 @@ function weightText(weight) {
 	return countText(weight) + ' ' + (weight === 1 ? profile.unit.replace(/^samples$/, 'sample')
 		: profile.unit);
 }
+
+// All that is known of a weight; of a picture of changes the share is all.
+const worthText = (weight) => isChange() ? shareText(weight)
+	: weightText(weight) + ', ' + shareText(weight) + coresText(weight);

@@ -22,8 +22,8 @@ static struct diff *compare(struct profile *const *base, uint32_t base_count,
 		inputs[i] = (struct diff_input){ profile, "file", profile->meta.main_type };
 	}
 	assert_ok(diff_choose_types(inputs, base_count + new_count, false, &reason));
-	assert_ok(diff_new(&diff, inputs, base_count, inputs + base_count, new_count, per,
-			   &reason));
+	assert_ok(
+		diff_new(&diff, inputs, base_count, inputs + base_count, new_count, per, &reason));
 	return diff;
 }
 
@@ -145,7 +145,8 @@ static void runs_tell_their_noise(void **state)
 			char spec[32];
 
 			snprintf(spec, sizeof(spec), "u:main|u:f%d", k);
-			build_sample(runs[i], "prog", NULL, 0, spec, left / 20 + (k * 7 + i * 3) % 11);
+			build_sample(runs[i], "prog", NULL, 0, spec,
+				     left / 20 + (k * 7 + i * 3) % 11);
 		}
 	}
 	both = compare(runs, 3, runs + 3, 3, DIFF_PER_SAMPLES);
@@ -193,8 +194,9 @@ static void what_differs_in_kind_is_refused(void **state)
 	inputs[0] = (struct diff_input){ cpu, "a", 1 };
 	inputs[1] = (struct diff_input){ faults, "b", 0 };
 	assert_int_equal(diff_choose_types(inputs, 2, false, &reason), DIFF_REFUSED);
-	assert_string_equal(reason.text, "a holds cpu (nanoseconds), and b page-faults (count): only "
-					 "the same can be compared");
+	assert_string_equal(reason.text,
+			    "a holds cpu (nanoseconds), and b page-faults (count): only "
+			    "the same can be compared");
 	/* What one shows first may be second for the other. */
 	inputs[1] = (struct diff_input){ empty, "b", 0 };
 	assert_ok(diff_choose_types(inputs, 2, false, &reason));

@@ -29,7 +29,8 @@ static void make(struct spread_item *items, const struct spread *truth, uint32_t
 {
 	memset(items, 0, ITEMS * sizeof(*items));
 	for (uint32_t i = 0; i < ITEMS; i++) {
-		double value = 0.2 / (i + 2), sd = sqrt(spread_expected(truth, value, truth->exposure));
+		double value = 0.2 / (i + 2),
+		       sd = sqrt(spread_expected(truth, value, truth->exposure));
 
 		items[i].value = value;
 		for (int side = 0; side < 2; side++) {
@@ -53,7 +54,8 @@ static void common_spread_is_found(void **state)
 
 	(void)state;
 	for (chance = 1; chance <= 20; chance++) {
-		struct spread spread = { .kind = SPREAD_OF_SHARES, .freedom = 2 * RUNS - 2,
+		struct spread spread = { .kind = SPREAD_OF_SHARES,
+					 .freedom = 2 * RUNS - 2,
 					 .exposure = truth.exposure };
 		uint64_t seed = chance;
 

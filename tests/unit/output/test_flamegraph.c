@@ -413,7 +413,7 @@ static void less_room_leaves_the_heaviest(void **state)
 		long cut = 0;
 
 		stream_init(&stream, -1);
-		assert_ok(table_write(tree, profile, &stream, budget));
+		assert_ok(table_write(tree, profile, NULL, &stream, budget));
 		stream_str(&stream, "</svg>\n");
 		assert_non_null(bytes_str(&stream.buffer));
 		d = decode(&stream.buffer);
