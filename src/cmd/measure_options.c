@@ -18,6 +18,7 @@
 #include "cmd/command.h"
 #include "fetch/library.h"
 #include "fetch/servers.h"
+#include "session/group.h"
 #include "source/comm_glob.h"
 
 #define MAX_RATE_HZ 10000
@@ -126,16 +127,40 @@ int measure_apply_comm(void *context, const char *argument, struct options_reaso
 	return 0;
 }
 
+/* There is one, whichever way it is named. */
+static int choose_group(struct measure_request *request, enum target_group is, const char *argument,
+			struct options_reason *reason)
+{
+	struct target *target = &request->config->target;
+
+	if (target->group && target->group_is != is)
+		return options_bad(reason, "excludes --%s", group_option(target->group_is));
+	if (target->group)
+		return refuse_twice(reason, target->group);
+	target->group = argument;
+	target->group_is = is;
+	return 0;
+}
+
 int measure_apply_cgroup(void *context, const char *argument, struct options_reason *reason)
 {
-	struct measure_request *request = context;
-
 	if (!argument[0])
 		return options_bad(reason, "needs the path of a control group");
-	if (request->config->target.cgroup)
-		return refuse_twice(reason, request->config->target.cgroup);
-	request->config->target.cgroup = argument;
-	return 0;
+	return choose_group(context, GROUP_PATH, argument, reason);
+}
+
+int measure_apply_unit(void *context, const char *argument, struct options_reason *reason)
+{
+	if (!argument[0])
+		return options_bad(reason, "needs the name of a unit, as nginx.service");
+	return choose_group(context, GROUP_UNIT, argument, reason);
+}
+
+int measure_apply_container(void *context, const char *argument, struct options_reason *reason)
+{
+	if (!argument[0])
+		return options_bad(reason, "needs the id of a container, or its beginning");
+	return choose_group(context, GROUP_CONTAINER, argument, reason);
 }
 
 int measure_apply_uid(void *context, const char *argument, struct options_reason *reason)
@@ -348,7 +373,7 @@ static int check_target(const struct config *config, const struct command *comma
 			const struct options_result *result)
 {
 	const struct target *target = &config->target;
-	bool filtered = target->comm || target->cgroup || target->has_uid;
+	bool filtered = target->comm || target->group || target->has_uid;
 
 	if (result->word_count)
 		return options_usage_error(command, "unexpected '%.64s': a command goes behind --",

@@ -38,6 +38,8 @@ int measure_apply_pid(void *context, const char *argument, struct options_reason
 int measure_apply_tid(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_comm(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_cgroup(void *context, const char *argument, struct options_reason *reason);
+int measure_apply_unit(void *context, const char *argument, struct options_reason *reason);
+int measure_apply_container(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_uid(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_event(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_duration(void *context, const char *argument, struct options_reason *reason);
@@ -76,6 +78,10 @@ extern const char *const measure_events[],
 	  VALUE_COMM }, \
 	{ "cgroup", 0, "PATH", "only what runs in this control group, or below it", measure_apply_cgroup, \
 	  VALUE_CGROUP }, \
+	{ "unit", 0, "NAME", "only what runs in this systemd unit, as nginx.service", \
+	  measure_apply_unit, VALUE_TEXT }, \
+	{ "container", 0, "ID", "only what runs in this container: its id, or 6 digits or more of it", \
+	  measure_apply_container, VALUE_TEXT }, \
 	{ "uid", 0, "USER", "only what runs as this user (a name or a number)", measure_apply_uid, \
 	  VALUE_USER }, \
 	{ .help = "What, and for how long" }, \

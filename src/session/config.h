@@ -23,7 +23,12 @@ struct target {
 	bool everything;   /* -a, or only filters given */
 	bool children;     /* -s; always with a command */
 	const char *comm;  /* glob, NULL: any */
-	const char *cgroup; /* path, absolute or below the cgroup2 mount; NULL: any */
+	const char *group; /* a control group, by what group_is says; NULL: any */
+	enum target_group {
+		GROUP_PATH,	 /* absolute or below the cgroup2 mount */
+		GROUP_UNIT,	 /* of systemd */
+		GROUP_CONTAINER, /* its id or name */
+	} group_is;
 	bool has_uid;
 	uid_t uid;
 	char **command;    /* argv of the program to start, NULL: none */

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "session/group.h"
 #include "worker/ask_opener.h"
 
 /* The command line of a process, blanks for NULs; nothing when it is gone. */
@@ -37,12 +38,11 @@ static void add_target(struct bytes *ret, const struct recording *rec)
 	if (target->command)
 		bytes_add_format(ret, "%s", target->command[0]);
 	for (uint32_t i = 0; i < target->pids.count && i < 8; i++) {
-		struct process *process = process_table_find(&rec->pipeline.processes,
-							     target->pids.at[i]);
+		struct process *process =
+			process_table_find(&rec->pipeline.processes, target->pids.at[i]);
 
-		bytes_add_format(ret, "%s%s%spid %d", separator,
-				 process ? process->comm : "", process ? ", " : "",
-				 (int)target->pids.at[i]);
+		bytes_add_format(ret, "%s%s%spid %d", separator, process ? process->comm : "",
+				 process ? ", " : "", (int)target->pids.at[i]);
 		separator = "; ";
 	}
 	for (uint32_t i = 0; i < target->tids.count && i < 8; i++) {
@@ -55,8 +55,8 @@ static void add_target(struct bytes *ret, const struct recording *rec)
 		bytes_add_str(ret, "the whole machine");
 	if (target->comm)
 		bytes_add_format(ret, ", command %s", target->comm);
-	if (target->cgroup)
-		bytes_add_format(ret, ", cgroup %s", target->cgroup);
+	if (target->group)
+		bytes_add_format(ret, ", %s %s", group_option(target->group_is), target->group);
 	if (target->has_uid)
 		bytes_add_format(ret, ", uid %u", (unsigned)target->uid);
 }
@@ -101,8 +101,7 @@ int describe(const struct recording *rec, const struct health *health, struct pr
 		bytes_add_str(&subtitle, " · ");
 	bytes_add_format(&subtitle, "%s · ", host.nodename);
 	add_time(&subtitle, rec->began_wall_ns);
-	bytes_add_format(&subtitle, ", %.1f s · %.4g Hz", health->duration_s,
-			 health->frequency_hz);
+	bytes_add_format(&subtitle, ", %.1f s · %.4g Hz", health->duration_s, health->frequency_hz);
 	health_line(health, &quality);
 	bytes_add_format(&comment, "profd %s on %s %s %s; walked in the kernel from unwind tables",
 			 PROFD_VERSION, host.sysname, host.release, host.machine);

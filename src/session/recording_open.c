@@ -14,11 +14,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "proc/cgroup.h"
 #include "proc/stat.h"
 #include "proc/view.h"
 #include "session/complain.h"
 #include "session/file_limit.h"
+#include "session/group.h"
 #include "session/keep_names.h"
 #include "session/prepare.h"
 #include "source/comm_glob.h"
@@ -83,22 +83,6 @@ static uint32_t ring_bytes(const struct recording *rec)
 	return bytes;
 }
 
-static const char *cgroup_text(int r)
-{
-	switch (r) {
-	case CGROUP_OF_VERSION_1:
-		return "it is a group of version 1; only version 2 is known";
-	case CGROUP_OUTSIDE:
-		return "it is outside of this cgroup namespace; run profd on the host";
-	case -ENOENT:
-		return "there is no such control group (version 2)";
-	case -ENODEV:
-		return "no cgroup2 file system is mounted";
-	default:
-		return strerror(-r);
-	}
-}
-
 /* Filters that the kernel half applies. Logs. */
 static int fill_filters(struct wire_config *wire, struct wire_glob *glob, int *cgroup_fd,
 			const struct target *target)
@@ -111,12 +95,10 @@ static int fill_filters(struct wire_config *wire, struct wire_glob *glob, int *c
 			return recording_complain(r, "cannot use the pattern of --comm");
 		wire->filter_comm = 1;
 	}
-	if (target->cgroup) {
-		r = cgroup_open(cgroup_fd, target->cgroup);
-		if (r != 0) {
-			log_error("cannot use --cgroup '%s': %s", target->cgroup, cgroup_text(r));
-			return r < 0 ? r : -EINVAL;
-		}
+	if (target->group) {
+		r = group_open(cgroup_fd, target);
+		if (r < 0)
+			return r;
 		wire->filter_cgroup = 1;
 	}
 	wire->filter_uid = target->has_uid;
@@ -143,8 +125,8 @@ static int open_source(struct recording *rec)
 		.period_ns = config->period_ns,
 		.comm = &glob,
 		.ring_bytes = ring_bytes(rec),
-		.mapping_capacity = target->everything ? MAPPINGS_OF_EVERYTHING
-						       : MAPPINGS_OF_TARGETS,
+		.mapping_capacity =
+			target->everything ? MAPPINGS_OF_EVERYTHING : MAPPINGS_OF_TARGETS,
 		.cpus = &rec->cpus,
 	};
 	struct source_failure failure;
@@ -269,7 +251,8 @@ static int add_command(struct recording *rec)
 	rec->launch.off_terminal = rec->config->on_screen;
 	r = launch_prepare(&rec->launch, command);
 	if (r == -EINVAL)
-		return recording_complain(r, "SUDO_UID and SUDO_GID name no user to start the command as");
+		return recording_complain(
+			r, "SUDO_UID and SUDO_GID name no user to start the command as");
 	if (r < 0)
 		return recording_complain(r, "cannot start a process");
 	fd = (int)syscall(SYS_pidfd_open, rec->launch.pid, 0);
@@ -285,8 +268,7 @@ static int add_command(struct recording *rec)
 	if (r == 0)
 		r = watch_fd(rec, rec->launch.fail_fd, WAKE_LAUNCH);
 	if (r == 0)
-		r = cpu_source_watch(rec->source, rec->launch.pid,
-				     TARGET_AT_EXEC | TARGET_INHERIT);
+		r = cpu_source_watch(rec->source, rec->launch.pid, TARGET_AT_EXEC | TARGET_INHERIT);
 	if (r == 0)
 		r = process_table_get(&rec->pipeline.processes, &process, rec->launch.pid);
 	if (r < 0)

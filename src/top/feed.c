@@ -67,7 +67,7 @@ static int fill_target(struct usage_target *ret, const struct recording *rec)
 {
 	const struct target *target = &rec->config->target;
 	const struct process_table *table = &rec->pipeline.processes;
-	bool filtered = target->comm || target->cgroup || target->has_uid;
+	bool filtered = target->comm || target->group || target->has_uid;
 
 	ret->pids.count = 0;
 	ret->by_thread = target->tids.count > 0;

@@ -208,8 +208,8 @@ def check_options(check):
         if len(expected) < 1 or command == 'record' and len(expected) < 20:
             check.fail(f'profd {command} --help tells only of {expected}')
         check.are(f'profd {command} --', expected)
-    check.are('profd record --un', ['--unwind'])
-    check.are('profd rec --un', ['--unwind'])
+    check.are('profd record --unw', ['--unwind'])
+    check.are('profd rec --unw', ['--unwind'])
     check.are('profd record -a --no-k', ['--no-kernel'])
     check.nothing('profd record --nosuch')
 
@@ -336,7 +336,7 @@ def check_started(check):
 def check_keys(check):
     press = check.shell.press
     for typed, expected in [('profd rec', 'profd record '),
-                            ('profd record --un', 'profd record --unwind '),
+                            ('profd record --unw', 'profd record --unwind '),
                             ('profd record --unwind t', 'profd record --unwind table '),
                             ('profd record --unwind ', 'profd record --unwind '),
                             ('profd record -o x.sv', 'profd record -o x.svg ')]:

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "cmd/command.h"
 #include "fuzz.h"
+#include "session/group.h"
 #include "source/comm_glob.h"
 
 enum { MAX_WORDS = 64, MAX_LIMIT_HZ = 100000 };
@@ -77,7 +78,7 @@ static int parse(struct config *ret, const struct writer **format, struct words 
 static void check_config(const struct config *config, uint64_t max_rate_hz)
 {
 	const struct target *target = &config->target;
-	bool filtered = target->comm || target->cgroup || target->has_uid;
+	bool filtered = target->comm || target->group || target->has_uid;
 	struct wire_glob glob;
 
 	FUZZ_CHECK((target->command != NULL) + (target->pids.count > 0) + (target->tids.count > 0) +
@@ -92,7 +93,7 @@ static void check_config(const struct config *config, uint64_t max_rate_hz)
 		FUZZ_CHECK(target->tids.at[i] > 0 && target->tids.at[i] <= 4194304);
 	if (target->comm)
 		FUZZ_CHECK(target->comm[0] && comm_glob_compile(&glob, target->comm) == 0);
-	FUZZ_CHECK(!target->cgroup || target->cgroup[0]);
+	FUZZ_CHECK(!target->group || target->group[0]);
 	FUZZ_CHECK(!target->has_uid || target->uid != (uid_t)-1);
 	FUZZ_CHECK((config->frequency_hz == 0) == (config->period_ns != 0));
 	FUZZ_CHECK(config->frequency_hz <= 10000 &&
@@ -124,7 +125,7 @@ static void add_ids(struct bytes *line, const char *option, const pid_t *ids, ui
 static void write_line(struct bytes *line, const struct config *config, const struct writer *format)
 {
 	const struct target *target = &config->target;
-	bool filtered = target->comm || target->cgroup || target->has_uid;
+	bool filtered = target->comm || target->group || target->has_uid;
 
 	add_ids(line, "--pid=", target->pids.at, target->pids.count);
 	add_ids(line, "--tid=", target->tids.at, target->tids.count);
@@ -134,8 +135,8 @@ static void write_line(struct bytes *line, const struct config *config, const st
 		bytes_add_str(line, "-s\n");
 	if (target->comm)
 		bytes_add_format(line, "--comm=%s\n", target->comm);
-	if (target->cgroup)
-		bytes_add_format(line, "--cgroup\n%s\n", target->cgroup);
+	if (target->group)
+		bytes_add_format(line, "--%s\n%s\n", group_option(target->group_is), target->group);
 	if (target->has_uid)
 		bytes_add_format(line, "--uid=%u\n", target->uid);
 	if (config->duration_ns)
@@ -181,7 +182,8 @@ static void check_same(const struct config *a, const struct config *b)
 		   memcmp(x->tids.at, y->tids.at, x->tids.count * sizeof(pid_t)) == 0);
 	FUZZ_CHECK(x->everything == y->everything && x->children == y->children &&
 		   x->has_uid == y->has_uid && x->uid == y->uid);
-	FUZZ_CHECK(same_text(x->comm, y->comm) && same_text(x->cgroup, y->cgroup));
+	FUZZ_CHECK(same_text(x->comm, y->comm) && same_text(x->group, y->group) &&
+		   x->group_is == y->group_is);
 	FUZZ_CHECK(a->duration_ns == b->duration_ns && a->delay_ns == b->delay_ns &&
 		   a->frequency_hz == b->frequency_hz && a->period_ns == b->period_ns);
 	FUZZ_CHECK(a->unwind == b->unwind && a->max_depth == b->max_depth &&

@@ -7,7 +7,7 @@ import shutil
 import time
 
 from harness import (TARGETS, Recorder, Skipped, Target, check, check_complete, check_equal,
-                     folder, has, pprof, rate, record, run)
+                     folder, has, one_line, pprof, profd, rate, record, run)
 
 NOBODY = 65534
 
@@ -90,6 +90,44 @@ def test_cgroup():
             check(recording.samples > 100, 'a path below the mount is not understood')
     finally:
         for path in (below, group):
+            for _ in range(100):
+                try:
+                    os.rmdir(path)
+                    break
+                except OSError:
+                    time.sleep(0.05)
+
+
+def test_units_and_containers():
+    """By what systemd and the runtimes of containers call their groups."""
+    name = f'profd-live-{os.getpid()}'
+    number = f'{os.getpid():x}'.rjust(16, 'a') + 48 * '0'
+    groups = [os.path.join(cgroup2(), f'{name}.slice'),
+              os.path.join(cgroup2(), f'{name}.slice', f'{name}.service'),
+              os.path.join(cgroup2(), f'{name}.slice', f'docker-{number}.scope')]
+    for group in groups:
+        os.mkdir(group)
+    try:
+        with Target('split'), Target('tailcalls') as unit, Target('phases', 0) as contained:
+            for target, path in ((unit, groups[1]), (contained, groups[2])):
+                with open(os.path.join(path, 'cgroup.procs'), 'w', encoding='ascii') as file:
+                    file.write(str(target.pid))
+            for arguments, names in ((('--unit', name), {'tailcalls'}),
+                                     (('--unit', f'{name}.slice'), {'tailcalls', 'phases'}),
+                                     (('--container', number[:16]), {'phases'})):
+                recording = record(*arguments, seconds=1)
+                check_equal({frames[0] for frames, _ in recording.stacks}, names, f'{arguments}')
+            for arguments, word in ((('--unit', 'no-such-unit'), 'is the unit active?'),
+                                    (('--container', number[:5]), 'no control group'),
+                                    (('--container', 64 * 'f'), 'no control group')):
+                status, _, errors = profd('record', *arguments, '-d', '1')
+                check_equal(status, 1, f'status with {arguments}')
+                check(word in one_line(errors), errors)
+            status, _, errors = profd('record', '--unit', 'a', '--container', 'b')
+            check_equal(status, 2, 'status with two groups')
+            one_line(errors)
+    finally:
+        for path in reversed(groups):
             for _ in range(100):
                 try:
                     os.rmdir(path)

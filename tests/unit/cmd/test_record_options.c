@@ -149,7 +149,7 @@ static void filters_alone_choose_from_everything(void **state)
 	assert_false(b.config.target.everything);
 	assert_true(b.config.target.has_uid);
 	assert_int_equal(b.config.target.uid, 0);
-	assert_string_equal(b.config.target.cgroup, "system.slice");
+	assert_string_equal(b.config.target.group, "system.slice");
 	assert_accepted(&c, "--uid root");
 	assert_true(c.config.target.has_uid && c.config.target.everything);
 }
@@ -296,6 +296,9 @@ static void contradictions_are_usage_errors(void **state)
 		{ "-a -o - -f text --summary -", "--summary" },
 		{ "--comm a --comm b", "--comm b: was given already, as 'a'" },
 		{ "--cgroup /a --cgroup /b", "--cgroup /b: was given already, as '/a'" },
+		{ "--unit a --unit b", "--unit b: was given already, as 'a'" },
+		{ "--unit a --container b", "--container b: excludes --unit" },
+		{ "--container b --cgroup /a", "--cgroup /a: excludes --container" },
 		{ "--uid 1 --uid 0", "--uid 0: was given already, as '1'" },
 		{ "-a --summary a --summary b", "--summary b: was given already, as 'a'" },
 		{ "-a -f text -f folded", "-f folded: was given already, as 'text'" },
