@@ -113,11 +113,19 @@ static int find_neighbours(const struct call_tree *tree, uint32_t function, stru
 static void add_row(struct page *page, int64_t weight, int64_t of, const char *mark)
 {
 	page_share(page, weight);
+	page_cores(page, weight);
 	bytes_add_format(&page->out, "  %5.1f %%  %s",
 			 of > 0 ? 100 * (double)weight / (double)of : 0, mark);
 }
 
 enum { ROW_COLUMNS = PAGE_SHARE_COLUMNS + 2 + 7 + 2 + 2 };
+
+static size_t name_columns(const struct page *page)
+{
+	size_t used = ROW_COLUMNS + page_cores_columns(page);
+
+	return page_width(page) > used + 8 ? page_width(page) - used : 8;
+}
 
 static void add_neighbours(struct report *report, struct page *page,
 			   const struct neighbour *neighbours, uint32_t count, int64_t of,
@@ -137,7 +145,7 @@ static void add_neighbours(struct report *report, struct page *page,
 		if (frame->kind == CALL_ALL)
 			bytes_add_str(&page->out, "(nothing: it is the root)");
 		else
-			page_function_part(page, frame, page_width(page) - ROW_COLUMNS, true);
+			page_function_part(page, frame, name_columns(page), true);
 		bytes_add_char(&page->out, '\n');
 	}
 	for (uint32_t i = shown; i < count; i++)
@@ -167,7 +175,8 @@ static int add_function(struct report *report, struct page *page, uint32_t id)
 	if (r < 0)
 		return r;
 	page_colour(page, PAGE_BOLD);
-	bytes_add_str(&page->out, "\n    TOTAL        OF IT    FUNCTION");
+	bytes_add_format(&page->out, "\n    TOTAL    %s    OF IT    FUNCTION",
+			 page_cores_columns(page) ? "   CORES" : "");
 	page_colour(page, PAGE_PLAIN);
 	bytes_add_char(&page->out, '\n');
 	if (shows_callers(report))
@@ -175,7 +184,7 @@ static int add_function(struct report *report, struct page *page, uint32_t id)
 			       "↓ ");
 	add_row(page, frame->total, frame->total, "");
 	page_colour(page, PAGE_BOLD);
-	page_function_part(page, frame, page_width(page) - ROW_COLUMNS, true);
+	page_function_part(page, frame, name_columns(page), true);
 	bytes_add_char(&page->out, '\n');
 	if (!shows_callees(report))
 		return 0;

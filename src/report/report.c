@@ -37,6 +37,8 @@ void report_json_weight(struct json *json, const struct call_tree *tree, const c
 	json_double(json, "share", share.share);
 	json_double(json, "low", tree->is_counted ? share.low : 0.0 / 0.0);
 	json_double(json, "high", tree->is_counted ? share.high : 0.0 / 0.0);
+	if (tree->core_weight > 0)
+		json_double(json, "cores", call_tree_cores(tree, weight));
 	json_end(json);
 }
 
@@ -109,6 +111,10 @@ static void json_head(struct report *report, struct json *json)
 	json_i64(json, "duration_ns", meta->duration_ns);
 	json_string(json, "type", profile_text(profile, type->name));
 	json_string(json, "unit", profile_text(profile, type->unit));
+	json_array(json, "types");
+	for (uint32_t i = 0; i < profile->types.count; i++)
+		json_string(json, NULL, profile_text(profile, profile->types.at[i].name));
+	json_end(json);
 	json_i64(json, "value", profile_total(profile, meta->main_type));
 	json_string(json, "weight_unit", tree->unit);
 	if (tree->is_counted)

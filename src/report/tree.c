@@ -112,6 +112,11 @@ static int push_level(struct writer_of_trees *writer, uint32_t node)
 	return 0;
 }
 
+static size_t figures_columns(const struct writer_of_trees *writer)
+{
+	return FIGURES_COLUMNS + page_cores_columns(writer->page);
+}
+
 /* The lines that lead to a row from above; those of outer levels are cut off where there are many. */
 static size_t add_guides(struct writer_of_trees *writer, bool is_last)
 {
@@ -119,7 +124,9 @@ static size_t add_guides(struct writer_of_trees *writer, bool is_last)
 	size_t room = page_width(writer->page), used = 0;
 	uint32_t depth = writer->levels.count - 1, first = 0;
 
-	room = room > FIGURES_COLUMNS + LEAST_COLUMNS ? room - FIGURES_COLUMNS - LEAST_COLUMNS : 0;
+	room = room > figures_columns(writer) + LEAST_COLUMNS
+		       ? room - figures_columns(writer) - LEAST_COLUMNS
+		       : 0;
 	page_colour(writer->page, PAGE_FAINT);
 	if (depth * GUIDE_COLUMNS > room) {
 		first = depth - (uint32_t)(room / GUIDE_COLUMNS);
@@ -258,6 +265,7 @@ static void add_figures(struct writer_of_trees *writer, int64_t total, int64_t s
 	struct page *page = writer->page;
 
 	page_share(page, total);
+	page_cores(page, total);
 	if (has_self && self)
 		bytes_add_format(&page->out, "  %5.1f %%  ",
 				 100 * call_tree_share(writer->tree, self).share);
@@ -323,7 +331,7 @@ static int add_row(struct writer_of_trees *writer, uint32_t node, bool is_last)
 		return (int)count;
 	last = links[count - 1].node;
 	add_figures(writer, nodes[node].total, nodes[last].self, true);
-	guides = add_guides(writer, is_last) + FIGURES_COLUMNS;
+	guides = add_guides(writer, is_last) + figures_columns(writer);
 	columns = columns > guides + 8 ? columns - guides : 8;
 	if (count == 1)
 		add_single(writer, &links[0], columns);
@@ -388,7 +396,8 @@ static int tree_text(struct report *report, struct page *page)
 	if (!writer.active)
 		return -ENOMEM;
 	page_colour(page, PAGE_BOLD);
-	bytes_add_str(&page->out, "\n    TOTAL         SELF    CALLS");
+	bytes_add_format(&page->out, "\n    TOTAL    %s     SELF    CALLS",
+			 page_cores_columns(page) ? "   CORES" : "");
 	page_colour(page, PAGE_PLAIN);
 	bytes_add_char(&page->out, '\n');
 	r = add_rows(&writer);
