@@ -88,6 +88,11 @@ static int apply_lines(void *context, const char *argument, struct options_reaso
 	return set_function(context, REPORT_LINES, "lines", argument, reason);
 }
 
+static int apply_annotate(void *context, const char *argument, struct options_reason *reason)
+{
+	return set_function(context, REPORT_ANNOTATE, "annotate", argument, reason);
+}
+
 static int apply_by(void *context, const char *argument, struct options_reason *reason)
 {
 	struct request *request = context;
@@ -253,6 +258,15 @@ static int apply_colour(void *context, const char *argument, struct options_reas
 	return 0;
 }
 
+static int apply_binary(void *context, const char *argument, struct options_reason *reason)
+{
+	struct request *request = context;
+
+	(void)reason;
+	request->report.binary = argument;
+	return 0;
+}
+
 static int apply_source_path(void *context, const char *argument, struct options_reason *reason)
 {
 	struct request *request = context;
@@ -290,6 +304,7 @@ static const struct option_row rows[] = {
 	{ "peek", 0, "FUNC", "both", apply_peek, VALUE_TEXT },
 	{ "lines", 0, "FUNC", "what each line of a function used, beside its source", apply_lines,
 	  VALUE_TEXT },
+	{ "annotate", 0, "FUNC", "what each of its instructions used", apply_annotate, VALUE_TEXT },
 	{ "by", 0, "KEY", "what each module, process, thread, or value of the label KEY used",
 	  apply_by, VALUE_TEXT, groups },
 	{ "what-if", 0, "FUNC=CHANGE",
@@ -310,6 +325,8 @@ static const struct option_row rows[] = {
 	  VALUE_TEXT },
 	{ "width", 'w', "COLUMNS", "the terminal's, or else 80; 0 is no limit", apply_width,
 	  VALUE_TEXT },
+	{ "binary", 0, "FILE", "the program to annotate, where it is not as recorded", apply_binary,
+	  VALUE_FILE },
 	{ "source-path", 0, "DIR[:DIR...]", "where to look for sources", apply_source_path,
 	  VALUE_FILE },
 	{ "trim-path", 0, "DIR[:DIR...]", "beginnings of recorded paths to cut off before",
@@ -332,7 +349,8 @@ static void fit_terminal(struct request *request)
 	    size.ws_col >= WIDTH_MIN)
 		request->report.width = size.ws_col < WIDTH_MAX ? size.ws_col : WIDTH_MAX;
 	/* Lines of sources are not cut off where nobody reads them at once. */
-	if (!request->has_width && !is_terminal && request->report.view == REPORT_LINES)
+	if (!request->has_width && !is_terminal &&
+	    (request->report.view == REPORT_LINES || request->report.view == REPORT_ANNOTATE))
 		request->report.width = WIDTH_MAX;
 	request->report.has_colours =
 		request->colour == COLOUR_ALWAYS ||

@@ -13,7 +13,8 @@ static const struct view *const views[] = {
 	[REPORT_FUNCTIONS] = &view_functions, [REPORT_TREE] = &view_tree,
 	[REPORT_CALLERS] = &view_callers,     [REPORT_CALLEES] = &view_callees,
 	[REPORT_PEEK] = &view_peek,	      [REPORT_LINES] = &view_lines,
-	[REPORT_GROUPS] = &view_groups,	      [REPORT_WHAT_IF] = &view_what_if,
+	[REPORT_ANNOTATE] = &view_annotate,   [REPORT_GROUPS] = &view_groups,
+	[REPORT_WHAT_IF] = &view_what_if,
 };
 _Static_assert(ARRAY_SIZE(views) == REPORT_VIEWS, "every view has a row");
 

@@ -21,10 +21,11 @@ enum report_view {
 	REPORT_TREE,	  /* who called whom */
 	REPORT_CALLERS,	  /* of the functions that are named */
 	REPORT_CALLEES,
-	REPORT_PEEK,	/* both */
-	REPORT_LINES,	/* source lines of the functions that are named */
-	REPORT_GROUPS,	/* by module, process, thread or label */
-	REPORT_WHAT_IF, /* what it is worth to make functions faster */
+	REPORT_PEEK,	 /* both */
+	REPORT_LINES,	 /* source lines of the functions that are named */
+	REPORT_ANNOTATE, /* their instructions */
+	REPORT_GROUPS,	 /* by module, process, thread or label */
+	REPORT_WHAT_IF,	 /* what it is worth to make functions faster */
 	REPORT_VIEWS,
 };
 
@@ -47,6 +48,8 @@ struct report_options {
 	enum report_group group;
 	const char *label; /* the key, with GROUP_LABEL; borrowed */
 	struct source_paths sources;
+	const char *
+		binary; /* path of the program to annotate; NULL: what the profile says; borrowed */
 	ARRAY_OF(struct what_if) changes;
 };
 

@@ -23,7 +23,7 @@ struct view {
 };
 
 extern const struct view view_functions, view_tree, view_callers, view_callees, view_peek,
-	view_lines, view_groups, view_what_if;
+	view_lines, view_annotate, view_groups, view_what_if;
 
 /* Fills the reason and returns REPORT_REFUSED. */
 int report_refuse(struct report *report, const char *format, ...)

@@ -52,8 +52,12 @@ int dump_take_stopped(struct dump *dump, uint64_t limit_ns, struct source_failur
 	cleanup(stopped_threads_fini) struct stopped_threads stopped = { .socket = -1 };
 	int r = dump_open_pipeline(dump, &maps, false, failure);
 
+	/* To the kernel nothing is told: there are no maps. But tables are made of all that is mapped. */
 	if (r == 0)
-		r = stopped_threads_open(&stopped, dump->pid, limit_ns, failure);
+		r = pipeline_publish(&dump->pipeline);
+	if (r < 0)
+		return failure->what[0] ? r : dump_fail(failure, r, "cannot make the tables");
+	r = stopped_threads_open(&stopped, dump->pid, limit_ns, failure);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < stopped.threads.count && r == 0; i++)

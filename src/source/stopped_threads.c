@@ -14,7 +14,6 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -32,6 +31,7 @@ enum {
 	THREADS_MAX = 1 << 20,
 	ROUNDS_MAX = 1000,
 	BETWEEN_LOOKS_NS = 50000,
+	LOOKS_PER_STATE = 50, /* how often what does not stop is asked whether it can */
 	USER32_CODE = 0x23, /* __USER32_CS, arch/x86/include/asm/segment.h */
 	/* include/linux/sched.h */
 	STATE_INTERRUPTIBLE = 1,
@@ -61,8 +61,9 @@ struct traced {
 struct tracer {
 	pid_t pid;
 	int socket;
+	timer_t alarm;
 	uint64_t limit_ns;
-	uint64_t began_ns; /* the first thread was stopped, CLOCK_MONOTONIC; 0: none was */
+	uint64_t began_ns; /* the first thread was seized, CLOCK_MONOTONIC; 0: none was */
 	ARRAY_OF(struct traced) threads; /* ascending by id, up to `sorted` */
 	uint32_t sorted;
 };
@@ -114,16 +115,23 @@ static bool read_waiting(struct wire_thread *ret, pid_t pid, uint32_t tid)
 	return sscanf(text.at, "-1 %" SCNx64 " %" SCNx64, &ret->sp, &ret->ip) == 2;
 }
 
-/* What it is before it is stopped. */
-static void look_at(struct tracer *tracer, struct stopped_thread *thread)
+static int read_stat(struct proc_stat *ret, const struct tracer *tracer, uint32_t tid)
 {
-	cleanup(bytes_fini) struct bytes text = {}, function = {};
+	cleanup(bytes_fini) struct bytes text = {};
+	int r = read_of_thread(&text, tracer->pid, tid, "stat");
+
+	return r < 0 ? r : proc_stat_parse(ret, text.at, text.size);
+}
+
+/* What it is before it is stopped. */
+static void look_at(const struct tracer *tracer, struct stopped_thread *thread)
+{
+	cleanup(bytes_fini) struct bytes function = {};
 	struct proc_stat stat;
 
 	thread->at.pid = (uint32_t)tracer->pid;
 	thread->at.system_call = -1;
-	if (read_of_thread(&text, tracer->pid, thread->at.tid, "stat") == 0 &&
-	    proc_stat_parse(&stat, text.at, text.size) == 0) {
+	if (read_stat(&stat, tracer, thread->at.tid) == 0) {
 		thread->at.state = state_of(stat.state);
 		memcpy(thread->at.comm, stat.comm, sizeof(thread->at.comm));
 	}
@@ -148,13 +156,12 @@ static bool knows(const struct tracer *tracer, uint32_t tid)
 					 sizeof(wanted), compare_threads);
 }
 
-/* Seizes threads that are new. Returns how many, or a negative errno. */
-static int seize_new(struct tracer *tracer)
+/* Returns how many threads are new, or a negative errno. */
+static int find_new(struct tracer *tracer)
 {
 	char path[64];
 	cleanup(closedir) DIR *folder = NULL;
 	const struct dirent *entry;
-	int found = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)tracer->pid);
 	folder = opendir(path);
@@ -173,15 +180,49 @@ static int seize_new(struct tracer *tracer)
 			return -ENOMEM;
 		slot->thread.at.tid = tid;
 		look_at(tracer, &slot->thread);
-		if (ptrace(PTRACE_SEIZE, (pid_t)tid, NULL, 0L) < 0) {
-			/* Who has ended cannot be seized, first threads among them. */
-			if (errno == EPERM && !(slot->thread.at.state & STATE_ZOMBIE))
-				return -EPERM;
-			slot->is = TRACED_GONE;
-		}
-		found++;
 	}
-	return found;
+	return (int)(tracer->threads.count - tracer->sorted);
+}
+
+/* Lets the kernel kill the tracer then, also when somebody has stopped it: no SIGALRM would. */
+static void set_alarm(const struct tracer *tracer, uint64_t ns)
+{
+	struct itimerspec alarm = { .it_value = { .tv_sec = (time_t)(ns / 1000000000),
+						  .tv_nsec = (long)(ns % 1000000000) } };
+
+	if (timer_settime(tracer->alarm, 0, &alarm, NULL) < 0)
+		_exit(1);
+}
+
+/* Who has ended cannot be seized, first threads among them. */
+static bool has_ended(const struct tracer *tracer, uint32_t tid)
+{
+	struct proc_stat stat;
+
+	return read_stat(&stat, tracer, tid) < 0 || state_of(stat.state) == STATE_ZOMBIE;
+}
+
+/*
+ * From here on the target may feel it: who calls execve(2) waits for its other threads to end, and
+ * those for their tracer.
+ */
+static int seize_new(struct tracer *tracer)
+{
+	if (!tracer->began_ns) {
+		tracer->began_ns = clock_ns(CLOCK_MONOTONIC);
+		set_alarm(tracer, tracer->limit_ns);
+	}
+	for (uint32_t i = tracer->sorted; i < tracer->threads.count; i++) {
+		struct traced *traced = &tracer->threads.at[i];
+		uint32_t tid = traced->thread.at.tid;
+
+		if (ptrace(PTRACE_SEIZE, (pid_t)tid, NULL, 0L) == 0)
+			continue;
+		if (errno == EPERM && !has_ended(tracer, tid))
+			return -EPERM;
+		traced->is = TRACED_GONE;
+	}
+	return 0;
 }
 
 static void interrupt_new(struct tracer *tracer)
@@ -193,27 +234,44 @@ static void interrupt_new(struct tracer *tracer)
 		    ptrace(PTRACE_INTERRUPT, (pid_t)traced->thread.at.tid, NULL, NULL) < 0)
 			traced->is = TRACED_GONE;
 	}
-	if (tracer->threads.count)
-		qsort(tracer->threads.at, tracer->threads.count, sizeof(*tracer->threads.at),
-		      compare_threads);
+	qsort(tracer->threads.at, tracer->threads.count, sizeof(*tracer->threads.at),
+	      compare_threads);
 	tracer->sorted = tracer->threads.count;
 }
 
+/* A signal that it was about to get stays with it until it is let go, should we be killed. */
 static void look_whether_stopped(struct traced *traced)
 {
-	int status;
-	pid_t r = waitpid((pid_t)traced->thread.at.tid, &status, __WALL | WNOHANG);
+	siginfo_t info = {};
+	int r = waitid(P_PID, traced->thread.at.tid, &info,
+		       WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL);
 
-	if (r == 0)
+	if (r == 0 && !info.si_pid)
 		return;
-	if (r < 0 || !WIFSTOPPED(status)) {
+	if (r < 0 || info.si_code != CLD_TRAPPED) {
+		(void)waitpid((pid_t)traced->thread.at.tid, NULL, WNOHANG | __WALL);
 		traced->is = TRACED_GONE;
 		return;
 	}
 	traced->is = TRACED_STOPPED;
 	/* With PTRACE_EVENT_STOP, the signal is how it stopped, and none that it is to get. */
-	if (status >> 16 == 0)
-		traced->signal = WSTOPSIG(status);
+	if (info.si_status >> 8 == 0)
+		traced->signal = info.si_status;
+}
+
+/* Of an uninterruptible sleep nobody knows how long it lasts. */
+static bool cannot_stop(const struct traced *traced)
+{
+	return traced->thread.at.state & STATE_UNINTERRUPTIBLE;
+}
+
+static void look_again(const struct tracer *tracer, struct traced *traced)
+{
+	struct proc_stat stat;
+
+	if (read_stat(&stat, tracer, traced->thread.at.tid) == 0 &&
+	    state_of(stat.state) == STATE_UNINTERRUPTIBLE)
+		traced->thread.at.state = STATE_UNINTERRUPTIBLE;
 }
 
 static bool wait_for_all(struct tracer *tracer)
@@ -221,7 +279,7 @@ static bool wait_for_all(struct tracer *tracer)
 	const struct timespec pause = { .tv_nsec = BETWEEN_LOOKS_NS };
 	uint64_t until_ns = tracer->began_ns + tracer->limit_ns / 2;
 
-	for (;;) {
+	for (unsigned look = 1;; look++) {
 		uint32_t missing = 0;
 
 		for (uint32_t i = 0; i < tracer->threads.count; i++) {
@@ -230,9 +288,11 @@ static bool wait_for_all(struct tracer *tracer)
 			if (traced->is != TRACED_SEIZED)
 				continue;
 			look_whether_stopped(traced);
-			/* Of an uninterruptible sleep nobody knows how long it lasts. */
-			missing += traced->is == TRACED_SEIZED &&
-				   !(traced->thread.at.state & STATE_UNINTERRUPTIBLE);
+			if (traced->is != TRACED_SEIZED || cannot_stop(traced))
+				continue;
+			missing++;
+			if (look % LOOKS_PER_STATE == 0)
+				look_again(tracer, traced);
 		}
 		if (!missing)
 			return true;
@@ -242,30 +302,17 @@ static bool wait_for_all(struct tracer *tracer)
 	}
 }
 
-static void set_alarm(uint64_t ns)
-{
-	struct itimerval alarm = { .it_value = { .tv_sec = (time_t)(ns / 1000000000),
-						 .tv_usec =
-							 (suseconds_t)(ns % 1000000000 / 1000) } };
-
-	if (setitimer(ITIMER_REAL, &alarm, NULL) < 0)
-		_exit(1);
-}
-
 /* Threads make threads until all stand still. */
 static int stop_all(struct tracer *tracer)
 {
 	for (int round = 0; round < ROUNDS_MAX; round++) {
-		int found = seize_new(tracer);
+		int r = find_new(tracer);
 
-		if (found < 0)
-			return found;
-		if (found == 0)
-			return 0;
-		if (!tracer->began_ns) {
-			tracer->began_ns = clock_ns(CLOCK_MONOTONIC);
-			set_alarm(tracer->limit_ns);
-		}
+		if (r <= 0)
+			return r;
+		r = seize_new(tracer);
+		if (r < 0)
+			return r;
 		interrupt_new(tracer);
 		if (!wait_for_all(tracer))
 			return 0;
@@ -339,8 +386,16 @@ static int send_all(int socket, const void *data, size_t size)
 	return 0;
 }
 
+/* Of a thread that has ended meanwhile nobody else tells any more, but for the first one. */
+static bool is_told(const struct tracer *tracer, const struct traced *traced)
+{
+	return traced->is != TRACED_GONE || traced->thread.at.state == STATE_ZOMBIE ||
+	       traced->thread.at.tid == (uint32_t)tracer->pid;
+}
+
 static int tell(struct tracer *tracer)
 {
+	cleanup(bytes_fini) struct bytes all = {};
 	struct tracer_header header = {};
 	int r;
 
@@ -348,6 +403,8 @@ static int tell(struct tracer *tracer)
 		struct traced *traced = &tracer->threads.at[i];
 		struct stopped_thread *thread = &traced->thread;
 
+		if (!is_told(tracer, traced))
+			continue;
 		if (traced->is == TRACED_STOPPED)
 			take_registers(thread);
 		else if (traced->is == TRACED_SEIZED)
@@ -355,13 +412,12 @@ static int tell(struct tracer *tracer)
 				read_waiting(&thread->at, tracer->pid, thread->at.tid);
 		else
 			thread->at.state = STATE_ZOMBIE;
+		bytes_add(&all, thread, sizeof(*thread));
 		header.count++;
 	}
+	header.error = all.failed ? -ENOMEM : 0;
 	r = send_all(tracer->socket, &header, sizeof(header));
-	for (uint32_t i = 0; i < tracer->threads.count && r == 0; i++)
-		r = send_all(tracer->socket, &tracer->threads.at[i].thread,
-			     sizeof(tracer->threads.at[i].thread));
-	return r;
+	return r < 0 || all.failed ? r : send_all(tracer->socket, all.at, all.size);
 }
 
 static void let_go(struct tracer *tracer)
@@ -385,17 +441,15 @@ static void let_go(struct tracer *tracer)
  * No signal of a terminal reaches a session of its own: who stops or leaves profd with the keyboard
  * does not keep the target stopped.
  */
-static void bound_life(pid_t parent)
+static void bound_life(struct tracer *tracer, pid_t parent)
 {
-	sigset_t none;
+	struct sigevent kill = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
 
 	(void)setsid();
-	(void)signal(SIGALRM, SIG_DFL);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent ||
+	    timer_create(CLOCK_MONOTONIC, &kill, &tracer->alarm) < 0)
 		_exit(1);
-	set_alarm(LOOK_NS);
+	set_alarm(tracer, LOOK_NS);
 }
 
 /* The alarm is for what hangs: here it ends a little before. */
@@ -414,7 +468,7 @@ static _Noreturn void trace(pid_t pid, int socket, uint64_t limit_ns, pid_t pare
 	struct tracer tracer = { .pid = pid, .socket = socket, .limit_ns = limit_ns };
 	int r;
 
-	bound_life(parent);
+	bound_life(&tracer, parent);
 	r = stop_all(&tracer);
 	if (r < 0) {
 		struct tracer_header header = { .error = r };
@@ -476,11 +530,12 @@ static int listen_to(struct stopped_threads *stopped)
 
 	if (r < 0 || header.error)
 		return r < 0 ? r : header.error;
-	for (uint32_t i = 0; i < header.count && r == 0; i++) {
-		struct stopped_thread *slot = array_push(&stopped->threads);
-
-		r = slot ? receive(stopped->socket, slot, sizeof(*slot)) : -ENOMEM;
-	}
+	if (!array_reserve(&stopped->threads, header.count))
+		return -ENOMEM;
+	r = receive(stopped->socket, stopped->threads.at,
+		    header.count * sizeof(*stopped->threads.at));
+	if (r == 0)
+		stopped->threads.count = header.count;
 	return r;
 }
 

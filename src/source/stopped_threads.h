@@ -3,7 +3,7 @@
  * The threads of one process while they are stopped with ptrace(2), for where the kernel has no task
  * iterator. A child process of profd is the tracer, and holds them for a limited time: the kernel
  * lets all go when a tracer ends, and this one ends when it is told to, when profd ends or is killed,
- * when its time is up, and at the latest by an alarm that kills it.
+ * when its time is up, and at the latest by an alarm with which the kernel kills it.
  */
 #pragma once
 
@@ -40,7 +40,7 @@ struct stopped_threads {
 
 /*
  * Stops all threads; returns when they stand still, or half of limit_ns is over: what did not stop has
- * no registers then. They are let go limit_ns after the first one was stopped, or before.
+ * no registers then. They are let go limit_ns after the first one was seized, or before.
  * Returns 0 or a negative errno, with *failure set (-ESRCH: it is gone; -EBUSY: another one traces it).
  */
 int stopped_threads_open(struct stopped_threads *ret, pid_t pid, uint64_t limit_ns,

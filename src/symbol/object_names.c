@@ -327,6 +327,47 @@ int object_names_find(struct object_names *names, uint64_t address, struct found
 	return r;
 }
 
+/* One part of it, where it has several. */
+static int find_part(struct object_names *names, uint64_t address, uint64_t *ret_start,
+		     uint64_t *ret_end)
+{
+	uint64_t start;
+	int r = find_extent(names, address, &start);
+	uint32_t after;
+
+	if (r)
+		return r < 0 ? r : -ENOENT;
+	after = array_count_up_to(&names->extents.list, start, address);
+	*ret_start = names->extents.list.at[after - 1].start;
+	*ret_end = names->extents.list.at[after - 1].end;
+	return 0;
+}
+
+int object_names_extent(struct object_names *names, uint64_t address, uint64_t *ret_start,
+			uint64_t *ret_end)
+{
+	struct symbol_extent symbol;
+	uint64_t size;
+	uint32_t number;
+
+	if (open_now(names) < 0)
+		return -ENOMEM;
+	*ret_end = 0;
+	if (names->symbols && symbol_table_find(names->symbols, address, &symbol) == 0) {
+		*ret_start = symbol.start;
+		*ret_end = symbol.size ? symbol.start + symbol.size
+			   : reaches(names, &symbol, address)
+				   ? symbol_table_same_until(names->symbols, address)
+				   : 0;
+	} else if (gopclntab_find(&names->go, address, ret_start, &size, &number) == 0 ||
+		   function_starts_find(&names->starts, address, ret_start, &size) == 0) {
+		*ret_end = *ret_start + size;
+	}
+	if (*ret_end > address)
+		return 0;
+	return find_part(names, address, ret_start, ret_end);
+}
+
 void object_names_ask_for_lines(struct object_names *names, bool lines)
 {
 	names->for_lines = lines;

@@ -63,6 +63,12 @@ int object_names_find(struct object_names *names, uint64_t address, struct found
 int object_names_text(struct object_names *names, const struct found_function *found,
 		      struct bytes *ret);
 /*
+ * Where the function that holds an ELF address begins and ends, as its symbol says, or else Go's table, the
+ * exception tables, or what decoding the code has found. Returns 0, -ENOENT or -ENOMEM.
+ */
+int object_names_extent(struct object_names *names, uint64_t address, uint64_t *ret_start,
+			uint64_t *ret_end);
+/*
  * The functions and lines that an ELF address comes from, and the function that all its code belongs to:
  * unless *function is a FOUND_SYMBOL, it is called as the last frame is. Returns 0, DWARF_WANTS (see
  * dwarf_find), -ENOENT when no lines are known, or -ENOMEM.

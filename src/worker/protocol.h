@@ -79,6 +79,8 @@ enum reader_question {
 	READER_KEEP,
 	READER_NEEDED,   /* → struct wire_needed, ids of names, texts */
 	READER_CALLS,    /* addresses → for each what call_ends_at (elf/call_sites.h) says */
+	/* An address → struct wire_code_head, instructions, texts: the function that holds it, decoded. */
+	READER_CODE,
 	READER_STATES,   /* ids of objects (uint32_t) → a struct wire_state for each */
 	READER_DEMANGLE, /* names, each with its NUL → readable ones in their order, "" for "is not" */
 	READER_FORGET,   /* the object is not needed any more */
@@ -165,6 +167,26 @@ struct wire_state {
 struct wire_needed {
 	uint32_t name_count, text_bytes;
 	uint32_t soname, rpath, runpath, interpreter;
+};
+
+/* Results of READER_CODE; at most so many bytes are decoded at once. */
+enum wire_code_outcome {
+	WIRE_CODE_UNKNOWN = 1, /* where the function begins or ends */
+	WIRE_CODE_TOO_LONG,
+	WIRE_CODE_NO_DECODER, /* profd was built without */
+};
+enum { WIRE_CODE_BYTES_MAX = 1 << 20 };
+
+/* Behind it: instructions, texts with their NUL, of which the first one is the function's name. */
+struct wire_code_head {
+	uint64_t start, end; /* ELF addresses */
+	uint32_t instruction_count, text_bytes;
+};
+
+struct wire_instruction {
+	uint64_t address;
+	uint32_t text; /* in texts */
+	uint32_t length;
 };
 
 /* ---- the opener: opens files that may never answer ---- */

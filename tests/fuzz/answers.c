@@ -11,8 +11,9 @@
 #include "fuzz.h"
 #include "tests/unit/unwind/packed_rule.h"
 #include "unwind/table_store.h"
+#include "worker/code_listing.h"
 
-enum { ANSWER_OBJECT, ANSWER_TABLE, ANSWER_NAMES, ANSWER_NEEDED, ANSWERS };
+enum { ANSWER_OBJECT, ANSWER_TABLE, ANSWER_NAMES, ANSWER_NEEDED, ANSWER_CODE, ANSWERS };
 
 static void check_object(const unsigned char *data, size_t size, uint32_t file_size)
 {
@@ -120,6 +121,25 @@ static void check_needed(const unsigned char *data, size_t size)
 	needed_fini(&needed);
 }
 
+static void check_code(const unsigned char *data, size_t size, uint64_t address)
+{
+	struct code_listing code = {};
+	uint64_t next;
+
+	if (answer_code(&code, address, data, size) != 0)
+		return;
+	FUZZ_CHECK(code.start <= address && address < code.end);
+	next = code.start;
+	for (uint32_t i = 0; i < code.instructions.count; i++) {
+		FUZZ_CHECK(code.instructions.at[i].address == next);
+		next += code.instructions.at[i].length;
+		FUZZ_CHECK(strlen(code_text(&code, code.instructions.at[i].text)) <
+			   code.texts.size);
+	}
+	FUZZ_CHECK(next == code.end);
+	code_listing_fini(&code);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct reader reader = reader_of(data, size);
@@ -145,6 +165,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case ANSWER_NEEDED:
 		check_needed(answer, size);
+		break;
+	case ANSWER_CODE:
+		check_code(answer, size, number);
 		break;
 	}
 	free(answer);

@@ -11,6 +11,7 @@
 #include "memory_file.h"
 #include "reader/reader.h"
 #include "worker/answers.h"
+#include "worker/code_listing.h"
 
 enum { MAX_ADDRESSES = 96, ADDRESSES_OF_SEGMENT = 24 };
 
@@ -119,6 +120,23 @@ static void ask_calls(struct reader_state *state, int file, const struct object 
 	bytes_fini(&reply.bytes);
 }
 
+static void ask_code(struct reader_state *state, int file, const struct object *object)
+{
+	uint64_t addresses[] = { object->entry, object->segments.at[0].address,
+				 object->segments.at[object->segments.count - 1].address + 64 };
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(addresses); i++) {
+		struct code_listing code = {};
+		struct reply reply;
+
+		if (ask(state, file, READER_CODE, &addresses[i], sizeof(addresses[i]), &reply) == 0)
+			FUZZ_CHECK(answer_code(&code, addresses[i], bytes_of(&reply),
+					       reply.bytes.size) == 0);
+		code_listing_fini(&code);
+		bytes_fini(&reply.bytes);
+	}
+}
+
 static void ask_needed(struct reader_state *state, int file)
 {
 	struct needed needed = {};
@@ -142,6 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ask_table(state, file);
 		ask_names(state, file, object);
 		ask_calls(state, file, object);
+		ask_code(state, file, object);
 		ask_needed(state, file);
 	}
 	object_unref(object);

@@ -419,11 +419,14 @@ def tracers_and_states(pid):
 
 
 def wait_until_free(pid, why):
-    for _ in range(HANG_S * 100):
-        if all(tracer == 0 and state in 'RSD' for tracer, state in tracers_and_states(pid)):
+    until = time.monotonic() + HANG_S
+    while True:
+        found = tracers_and_states(pid)
+        if all(tracer == 0 and state in 'RSD' for tracer, state in found):
             return
+        if time.monotonic() > until:
+            raise Failed(f'{why}: {found}')
         time.sleep(0.01)
-    raise Failed(f'{why}: {tracers_and_states(pid)}')
 
 
 def test_stop_tells_the_same():
@@ -450,11 +453,11 @@ def test_stop_tells_the_same():
         check('; stopped for ' in text_of(target.pid, '--stop=500ms'), 'not told in the text')
 
 
-def in_the_middle(pid, act):
+def in_the_middle(pid, act, *arguments, stdout=subprocess.DEVNULL):
     """Runs dumps until `act`, given profd and the tracer, catches one while the process is stopped."""
     for _ in range(30):
-        process = start([os.environ['PROFD'], 'dump', '-p', str(pid), '--stop', *ARGUMENTS],
-                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        process = start([os.environ['PROFD'], 'dump', '-p', str(pid), '--stop', *ARGUMENTS,
+                         *arguments], stdout=stdout, stderr=subprocess.PIPE)
         try:
             while process.poll() is None:
                 with open(f'/proc/{pid}/status', encoding='utf-8') as file:
@@ -478,6 +481,10 @@ def test_stop_lets_go_whoever_is_killed():
             os.kill(tracer, signal.SIGKILL)
             wait_until_free(target.pid, 'the tracer was killed')
 
+        def stop_tracer(process, tracer):
+            os.kill(tracer, signal.SIGSTOP)
+            wait_until_free(target.pid, 'the tracer was stopped')
+
         def stop_profd(process, tracer):
             os.kill(process.pid, signal.SIGSTOP)
             wait_until_free(target.pid, 'profd was stopped')
@@ -487,9 +494,75 @@ def test_stop_lets_go_whoever_is_killed():
             check(process.returncode == 0 or
                   'did not stop in time' in one_line(errors.decode('utf-8')), f'{errors}')
 
-        for act in (kill_profd, kill_tracer, stop_profd):
+        for act in (kill_profd, kill_tracer, stop_tracer, stop_profd):
             in_the_middle(target.pid, act)
         check_whole(Dump(target.pid, '--stop'))
+
+
+def children_of(pid):
+    with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as file:
+        return {int(word) for word in file.read().split()}
+
+
+def test_stop_waits_for_nobody():
+    """What reads programs' files is not needed while the process is stopped."""
+    target, _ = waits(2000)
+    with target:
+        def stop_workers(process, tracer):
+            workers = children_of(process.pid) - {tracer}
+            check(workers, 'no workers')
+            for worker in workers:
+                os.kill(worker, signal.SIGSTOP)
+            try:
+                wait_until_free(target.pid, 'the workers were stopped')
+            finally:
+                for worker in workers:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(worker, signal.SIGCONT)
+            output, errors = process.communicate(timeout=HANG_S)
+            check_equal(process.returncode, 0, f'status ({errors})')
+            for thread in json.loads(output)['threads']:
+                check_equal((thread['taken'], thread['walk']), ('still', 'complete'),
+                            f'{thread["name"]}')
+
+        in_the_middle(target.pid, stop_workers, '--json', stdout=subprocess.PIPE)
+
+
+def test_stop_loses_no_signal_whoever_is_killed():
+    script = ('import os, signal, threading, time\n'
+              'count = 0\n'
+              'def again(*_):\n'
+              '    global count\n'
+              '    count += 1\n'
+              'signal.signal(signal.SIGUSR1, again)\n'
+              'threading.stack_size(1 << 16)\n'
+              'for _ in range(500):\n'
+              '    threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\n'
+              'signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])\n'
+              'while True:\n'
+              '    seen = count\n'
+              '    signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)\n'
+              '    while count == seen: pass\n'
+              '    if count % 100 == 0: os.write(1, b".")\n')
+    path = os.path.join(folder(), 'many_signals')
+
+    def wait_for_more():
+        size = os.path.getsize(path)
+        for _ in range(500):
+            if os.path.getsize(path) > size + 2:
+                return True
+            time.sleep(0.01)
+        return False
+
+    def kill_profd(process, _):
+        time.sleep(0.01)  # that it has seen its threads stop
+        process.kill()
+
+    with open(path, 'wb') as file, Program([need('python3'), '-c', script], stdout=file) as program:
+        check(wait_for_more(), 'no signals')
+        for _ in range(10):
+            in_the_middle(program.pid, kill_profd)
+            check(wait_for_more(), 'a signal was lost')
 
 
 def test_stop_keeps_states_and_signals():

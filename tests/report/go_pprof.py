@@ -113,6 +113,21 @@ def check_lines():
         fail(f'too few lines: {text}')
 
 
+def check_instructions():
+    """Flat and cum of each address of -disasm."""
+    text = run_go('tool', 'pprof', '-disasm=main.spin', '-sample_index=samples', 'profiles',
+                  'cpu.pb.gz')
+    want = {int(address, 16): (int(flat.replace('.', '0')), int(cum.replace('.', '0')))
+            for flat, cum, address in re.findall(r'^ +(\d+|\.) +(\d+|\.) +([0-9a-f]+): ', text,
+                                                 re.MULTILINE) if (flat, cum) != ('.', '.')}
+    found = as_json('cpu.pb.gz', '--type', 'samples', '--annotate', 'main.spin')['functions']
+    got = {row['address']: (row['self']['weight'], row['total']['weight'])
+           for f in found for row in f['instructions'] if 'total' in row}
+    same(got, want, 'instructions')
+    if len(want) < 2:
+        fail(f'too few instructions: {text}')
+
+
 def main():
     if not find_go():
         print('go is not installed')
@@ -124,6 +139,7 @@ def main():
         check_choices()
         check_neighbours()
         check_lines()
+        check_instructions()
         os.chdir('/')
     return 1 if harness.failures else 0
 

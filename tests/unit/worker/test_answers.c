@@ -21,6 +21,7 @@
 #include "elf/rows.h"
 #include "reader/reader.h"
 #include "worker/answers.h"
+#include "worker/code_listing.h"
 
 enum { OBJECT = 1, ADDRESSES = 200, ROUNDS = 2000, LARGE_BYTES = 4096 };
 
@@ -224,6 +225,27 @@ static int parse_needed(const unsigned char *data, size_t size)
 	assert_true(strlen(needed_text(&needed, needed.interpreter)) <= needed.texts.size);
 	assert_string_equal(needed_text(&needed, 0), "");
 	needed_fini(&needed);
+	return 0;
+}
+
+static int parse_code(const unsigned char *data, size_t size)
+{
+	struct code_listing code = {};
+	int r = answer_code(&code, self->entry, data, size);
+
+	if (r != 0) {
+		assert_null(code.instructions.at);
+		return r;
+	}
+	assert_true(code.start <= self->entry && self->entry < code.end);
+	for (uint32_t i = 0; i < code.instructions.count; i++) {
+		const struct code_instruction *instruction = &code.instructions.at[i];
+
+		assert_true(instruction->address >= code.start &&
+			    instruction->address + instruction->length <= code.end);
+		assert_true(strlen(code_text(&code, instruction->text)) < code.texts.size);
+	}
+	code_listing_fini(&code);
 	return 0;
 }
 
@@ -595,6 +617,26 @@ static void test_calls(void **state)
 	bytes_fini(&honest);
 }
 
+static void test_code(void **state)
+{
+	struct bytes honest = ask_reader(READER_CODE, &self->entry, sizeof(self->entry));
+	struct code_listing code = {};
+
+	(void)state;
+	srandom(45);
+	assert_ok(answer_code(&code, self->entry, (const unsigned char *)honest.at, honest.size));
+	assert_string_equal(code_text(&code, 0), "_start");
+	assert_true(code.instructions.count > 3);
+	assert_string_equal(code_text(&code, code.instructions.at[code.instructions.count - 1].text),
+			    "hlt");
+	code_listing_fini(&code);
+	assert_errno(answer_code(&code, self->entry + honest.size, (const unsigned char *)honest.at,
+				 honest.size),
+		     EBADMSG);
+	spoil(parse_code, &honest, sizeof(struct wire_code_head) + sizeof(struct wire_instruction));
+	bytes_fini(&honest);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -609,6 +651,7 @@ int main(void)
 		cmocka_unit_test(test_names_told_often),
 		cmocka_unit_test(test_needed),
 		cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_code),
 	};
 
 	return cmocka_run_group_tests(tests, open_self, close_self);
