@@ -101,12 +101,13 @@ static int run(int argc, char **argv)
 
 const struct command command_convert = {
 	.name = "convert",
-	.summary = "turn pprof or folded stacks into a flame graph, pprof or text",
+	.summary = "turn any profile into a flame graph, pprof or another format",
 	.usage = { "IN [-o OUT]... [-f FORMAT] [--type NAME]", NULL },
 	.description =
 		"Reads a profile, and writes it in other formats. IN is pprof, as profd, Go and most "
-		"profilers write it, or holds folded stacks, as the stackcollapse scripts do: a line "
-		"for each, \"root;...;leaf COUNT\"; - is stdin. Needs no privileges.",
+		"profilers write it, what perf script prints, a file of speedscope, or holds folded "
+		"stacks, as the stackcollapse scripts do: a line for each, \"root;...;leaf COUNT\"; "
+		"- is stdin. Needs no privileges.",
 	.options = rows,
 	.operand = VALUE_FILE,
 	.run = run,

@@ -91,6 +91,13 @@ static void warn(const char *path, const struct input_report *report)
 	if (report->rounded)
 		log_warning("%s: %" PRIu64 " counts have fractions: they are rounded", path,
 			    report->rounded);
+	if (report->passed_over)
+		log_warning("%s: %" PRIu64 " lines are neither samples nor frames: they are passed "
+			    "over",
+			    path, report->passed_over);
+	if (report->other_values)
+		log_warning("%s: %" PRIu64 " %s of more than %d types of values: they are left out",
+			    path, report->other_values, report->items, PROFILE_MAX_TYPES);
 	if (report->left_out)
 		log_warning("%s: too many different stacks for this machine's memory: those of "
 			    "%" PRIu64 " %s became " INPUT_FULL_NAME,

@@ -23,6 +23,7 @@ enum {
 	MAX_DEPTH = INPUT_MAX_DEPTH,
 	MAX_INLINED = 64,   /* functions of a location */
 	CHECK_LINES = 1024, /* between two looks at the memory taken */
+	FIRST_BYTES = 4096, /* that must be text */
 };
 
 /* Kinds of frames that need no caller; also the mappings. */
@@ -540,6 +541,9 @@ static bool is_json(const char *begin, size_t size)
 /* Whatever is text and no JSON. */
 static bool folded_recognises(const char *begin, size_t size)
 {
+	/* What comes later has a line that can be named. */
+	if (size > FIRST_BYTES)
+		size = FIRST_BYTES;
 	return size && !is_json(begin, size) && !memchr(begin, '\0', size) &&
 	       !(size >= 2 && begin[0] == '\x1f' && begin[1] == '\x8b');
 }

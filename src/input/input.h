@@ -14,6 +14,8 @@ struct input_report {
 	uint64_t cut_stacks; /* deeper than is kept: their innermost frames are missing */
 	uint64_t rounded;    /* counts that had a fraction */
 	uint64_t left_out;   /* items whose stacks had no room: see INPUT_FULL_NAME */
+	uint64_t passed_over; /* lines that are nothing that is known */
+	uint64_t other_values; /* items of more types of values than there may be */
 	const char *items;   /* "lines", "samples": what one stack is in that file */
 	/* Why INPUT_REFUSED, on one line, with the place as ":12", without the file's name. */
 	char reason[160];
@@ -55,4 +57,6 @@ extern const size_t input_count;
 int input_read(struct profile **ret, int fd, uint64_t limit_bytes, struct input_report *report);
 
 extern const struct input input_folded;
+extern const struct input input_perf_script;
 extern const struct input input_pprof;
+extern const struct input input_speedscope;

@@ -8,9 +8,10 @@
 #include "base/cleanup.h"
 
 /* Enough to tell formats apart. */
-enum { PEEK_BYTES = 4096 };
+enum { PEEK_BYTES = 64 << 10 };
 
-const struct input *const inputs[] = { &input_pprof, &input_folded };
+const struct input *const inputs[] = { &input_pprof, &input_speedscope, &input_perf_script,
+				      &input_folded };
 const size_t input_count = ARRAY_SIZE(inputs);
 
 static int refuse(struct input_report *report, const char *reason)
@@ -39,7 +40,7 @@ int input_read(struct profile **ret, int fd, uint64_t limit_bytes, struct input_
 	if (!size)
 		return refuse(report, ": it is empty");
 	if (!input)
-		return refuse(report, ": not in a format that can be read: folded stacks or pprof");
+		return refuse(report, ": not in a format that can be read: folded stacks, perf script, speedscope or pprof");
 	report->items = input->items;
 	r = profile_new(&profile);
 	if (r == 0)

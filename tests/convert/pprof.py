@@ -251,7 +251,8 @@ def check_refusals():
     refused(gzip.compress(b'main;f 5\n'), 'compressed, but no pprof')
     refused(gzip.compress(b''), 'nothing is in it')
     refused(gzip.compress(b'{"a": 1}'), 'no pprof')
-    refused(bytes(range(256)) * 40, 'not in a format that can be read: folded stacks or pprof')
+    refused(bytes(range(256)) * 40, 'not in a format that can be read: folded stacks, '
+            'perf script, speedscope or pprof')
     refused(good + good, 'several profiles')
 
     def made(*types, function=1, location=1, line=1, mapping=0, more=b'', values=(1,), sample=1,

@@ -150,9 +150,10 @@ static void what_is_no_text_is_refused(void **state)
 	REFUSED("", ": it is empty");
 	REFUSED("\n\r\n  \n# nothing\n", ": it holds no stacks");
 	REFUSED("a 0\n", ": it holds no stacks");
-	REFUSED("{\n \"shared\": 1}\n", ": not in a format that can be read: folded stacks or pprof");
-	REFUSED("{\"shared\": 1}\n", ": not in a format that can be read: folded stacks or pprof");
-	REFUSED("a\0b 1\n", ": not in a format that can be read: folded stacks or pprof");
+	REFUSED("{\n \"shared\": 1}\n",
+		": JSON, but no profile of speedscope: it has no frames");
+	REFUSED("{\"shared\": 1}\n", ": JSON, but no profile of speedscope: it has no frames");
+	REFUSED("a\0b 1\n", ": not in a format that can be read: folded stacks, perf script, speedscope or pprof");
 	for (int i = 0; i < 2000; i++)
 		bytes_add_str(&text, "a;b 1\n");
 	bytes_add(&text, "a\0b 1\n", 6);
