@@ -66,5 +66,6 @@ int pprof_meaning_of_comments(struct profile *profile)
 		if (!*texts[i])
 			return -ENOMEM;
 	}
+	meta->of_machine = strncmp(meta->title, PROFILE_OF_MACHINE, strlen(PROFILE_OF_MACHINE)) == 0;
 	return 0;
 }

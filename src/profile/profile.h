@@ -79,6 +79,9 @@ struct profile_sample {
 
 enum { PROFILE_MAX_TYPES = 8 };
 
+/* How the title of a recording of the whole machine begins. */
+#define PROFILE_OF_MACHINE "the whole machine"
+
 /* None of the types. */
 #define PROFILE_NO_TYPE UINT32_MAX
 

@@ -52,7 +52,7 @@ static void add_target(struct bytes *ret, const struct recording *rec)
 	if (target->pids.count > 8 || target->tids.count > 8)
 		bytes_add_str(ret, "; ...");
 	if (target->everything)
-		bytes_add_str(ret, "the whole machine");
+		bytes_add_str(ret, PROFILE_OF_MACHINE);
 	if (target->comm)
 		bytes_add_format(ret, ", command %s", target->comm);
 	if (target->group)

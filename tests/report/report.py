@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`profd report` of profiles whose truth is known: every view, its figures, and mistakes.
 usage: report.py PROFD"""
+import json
 import os
 import pty
 import re
@@ -11,6 +12,9 @@ import tempfile
 
 import harness
 from harness import HANG_S, PROFD, as_json, fail, report, same
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'convert'))
+from pprof_bytes import Profile, number  # noqa: E402
 
 # 1000 samples: parse is 40 % itself; work is 30 % and calls itself; tiny is inlined into work.
 STACKS = b"""server;main;serve;parse 400
@@ -138,6 +142,30 @@ def check_groups():
     report('in.folded', '--by', 'nosuch', expect=1, said="no sample has the label 'nosuch'")
 
 
+def check_cores():
+    """2 s of the whole machine, of which work had 3 s of CPU time."""
+    made = Profile('samples/count', 'cpu/nanoseconds')
+    made.mapping(1, '/usr/bin/prog', 0x1000, 0x9000, flags=(7,))
+    for id_, name in (1, 'work'), (2, 'main'):
+        made.function(id_, name)
+        made.location(id_, (id_, 0), mapping=1, address=0x1000 + id_)
+    made.sample([1, 2], [300, 3_000_000_000], comm='prog')
+    made.sample([2], [100, 1_000_000_000], comm='prog')
+    made.add(number(10, 2_000_000_000) + made.type(11, 'cpu', 'nanoseconds') + number(12, 10_000_000))
+    for text in 'the whole machine', 'subtitle', 'quality', 'profd 0.1.0':
+        made.add(number(13, made.text(text)))
+    found = {f['name']: f['total']['cores'] for f in as_json_of(made)['functions']}
+    same(found, {'work': 1.5, 'main': 2.0}, 'cores')
+    for view in [], ['--tree'], ['--peek', 'work']:
+        if not re.search(r'^ 75\.0 % ± ?[\d.]+    1\.50 ', report('-', *view, stdin=made.bytes()),
+                         re.MULTILINE):
+            fail(f'{view}: no cores')
+
+
+def as_json_of(made):
+    return json.loads(report('-', '--json', stdin=made.bytes()))
+
+
 def check_terminal():
     """In colour and as wide as the terminal, unless people do not want it."""
     def on_terminal(**changes):
@@ -231,6 +259,7 @@ def main():
         check_what_if()
         check_filters()
         check_groups()
+        check_cores()
         check_terminal()
         check_hostile()
         check_mistakes()
