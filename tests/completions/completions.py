@@ -187,7 +187,7 @@ class Checks:
 
 
 def check_commands(check):
-    check.are('profd ', ['record', 'top', 'dump', 'report', 'diff', 'convert', 'doctor', 'help'])
+    check.are('profd ', ['record', 'top', 'dump', 'report', 'diff', 'check', 'convert', 'doctor', 'help'])
     check.are('profd rec', ['record'])
     check.are('profd help d', ['dump', 'diff', 'doctor'])
     check.are('profd --', check.long_options())
