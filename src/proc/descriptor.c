@@ -145,9 +145,10 @@ static bool describe_plain(struct descriptors *descriptors, struct bytes *ret, i
 		return false;
 	if (sscanf(target, "socket:[%" SCNu64 "]", &inode) == 1)
 		socket = find_socket(descriptors, inode);
-	bytes_add_str(ret, socket ? socket : target);
-	if (socket && strncmp(socket, "unix", 4) == 0)
-		unix_peer_describe(&descriptors->peers, ret, descriptors->pid, inode);
+	/* A name with a newline in it can forge lines of the table. */
+	if (!socket || strncmp(socket, "unix", 4) != 0 ||
+	    !unix_socket_describe(&descriptors->peers, ret, descriptors->pid, inode))
+		bytes_add_str(ret, socket ? socket : target);
 	return true;
 }
 

@@ -181,20 +181,24 @@ static pid_t owner_of(struct unix_peers *peers, uint64_t inode)
 		       : 0;
 }
 
-void unix_peer_describe(struct unix_peers *peers, struct bytes *ret, pid_t pid, uint64_t inode)
+bool unix_socket_describe(struct unix_peers *peers, struct bytes *ret, pid_t pid, uint64_t inode)
 {
 	struct unix_socket own, peer;
 	struct proc_stat stat;
 	pid_t owner;
 
-	if (!is_in_our_network(pid) || !ask(&own, inode) || !own.peer)
-		return;
+	if (!is_in_our_network(pid) || !ask(&own, inode))
+		return false;
+	bytes_add_format(ret, "unix%s%s", *own.name ? " " : "", own.name);
+	if (!own.peer)
+		return true;
 	(void)ask(&peer, own.peer);
 	owner = owner_of(peers, own.peer);
 	if (!*peer.name && !owner)
-		return;
+		return true;
 	bytes_add_format(ret, " -> %s", peer.name);
 	if (owner && proc_stat_read(&stat, owner) == 0)
 		bytes_add_format(ret, "%s(%s, pid %d)", *peer.name ? " " : "", stat.comm,
 				 (int)owner);
+	return true;
 }

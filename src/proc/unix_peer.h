@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who is at the other end of a Unix socket: asked of the kernel over netlink (sock_diag(7),
+ * The name of a Unix socket, and who is at its other end: asked of the kernel over netlink (sock_diag(7),
  * linux/unix_diag.h), which tells of profd's own network namespace only, and looked for among the
  * descriptors of all processes.
  */
@@ -24,7 +24,8 @@ struct unix_peers {
 
 void unix_peers_fini(struct unix_peers *peers);
 /*
- * pid: whose socket it is. Adds " -> /run/server.sock (server, pid 812)", as much of it as is known;
- * nothing where there is no peer. As the kernel tells it, to be cleaned before it is shown.
+ * pid: whose socket it is. Adds "unix /run/own.sock -> /run/server.sock (server, pid 812)", as much of
+ * it as there is. As the kernel tells it, to be cleaned before it is shown. Returns false, and adds
+ * nothing, where the kernel does not tell.
  */
-void unix_peer_describe(struct unix_peers *peers, struct bytes *ret, pid_t pid, uint64_t inode);
+bool unix_socket_describe(struct unix_peers *peers, struct bytes *ret, pid_t pid, uint64_t inode);

@@ -3,11 +3,14 @@
 #include "test.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -147,6 +150,44 @@ static void peers_of_unix_sockets_are_told(void **state)
 	descriptors_fini(&descriptors);
 }
 
+static int bind_abstract(const char *name)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "%s", name);
+	assert_ok(bind(fd, (struct sockaddr *)&address,
+		       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))));
+	return fd;
+}
+
+/* The kernel's table has one line a socket, and names as they are. */
+static void names_that_forge_lines_are_not_believed(void **state)
+{
+	enum { FORGERS = 30 };
+	struct descriptors descriptors = { .pid = getpid() };
+	int fd, forgers[FORGERS];
+	struct stat st;
+	char name[100];
+
+	(void)state;
+	snprintf(name, sizeof(name), "honest %d", (int)getpid());
+	fd = bind_abstract(name);
+	assert_ok(fstat(fd, &st));
+	/* Some of them stand before it. */
+	for (int i = 0; i < FORGERS; i++) {
+		snprintf(name, sizeof(name), "%d %d\n0: 2 0 0 2 1 %" PRIu64 " /forged", i,
+			 (int)getpid(), (uint64_t)st.st_ino);
+		forgers[i] = bind_abstract(name);
+	}
+	snprintf(name, sizeof(name), "unix @honest %d", (int)getpid());
+	assert_described(&descriptors, fd, name);
+	for (int i = 0; i < FORGERS; i++)
+		close(forgers[i]);
+	close(fd);
+	descriptors_fini(&descriptors);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +196,7 @@ int main(void)
 		cmocka_unit_test(our_own_are_told),
 		cmocka_unit_test(what_epoll_watches_is_told),
 		cmocka_unit_test(peers_of_unix_sockets_are_told),
+		cmocka_unit_test(names_that_forge_lines_are_not_believed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
