@@ -57,6 +57,8 @@ int dump_take_stopped(struct dump *dump, uint64_t limit_ns, struct source_failur
 		r = pipeline_publish(&dump->pipeline);
 	if (r < 0)
 		return failure->what[0] ? r : dump_fail(failure, r, "cannot make the tables");
+	if (process_table_find(&dump->pipeline.processes, dump->pid)->mappings.count == 0)
+		return dump_fail(failure, -EBUSY, "it has no memory; kernel threads do not stop");
 	r = stopped_threads_open(&stopped, dump->pid, limit_ns, failure);
 	if (r < 0)
 		return r;

@@ -336,8 +336,10 @@ static void add_calls(struct page *page, const uint32_t *order, const struct gro
 
 /* ---- threads ---- */
 
-static const char *remark(const struct dump_thread *thread)
+static const char *remark(const struct page *page, const struct dump_thread *thread)
 {
+	if (thread->how == DUMP_NOTHING && page->config->stop_ns)
+		return "did not stop in time";
 	if (thread->how == DUMP_NOTHING)
 		return "neither slept nor could be sampled meanwhile";
 	return thread->moved ? "moved while it was read" : NULL;
@@ -430,7 +432,7 @@ static void add_several(struct page *page, const uint32_t *order, const struct g
 static void add_group(struct page *page, const uint32_t *order, const struct group *group)
 {
 	const struct dump_thread *thread = &page->dump->threads.at[order[group->first]];
-	const char *text = remark(thread);
+	const char *text = remark(page, thread);
 
 	if (group->count == 1)
 		add_single(page, order, group);

@@ -32,7 +32,7 @@ enum {
 	ROUNDS_MAX = 1000,
 	BETWEEN_LOOKS_NS = 50000,
 	LOOKS_PER_STATE = 50, /* how often what does not stop is asked whether it can */
-	USER32_CODE = 0x23, /* __USER32_CS, arch/x86/include/asm/segment.h */
+	USER32_CODE = 0x23,   /* __USER32_CS, arch/x86/include/asm/segment.h */
 	/* include/linux/sched.h */
 	STATE_INTERRUPTIBLE = 1,
 	STATE_UNINTERRUPTIBLE = 2,
@@ -48,6 +48,7 @@ enum {
 struct tracer_header {
 	int32_t error; /* negative errno; 0: they are stopped */
 	uint32_t count;
+	uint32_t refused; /* the thread that cannot be seized; 0: none */
 };
 
 /* ---- the tracer ---- */
@@ -66,6 +67,7 @@ struct tracer {
 	uint64_t began_ns; /* the first thread was seized, CLOCK_MONOTONIC; 0: none was */
 	ARRAY_OF(struct traced) threads; /* ascending by id, up to `sorted` */
 	uint32_t sorted;
+	uint32_t refused; /* the thread that cannot be seized; 0: none */
 };
 
 static uint32_t state_of(char letter)
@@ -218,8 +220,10 @@ static int seize_new(struct tracer *tracer)
 
 		if (ptrace(PTRACE_SEIZE, (pid_t)tid, NULL, 0L) == 0)
 			continue;
-		if (errno == EPERM && !has_ended(tracer, tid))
+		if (errno == EPERM && !has_ended(tracer, tid)) {
+			tracer->refused = tid;
 			return -EPERM;
+		}
 		traced->is = TRACED_GONE;
 	}
 	return 0;
@@ -328,15 +332,14 @@ static void take_registers(struct stopped_thread *thread)
 	uint64_t *t = thread->at.temporaries;
 	struct saved_place at;
 
-	if (ptrace(PTRACE_GETREGSET, (pid_t)thread->at.tid, (void *)NT_PRSTATUS, &part) < 0 ||
-	    part.iov_len != sizeof(regs)) {
-		/* Of 32-bit code there are fewer. */
+	if (ptrace(PTRACE_GETREGSET, (pid_t)thread->at.tid, (void *)NT_PRSTATUS, &part) < 0)
+		return;
+	thread->has_registers = true;
+	/* Of 32-bit code there are fewer. */
+	if (part.iov_len != sizeof(regs) || regs.cs == USER32_CODE) {
 		thread->at.flags |= THREAD_COMPAT;
 		return;
 	}
-	thread->has_registers = true;
-	if (regs.cs == USER32_CODE)
-		thread->at.flags |= THREAD_COMPAT;
 	t[TEMPORARY_AX] = regs.rax;
 	t[TEMPORARY_DX] = regs.rdx;
 	t[TEMPORARY_CX] = regs.rcx;
@@ -471,7 +474,7 @@ static _Noreturn void trace(pid_t pid, int socket, uint64_t limit_ns, pid_t pare
 	bound_life(&tracer, parent);
 	r = stop_all(&tracer);
 	if (r < 0) {
-		struct tracer_header header = { .error = r };
+		struct tracer_header header = { .error = r, .refused = tracer.refused };
 
 		(void)send_all(socket, &header, sizeof(header));
 		let_go(&tracer);
@@ -505,13 +508,14 @@ static int receive(int socket, void *ret, size_t size)
 	return 0;
 }
 
-static int explain(struct source_failure *failure, int r, pid_t pid)
+/* refused: a thread that could not be seized; 0: not known. */
+static int explain(struct source_failure *failure, int r, pid_t pid, uint32_t refused)
 {
 	cleanup(bytes_fini) struct bytes text = {};
 	const char *line = NULL;
 	int tracer = 0;
 
-	if (r == -EPERM && read_of_thread(&text, pid, (uint32_t)pid, "status") == 0)
+	if (refused && read_of_thread(&text, pid, refused, "status") == 0)
 		line = strstr(text.at, "\nTracerPid:");
 	if (line && sscanf(line, "\nTracerPid: %d", &tracer) == 1 && tracer) {
 		snprintf(failure->what, sizeof(failure->what),
@@ -523,13 +527,16 @@ static int explain(struct source_failure *failure, int r, pid_t pid)
 	return r == -ENODATA ? -ETIMEDOUT : r;
 }
 
-static int listen_to(struct stopped_threads *stopped)
+static int listen_to(struct stopped_threads *stopped, uint32_t *refused)
 {
 	struct tracer_header header;
 	int r = receive(stopped->socket, &header, sizeof(header));
 
-	if (r < 0 || header.error)
-		return r < 0 ? r : header.error;
+	if (r < 0)
+		return r;
+	*refused = header.refused;
+	if (header.error)
+		return header.error;
 	if (!array_reserve(&stopped->threads, header.count))
 		return -ENOMEM;
 	r = receive(stopped->socket, stopped->threads.at,
@@ -543,17 +550,18 @@ int stopped_threads_open(struct stopped_threads *ret, pid_t pid, uint64_t limit_
 			 struct source_failure *failure)
 {
 	pid_t parent = getpid();
+	uint32_t refused = 0;
 	int ends[2], r;
 
 	*ret = (struct stopped_threads){ .pid = pid, .socket = -1 };
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return explain(failure, -errno, pid);
+		return explain(failure, -errno, pid, 0);
 	ret->tracer = fork();
 	if (ret->tracer < 0) {
 		r = -errno;
 		close(ends[0]);
 		close(ends[1]);
-		return explain(failure, r, pid);
+		return explain(failure, r, pid, 0);
 	}
 	if (ret->tracer == 0) {
 		close(ends[0]);
@@ -561,10 +569,10 @@ int stopped_threads_open(struct stopped_threads *ret, pid_t pid, uint64_t limit_
 	}
 	close(ends[1]);
 	ret->socket = ends[0];
-	r = listen_to(ret);
+	r = listen_to(ret, &refused);
 	if (r < 0) {
 		stopped_threads_release(ret);
-		return explain(failure, r, pid);
+		return explain(failure, r, pid, refused);
 	}
 	return 0;
 }

@@ -10,7 +10,7 @@ import time
 
 from gdb_agreement import gdb_stacks
 from golang import build, toolchains
-from harness import (HANG_S, Failed, Program, Target, check, check_equal, end, folder, need,
+from harness import (HANG_S, Failed, Program, Skipped, Target, check, check_equal, end, folder, need,
                      one_line, profd, run, start)
 from hostile import MuteFs
 
@@ -311,7 +311,7 @@ def test_many_threads():
         check_equal(len({thread['stack'] for thread in more}), 1, 'their stacks')
 
 
-def test_kernel_threads():
+def kernel_thread():
     for pid in sorted(int(name) for name in os.listdir('/proc') if name.isdigit()):
         try:
             with open(f'/proc/{pid}/stat', encoding='ascii', errors='replace') as file:
@@ -319,10 +319,33 @@ def test_kernel_threads():
         except (FileNotFoundError, ProcessLookupError):
             continue
         if int(fields[6]) & KERNEL_THREAD and fields[0] == 'S':
-            dump = Dump(pid)
-            names = dump.names(dump.threads[pid], kernel=True)
-            check(any(name.startswith('ret_from_fork') for name in names), f'{names}')
-            return
+            return pid
+    raise Skipped('there are no kernel threads here')
+
+
+def test_kernel_threads():
+    pid = kernel_thread()
+    dump = Dump(pid)
+    names = dump.names(dump.threads[pid], kernel=True)
+    check(any(name.startswith('ret_from_fork') for name in names), f'{names}')
+
+
+def test_32_bit_code():
+    """It is not walked, and says so."""
+    source, program = (os.path.join(folder(), name) for name in ('short.c', 'short'))
+    with open(source, 'w', encoding='ascii') as file:
+        file.write('void _start(void)\n'
+                   '{ for (;;) { int r = 29; __asm__ volatile("int $0x80" : "+a"(r)); } }\n')
+    subprocess.run([need('gcc'), '-m32', '-nostdlib', '-static', '-fno-pic', '-o', program, source],
+                   check=True, timeout=HANG_S)
+    with Program([program]) as target:
+        time.sleep(0.3)
+        for way in ((), ('--stop',)):
+            dump = Dump(target.pid, *way)
+            thread = dump.threads[target.pid]
+            check_equal((thread['walk'], thread['state']), ('32-bit code', 'sleeping'), f'{way}')
+            check_equal(dump.names(thread), ['[truncated: 32-bit code]'], f'{way}')
+            check('system_call' not in thread, f'{thread}')
 
 
 def test_hostile_names():
@@ -629,6 +652,9 @@ def test_stop_refusals():
         status, _, errors = profd('dump', '-p', target.pid, '--stop', *ARGUMENTS)
         check_equal(status, 1, 'of one that gdb traces')
         check(f'process {gdb.pid} traces it' in one_line(errors), errors)
+    status, _, errors = profd('dump', '-p', kernel_thread(), '--stop', *ARGUMENTS)
+    check_equal(status, 1, 'of a kernel thread')
+    check('kernel threads do not stop' in one_line(errors), errors)
 
 
 def test_pid_namespaces():
