@@ -32,12 +32,16 @@ int dump_fail(struct source_failure *failure, int r, const char *what)
 	return r;
 }
 
+static void thread_fini(struct dump_thread *thread)
+{
+	system_call_fini(&thread->call);
+	free(thread->sample);
+}
+
 void dump_fini(struct dump *dump)
 {
-	for (uint32_t i = 0; i < dump->threads.count; i++) {
-		system_call_fini(&dump->threads.at[i].call);
-		free(dump->threads.at[i].sample);
-	}
+	for (uint32_t i = 0; i < dump->threads.count; i++)
+		thread_fini(&dump->threads.at[i]);
 	array_fini(&dump->threads);
 	hash_index_fini(&dump->index);
 	descriptors_fini(&dump->descriptors);
@@ -264,16 +268,42 @@ void dump_sort_threads(struct dump *dump)
 		qsort(dump->threads.at, dump->threads.count, sizeof(*dump->threads.at), by_id);
 }
 
-/* Forgets those that have ended meanwhile, and sorts the others. */
+/* Was it there when all were looked at the last time? */
+static bool is_alive(const struct dump *dump, const struct dump_thread *thread)
+{
+	return thread->round == dump->round;
+}
+
+/* Nothing that is to be tried once more. */
+static bool is_known(const struct dump_thread *thread)
+{
+	return thread->how != DUMP_NOTHING && thread->how != DUMP_WALKED;
+}
+
+static bool is_any_alive(const struct dump *dump)
+{
+	for (uint32_t i = 0; i < dump->threads.count; i++)
+		if (is_alive(dump, &dump->threads.at[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Forgets those that have ended meanwhile, and sorts the others. Of a process that has ended as a
+ * whole, where its threads were.
+ */
 static void finish(struct dump *dump)
 {
+	bool ended = !is_any_alive(dump);
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < dump->threads.count; i++) {
 		struct dump_thread *thread = &dump->threads.at[i];
 
-		if (thread->how == DUMP_NOTHING && thread->round != dump->round)
-			continue; /* it owns nothing */
+		if (!is_alive(dump, thread) && !(ended && is_known(thread))) {
+			thread_fini(thread);
+			continue;
+		}
 		thread->moved |= thread->how == DUMP_WALKED;
 		dump->threads.at[kept++] = *thread;
 	}
@@ -286,8 +316,7 @@ static bool is_missing_any(const struct dump *dump)
 	for (uint32_t i = 0; i < dump->threads.count; i++) {
 		const struct dump_thread *thread = &dump->threads.at[i];
 
-		if (thread->round == dump->round &&
-		    (thread->how == DUMP_NOTHING || thread->how == DUMP_WALKED))
+		if (is_alive(dump, thread) && !is_known(thread))
 			return true;
 	}
 	return false;
@@ -381,7 +410,8 @@ int dump_take(struct dump *dump, struct source_failure *failure)
 		cpu_source_stop(dump->timers);
 	if (r == 0 && dump->memory.error)
 		r = dump_fail(failure, dump->memory.error, "cannot read the process's memory");
-	if (r == 0)
-		finish(dump);
-	return r;
+	if (r < 0)
+		return r;
+	finish(dump);
+	return dump->threads.count ? 0 : -ESRCH;
 }
