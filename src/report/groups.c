@@ -306,7 +306,7 @@ static int groups_text(struct report *report, struct page *page)
 					 100 * call_tree_share(page->tree, sum).share);
 		bytes_add_str(&page->out, "  ");
 		add_clipped_path(&page->out, page_clean(page, name_of(&groups, group)),
-				       page_width(page) > used + 8 ? page_width(page) - used : 8);
+				 page_width(page) > used + 8 ? page_width(page) - used : 8);
 		bytes_add_char(&page->out, '\n');
 	}
 	if (left_out) {

@@ -145,7 +145,9 @@ int report_write(struct stream *stream, const struct profile *profile, const str
 		 const struct report_options *options, bool as_json, struct report_reason *reason)
 {
 	cleanup(call_tree_free) struct call_tree *tree = NULL;
-	struct report report = { .options = options, .profile = profile, .reason = reason, .stream = stream };
+	struct report report = {
+		.options = options, .profile = profile, .reason = reason, .stream = stream
+	};
 	int r = weights_of(&report.weights, profile, profile->meta.main_type);
 
 	if (r == 0)

@@ -67,3 +67,13 @@ int select_frames(struct report *report, bool **ret, const char *wanted)
 {
 	return select_names(report, ret, report->tree->frames.count, frame_text, wanted);
 }
+
+static const char *function_text(const struct report *report, uint32_t index)
+{
+	return profile_text(report->profile, report->profile->functions.at[index].name);
+}
+
+int select_functions(struct report *report, bool **ret, const char *wanted)
+{
+	return select_names(report, ret, report->profile->functions.count, function_text, wanted);
+}

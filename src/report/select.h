@@ -12,5 +12,7 @@
 int select_names(struct report *report, bool **ret, uint32_t count,
 		 const char *(*text)(const struct report *report, uint32_t index),
 		 const char *wanted);
+/* The same of the functions of the profile. */
+int select_functions(struct report *report, bool **ret, const char *wanted);
 /* The same of the frames of the tree that are functions. */
 int select_frames(struct report *report, bool **ret, const char *wanted);

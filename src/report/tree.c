@@ -243,15 +243,15 @@ static int add_chain(struct writer_of_trees *writer, const struct link *links, u
 			used += SEPARATOR_COLUMNS + widths[--from];
 		/* Where even two names are too many, the last one tells most. */
 		if (used > columns) {
-			bytes_add_format(out, "… %" PRIu32 " frame%s › ", count - 1, count == 2 ? "" : "s");
+			bytes_add_format(out, "… %" PRIu32 " frame%s › ", count - 1,
+					 count == 2 ? "" : "s");
 			bytes_add(out, texts.at + ends[count - 1], ends[count] - ends[count - 1]);
 			return 0;
 		}
 	}
 	bytes_add(out, texts.at, ends[1]);
 	if (from > 1)
-		bytes_add_format(out, " › … %" PRIu32 " frame%s …", from - 1,
-				 from == 2 ? "" : "s");
+		bytes_add_format(out, " › … %" PRIu32 " frame%s …", from - 1, from == 2 ? "" : "s");
 	for (uint32_t i = from; i < count; i++) {
 		bytes_add_str(out, " › ");
 		bytes_add(out, texts.at + ends[i], ends[i + 1] - ends[i]);

@@ -11,7 +11,7 @@ struct report {
 	const struct profile *profile;	      /* borrowed */
 	const struct call_tree *tree;	      /* borrowed */
 	struct weights weights;
-	struct stream *stream; /* borrowed */
+	struct stream *stream;	      /* borrowed */
 	struct report_reason *reason; /* borrowed */
 };
 
