@@ -171,7 +171,7 @@ def count_by_hand(text):
         found = re.fullmatch(r'(.+?) +\d+ +(?:\[\d+\] +)?\d+\.\d+: +(\d+) +\S+: *', head)
         names = []
         for line in lines:
-            frame = re.fullmatch(r'\t +[0-9a-f]+ (.*) \(([^()]*(?:\([^()]*\))?)\)', line)
+            frame = re.fullmatch(r'\t *[0-9a-f]+ (.*) \(([^()]*(?:\([^()]*\))?)\)', line)
             name = re.sub(r'\+0x[0-9a-f]+$', '', frame[1])
             module = frame[2].rpartition('/')[2]
             if name == '[unknown]':
