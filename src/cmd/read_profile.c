@@ -10,6 +10,7 @@
 #include "base/budget.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "cmd/read_progress.h"
 #include "input/input.h"
 #include "output/escape.h"
 
@@ -155,12 +156,19 @@ int read_profile(struct profile **ret, const char *path, const char *type)
 	cleanup(profile_free) struct profile *profile = NULL;
 	struct budget budget = budget_of(PROFILE_BYTES_MAX, PROFILE_PART);
 	cleanup(close) int opened = -1;
+	struct read_progress progress;
 	struct input_report report;
 	int fd = STDIN_FILENO, r;
 
 	if (strcmp(path, "-") != 0)
 		fd = opened = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	r = fd < 0 ? -errno : input_read(&profile, fd, budget.limit, &report);
+	r = fd < 0 ? -errno : 0;
+	if (r == 0) {
+		read_progress_begin(&progress, name_of(path), fd);
+		r = input_read(&profile, fd, budget.limit, &report,
+			       progress.input.tell ? &progress.input : NULL);
+		read_progress_end(&progress);
+	}
 	if (r == INPUT_REFUSED) {
 		log_error("cannot read %s%s", path, report.reason);
 		return -EINVAL;

@@ -52,9 +52,10 @@ extern const size_t input_count;
 /*
  * Reads a profile from a descriptor, which may be a pipe and stays the caller's, into *ret, which is
  * not frozen. Returns as `read` above; INPUT_REFUSED also for what no format recognises and for what
- * holds no stack.
+ * holds no stack. progress: NULL where nobody waits.
  */
-int input_read(struct profile **ret, int fd, uint64_t limit_bytes, struct input_report *report);
+int input_read(struct profile **ret, int fd, uint64_t limit_bytes, struct input_report *report,
+	       const struct input_progress *progress);
 
 extern const struct input input_folded;
 extern const struct input input_perf_script;

@@ -20,14 +20,18 @@ static int refuse(struct input_report *report, const char *reason)
 	return INPUT_REFUSED;
 }
 
-int input_read(struct profile **ret, int fd, uint64_t limit_bytes, struct input_report *report)
+int input_read(struct profile **ret, int fd, uint64_t limit_bytes, struct input_report *report,
+	       const struct input_progress *progress)
 {
 	cleanup(profile_free) struct profile *profile = NULL;
 	cleanup(lines_fini) struct lines lines = lines_of(fd);
 	const struct input *input = NULL;
 	const char *begin;
 	size_t size;
-	int r = lines_peek(&lines, &begin, &size, PEEK_BYTES);
+	int r;
+
+	lines.progress = progress;
+	r = lines_peek(&lines, &begin, &size, PEEK_BYTES);
 
 	*report = (struct input_report){};
 	if (r < 0)

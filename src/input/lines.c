@@ -50,6 +50,8 @@ static int read_more(struct lines *lines)
 	if (size < 0)
 		return -errno;
 	lines->end += (size_t)size;
+	lines->bytes += (uint64_t)size;
+	input_progress_tell(lines->progress, INPUT_READING, lines->bytes, 0);
 	lines->at_end = size == 0;
 	return 0;
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "input/progress.h"
+
 enum { LINES_MAX_BYTES = 16 << 20 }; /* of one line */
 
 struct lines {
@@ -17,6 +19,8 @@ struct lines {
 	size_t start, end, capacity; /* start..end is read, but not handed out */
 	bool at_end;		     /* of the file */
 	uint64_t number;	     /* of the line handed out last, from 1 */
+	uint64_t bytes;		     /* read so far */
+	const struct input_progress *progress; /* borrowed; NULL: nobody waits */
 };
 
 /* Named outcomes of lines_next. */

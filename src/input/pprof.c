@@ -54,6 +54,10 @@ static int for_each(struct pprof *pprof, unsigned number, const char *what,
 			continue;
 		pprof->number++;
 		r = read(pprof, field.bytes);
+		if (pprof->number % CHECK_ITEMS == 0)
+			input_progress_tell(pprof->progress, INPUT_TAKING,
+					    pprof->file.size - reader_left(&all),
+					    pprof->file.size);
 	}
 	if (r == 0)
 		pprof->what = NULL;
@@ -291,6 +295,7 @@ static int pprof_read(struct profile *profile, struct lines *lines, uint64_t lim
 	pprof->profile = profile;
 	pprof->report = report;
 	pprof->limit_bytes = limit_bytes;
+	pprof->progress = lines->progress;
 	r = unpack(pprof, lines);
 	if (r == 0)
 		r = read_file(pprof);

@@ -35,6 +35,7 @@ struct pprof {
 	struct profile *profile;
 	struct input_report *report;
 	struct unpacked file;
+	const struct input_progress *progress;
 	uint64_t limit_bytes;
 	/* For messages: what is read, and which of its kind, from 1. */
 	const char *what;

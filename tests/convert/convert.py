@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 
 PROFD = os.path.abspath(sys.argv[1])
 HANG_S = 60
@@ -99,6 +100,39 @@ def check_mistakes():
         fail(f'warnings: {err}')
 
 
+def on_terminal(content, wait_s):
+    """What a terminal shows while stdin comes with a pause before its end."""
+    ours, theirs = os.openpty()
+    with subprocess.Popen([PROFD, 'convert', '-', '-f', 'folded'], stdin=subprocess.PIPE,
+                          stdout=subprocess.DEVNULL, stderr=theirs,
+                          env={**os.environ, 'TERM': 'xterm'}) as child:
+        child.stdin.write(content)
+        child.stdin.flush()
+        time.sleep(wait_s)
+        child.stdin.write(content)
+        child.stdin.close()
+        child.wait(timeout=HANG_S)
+    os.close(theirs)
+    shown = b''
+    try:
+        while piece := os.read(ours, 4096):
+            shown += piece
+    except OSError:  # nobody has it open any more
+        pass
+    os.close(ours)
+    return shown
+
+
+def check_progress():
+    shown = on_terminal(STACKS * 1000, 1.2)
+    if not shown.startswith(b'\r\x1b[Kstandard input: ') or b' MB read, ' not in shown or \
+            not shown.endswith(b'\r\x1b[K') or b'\n' in shown:
+        fail(f'a terminal: {shown}')
+    shown = on_terminal(STACKS, 0)
+    if shown and not shown.endswith(b'\r\x1b[K'):  # this machine may be slow
+        fail(f'a terminal: {shown}')
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -106,6 +140,7 @@ def main():
             file.write(STACKS)
         check_outputs()
         check_mistakes()
+        check_progress()
         os.chdir('/')
     return 1 if failures else 0
 

@@ -17,7 +17,7 @@ static int read_text(struct profile **ret, const void *text, size_t size, uint64
 	int fd = memory_file(text, size);
 
 	FUZZ_CHECK(lseek(fd, 0, SEEK_SET) == 0);
-	return input_read(ret, fd, limit, report);
+	return input_read(ret, fd, limit, report, NULL);
 }
 
 static void write_text(struct stream *ret, const struct writer *writer,

@@ -17,7 +17,7 @@ static int read_file(struct profile **ret, const void *bytes, size_t size, uint6
 	int fd = memory_file(bytes, size);
 
 	FUZZ_CHECK(lseek(fd, 0, SEEK_SET) == 0);
-	return input_read(ret, fd, limit, report);
+	return input_read(ret, fd, limit, report, NULL);
 }
 
 static struct stream write_as(const struct writer *writer, const struct profile *profile)

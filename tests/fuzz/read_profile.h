@@ -16,7 +16,7 @@ static inline int fuzz_read(struct profile **ret, const void *bytes, size_t size
 	int fd = memory_file(bytes, size);
 
 	FUZZ_CHECK(lseek(fd, 0, SEEK_SET) == 0);
-	return input_read(ret, fd, limit, report);
+	return input_read(ret, fd, limit, report, NULL);
 }
 
 static inline struct stream fuzz_write(const struct writer *writer, const struct profile *profile)

@@ -24,7 +24,7 @@ static inline int text_file(const void *text, size_t size)
 static inline int read_bytes(struct profile **ret, const void *text, size_t size, uint64_t limit,
 			     struct input_report *report)
 {
-	int fd = text_file(text, size), r = input_read(ret, fd, limit, report);
+	int fd = text_file(text, size), r = input_read(ret, fd, limit, report, NULL);
 
 	close(fd);
 	return r;
