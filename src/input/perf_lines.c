@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+static const struct perf_text nothing = { "", 0 };
+
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t';
@@ -162,7 +164,7 @@ static bool read_right(struct perf_head *head, struct perf_text right)
  */
 static bool read_bare(struct perf_head *head, struct perf_text line)
 {
-	struct perf_text rest = line, word, before[2] = {};
+	struct perf_text rest = line, word, before[2] = { nothing, nothing };
 	const char *event = NULL;
 
 	while ((word = take_word(&rest)).size) {
@@ -178,7 +180,7 @@ static bool read_bare(struct perf_head *head, struct perf_text line)
 	line.size = (size_t)(event - line.at);
 	if (read_number(&head->period, before[1])) {
 		struct perf_text ids = before[0];
-		struct perf_head other = {};
+		struct perf_head other;
 		const char *column = before[1].at + before[1].size - 10;
 
 		if (read_ids(&other, ids) ||
@@ -198,7 +200,7 @@ bool perf_read_head(struct perf_head *ret, const char *line, size_t size)
 {
 	struct perf_text rest = { line, size }, word, left = { line, 0 };
 
-	*ret = (struct perf_head){};
+	*ret = (struct perf_head){ .comm = nothing, .event = nothing, .rest = nothing };
 	if (!size || line[0] == '\t')
 		return false;
 	while ((word = take_word(&rest)).size) {
@@ -283,7 +285,7 @@ bool perf_read_frame(struct perf_frame *ret, const char *line, size_t size)
 {
 	struct perf_text rest = { line, size }, word, after;
 
-	*ret = (struct perf_frame){};
+	*ret = (struct perf_frame){ .name = nothing, .module = nothing };
 	trim(&rest);
 	if (!rest.size)
 		return false;

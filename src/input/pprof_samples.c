@@ -52,6 +52,28 @@ static inline int add_each(struct pprof *pprof, struct protobuf_field *field,
 	return r;
 }
 
+/* The same for locations, which are most of what there is: without a call for each. */
+static int add_frames(struct pprof *pprof, struct protobuf_field *field)
+{
+	struct reader *packed = &field->bytes;
+	uint64_t id = 0;
+
+	if (field->wire != PROTOBUF_BYTES ||
+	    reader_left(packed) > ARRAY_SIZE(pprof->locations) - pprof->depth)
+		return add_each(pprof, field, add_frame);
+	while (reader_left(packed)) {
+		uint32_t location;
+
+		if (!protobuf_varint(packed, &id))
+			return pprof_refuse(pprof, "it is cut off or damaged");
+		location = id_table_find(&pprof->location_ids, id);
+		if (location == HASH_ABSENT)
+			return add_frame(pprof, id); /* says so */
+		pprof->locations[pprof->depth++] = location;
+	}
+	return 0;
+}
+
 static int add_label(struct pprof *pprof, struct reader message)
 {
 	struct profile_label label = {};
@@ -96,7 +118,7 @@ static int read_parts(struct pprof *pprof, struct reader message)
 	while ((r = pprof_next(pprof, &message, &field)) == 0) {
 		switch (field.number) {
 		case SAMPLE_LOCATION_ID:
-			r = add_each(pprof, &field, add_frame);
+			r = add_frames(pprof, &field);
 			break;
 		case SAMPLE_VALUE:
 			r = add_each(pprof, &field, add_value);

@@ -24,16 +24,25 @@ struct protobuf_field {
 /* Named outcomes of protobuf_next: the message is over; it is cut off, or none. */
 enum { PROTOBUF_END = 1, PROTOBUF_BAD = 2 };
 
-/* A number of more than one byte, or none that is whole. See protobuf_varint. */
+/* A number of more than two bytes, or none that is whole. See protobuf_varint. */
 bool protobuf_varint_long(struct reader *reader, uint64_t *ret);
 
 /* Reads a number into *ret. Returns false when it is cut off or has more than 64 bits. */
 static inline bool protobuf_varint(struct reader *reader, uint64_t *ret)
 {
-	if (reader->at == reader->end || *reader->at >= 0x80)
-		return protobuf_varint_long(reader, ret);
-	*ret = *reader->at++;
-	return true;
+	const unsigned char *at = reader->at;
+
+	if (at < reader->end && at[0] < 0x80) {
+		*ret = at[0];
+		reader->at = at + 1;
+		return true;
+	}
+	if (reader->end - at >= 2 && at[1] < 0x80) {
+		*ret = (uint64_t)(at[0] & 0x7f) | (uint64_t)at[1] << 7;
+		reader->at = at + 2;
+		return true;
+	}
+	return protobuf_varint_long(reader, ret);
 }
 
 /* Reads the next field into *ret. Returns 0, PROTOBUF_END or PROTOBUF_BAD. */
