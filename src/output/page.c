@@ -195,25 +195,13 @@ static bool is_text(const char *a, const char *b)
 	return b && strcmp(a, b) == 0;
 }
 
-void page_head(struct page *page)
+/* "63 samples of cpu: 0.63 s; ± is the 95 % interval". */
+static void add_amount(struct page *page)
 {
 	const struct profile *profile = page->tree->profile;
 	const struct profile_meta *meta = &profile->meta;
 	const struct profile_type *type = &profile->types.at[meta->main_type];
 
-	page_paragraph(page, meta->title);
-	page_paragraph(page, meta->subtitle);
-	for (uint32_t i = 0; i < profile->comments.count; i++) {
-		const char *comment = profile_text(profile, profile->comments.at[i]);
-
-		/* A recorder repeats these for readers that know comments only. */
-		if (!is_text(comment, meta->title) && !is_text(comment, meta->subtitle) &&
-		    !is_text(comment, meta->quality))
-			page_paragraph(page, comment);
-	}
-	page_paragraph(page, meta->quality);
-	if (page->out.size)
-		bytes_add_char(&page->out, '\n');
 	if (page->tree->is_counted) {
 		text_add_count(&page->out, page->tree->nodes.at[0].total_count);
 		bytes_add_str(&page->out,
@@ -233,5 +221,35 @@ void page_head(struct page *page)
 		bytes_add_format(
 			&page->out, ", %.1f %% of all",
 			100 * call_tree_share(page->tree, call_tree_total(page->tree)).share);
-	bytes_add_str(&page->out, page->tree->is_counted ? "; ± is the 95 % interval\n" : "\n");
+	bytes_add_str(&page->out, page->tree->is_counted ? "; ± is the 95 % interval" : "");
+}
+
+void page_head(struct page *page)
+{
+	const struct profile *profile = page->tree->profile;
+	const struct profile_meta *meta = &profile->meta;
+	cleanup(bytes_fini) struct bytes amount = {};
+	size_t before;
+
+	page_paragraph(page, meta->title);
+	page_paragraph(page, meta->subtitle);
+	for (uint32_t i = 0; i < profile->comments.count; i++) {
+		const char *comment = profile_text(profile, profile->comments.at[i]);
+
+		/* A recorder repeats these for readers that know comments only. */
+		if (!is_text(comment, meta->title) && !is_text(comment, meta->subtitle) &&
+		    !is_text(comment, meta->quality))
+			page_paragraph(page, comment);
+	}
+	page_paragraph(page, meta->quality);
+	if (page->out.size)
+		bytes_add_char(&page->out, '\n');
+	/* Types may have long names. */
+	before = page->out.size;
+	add_amount(page);
+	bytes_add(&amount, page->out.at + before, page->out.size - before);
+	page->out.size = before;
+	page->out.failed |= !bytes_str(&amount);
+	if (!page->out.failed)
+		page_paragraph(page, amount.at);
 }

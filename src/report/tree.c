@@ -14,6 +14,7 @@ enum {
 	FIGURES_COLUMNS = PAGE_SHARE_COLUMNS + 2 + 7 + 2,
 	GUIDE_COLUMNS = 2,     /* of each level */
 	LEAST_COLUMNS = 30,    /* of names, before guides are cut off */
+	LEAST_NAME = 8,	       /* columns; shorter ones are no names */
 	NAME_COLUMNS = 48,     /* of one name in a chain */
 	SEPARATOR_COLUMNS = 3, /* " › " */
 	ELISION_COLUMNS = 16,  /* " › … 99 frames …" */
@@ -214,6 +215,23 @@ static void add_module(struct writer_of_trees *writer, uint32_t node, size_t col
 	page_colour(writer->page, PAGE_PLAIN);
 }
 
+/* Where even two names are too many, the last one tells most. */
+static void add_last_link(struct writer_of_trees *writer, const struct link *link, uint32_t others,
+			  size_t columns)
+{
+	cleanup(bytes_fini) struct bytes before = {};
+	size_t used;
+
+	bytes_add_format(&before, "… %" PRIu32 " frame%s › ", others, others == 1 ? "" : "s");
+	used = bytes_str(&before) ? text_columns(before.at) : 0;
+	if (used + LEAST_NAME > columns)
+		used = 0;
+	else
+		bytes_add_str(&writer->page->out, before.at);
+	writer->page->out.failed |= before.failed;
+	(void)add_link(writer, &writer->page->out, link, columns - used);
+}
+
 /* "main › run › … 7 frames … › decode": the first and as many of the last ones as there is room for. */
 static int add_chain(struct writer_of_trees *writer, const struct link *links, uint32_t count,
 		     size_t columns)
@@ -241,11 +259,8 @@ static int add_chain(struct writer_of_trees *writer, const struct link *links, u
 		used = widths[0] + ELISION_COLUMNS + SEPARATOR_COLUMNS + widths[from];
 		while (from > 1 && used + SEPARATOR_COLUMNS + widths[from - 1] <= columns)
 			used += SEPARATOR_COLUMNS + widths[--from];
-		/* Where even two names are too many, the last one tells most. */
 		if (used > columns) {
-			bytes_add_format(out, "… %" PRIu32 " frame%s › ", count - 1,
-					 count == 2 ? "" : "s");
-			bytes_add(out, texts.at + ends[count - 1], ends[count] - ends[count - 1]);
+			add_last_link(writer, &links[count - 1], count - 1, columns);
 			return 0;
 		}
 	}
