@@ -169,6 +169,22 @@ void page_function(struct page *page, const struct call_frame *frame, size_t col
 	bytes_add_char(&page->out, '\n');
 }
 
+void page_path(struct page *page, const char *path, size_t columns)
+{
+	size_t used;
+
+	path = page_clean(page, path);
+	used = text_columns(path);
+	if (used <= columns || *path != '/') {
+		text_add_clipped(&page->out, path, columns);
+		return;
+	}
+	while (*path && used + 1 > columns)
+		used -= text_char_columns(text_next(&path));
+	bytes_add_str(&page->out, "…");
+	bytes_add_str(&page->out, path);
+}
+
 void page_value(struct page *page, int64_t value, const char *unit)
 {
 	if (strcmp(unit, "nanoseconds") == 0) {

@@ -72,5 +72,8 @@ void page_function_part(struct page *page, const struct call_frame *frame, size_
 /* The same, without a place, and a new line. */
 void page_function(struct page *page, const struct call_frame *frame, size_t columns);
 
+/* A path within `columns`: of one that is too long its end, which tells most. */
+void page_path(struct page *page, const char *path, size_t columns);
+
 /* What was recorded: title, time, comments, quality, number of samples. */
 void page_head(struct page *page);

@@ -2,6 +2,7 @@
 /* The instructions of functions with what they used, as `go tool pprof -disasm` has it. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "output/escape.h"
@@ -99,20 +100,13 @@ static void add_text(struct annotation *annotation, struct page *page,
 		     const struct code_routine *routine)
 {
 	const struct code_binary *binary = &annotation->binaries.at[routine->binary];
-	const char *name = routine->code.texts.at;
+	char start[24];
 
+	snprintf(start, sizeof(start), "+0x%" PRIx64, routine->code.start);
 	bytes_add_char(&page->out, '\n');
-	page_share(page, routine->self);
-	bytes_add_str(&page->out, "  ");
-	page_share(page, routine->total);
-	bytes_add_str(&page->out, "  ");
-	page_colour(page, PAGE_BOLD);
-	if (*name)
-		bytes_add_str(&page->out, page_clean(page, name));
-	else
-		bytes_add_format(&page->out, "+0x%" PRIx64, routine->code.start);
-	page_colour(page, PAGE_PLAIN);
-	bytes_add_format(&page->out, "  %s\n", page_clean(page, binary->object->path));
+	report_add_routine(page, routine->self, routine->total,
+			   *routine->code.texts.at ? routine->code.texts.at : start,
+			   binary->object->path);
 	add_instructions(annotation, page, routine);
 }
 

@@ -249,21 +249,6 @@ static bool is_small(const struct report *report, const struct group *group)
 	return call_tree_share(report->tree, group->total).share < report_smallest(report, 0);
 }
 
-/* Of a path that is too long its end, which tells most. */
-static void add_clipped_path(struct bytes *out, const char *name, size_t columns)
-{
-	size_t used = text_columns(name);
-
-	if (used <= columns || *name != '/') {
-		text_add_clipped(out, name, columns);
-		return;
-	}
-	while (*name && used + 1 > columns)
-		used -= text_char_columns(text_next(&name));
-	bytes_add_str(out, "…");
-	bytes_add_str(out, name);
-}
-
 static int groups_text(struct report *report, struct page *page)
 {
 	cleanup(groups_fini) struct groups groups = {};
@@ -305,8 +290,8 @@ static int groups_text(struct report *report, struct page *page)
 			bytes_add_format(&page->out, "%5.1f %%",
 					 100 * call_tree_share(page->tree, sum).share);
 		bytes_add_str(&page->out, "  ");
-		add_clipped_path(&page->out, page_clean(page, name_of(&groups, group)),
-				 page_width(page) > used + 8 ? page_width(page) - used : 8);
+		page_path(page, name_of(&groups, group),
+			  page_width(page) > used + 8 ? page_width(page) - used : 8);
 		bytes_add_char(&page->out, '\n');
 	}
 	if (left_out) {

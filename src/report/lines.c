@@ -33,29 +33,20 @@ static void add_head(struct report *report, struct page *page, const struct rout
 	const char *recorded = profile_text(report->profile, routine->file);
 
 	bytes_add_char(&page->out, '\n');
-	page_share(page, routine->self);
-	bytes_add_str(&page->out, "  ");
-	page_share(page, routine->total);
-	bytes_add_str(&page->out, "  ");
-	page_colour(page, PAGE_BOLD);
-	bytes_add_str(&page->out, page_clean(page, profile_text(report->profile, routine->name)));
-	page_colour(page, PAGE_PLAIN);
-	if (file->path || *recorded) {
-		bytes_add_str(&page->out, "  ");
-		bytes_add_str(&page->out, page_clean(page, file->path ? file->path : recorded));
-	}
-	bytes_add_char(&page->out, '\n');
-	if (file->why && *recorded)
-		bytes_add_format(&page->out,
-				 "The source %s: --source-path and --trim-path say where "
-				 "it is.\n",
-				 strcmp(file->why, "not found") == 0 ? "was not found" : file->why);
+	report_add_routine(page, routine->self, routine->total,
+			   profile_text(report->profile, routine->name),
+			   file->path ? file->path : recorded);
+	if (file->why && strcmp(file->why, "not found") == 0)
+		page_paragraph(page,
+			       "The source was not found: --source-path and --trim-path say where "
+			       "it is.");
+	else if (file->why && !*recorded)
+		page_paragraph(page, "The profile does not say where its source is.");
 	else if (file->why)
-		bytes_add_str(&page->out, "The profile does not say where its source is.\n");
+		bytes_add_format(&page->out, "The source %s.\n", file->why);
 	else if (is_newer(report, file))
-		bytes_add_str(&page->out,
-			      "The source was changed after the recording: lines may have "
-			      "moved.\n");
+		page_paragraph(page,
+			       "The source was changed after the recording: lines may have moved.");
 }
 
 static void add_line(struct page *page, const struct source_file *file, uint32_t number,

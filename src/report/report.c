@@ -5,9 +5,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "output/short_name.h"
 #include "report/view.h"
 
-enum { FLUSH_BYTES = 1 << 20 };
+enum {
+	FLUSH_BYTES = 1 << 20,
+	LEAST_PATH = 8, /* columns */
+};
 
 static const struct view *const views[] = {
 	[REPORT_FUNCTIONS] = &view_functions, [REPORT_TREE] = &view_tree,
@@ -69,6 +73,25 @@ void report_json_function(struct json *json, const struct call_tree *tree,
 	if (frame->line)
 		json_u64(json, "line", frame->line);
 	json_bool(json, "inlined", frame->inlined);
+}
+
+void report_add_routine(struct page *page, int64_t self, int64_t total, const char *name,
+			const char *path)
+{
+	size_t columns = page_width(page) - 2 * (PAGE_SHARE_COLUMNS + 2), used;
+
+	page_share(page, self);
+	bytes_add_str(&page->out, "  ");
+	page_share(page, total);
+	bytes_add_str(&page->out, "  ");
+	page_colour(page, PAGE_BOLD);
+	used = short_name_add(&page->out, page_clean(page, name), columns);
+	page_colour(page, PAGE_PLAIN);
+	if (*path && used + 2 + LEAST_PATH <= columns) {
+		bytes_add_str(&page->out, "  ");
+		page_path(page, path, columns - used - 2);
+	}
+	bytes_add_char(&page->out, '\n');
 }
 
 static int write_text(struct report *report)

@@ -32,6 +32,10 @@ int report_refuse(struct report *report, const char *format, ...)
 /* Writes what there is of a large object so far: from now on it cannot be refused any more. */
 void report_json_flush(struct report *report, struct json *json);
 
+/* A line that lists of what functions hold begin with: shares, name and the file that it is in. */
+void report_add_routine(struct page *page, int64_t self, int64_t total, const char *name,
+			const char *path);
+
 /* What people have asked for, or else the view's own. */
 static inline uint32_t report_limit(const struct report *report, uint32_t own)
 {
