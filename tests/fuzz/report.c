@@ -27,7 +27,7 @@ static struct profile *read_profile(const void *bytes, size_t size)
 
 	FUZZ_CHECK(lseek(fd, 0, SEEK_SET) == 0);
 	/* Never a GiB of zeros. */
-	if (input_read(&profile, fd, 16 << 20, &report) != 0)
+	if (input_read(&profile, fd, 16 << 20, &report, NULL) != 0)
 		return NULL;
 	FUZZ_CHECK(profile_freeze(profile) == 0);
 	return profile;
