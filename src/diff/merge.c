@@ -35,6 +35,8 @@ struct merge {
 	ARRAY_OF(struct frame_key) frame_keys; /* by frame */
 	const struct diff_input *inputs;       /* by run */
 	struct call_tree **trees;	       /* by run */
+	uint32_t **places;		       /* by run: node of its tree → node */
+	double *scales;			       /* by run: what a weight of 1 is worth */
 };
 
 static void merge_fini_cleanup(struct merge *merge)
@@ -44,7 +46,11 @@ static void merge_fini_cleanup(struct merge *merge)
 	array_fini(&merge->frame_keys);
 	for (uint32_t i = 0; merge->trees && i < merge->diff->runs.count; i++)
 		call_tree_free(merge->trees[i]);
+	for (uint32_t i = 0; merge->places && i < merge->diff->runs.count; i++)
+		free(merge->places[i]);
 	free(merge->trees);
+	free(merge->places);
+	free(merge->scales);
 }
 
 void diff_free(struct diff *diff)
@@ -539,22 +545,31 @@ static int add_up_all(struct diff *diff)
 
 static int merge_run(struct merge *merge, uint32_t index, struct diff_reason *reason)
 {
-	struct diff *diff = merge->diff;
 	struct call_tree *tree = merge->trees[index];
-	cleanup(free) uint32_t *to = malloc((tree->nodes.count + 1ULL) * sizeof(*to));
-	struct diff_run *run = &diff->runs.at[index];
-	double scale;
-	int r = to ? measure_run(merge, index, &scale, reason) : -ENOMEM;
+	int r = measure_run(merge, index, &merge->scales[index], reason);
 
-	if (r == 0)
-		r = merge_nodes(merge, tree, to);
 	if (r != 0)
 		return r;
-	run->self = calloc(diff->nodes.count + 1ULL, sizeof(*run->self));
+	merge->places[index] = malloc((tree->nodes.count + 1ULL) * sizeof(uint32_t));
+	return merge->places[index] ? merge_nodes(merge, tree, merge->places[index]) : -ENOMEM;
+}
+
+/* The run's values, once it is known how many nodes there are; its tree has said everything then. */
+static int take_values(struct merge *merge, uint32_t index)
+{
+	const struct call_tree *tree = merge->trees[index];
+	struct diff_run *run = &merge->diff->runs.at[index];
+
+	run->self = calloc(merge->diff->nodes.count + 1ULL, sizeof(*run->self));
 	if (!run->self)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < tree->nodes.count; i++)
-		run->self[to[i]] += (double)tree->nodes.at[i].self * scale;
+		run->self[merge->places[index][i]] +=
+			(double)tree->nodes.at[i].self * merge->scales[index];
+	call_tree_free(merge->trees[index]);
+	merge->trees[index] = NULL;
+	free(merge->places[index]);
+	merge->places[index] = NULL;
 	return 0;
 }
 
@@ -603,7 +618,9 @@ static int build(struct merge *merge, struct diff_reason *reason)
 	int r = 0;
 
 	merge->trees = calloc(diff->runs.count, sizeof(struct call_tree *));
-	if (!merge->trees)
+	merge->places = calloc(diff->runs.count, sizeof(uint32_t *));
+	merge->scales = calloc(diff->runs.count, sizeof(double));
+	if (!merge->trees || !merge->places || !merge->scales)
 		return -ENOMEM;
 	for (uint32_t i = 0; r == 0 && i < diff->runs.count; i++)
 		r = call_tree_new(&merge->trees[i], merge->inputs[i].profile,
@@ -611,14 +628,11 @@ static int build(struct merge *merge, struct diff_reason *reason)
 	if (r != 0)
 		return r;
 	agree(merge);
-	/* Twice: only then is it known how many nodes there are. */
-	for (uint32_t i = 0; r == 0 && i < diff->runs.count; i++) {
-		r = merge_run(merge, i, reason);
-		free(diff->runs.at[i].self);
-		diff->runs.at[i].self = NULL;
-	}
 	for (uint32_t i = 0; r == 0 && i < diff->runs.count; i++)
 		r = merge_run(merge, i, reason);
+	for (uint32_t i = 0; r == 0 && i < diff->runs.count; i++)
+		r = take_values(merge, i);
+	hash_index_fini(&merge->node_index);
 	if (r == 0)
 		r = describe(diff, merge);
 	if (r == 0)

@@ -12,10 +12,20 @@ static double shown(const struct diff *diff, double value)
 	return diff->per == DIFF_PER_SAMPLES ? 100 * value : value;
 }
 
+/* Of percent: as many as the samples are worth. */
+static int digits(const struct diff *diff)
+{
+	double samples = INFINITY;
+
+	for (uint32_t i = 0; i < diff->runs.count; i++)
+		samples = fmin(samples, diff->runs.at[i].effective);
+	return samples < 20000 ? 1 : samples < 2000000 ? 2 : 3;
+}
+
 static void add_number(struct bytes *bytes, const struct diff *diff, double value)
 {
 	if (diff->per == DIFF_PER_SAMPLES)
-		bytes_add_format(bytes, "%.1f", value);
+		bytes_add_format(bytes, "%.*f", digits(diff), value);
 	else if (diff->is_time)
 		bytes_add_format(bytes, "%.3f", value);
 	else

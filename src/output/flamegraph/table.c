@@ -487,8 +487,8 @@ int table_write(const struct call_tree *tree, const struct profile *profile,
 	table.text = malloc(TEXT + 2 * LINE);
 	if (!table.text)
 		return -ENOMEM;
-	/* What changed takes about as much once more. */
-	r = choice_make(&table.choice, tree, change ? budget / 2 : budget);
+	/* What changed takes about twice as much. */
+	r = choice_make(&table.choice, tree, change ? budget * 3 / 10 : budget);
 	if (r == 0)
 		r = number_texts(&table, &modules, &files);
 	if (r < 0)
