@@ -108,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(r == 0 || stream.written == 0);
 	if (r == 0 && view % 2)
 		FUZZ_CHECK(stream.written > 2 && stream.buffer.at[stream.buffer.size - 2] == '}');
-	else
+	else if (r == 0)
 		check_text(&stream, options.width);
 	stream_fini(&stream);
 	profile_free(profile);
