@@ -2,6 +2,7 @@
 /* The instructions of a function. */
 #include "reader/state.h"
 
+#include <elf.h>
 #include <errno.h>
 
 #include "base/array.h"
@@ -108,6 +109,8 @@ int reader_answer_code(struct known_object *known, const void *payload, size_t s
 
 	if (size != sizeof(*address))
 		return -EBADMSG;
+	if (known->object->machine != EM_X86_64)
+		return WIRE_CODE_NO_DECODER;
 	/* Debug files come with questions about names, which are asked first. */
 	if (!known->names && object_names_new(&known->names, known->object, NULL, 0) < 0)
 		return -ENOMEM;

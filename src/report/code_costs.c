@@ -348,7 +348,7 @@ static const char *code_outcome_text(int outcome)
 	case WIRE_CODE_TOO_LONG:
 		return "the function is larger than 1 MiB";
 	case WIRE_CODE_NO_DECODER:
-		return "profd was built without a decoder";
+		return "profd has no decoder for its code";
 	}
 	return "the file cannot be read";
 }

@@ -173,7 +173,7 @@ struct wire_needed {
 enum wire_code_outcome {
 	WIRE_CODE_UNKNOWN = 1, /* where the function begins or ends */
 	WIRE_CODE_TOO_LONG,
-	WIRE_CODE_NO_DECODER, /* profd was built without */
+	WIRE_CODE_NO_DECODER, /* for this machine, or profd was built without */
 };
 enum { WIRE_CODE_BYTES_MAX = 1 << 20 };
 

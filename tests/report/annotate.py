@@ -158,6 +158,11 @@ def check_refusals(program):
         report('in.pb', '--annotate', 'work', expect=1, said='cannot read the instructions')
     os.unlink('prog')
     os.rename('gone', 'prog')
+    with open('copy', 'r+b') as file: # e_machine: AArch64
+        file.seek(18)
+        file.write(b'\xb7\0')
+    report('in.pb', '--annotate', 'work', '--binary', 'copy', expect=1, said='no decoder for its code')
+    shutil.copy('prog', 'copy')
     # No build ID: nothing to compare.
     save(program.profile(stack, build_id=''))
     same(len(annotated('work', '--binary', 'copy')['functions']), 1, 'without a build ID')
