@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Inlined functions, files and lines of what runs, and what `go tool pprof` makes of them."""
+import json
 import os
 import re
 import shutil
@@ -146,6 +147,33 @@ def test_source_and_disassembly():
             check('IMULQ' in text and 'innermost' in text, 'source and instructions')
         else:
             check(re.search(r'\d(ms|s).*(IMULQ|ADDQ)', text), 'cost of an instruction')
+
+
+    check_report(recording)
+
+
+def check_report(recording):
+    """So does profd's own report; callers are told by their calls, and what costs, by its lines."""
+    def report(*arguments):
+        status, output, errors = profd('report', recording.path('out.pb.gz'), '--json', *arguments)
+        check_equal(status, 0, errors)
+        return json.loads(output)['functions']
+    whole = report('--sort', 'total')[0]['total']['weight']
+    (outer,) = report('--lines', 'outer')
+    shares = {line['line']: line['total']['weight'] / whole for line in outer['lines']}
+    check(0.6 < shares[line_of('second call of middle')] < 0.9, f'lines of outer: {shares}')
+    (inner,) = report('--lines', 'inner')
+    costly = max(inner['lines'], key=lambda line: line['self']['weight'])
+    check_equal(costly['line'], line_of('innermost'), 'the costly line')
+    (code,) = report('--annotate', 'inner')
+    check_equal(code['name'], 'outer', 'the function that inner is a part of')
+    check(sum(i['self']['weight'] for i in code['instructions'] if 'self' in i) > 0.95 * whole,
+          'nearly all of it is in there')
+    (main,) = report('--annotate', 'main')
+    costs = [i for i in main['instructions'] if 'total' in i]
+    costly = max(costs, key=lambda i: i['total']['weight'])
+    check(re.match('call.*<outer>', costly['text']), f'the call: {costly}')
+    check_equal(costly['line'], line_of('call of outer'), 'its line')
 
 
 CACHED = r'''
