@@ -47,13 +47,13 @@ static int apply_type(void *context, const char *argument, struct options_reason
 
 static const struct option_row rows[] = {
 	{ "output", 'o', "FILE",
-	  "as often as wanted; the format follows the name (.svg, .pb.gz, .folded, "
+	  "as often as wanted; the format follows the name (.svg, .html, .pb.gz, .folded, "
 	  ".speedscope.json, .firefox.json, .cpuprofile, .txt); - is stdout, the default where "
 	  "that is no terminal",
 	  apply_output, VALUE_PROFILE },
 	{ "format", 'f', "FORMAT",
-	  "flamegraph, pprof, folded, speedscope, firefox, cpuprofile or text, whatever the name; "
-	  "on stdout flamegraph is the default",
+	  "flamegraph, html, pprof, folded, speedscope, firefox, cpuprofile or text, whatever the "
+	  "name; on stdout flamegraph is the default",
 	  apply_format, VALUE_FORMAT },
 	OPTION_ROW_TYPE(apply_type),
 	OPTION_ROW_HELP,

@@ -62,11 +62,12 @@ const struct option_row record_option_rows[] = {
 	MEASURE_OPTION_ROWS,
 	{ .help = "Output" },
 	{ "output", 'o', "FILE",
-	  "as often as wanted; the format follows the name (.svg, .pb.gz, .folded, "
+	  "as often as wanted; the format follows the name (.svg, .html, .pb.gz, .folded, "
 	  ".speedscope.json, .firefox.json, .cpuprofile, .txt); - is stdout; default profd-COMM-PID-DATE.svg",
 	  apply_output, VALUE_PROFILE },
 	{ "format", 'f', "FORMAT", 
-	  "flamegraph, pprof, folded, speedscope, firefox, cpuprofile or text, whatever the name",
+	  "flamegraph, html, pprof, folded, speedscope, firefox, cpuprofile or text, whatever the "
+	  "name",
 	  apply_format, VALUE_FORMAT },
 	{ "summary", 0, "FILE", "the closing summary as one JSON object; - is stdout",
 	  apply_summary, VALUE_FILE },

@@ -528,14 +528,15 @@ static int folded_read(struct profile *profile, struct lines *lines, uint64_t li
 	return r;
 }
 
-/* An object of JSON: a brace, blanks and a quote. Functions may begin with a brace, too: "{main}". */
+/* JSON: an object, or an array of them. Functions may begin with a brace, too: "{main}". */
 static bool is_json(const char *begin, size_t size)
 {
 	size_t at = 1;
 
 	while (at < size && (is_blank(begin[at]) || begin[at] == '\r' || begin[at] == '\n'))
 		at++;
-	return at < size && begin[0] == '{' && begin[at] == '"';
+	return at < size && ((begin[0] == '{' && begin[at] == '"') ||
+			     (begin[0] == '[' && begin[at] == '{'));
 }
 
 /* Whatever is text and no JSON. */

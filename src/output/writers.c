@@ -8,6 +8,7 @@
 
 const struct writer *const writers[] = {
 	&writer_flamegraph,
+	&writer_html,
 	&writer_pprof,
 	&writer_folded,
 	&writer_speedscope,

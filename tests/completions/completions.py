@@ -19,9 +19,9 @@ import time
 PATIENCE_S = 60  # catches hangs only
 COMM = f'pt{os.getpid()}xyz'  # others run this test at the same time
 HOSTILE = '$(touch bad)\x1b['
-FORMATS = {'flamegraph', 'pprof', 'folded', 'speedscope', 'firefox', 'cpuprofile', 'text'}
-EXTENSIONS = {'svg', 'pb.gz', 'pprof', 'folded', 'collapsed', 'speedscope.json', 'firefox.json',
-              'cpuprofile', 'txt'}
+FORMATS = {'flamegraph', 'html', 'pprof', 'folded', 'speedscope', 'firefox', 'cpuprofile', 'text'}
+EXTENSIONS = {'svg', 'html', 'pb.gz', 'pprof', 'folded', 'collapsed', 'speedscope.json',
+              'firefox.json', 'cpuprofile', 'txt'}
 
 
 class Terminal:

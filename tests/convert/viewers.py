@@ -5,6 +5,7 @@ stacks and sums as folded text does; also with names that mean harm, and where n
 known.
 usage: viewers.py PROFD"""
 import collections
+import html.parser
 import json
 import os
 import subprocess
@@ -457,12 +458,84 @@ def check_hostile():
         for node in file['nodes']))
 
 
+class Page(html.parser.HTMLParser):
+    """Elements that are open where each text stands."""
+    EMPTY = {'meta', 'stop', 'rect', 'path', 'line', 'use', 'br'}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.texts, self.elements = [], [], collections.Counter()
+        self.attributes = []
+        self.feed(text)
+        self.close()
+        check(f'html: left open: {self.open}', not self.open)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements[tag] += 1
+        self.attributes += attrs
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements[tag] += 1
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        check(f'html: </{tag}> in {self.open}', self.open and self.open.pop() == tag)
+
+    def handle_data(self, data):
+        self.texts.append((tuple(self.open), data))
+
+
+def rows_of(page):
+    text = ''.join('\n' if at[-1:] == ('tr',) else data for at, data in page.texts
+                   if 'tbody' in at)
+    return [line.strip() for line in text.split('\n') if line.strip()]
+
+
+def check_html():
+    content = rich()
+    text = convert(content, '-f', 'html').decode()
+    check('html: other bytes the second time', text == convert(content, '-f', 'html').decode())
+    check('html: its beginning', text.startswith('<!DOCTYPE html>\n<html lang="en">'))
+    for part in ("default-src 'none'", '<svg ', '<h2>Flame graph</h2>', '@media print'):
+        check(f'html: no {part}', part in text)
+    # The picture is markup of another kind, which its own tests look at.
+    begin, end = text.index('<svg '), text.rindex('</svg>') + len('</svg>')
+    page = Page(text[:begin] + text[end:])
+    check(f'html: elements {page.elements}', page.elements['script'] == 0 and
+          page.elements['table'] == 1 and page.elements['details'] == 8)
+    outside = [(key, value) for key, value in page.attributes
+               if key in ('src', 'href', 'action', 'data', 'srcset')]
+    check(f'html: {outside}', not outside)
+    rows = rows_of(page)
+    check(f'html: {rows[:1]}', rows and rows[0].startswith('72.9 %') and 'main' in rows[0] and
+          '± ' in rows[0] and 'main.c:' in rows[0] and 'prog' in rows[0])
+    check('html: inlined', any('inner' in row and 'inlined' in row for row in rows))
+    check('html: the kernel', any('do_syscall_64 kernel' in row for row in rows))
+    uncounted = convert(plain('space/bytes', values=([5], [15])), '-f', 'html').decode()
+    check('html: intervals of nothing', '±' not in uncounted[uncounted.rindex('</svg>'):])
+    empty = convert(plain('a/count', 'b/count', values=([1, 0], [3, 0])), '-f', 'html').decode()
+    check('html: nothing', 'No samples' in empty and Page(empty).elements['table'] == 0)
+    # Names stay names.
+    text = convert(hostile(), '-f', 'html').decode('utf-8')
+    begin, end = text.index('<svg '), text.rindex('</svg>') + len('</svg>')
+    page = Page(text[:begin] + text[end:])
+    check(f'html: elements of names {page.elements}', page.elements['script'] == 0)
+    shown = ''.join(data for _, data in page.texts)
+    for name in HOSTILE[:2]:
+        check(f'html: {name} is not shown', name in shown)
+    check('html: control characters', not any(ord(c) < 32 and c != '\n' for c in text) and
+          '\u202e' not in text)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         check_rich()
         check_units()
         check_hostile()
+        check_html()
         os.chdir('/')
     return 1 if failures else 0
 

@@ -82,6 +82,7 @@ static void text(void **state)
 static void viewers(void **state)
 {
 	(void)state;
+	compare(&writer_html, "hostile", hostile_profile());
 	compare(&writer_speedscope, "hostile", hostile_profile());
 	compare(&writer_firefox, "hostile", hostile_profile());
 	compare(&writer_cpuprofile, "hostile", hostile_profile());

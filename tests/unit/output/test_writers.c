@@ -24,6 +24,7 @@ static void by_the_end_of_the_name(void **state)
 	assert_ptr_equal(writer_by_path("x.folded"), &writer_folded);
 	assert_ptr_equal(writer_by_path("x.collapsed"), &writer_folded);
 	assert_ptr_equal(writer_by_path("x.svg.txt"), &writer_text);
+	assert_ptr_equal(writer_by_path("x.html"), &writer_html);
 	assert_ptr_equal(writer_by_path("x.speedscope.json"), &writer_speedscope);
 	assert_ptr_equal(writer_by_path("x.firefox.json"), &writer_firefox);
 	assert_ptr_equal(writer_by_path("x.cpuprofile"), &writer_cpuprofile);
