@@ -110,13 +110,17 @@ static bool module_matches(struct sieve *sieve, enum filter_kind kind,
 	return text_matches(sieve, kind, sieve->from->mappings.at[location->mapping].file);
 }
 
-static bool line_matches(struct sieve *sieve, enum filter_kind kind, uint32_t line)
+static bool function_matches(struct sieve *sieve, enum filter_kind kind, uint32_t id)
 {
-	const struct profile_function *function =
-		&sieve->from->functions.at[sieve->from->lines.at[line].function];
+	const struct profile_function *function = &sieve->from->functions.at[id];
 
 	return text_matches(sieve, kind, function->name) ||
 	       text_matches(sieve, kind, function->file);
+}
+
+static bool line_matches(struct sieve *sieve, enum filter_kind kind, uint32_t line)
+{
+	return function_matches(sieve, kind, sieve->from->lines.at[line].function);
 }
 
 static bool location_matches(struct sieve *sieve, enum filter_kind kind,
@@ -149,13 +153,17 @@ static bool frame_stays(struct sieve *sieve, const struct profile_location *loca
 	return !patterns[FILTER_SHOW] || frame_matches(sieve, FILTER_SHOW, location, line);
 }
 
-/* How many of the frames, from the innermost one, are below the outermost one that matches, with it. */
-static uint32_t count_from(struct sieve *sieve, const struct profile_location *location)
+/*
+ * How many of the frames that are left, from the innermost one, are below the outermost one that
+ * matches, with it.
+ */
+static uint32_t count_from(struct sieve *sieve, const struct profile_location *location,
+			   const struct profile_line *lines)
 {
 	if (module_matches(sieve, FILTER_SHOW_FROM, location))
 		return location->line_count;
 	for (uint32_t i = location->line_count; i-- > 0;)
-		if (line_matches(sieve, FILTER_SHOW_FROM, location->first_line + i))
+		if (function_matches(sieve, FILTER_SHOW_FROM, lines[i].function))
 			return i + 1;
 	return 0;
 }
@@ -168,7 +176,7 @@ static void sieve_location(struct sieve *sieve, uint32_t id)
 	struct profile_location *location = &sieve->to->locations.at[id];
 	struct profile_line *lines = sieve->to->lines.at + location->first_line;
 	unsigned char *mark = &sieve->marks[id];
-	uint32_t kept = 0, count = before->line_count;
+	uint32_t kept = 0, count;
 
 	if (patterns[FILTER_IGNORE] && location_matches(sieve, FILTER_IGNORE, before))
 		*mark |= MARK_IGNORE;
@@ -176,24 +184,25 @@ static void sieve_location(struct sieve *sieve, uint32_t id)
 		*mark |= MARK_FOCUS;
 	sieve->matched[FILTER_IGNORE] |= *mark & MARK_IGNORE;
 	sieve->matched[FILTER_FOCUS] |= *mark & MARK_FOCUS;
-	if (patterns[FILTER_SHOW_FROM]) {
-		bool of_module = !count && module_matches(sieve, FILTER_SHOW_FROM, before);
-
-		count = count_from(sieve, before);
-		if (count || of_module)
-			*mark |= MARK_FROM, sieve->matched[FILTER_SHOW_FROM] = true;
-		else
-			count = before->line_count; /* others may stand below one that matches */
-	}
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < before->line_count; i++) {
 		uint32_t line = before->first_line + i;
 
 		if (frame_stays(sieve, before, &line))
 			lines[kept++] = sieve->from->lines.at[line];
 	}
 	location->line_count = kept;
-	if (before->line_count ? !kept : !frame_stays(sieve, before, NULL))
+	if (before->line_count ? !kept : !frame_stays(sieve, before, NULL)) {
 		*mark |= MARK_HIDDEN;
+		return;
+	}
+	if (!patterns[FILTER_SHOW_FROM])
+		return;
+	count = count_from(sieve, location, lines);
+	if (!count && (kept || !module_matches(sieve, FILTER_SHOW_FROM, before)))
+		return; /* it may stand below one that matches */
+	location->line_count = count;
+	*mark |= MARK_FROM;
+	sieve->matched[FILTER_SHOW_FROM] = true;
 }
 
 static bool label_matches(struct sieve *sieve, enum filter_kind kind,

@@ -27,7 +27,8 @@ CHOICES = [
     ['-show=main', '-hide=main.main'], ['-show_from=spin|contend|allocate'],
     ['-show_from=profiles.go', '-show=main'], ['-focus=^main.mix$'], ['-hide=spin'],
     ['-tagfocus=user=^.$'], ['-tagignore=request-id:seven'], ['-focus=/profiles$'],
-    ['-focus=gopark|mix', '-show_from=main'],
+    ['-focus=gopark|mix', '-show_from=main'], ['-hide=main.main$', '-show_from=main.main'],
+    ['-show=runtime|mix', '-show_from=main|runtime'],
 ]
 
 

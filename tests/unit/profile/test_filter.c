@@ -109,6 +109,9 @@ static void choices_are_those_of_pprof(void **state)
 		/* From the outermost one that matches; a caller within the same place goes. */
 		{ "malloc;brk; 4\ntiny; 2\ntiny;malloc; 1\n",
 		  { [FILTER_SHOW_FROM] = "tiny|malloc" } },
+		/* Nothing begins at what is hidden. */
+		{ "run; 2\nrun;malloc; 1\n",
+		  { [FILTER_SHOW_FROM] = "main|run", [FILTER_HIDE] = "main|tiny" } },
 		{ "main;run;tiny;malloc; 1\n", { [FILTER_TAG_FOCUS] = "tid=11" } },
 		{ "main;run;tiny; 2\nmain;run;tiny;malloc; 1\n",
 		  { [FILTER_TAG_FOCUS] = "thread_name=^w" } },
