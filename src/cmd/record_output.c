@@ -15,12 +15,14 @@
 int record_output_default(struct config *config, const struct writer *writer, time_t now)
 {
 	const char *extension = writer->extensions[0] ? writer->extensions[0] : "";
+	char word[DEFAULT_NAME_BYTES];
 	struct config_output *output;
 	int r;
 
 	if (config->outputs.count)
 		return 0;
-	r = default_name(&config->default_path, &config->target, extension, now);
+	default_name_word(word, &config->target);
+	r = default_name(&config->default_path, &config->target, word, extension, now);
 	if (r < 0)
 		return r;
 	output = array_push(&config->outputs);

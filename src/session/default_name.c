@@ -10,8 +10,6 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 
-enum { MAX_NAME = 48 }; /* of a comm or a program's file name in a default name */
-
 void default_name_clean(char *ret, size_t size, const char *name)
 {
 	size_t i;
@@ -27,9 +25,17 @@ void default_name_clean(char *ret, size_t size, const char *name)
 		snprintf(ret, size, "unknown");
 }
 
-/* What the recording is of, in one word: a thread's name, a program, "all". */
-static void target_name(char *ret, size_t size, const struct target *target, pid_t pid)
+static pid_t first_id(const struct target *target)
 {
+	return target->pids.count   ? target->pids.at[0]
+	       : target->tids.count ? target->tids.at[0]
+				    : 0;
+}
+
+void default_name_word(char ret[DEFAULT_NAME_BYTES], const struct target *target)
+{
+	const size_t size = DEFAULT_NAME_BYTES;
+	pid_t pid = first_id(target);
 	cleanup(bytes_fini) struct bytes comm = {};
 	char path[64];
 
@@ -51,18 +57,15 @@ static void target_name(char *ret, size_t size, const struct target *target, pid
 	default_name_clean(ret, size, target->comm ? target->comm : "all");
 }
 
-int default_name(char **ret, const struct target *target, const char *extension, time_t now)
+int default_name(char **ret, const struct target *target, const char *word, const char *extension,
+		 time_t now)
 {
-	pid_t first = target->pids.count   ? target->pids.at[0]
-		      : target->tids.count ? target->tids.at[0]
-					   : 0;
 	bool only_one = target->pids.count + target->tids.count == 1;
-	char name[MAX_NAME], date[32], number[24] = "";
+	char date[32], number[24] = "";
 	struct tm tm;
 
-	target_name(name, sizeof(name), target, first);
 	if (only_one)
-		snprintf(number, sizeof(number), "-%d", (int)first);
+		snprintf(number, sizeof(number), "-%d", (int)first_id(target));
 	if (!localtime_r(&now, &tm) || !strftime(date, sizeof(date), "%Y%m%d-%H%M%S", &tm))
 		snprintf(date, sizeof(date), "%lld", (long long)now);
 	for (unsigned attempt = 1; attempt <= 1000; attempt++) {
@@ -72,7 +75,8 @@ int default_name(char **ret, const struct target *target, const char *extension,
 
 		if (attempt > 1)
 			snprintf(again, sizeof(again), "-%u", attempt);
-		if (asprintf(&path, "profd-%s%s-%s%s%s", name, number, date, again, extension) < 0) {
+		if (asprintf(&path, "profd-%s%s-%s%s%s", word, number, date, again, extension) <
+		    0) {
 			path = NULL;
 			return -ENOMEM;
 		}

@@ -7,10 +7,18 @@
 
 #include "session/config.h"
 
+enum { DEFAULT_NAME_BYTES = 48 };
+
 /*
- * The name in the current folder for a file about this target at this time. extension: with its dot,
+ * What it is of, in one word: a process's name, a program, "all". Processes are asked for it, so this is
+ * for while they live.
+ */
+void default_name_word(char ret[DEFAULT_NAME_BYTES], const struct target *target);
+/*
+ * The name in the current folder for a file about this target, with its word, at this time. extension: with its dot,
  * or "". *ret is malloc'ed. Returns 0, -EEXIST when a thousand of them are taken, or -ENOMEM.
  */
-int default_name(char **ret, const struct target *target, const char *extension, time_t now);
+int default_name(char **ret, const struct target *target, const char *word, const char *extension,
+		 time_t now);
 /* Copies a name with everything but [A-Za-z0-9._-] made '_', cut to size; "" becomes "unknown". */
 void default_name_clean(char *ret, size_t size, const char *name);

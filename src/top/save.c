@@ -41,8 +41,9 @@ static int describe_span(struct profile *profile, const struct profile *words, c
 	return set_text(&profile->meta.quality, "the whole recording: ", words->meta.quality);
 }
 
-int save_picture(struct picture *picture, const struct target *target, const struct profile *words,
-		 const char *span, const struct writer *writer, char **ret_path)
+int save_picture(struct picture *picture, const struct target *target, const char *word,
+		 const struct profile *words, const char *span, const struct writer *writer,
+		 char **ret_path)
 {
 	const char *extension = writer->extensions[0] ? writer->extensions[0] : "";
 	cleanup(free) char *path = NULL;
@@ -50,7 +51,7 @@ int save_picture(struct picture *picture, const struct target *target, const str
 	int r = describe_span(picture->merged, words, span);
 
 	if (r == 0)
-		r = default_name(&path, target, extension, time(NULL));
+		r = default_name(&path, target, word, extension, time(NULL));
 	if (r < 0)
 		return r;
 	output.path = path;

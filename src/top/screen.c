@@ -227,6 +227,10 @@ int screen_open(struct screen *screen, struct guard *guard)
 	terminal = newterm(entry ? entry : term, stdout, stdin);
 	if (!terminal)
 		return refuse(term, "it has too few abilities");
+	/* ncurses has handlers of its own, which know nothing of other threads. */
+	signal(SIGTSTP, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
 	arm(guard);
 	set_term(terminal);
 	raw();
@@ -273,8 +277,9 @@ void screen_close(struct screen *screen, struct guard *guard)
 void screen_suspend(struct screen *screen)
 {
 	endwin();
-	/* The guard, too: the shell waits for both. */
-	(void)kill(0, SIGTSTP);
+	/* The guard, too: the shell waits for it. In this thread it has taken effect when that returns. */
+	(void)kill(getppid(), SIGTSTP);
+	(void)pthread_kill(pthread_self(), SIGTSTP);
 	refresh();
 	getmaxyx(stdscr, screen->rows, screen->columns);
 	screen_redraw();

@@ -143,6 +143,7 @@ static int prepare(struct session *session)
 	}
 	rec->watch = feed_watch;
 	rec->watch_context = &session->feed;
+	default_name_word(session->ui.file_name, &session->config->record.target);
 	session->ui.title = session->words->meta.title;
 	return 0;
 }

@@ -509,7 +509,7 @@ static void save_now(struct ui *ui)
 				   ? "all since a reset"
 				   : spans[ui->span];
 	cleanup(free) char *path = NULL;
-	int r = save_picture(ui->picture, &ui->config->record.target,
+	int r = save_picture(ui->picture, &ui->config->record.target, ui->file_name,
 			     ui->feed->has_words ? ui->feed->words : NULL, span, writer, &path);
 
 	if (r < 0)
@@ -522,15 +522,16 @@ static void take(struct ui *ui)
 {
 	struct feed *feed = ui->feed;
 
-	if (spans_look(&ui->spans, feed->mirror.profile, feed->taken_ns) < 0)
-		ui_say(ui, "out of memory: samples are missing");
-	status_look(&ui->status, feed);
-	if (feed->last && !ui->ended) {
-		ui->ended = true;
+	/* The last picture stays: nothing has come since, but time has passed. */
+	if (!ui->ended) {
+		if (spans_look(&ui->spans, feed->mirror.profile, feed->taken_ns) < 0)
+			ui_say(ui, "out of memory: samples are missing");
+		status_look(&ui->status, feed);
+		ui->ended = feed->last;
 		ui->end = feed->end;
+		if (may_rebuild(ui))
+			rebuild(ui);
 	}
-	if (may_rebuild(ui))
-		rebuild(ui);
 	if (ui->save_as && feed->with_words)
 		save_now(ui);
 	ui->dirty = true;
@@ -575,9 +576,9 @@ int ui_run(struct ui *ui)
 		uint64_t until = next_look(ui, asked), now;
 		int key;
 
-		if (wanted || (ui->ended && !ui->message[0]))
+		if (wanted || ui->ended)
 			until = UINT64_MAX / 2;
-		else if (ui->message[0] && ui->message_until_ns < until)
+		if (ui->message[0] && ui->message_until_ns < until)
 			until = ui->message_until_ns;
 		r = wait_for(ui, until);
 		if (feed_take(ui->feed))

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/pattern.h"
 #include "output/writer.h"
+#include "session/default_name.h"
 #include "top/feed.h"
 #include "top/guard.h"
 #include "top/picture.h"
@@ -58,7 +59,8 @@ struct ui {
 	struct top_config *config;
 	struct feed *feed;
 	struct guard *guard;
-	const char *title; /* of the target; borrowed */
+	const char *title;		    /* of the target; borrowed */
+	char file_name[DEFAULT_NAME_BYTES]; /* its word in names of files */
 	struct screen screen;
 	struct spans spans;
 	struct status status;
