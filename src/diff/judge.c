@@ -16,11 +16,8 @@
 
 #include "diff/significance.h"
 
-/*
- * With fewer samples, both sides together, no difference could be told from chance: they are not
- * asked. The number says nothing of how they are divided, so it does not favour either answer.
- */
-enum { FEWEST_SAMPLES = 6 };
+/* So many samples, both sides together, can say anything. */
+enum { ENOUGH_SAMPLES = 60 };
 
 /* A list of things to compare: where its values are in a run, and where what is found goes. */
 struct family {
@@ -29,7 +26,7 @@ struct family {
 	/* By item. */
 	ARRAY_OF(struct spread_item) items;
 	ARRAY_OF(struct diff_value *) values;
-	ARRAY_OF(double) all_p;
+	ARRAY_OF(double) all_p, smallest;
 };
 
 static void family_fini_cleanup(struct family *family)
@@ -37,6 +34,7 @@ static void family_fini_cleanup(struct family *family)
 	array_fini(&family->items);
 	array_fini(&family->values);
 	array_fini(&family->all_p);
+	array_fini(&family->smallest);
 }
 
 /* What a column of the runs says of one thing: index of a run → its value. */
@@ -207,6 +205,43 @@ static void mark(struct family *family)
 	}
 }
 
+/* The p if all of the samples, however many there are, were of one side. */
+static double smallest_p(const struct diff *diff, const struct diff_value *value,
+			 const struct sides *sides)
+{
+	double samples = value->base_samples + value->new_samples;
+	double a = sides->exposure[0], b = sides->exposure[1];
+
+	if (!diff->is_counted || samples > ENOUGH_SAMPLES)
+		return 0;
+	if (diff->per == DIFF_PER_SAMPLES)
+		return fmin(counts_share_p(samples, a, 0, b), counts_share_p(0, a, samples, b));
+	return fmin(counts_rate_p(samples, a, 0, b), counts_rate_p(0, a, samples, b));
+}
+
+/* Leaves only those to be asked that can be believed at all. */
+static int choose_tests(struct family *family, const struct sides *sides)
+{
+	double limit;
+
+	if (!array_reserve(&family->smallest, family->values.count) ||
+	    !array_reserve(&family->all_p, family->values.count))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < family->values.count; i++)
+		*array_push(&family->smallest) =
+			smallest_p(family->diff, family->values.at[i], sides);
+	limit = attainable_limit(family->smallest.at, family->smallest.count, DIFF_FALSE_RATE);
+	for (uint32_t i = 0; i < family->values.count; i++) {
+		struct diff_value *value = family->values.at[i];
+
+		if (smallest_p(family->diff, value, sides) <= limit)
+			*array_push(&family->all_p) = value->p;
+		else
+			value->p = 1;
+	}
+	return 0;
+}
+
 static int judge_family(struct family *family, uint32_t *ret_tests)
 {
 	struct diff *diff = family->diff;
@@ -220,23 +255,14 @@ static int judge_family(struct family *family, uint32_t *ret_tests)
 	spread_fit(spread, family->items.at, family->items.count);
 	for (uint32_t i = 0; i < family->items.count; i++) {
 		struct diff_value *value = family->values.at[i];
-		double *p;
 
 		if (diff->is_counted)
 			judge_sampling(family, value, &sides);
 		if (diff->has_run_noise)
 			judge_runs(family, &family->items.at[i], value, &sides);
-		if (diff->is_counted && value->base_samples + value->new_samples < FEWEST_SAMPLES) {
-			value->p = 1;
-			continue;
-		}
-		if (!diff->is_counted && !diff->has_run_noise)
-			continue;
-		p = array_push(&family->all_p);
-		if (!p)
-			return -ENOMEM;
-		*p = value->p;
 	}
+	if ((diff->is_counted || diff->has_run_noise) && choose_tests(family, &sides) < 0)
+		return -ENOMEM;
 	*ret_tests = family->all_p.count;
 	mark(family);
 	return 0;

@@ -296,3 +296,22 @@ double false_discovery_limit(double *p, uint32_t count, double rate)
 			limit = p[i - 1];
 	return limit;
 }
+
+double attainable_limit(double *smallest, uint32_t count, double rate)
+{
+	double harmonic = 0, limit = 1;
+	uint32_t worth = count;
+
+	if (count)
+		qsort(smallest, count, sizeof(*smallest), compare_doubles);
+	/* As few tests as there are at the level that so many have. */
+	for (uint32_t tests = 1; tests <= count; tests++) {
+		harmonic += 1.0 / tests;
+		limit = rate / (tests * harmonic);
+		while (worth && smallest[worth - 1] > limit)
+			worth--;
+		if (worth <= tests)
+			break;
+	}
+	return limit;
+}

@@ -51,3 +51,10 @@ double trigamma_inverse(double value);
  * it calls. Sorts `p`. Returns the largest p that is believed; below 0: none is.
  */
 double false_discovery_limit(double *p, uint32_t count, double rate);
+/*
+ * Which tests are worth asking: those whose smallest possible p is not above what is returned. Others
+ * have too few counts to be believed whatever these say, and only make it harder for the rest; how
+ * many counts there are says nothing of how they are divided, so this favours no answer (R. E. Tarone,
+ * Biometrics 46, 1990, p. 515; P. B. Gilbert, Applied Statistics 54, 2005, p. 143). Sorts `smallest`.
+ */
+double attainable_limit(double *smallest, uint32_t count, double rate);

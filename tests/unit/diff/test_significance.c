@@ -102,12 +102,28 @@ static void false_discoveries(void **state)
 	assert_true(false_discovery_limit(NULL, 0, 0.05) < 0);
 }
 
+static void hopeless_tests_are_left_out(void **state)
+{
+	/* At 0.05 / (2 * 1.5) = 0.0167 there are two, and three at 0.05 / 1. */
+	double some[] = { 0.9, 0.001, 0.04, 0.0166, 0.5 };
+	double all[] = { 0, 0, 0, 0 };
+
+	(void)state;
+	assert_near(attainable_limit(some, 5, 0.05), 0.05 / 3, 1e-12);
+	assert_near(attainable_limit(all, 4, 0.05), 0.05 / 4 / (25.0 / 12), 1e-12);
+	assert_true(attainable_limit(NULL, 0, 0.05) > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(students_t),	   cmocka_unit_test(counts_of_shares),
-		cmocka_unit_test(counts_of_rates), cmocka_unit_test(intervals),
-		cmocka_unit_test(gamma_functions), cmocka_unit_test(false_discoveries),
+		cmocka_unit_test(students_t),
+		cmocka_unit_test(counts_of_shares),
+		cmocka_unit_test(counts_of_rates),
+		cmocka_unit_test(intervals),
+		cmocka_unit_test(gamma_functions),
+		cmocka_unit_test(false_discoveries),
+		cmocka_unit_test(hopeless_tests_are_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
