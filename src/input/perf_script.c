@@ -29,6 +29,7 @@ enum {
 	MAX_INLINED = 64,   /* functions of a location */
 	CHECK_LINES = 1024, /* between two looks at the memory taken */
 	MAX_EVENTS = PROFILE_MAX_TYPES,
+	EVENT_BYTES = TYPE_NAME_BYTES - 8, /* of a name; the rest is cut off */
 };
 
 /* A line of a frame that was met: by its text. */
@@ -339,7 +340,9 @@ static int find_event(struct script *script, uint32_t *ret, const struct perf_he
 	struct event *event;
 	int r;
 
-	type_name_clean(name, head->event.at, head->event.size);
+	/* "_sample" must fit behind it. */
+	type_name_clean(name, head->event.at,
+			head->event.size < EVENT_BYTES ? head->event.size : EVENT_BYTES);
 	for (uint32_t i = 0; i < script->events.count; i++) {
 		event = &script->events.at[i];
 		if (!type_name_equal(profile_text(script->profile, event->name), name))
