@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree
 
 import made
 
@@ -145,6 +146,27 @@ def check_alignment():
         fail('--focus')
 
 
+def check_hostile():
+    """Names that anybody may have made: no escape code, no markup, no column more."""
+    names = ['\x1b]0;owned\a', '</script><b>"', 'worker 3', '\u202eexe', 'a%n%s']
+    for path, count in ('a.folded', 1000), ('b.folded', 3000):
+        made.write(path, ''.join(f'main;{name};leaf {count}\n' for name in names) +
+                   f'main;rest {9000 - 2 * count}\n', 'utf-8')
+    outputs = ['d.txt', 'd.svg', 'd.json', 'd.folded', 'd.pb.gz']
+    run('a.folded', 'b.folded', *(word for path in outputs for word in ('-o', path)))
+    for path in outputs[:4]:
+        with open(path, encoding='utf-8') as file:
+            text = file.read()
+        if '\x1b' in text or '\a' in text or (path != 'd.folded' and '\u202e' in text and
+                                             path != 'd.json'):
+            fail(f'{path} holds an escape code')
+    xml.etree.ElementTree.parse('d.svg')
+    with open('d.json', encoding='utf-8') as file:
+        found = json.load(file)
+    if function(found, names[1])['total']['mark'] != 'dearer':
+        fail('a name was changed')
+
+
 def mistake(*arguments, said, expect=2, stdin=b''):
     out, err = run(*arguments, expect=expect, stdin=stdin)
     if out or err.count('\n') != 1 or said not in err:
@@ -187,7 +209,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix='profd-diff-') as folder:
         os.chdir(folder)
         for check in (check_noise, check_interval, check_text, check_formats, check_alignment,
-                      check_mistakes):
+                      check_hostile, check_mistakes):
             check()
         os.chdir('/')
     print('failed' if failures else 'ok')

@@ -35,8 +35,8 @@ def run(chance, share, samples=1000):
     return ''.join(f'{stack} {count}\n' for stack, count in counts.items() if count)
 
 
-def write(path, text):
-    with open(path, 'w', encoding='ascii') as file:
+def write(path, text, encoding='ascii'):
+    with open(path, 'w', encoding=encoding) as file:
         file.write(text)
     return path
 
