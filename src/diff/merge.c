@@ -238,7 +238,9 @@ static void agree(struct merge *merge)
 		for (uint32_t f = 0; f < tree->frames.count; f++) {
 			const struct call_frame *frame = &tree->frames.at[f];
 
-			has_modules |= *profile_text(tree->profile, frame->module) != '\0';
+			/* The kernel is told by its name alone, also in folded text. */
+			has_modules |= (frame->kind == CALL_USER || frame->kind == CALL_LIBRARY) &&
+				       *profile_text(tree->profile, frame->module);
 			if (frame->kind != CALL_PROCESS)
 				continue;
 			processes++;
@@ -301,7 +303,9 @@ static int add_frame(struct merge *merge, uint32_t *ret, const struct call_tree 
 		return r;
 	key.name = name_id;
 	key.module = agreed->has_modules ? module_id : 0;
-	key.class = frame->kind < CALL_ALL ? 0 : frame->kind;
+	/* Folded text begins stacks with a process that looks like a function. */
+	if (agreed->has_modules || frame->kind == CALL_ALL)
+		key.class = frame->kind < CALL_ALL ? 0 : frame->kind;
 	hash = hash_bytes(&key, sizeof(key));
 	*ret = hash_index_find(&merge->frame_index, hash, is_key, merge, &key);
 	if (*ret != HASH_ABSENT) {

@@ -105,6 +105,31 @@ static void modules_are_files(void **state)
 			  "3 work 0/100\n");
 }
 
+/* As read from folded text: no modules, and processes are frames like others. */
+static void names_decide_where_there_are_no_modules(void **state)
+{
+	cleanup(profile_free) struct profile *base = build_profile();
+	cleanup(profile_free) struct profile *new = build_profile();
+	cleanup(diff_free) struct diff *diff = NULL;
+
+	(void)state;
+	build_sample(base, NULL, NULL, 0, "n:prog|n:main|n:work", 50);
+	build_sample(base, NULL, NULL, 0, "n:prog|n:main|k:read", 50);
+	for (uint32_t i = 0; i < base->locations.count; i++)
+		if (base->locations.at[i].kind == LOCATION_NOTE) {
+			base->locations.at[i].kind = LOCATION_USER;
+			base->mappings.at[base->locations.at[i].mapping].file = 0;
+		}
+	build_sample(new, "prog", NULL, 0, "u:main|l:work", 50);
+	build_sample(new, "prog", NULL, 0, "u:main|k:read", 50);
+	diff = compare(&base, 1, &new, 1, DIFF_PER_SAMPLES);
+	assert_tree(diff, "0 all 100/100\n"
+			  "1 prog 100/100\n"
+			  "2 main 100/100\n"
+			  "3 read 50/50\n"
+			  "3 work 50/50\n");
+}
+
 /* The same numbers at another rate, and twice the time. */
 static void values_per_second(void **state)
 {
@@ -211,6 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(trees_merge),
 		cmocka_unit_test(modules_are_files),
+		cmocka_unit_test(names_decide_where_there_are_no_modules),
 		cmocka_unit_test(values_per_second),
 		cmocka_unit_test(runs_tell_their_noise),
 		cmocka_unit_test(what_differs_in_kind_is_refused),
