@@ -50,8 +50,8 @@ struct recording {
 	bool impatient; /* a second signal came: nothing is waited for */
 	bool raised; /* our own priority, while sampling */
 	/*
-	 * Called after each turn of the loop, and while a worker is asked (`asking`): the profile can be
-	 * read then, not changed.
+	 * Called after each turn of the loop, and while a worker is asked (`asking`): then the profile
+	 * can be read, and nothing else be done.
 	 */
 	void (*watch)(void *context, bool asking);
 	void *watch_context;

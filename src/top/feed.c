@@ -11,6 +11,9 @@
 
 /* A picture without the newest names is shown when they take longer than this. */
 #define ASKING_NS 400000000ULL
+/* The first pictures are not to wait for the loop's small portions of names. */
+#define FIRST_NS 2000000000ULL
+#define FIRST_NAMES_NS 400000000ULL
 
 int feed_init(struct feed *feed, struct recording *recording)
 {
@@ -148,6 +151,8 @@ void feed_watch(void *context, bool asking)
 	/* What is asked for is names: they are waited for, but not for long. */
 	if (asking && (feed->with_words || clock_ns(CLOCK_MONOTONIC) - feed->wanted_ns < ASKING_NS))
 		return;
+	if (!asking && clock_ns(CLOCK_MONOTONIC) - feed->recording->began_ns < FIRST_NS)
+		(void)naming_advance(&feed->recording->pipeline.naming, FIRST_NAMES_NS);
 	fill(feed, feed->with_words);
 	atomic_store(&feed->state, FEED_READY);
 	wake(feed->ready_fd);

@@ -75,8 +75,9 @@ static void add_head(const struct once *once, struct bytes *out)
 				 usage->user_percent, usage->system_percent);
 	else
 		bytes_add_str(out, "\nCPU not known: it has ended");
-	bytes_add_format(out, "; %u threads, %u running; %s %.1f MiB\n", usage->threads,
-			 usage->running, usage->machine_user ? "memory" : "RSS",
+	bytes_add_format(out, "; %u thread%s, %u running; %s %.1f MiB\n", usage->threads,
+			 usage->threads == 1 ? "" : "s", usage->running,
+			 usage->machine_user ? "memory" : "RSS",
 			 (double)usage->resident_bytes / 1048576);
 	bytes_add_format(out, "%" PRIu64 " samples in %.1f s, %" PRIu64 " lost", q->samples,
 			 once->picture->seconds, status->lost);
@@ -263,7 +264,7 @@ static int make_json(struct once *once, struct bytes *out)
 	json_u64(&json, "resident_bytes", usage->resident_bytes);
 	json_end(&json);
 	json_u64(&json, "samples", q->samples);
-	json_double(&json, "period_ns", (double)cpu_source_period_ns(once->recording.source));
+	json_u64(&json, "period_ns", cpu_source_period_ns(once->recording.source));
 	json_u64(&json, "lost", once->status.lost);
 	json_known(&json, "profd_cpu_percent", once->status.cost_percent_all);
 	json_object(&json, "quality");

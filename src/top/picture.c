@@ -53,7 +53,7 @@ int picture_new(struct picture **ret, const struct profile *from,
 		const struct span_weights *weights, const struct cut_options *options)
 {
 	cleanup(picture_free) struct picture *p = calloc(1, sizeof(*p));
-	uint64_t begin = clock_ns(CLOCK_MONOTONIC);
+	uint64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	struct cut_options apart = *options;
 	struct cut_quality again;
 	int r;
@@ -83,7 +83,7 @@ int picture_new(struct picture **ret, const struct profile *from,
 			       ? (double)p->merged->meta.period
 			       : 1;
 	p->made_ns = clock_ns(CLOCK_MONOTONIC);
-	p->cost_ns = p->made_ns - begin;
+	p->cost_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
 	*ret = TAKE_PTR(p);
 	return 0;
 }

@@ -39,7 +39,8 @@ struct picture {
 	struct cut_quality quality;
 	double seconds;
 	double period_ns;	   /* of CPU time that a weight of 1 stands for */
-	uint64_t made_ns, cost_ns; /* CLOCK_MONOTONIC; what making it took */
+	uint64_t made_ns; /* CLOCK_MONOTONIC */
+	uint64_t cost_ns; /* of CPU time that making it took */
 };
 
 /*

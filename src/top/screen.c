@@ -490,7 +490,8 @@ void screen_box(const struct screen *screen, int y, int x, int columns, const ch
 		x++;
 		columns--;
 	}
-	if (columns > 1 || (columns == 1 && screen->colors))
+	/* An ellipsis alone says nothing. */
+	if (columns > 2)
 		(void)put(screen, y, x, columns - (columns > 2 && screen->colors), name, true);
 }
 

@@ -491,13 +491,25 @@ static void rebuild(struct ui *ui)
 	ui->must_rebuild = false;
 }
 
+/* At first there is little to see, or it has no names yet: it is looked again soon. */
+static bool is_first_look(const struct ui *ui, uint64_t asked_ns)
+{
+	const struct cut_quality *quality = ui->picture ? &ui->picture->quality : NULL;
+
+	return asked_ns < ui->spans.began_ns + FIRST_LOOKS_NS &&
+	       (!quality || !quality->samples || quality->frames_named < quality->frames / 10 * 9);
+}
+
 static bool may_rebuild(const struct ui *ui)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	if (!ui->picture || ui->must_rebuild || ui->ended)
 		return true;
-	return !ui->frozen && now - ui->picture->made_ns >= ui->picture->cost_ns * PICTURE_PART;
+	if (ui->frozen)
+		return false;
+	return is_first_look(ui, now) ||
+	       now - ui->picture->made_ns >= ui->picture->cost_ns * PICTURE_PART;
 }
 
 static void save_now(struct ui *ui)
@@ -556,10 +568,7 @@ static int wait_for(struct ui *ui, uint64_t until_ns)
 
 static uint64_t next_look(const struct ui *ui, uint64_t asked_ns)
 {
-	bool first =
-		!ui->status.counters[COUNT_SENT] && asked_ns < ui->spans.began_ns + FIRST_LOOKS_NS;
-
-	return asked_ns + (first ? FIRST_LOOK_NS : ui->config->interval_ns);
+	return asked_ns + (is_first_look(ui, asked_ns) ? FIRST_LOOK_NS : ui->config->interval_ns);
 }
 
 int ui_run(struct ui *ui)

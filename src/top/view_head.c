@@ -87,10 +87,10 @@ static void draw_usage(const struct ui *ui, int y)
 	} else {
 		bytes_add_format(&line, "CPU %.1f %%", percent);
 		if (usage->machine_user)
-			bytes_add_format(&line, " (%.2f cores)", percent / 100);
-		bytes_add_format(&line,
-				 wide ? " of one core: user %.1f, kernel %.1f"
-				      : " user %.1f kernel %.1f",
+			bytes_add_format(&line, " (%.2f cores)%s", percent / 100, wide ? ":" : "");
+		else if (wide)
+			bytes_add_str(&line, " of one core:");
+		bytes_add_format(&line, wide ? " user %.1f, kernel %.1f" : " user %.1f kernel %.1f",
 				 usage->user_percent, usage->system_percent);
 	}
 	bytes_add_format(&line, "  %s%u run %u wait", wide ? "threads: " : "thr ", usage->running,
@@ -128,8 +128,8 @@ static void draw_graph(const struct ui *ui, int y, int x)
 	if (columns > STATUS_HISTORY_S / 2)
 		columns = STATUS_HISTORY_S / 2;
 	most = status_history(&ui->status, values, (uint32_t)columns);
-	/* The height stands for whole cores, so that it does not jump. */
-	top = most <= 100 ? 100 : ceil(most / 100) * 100;
+	/* The height stands for whole cores, so that it does not jump; ticks are not exact. */
+	top = most <= 105 ? 100 : ceil((most - 5) / 100) * 100;
 	snprintf(text, sizeof(text), "5 min");
 	screen_put(s, y, x, 6, text, LOOK_FAINT);
 	for (int i = 0; i < columns; i++) {
