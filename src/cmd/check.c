@@ -72,6 +72,9 @@ static int add_rule(struct request *request, const char *argument, bool is_growt
 		return options_bad(reason, is_growth
 						   ? "is neither 2%% nor REGEX=2%%, with 0 to 100%%"
 						   : "is not REGEX=5%%, with 0 to 100%%");
+	if (!is_growth && rule.limit == 0)
+		return options_bad(reason, "no number of samples shows that there is none: allow "
+					   "a little, as 0.1%%");
 	if (equals) {
 		copy = strndup(expression, (size_t)(equals - expression));
 		r = copy ? pattern_new(&rule.pattern, copy, false, &why) : -ENOMEM;

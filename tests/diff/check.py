@@ -127,6 +127,7 @@ def check_mistakes():
     mistake('a.folded', said='--max')
     for rule in 'a', 'a=', '=5%', 'a=5x', 'a=-1%', 'a=101%', 'a=nan':
         mistake('a.folded', '--max', rule, said='REGEX=5%')
+    mistake('a.folded', '--max', 'a=0%', said='0.1%')
     mistake('a.folded', '--max', '(=5%', said='parenthesis')
     mistake('a.folded', '--max-growth', '2%', said='--baseline')
     mistake('a.folded', '--max', 'a=1%', '--baseline', 'b.folded', said='--max-growth')

@@ -10,7 +10,7 @@ import harness
 from harness import TARGETS, check, check_equal, folder, rate, run
 
 RUNS, SECONDS = 3, 2
-OLD, NEW = 30, 100  # permille of json_decode
+OLD, NEW = 30, 150  # permille of json_decode
 
 
 def profd(*arguments, expect=0):
@@ -49,7 +49,7 @@ def test_runs_tell_what_became_dearer():
     check_equal(found['noise'], 'runs', 'noise')
     check(decode['module'] == 'shares', f'module {decode["module"]}')
     # The load moves the truth by some percent of itself.
-    check(0.02 < decode['self']['base'] < 0.04 and 0.08 < decode['self']['new'] < 0.12,
+    check(0.02 < decode['self']['base'] < 0.04 and 0.12 < decode['self']['new'] < 0.18,
           f'shares {decode["self"]}')
     stacks = [one for one in found['stacks'] if one['frames'][0] == 'json_decode']
     check(stacks and stacks[0]['frames'][1:3] == ['serve_request', 'main'],
@@ -61,7 +61,7 @@ def test_per_seconds_is_cpu_time():
     found, decode = check_found(*sides(), '--per', 'seconds')
     check(0.2 < sum(one['value'] for one in found['new']) / RUNS <= 1.05,
           'one thread is at most one CPU')
-    check(decode['self']['new'] < 0.12, f'CPUs {decode["self"]}')
+    check(decode['self']['new'] < 0.2, f'CPUs {decode["self"]}')
 
 
 def test_one_file_a_side_finds_it_too():
@@ -89,7 +89,7 @@ def test_check_fails_the_build():
     profd('check', *old, '--max', 'json_decode=9%')
     out = profd('check', *new, '--baseline', *old, '--max-growth', 'self:json_decode=2%', expect=1)
     check('broken     json_decode: ' in out, out)
-    profd('check', *new, '--baseline', *old, '--max-growth', 'self:json_decode=15%')
+    profd('check', *new, '--baseline', *old, '--max-growth', 'self:json_decode=30%')
 
 
 if __name__ == '__main__':
