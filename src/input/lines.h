@@ -30,6 +30,13 @@ static inline struct lines lines_of(int fd)
 {
 	return (struct lines){ .fd = fd };
 }
+/* Of what is in memory, which was malloc'ed, and is the lines' now. */
+static inline struct lines lines_of_memory(char *bytes, size_t size)
+{
+	return (struct lines){
+		.fd = -1, .buffer = bytes, .end = size, .capacity = size, .at_end = true
+	};
+}
 void lines_fini(struct lines *lines);
 static inline void lines_fini_cleanup(struct lines *lines)
 {

@@ -245,16 +245,10 @@ static bool looks_like_pprof(const void *begin, size_t size)
 
 static int refuse_unpacked(struct pprof *pprof, int outcome)
 {
-	switch (outcome) {
-	case UNPACK_TOO_LARGE:
-		return pprof_refuse(pprof, "unpacked it is larger than it may be, %" PRIu64 " MiB",
+	if (outcome == UNPACK_TOO_LARGE)
+		return pprof_refuse(pprof, "%s, %" PRIu64 " MiB", unpack_reason(outcome),
 				    pprof->limit_bytes >> 20);
-	case UNPACK_CUT_OFF:
-		return pprof_refuse(pprof,
-				    "it is cut off: the end of the compressed data is missing");
-	default:
-		return pprof_refuse(pprof, "the compressed data is damaged");
-	}
+	return pprof_refuse(pprof, "%s", unpack_reason(outcome));
 }
 
 static int unpack(struct pprof *pprof, struct lines *lines)
@@ -278,9 +272,7 @@ static int unpack(struct pprof *pprof, struct lines *lines)
 	if (unpack_is_gzip((const char *)file->bytes, file->size))
 		return pprof_refuse(pprof, "it is compressed twice: unpack it once, with gunzip");
 	if (!looks_like_pprof(file->bytes, file->size))
-		return pprof_refuse(
-			pprof,
-			"compressed, but no pprof; folded stacks must be unpacked, with zcat");
+		return pprof_refuse(pprof, "compressed, but no profile that can be read");
 	return 0;
 }
 

@@ -141,6 +141,32 @@ static int inflate_all(struct unpacked *ret, struct lines *lines, uint64_t limit
 	return r == 0 && gzip.place == IN_MEMBER ? UNPACK_CUT_OFF : r;
 }
 
+size_t unpack_peek(char *ret, size_t room, const char *begin, size_t size)
+{
+	z_stream z = { .next_in = (unsigned char *)begin,
+		       .avail_in = (uInt)size,
+		       .next_out = (unsigned char *)ret,
+		       .avail_out = (uInt)room };
+
+	if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK)
+		return 0;
+	(void)inflate(&z, Z_SYNC_FLUSH);
+	(void)inflateEnd(&z);
+	return room - z.avail_out;
+}
+
+const char *unpack_reason(int outcome)
+{
+	switch (outcome) {
+	case UNPACK_TOO_LARGE:
+		return "unpacked it is larger than it may be";
+	case UNPACK_CUT_OFF:
+		return "it is cut off: the end of the compressed data is missing";
+	default:
+		return "the compressed data is damaged";
+	}
+}
+
 static int copy_all(struct unpacked *ret, struct lines *lines, uint64_t limit_bytes)
 {
 	const char *piece;

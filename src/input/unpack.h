@@ -22,6 +22,13 @@ static inline bool unpack_is_gzip(const char *begin, size_t size)
 }
 
 /*
+ * What the beginning of gzip data unpacks to: at most `room` bytes of it into `ret`. Returns how many; 0
+ * where it is damaged.
+ */
+size_t unpack_peek(char *ret, size_t room, const char *begin, size_t size);
+/* Why unpack_all did not, for people: what follows "it is" or the like. */
+const char *unpack_reason(int outcome);
+/*
  * Reads all that is left into *ret, an empty one, which the caller frees whatever comes of it. Files
  * of several gzip members (RFC 1952, 2.2) are what all of them hold; zeros may follow, as on tapes.
  * Returns 0, an outcome above or a negative errno.

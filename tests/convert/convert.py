@@ -77,6 +77,8 @@ def check_outputs():
         if run('pipe', '-f', 'folded')[0] != STACKS:
             fail('a pipe')
     os.unlink('pipe')
+    if run('-', '-f', 'folded', stdin=gzip.compress(SHUFFLED))[0] != STACKS:
+        fail('packed')
     run('in.folded', '-o', '/dev/null', '-f', 'text')
     if not stat.S_ISCHR(os.stat('/dev/null').st_mode):
         fail('/dev/null is gone')

@@ -69,6 +69,10 @@ def check_heads():
     text = f'# ========\n# cmdline : sh -c x\na;b 1\n# a;b 12\n# ========\n#\nburn 12 1.5: 7 cycles: \n{FRAMES}\n'
     folded(text, [f'burn;{STACK} 1'])
     folded(text.replace('\n', '\r\n'), [f'burn;{STACK} 1'])
+    packed = subprocess.run([PROFD, 'convert', '-', '-f', 'folded'], input=gzip.compress(text.encode()),
+                            stdout=subprocess.PIPE, check=True, timeout=HANG_S).stdout.decode()
+    if packed != f'burn;{STACK} 1\n':
+        fail(f'packed: {packed}')
     # In one line each, comms in a column.
     folded('            burn    12 1.679769:    2004008 cpu-clock:      56126e39f277 f(int)+0x17 (/tmp/burn)\n'
            '       wor ker 3    13 1.681655:    2004008 cpu-clock:      56126e39f277 add (/tmp/burn)\n'

@@ -248,9 +248,11 @@ def check_refusals():
     refused(packed_good[:20], 'is missing')
     refused(b'\x1f\x8b\x08\x00', 'is missing')
     refused(gzip.compress(packed_good), 'compressed twice')
-    refused(gzip.compress(b'main;f 5\n'), 'compressed, but no pprof')
+    refused(gzip.compress(b'a\0b' * 99), 'compressed, but no profile that can be read')
+    refused(gzip.compress(b'a 1\n' * 9999)[:-9], 'the end of the compressed data is missing')
+    refused(gzip.compress(b'a 1\n' * 9999 + b'a\n'), 'cannot read in:10000: no count')
     refused(gzip.compress(b''), 'nothing is in it')
-    refused(gzip.compress(b'{"a": 1}'), 'no pprof')
+    refused(gzip.compress(b'{"a": 1}'), 'JSON, but no profile of speedscope')
     refused(bytes(range(256)) * 40, 'not in a format that can be read: folded stacks, '
             'perf script, speedscope or pprof')
     refused(good + good, 'several profiles')

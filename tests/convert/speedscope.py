@@ -92,6 +92,7 @@ def check_sampled():
     content = whole(sampled([[0]], [1], extra=[[{}], None, True, 1e5, 'x']), more={'a': [[]]})
     folded(json.dumps(content, indent=4).encode(), 'a 1')
     folded(b'\xef\xbb\xbf\n ' + json.dumps(content).encode(), 'a 1')
+    folded(gzip.compress(json.dumps(content).encode()), 'a 1')
 
 
 def check_frames():
