@@ -62,6 +62,29 @@ static bool is_type(const struct profile *profile, const struct profile_type *ty
 				strcmp(name + size + 1, profile_text(profile, type->unit)) == 0));
 }
 
+/*
+ * Of several events each has its own count, as perf's converters call them: "cycles_sample" beside
+ * "cycles" or "cycles_event".
+ */
+static void choose_count(struct profile *profile, uint32_t type)
+{
+	static const char event[] = "_event", sample[] = "_sample";
+	const char *name = profile_text(profile, profile->types.at[type].name);
+	size_t size = strlen(name), length = strlen(event);
+
+	if (size > length && strcmp(name + size - length, event) == 0)
+		size -= length;
+	for (uint32_t i = 0; i < profile->types.count; i++) {
+		const char *other = profile_text(profile, profile->types.at[i].name);
+
+		if (strcmp(profile_text(profile, profile->types.at[i].unit), "count") == 0 &&
+		    ((i == type && size > strlen(sample) &&
+		      strcmp(name + size - strlen(sample), sample) == 0) ||
+		     (strncmp(other, name, size) == 0 && strcmp(other + size, sample) == 0)))
+			profile->meta.count_type = i;
+	}
+}
+
 /* Has the type of this name shown. Returns 0 or -EINVAL, logged. */
 static int choose_type(struct profile *profile, const char *path, const char *name)
 {
@@ -72,6 +95,7 @@ static int choose_type(struct profile *profile, const char *path, const char *na
 
 		if (is_type(profile, type, name)) {
 			profile->meta.main_type = i;
+			choose_count(profile, i);
 			return 0;
 		}
 		bytes_add_str(&names, i ? ", " : "");

@@ -131,6 +131,9 @@ def check_events():
         sample('cycles', 7, 'g')
     folded(text, ['a;f 100', 'a;g 57'])
     folded(text, ['a;g 5'], '--type', 'page-faults')
+    out = run(text, '-f', 'text', '--type', 'page-faults')[0].decode()
+    if '1 sample of page-faults: 5' not in out:
+        fail(f'another event has samples of its own: {out}')
     folded(text, ['a;f 1', 'a;g 2'], '--type', 'cycles_sample')
     _, err = run(text, '-f', 'folded', '--type', 'x', expect=1)
     if 'cycles_sample, cycles, page-faults_sample, page-faults' not in err:

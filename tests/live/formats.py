@@ -13,7 +13,8 @@ from harness import (TARGETS, Recorder, Target, check, check_equal, folder, need
                      record, run)
 from roots import parse
 
-ALL = ('out.svg', 'out.pb.gz', 'out.folded', 'out.txt', 'out.collapsed', 'out.pprof')
+ALL = ('out.svg', 'out.pb.gz', 'out.folded', 'out.txt', 'out.collapsed', 'out.pprof', 'out.html',
+       'out.speedscope.json', 'out.firefox.json', 'out.cpuprofile')
 
 
 def read_text(recording, name):
