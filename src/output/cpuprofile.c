@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -246,16 +247,22 @@ static void add_url(struct viewed_page *page, const char *path)
 	json_string(&page->json, "url", bytes_str(url));
 }
 
+/*
+ * script: another number for each path, "" having 0. DevTools tells functions of one name apart by it,
+ * not by the URL.
+ */
 static void begin_node(struct viewed_page *page, uint32_t number, const char *name,
-		       const char *path, uint32_t line)
+		       const char *path, uint32_t script, uint32_t line)
 {
 	struct json *json = &page->json;
+	char text[12];
 
 	json_object(json, NULL);
 	json_u64(json, "id", number);
 	json_object(json, "callFrame");
 	viewed_page_text(page, "functionName", name);
-	json_string(json, "scriptId", "0");
+	snprintf(text, sizeof(text), "%" PRIu32, script);
+	json_string(json, "scriptId", text);
 	add_url(page, path);
 	json_i64(json, "lineNumber", (int64_t)line - 1);
 	json_i64(json, "columnNumber", line ? 0 : -1);
@@ -264,7 +271,7 @@ static void begin_node(struct viewed_page *page, uint32_t number, const char *na
 
 static void add_idle(struct viewed_page *page)
 {
-	begin_node(page, 2, "(idle)", "", 0);
+	begin_node(page, 2, "(idle)", "", 0, 0);
 	json_u64(&page->json, "hitCount", 0);
 	json_end(&page->json);
 }
@@ -303,17 +310,19 @@ static void add_node_text(struct viewed_page *page, const struct tree *tree, uin
 	struct json *json = &page->json;
 
 	if (!at) {
-		begin_node(page, 1, "(root)", "", 0);
+		begin_node(page, 1, "(root)", "", 0, 0);
 	} else if (node->frame >= viewed->frames.count) {
 		begin_node(page, node->number,
-			   strtab_get(&tree->names, node->frame - viewed->frames.count), "", 0);
+			   strtab_get(&tree->names, node->frame - viewed->frames.count), "", 0, 0);
 	} else {
 		const struct viewed_frame *frame = &viewed->frames.at[node->frame];
-		const char *file = viewed_file(viewed, frame);
+		const struct profile_function *function =
+			&viewed->profile->functions.at[frame->function];
+		uint32_t path = function->file ? function->file : frame->module;
 
 		begin_node(page, node->number, viewed_name(viewed, frame),
-			   *file ? file : profile_text(viewed->profile, frame->module),
-			   *file ? viewed->profile->functions.at[frame->function].start_line : 0);
+			   profile_text(viewed->profile, path), path,
+			   function->file ? function->start_line : 0);
 	}
 	json_i64(json, "hitCount", hits(viewed->profile, node->value));
 	if (!at || node->first_child != NONE) {

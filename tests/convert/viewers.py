@@ -376,6 +376,9 @@ def check_rich():
     check('cpuprofile: ticks', [11] == [tick['ticks'] for node in by_name['main']
                                         for tick in node.get('positionTicks', [])
                                         if tick['line'] == 6 and node['hitCount'] != 40])
+    scripts = {(node['callFrame']['url'], node['callFrame']['scriptId']) for node in file['nodes']}
+    check(f'cpuprofile: scripts {scripts}',
+          len(scripts) == len({url for url, _ in scripts}) == len({id_ for _, id_ in scripts}) >= 5)
     frame = by_name['inner'][0]['callFrame']
     check(f'cpuprofile: {frame}', (frame['url'], frame['lineNumber']) ==
           ('file:///src/a%20dir/main.c', 8))
