@@ -2,7 +2,6 @@
 /* Every step is one pass over the name, for names of a megabyte exist. Marks looked for are ASCII. */
 #include "output/short_name.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -203,4 +202,30 @@ size_t short_name_add(struct bytes *bytes, const char *name, size_t columns)
 		return add_end(bytes, name, columns);
 	bytes_add_str(bytes, name);
 	return used;
+}
+
+/* "…end" is the end of a name. */
+static bool is_shown_as(const char *name, const char *shown)
+{
+	static const char ellipsis[] = "…";
+	size_t size = strlen(name), mark = sizeof(ellipsis) - 1, end;
+
+	if (!starts_with(shown, ellipsis) || !shown[mark])
+		return strcmp(name, shown) == 0;
+	end = strlen(shown + mark);
+	return end < size && strcmp(name + size - end, shown + mark) == 0;
+}
+
+bool short_name_is(const char *name, const char *shown)
+{
+	cleanup(bytes_fini) struct bytes plain = {}, bare = {};
+
+	if (is_shown_as(name, shown))
+		return true;
+	if (without_parameters(&plain, name) && bytes_str(&plain)) {
+		name = plain.at;
+		if (is_shown_as(name, shown))
+			return true;
+	}
+	return without_arguments(&bare, name) && bytes_str(&bare) && is_shown_as(bare.at, shown);
 }

@@ -3,10 +3,11 @@
  * Names of functions cut to the room there is, keeping what tells them apart: of a C++, Rust, Go or
  * Java name that is its end, behind parameters and arguments of templates.
  *
- * flamegraph/short_name.js does the same; the browser's test compares the two.
+ * flamegraph/names.js does the same; the browser's test compares the two.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/bytes.h"
@@ -17,3 +18,6 @@
  * of its last part. Returns the columns used.
  */
 size_t short_name_add(struct bytes *bytes, const char *name, size_t columns);
+
+/* Whether `shown` is one of the forms of a name that short_name_add makes, but for those cut in a part. */
+bool short_name_is(const char *name, const char *shown);

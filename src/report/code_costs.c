@@ -424,7 +424,7 @@ int annotation_find(struct annotation *annotation, struct report *report)
 			r = 0;
 		}
 	}
-	if (r == 0 && !annotation->routines.count)
+	if (r == 0 && !annotation->routines.count && call_tree_total(report->tree) > 0)
 		return report_refuse(annotation->report, "none of its samples has an address");
 	return r;
 }

@@ -152,7 +152,7 @@ static int group_by_labels(struct report *report, struct groups *groups)
 		if (r < 0)
 			return r;
 	}
-	if (!found)
+	if (!found && call_tree_total(report->tree) > 0)
 		return report->options->group == GROUP_LABEL
 			       ? report_refuse(report, "no sample has the label '%.64s'",
 					       report->options->label)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The functions that people mean by FUNC: those of exactly this name, or else all that match it. */
+/*
+ * The functions that people mean by FUNC: those of exactly this name; or else those whose names are shown
+ * like it (output/short_name.h); or else all that match it; or else all that hold it.
+ */
 #pragma once
 
 #include "report/view.h"
@@ -7,6 +10,7 @@
 /*
  * Whether a name is meant, for each of `count` names, `text` giving the text of each; *ret is malloc'ed.
  * wanted: a name, or a regular expression (base/pattern.h) where none is called so.
+ * Where the report has no samples, none may be meant.
  * Returns 0, REPORT_REFUSED (none is meant, or it is no expression), or -ENOMEM.
  */
 int select_names(struct report *report, bool **ret, uint32_t count,
