@@ -93,7 +93,7 @@ static void add_row(struct page *page, const struct function_table *table,
 	bytes_add_str(&page->out, "  ");
 	page_function_part(page, frame, page_width(page) > used + 8 ? page_width(page) - used : 8,
 			   table->has_places);
-	bytes_add_char(&page->out, '\n');
+	page_end_row(page);
 }
 
 /* What stands in no row. */

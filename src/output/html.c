@@ -77,29 +77,10 @@ static bool is_text(const char *a, const char *b)
 
 static void add_amount(struct report *report)
 {
-	const struct call_tree *tree = report->page.tree;
-	const struct profile *profile = tree->profile;
-	const struct profile_type *type = &profile->types.at[profile->meta.main_type];
-
 	add(report, "<p class=\"amount\">");
-	if (tree->is_counted) {
-		text_add_count(&report->page.out, tree->nodes.at[0].total_count);
-		bytes_add_str(&report->page.out,
-			      tree->nodes.at[0].total_count == 1 ? " sample" : " samples");
-	}
-	if (!tree->is_counted || profile->meta.main_type != profile->meta.count_type) {
-		bytes_add_str(&report->page.out, tree->is_counted ? " of " : "");
-		bytes_add_str(&report->page.out,
-			      page_clean(&report->page, profile_text(profile, type->name)));
-		bytes_add_str(&report->page.out, ": ");
-		page_value(&report->page, profile_total(profile, profile->meta.main_type),
-			   profile_text(profile, type->unit));
-	}
-	if (tree->core_weight > 0)
-		bytes_add_format(&report->page.out, ", %.2f cores on average",
-				 call_tree_cores(tree, call_tree_total(tree)));
+	page_amount(&report->page);
 	take(report);
-	add(report, tree->is_counted ? "; ± is the 95 % interval</p>\n" : "</p>\n");
+	add(report, "</p>\n");
 }
 
 static void add_head(struct report *report)

@@ -7,6 +7,7 @@
 
 #include "output/escape.h"
 #include "output/short_name.h"
+#include "profile/weights.h"
 
 enum { CORES_COLUMNS = 8 };
 
@@ -72,6 +73,13 @@ void page_paragraph(struct page *page, const char *text)
 		text += size;
 		text += strspn(text, " ");
 	}
+}
+
+void page_end_row(struct page *page)
+{
+	while (page->out.size && page->out.at[page->out.size - 1] == ' ')
+		page->out.size--;
+	bytes_add_char(&page->out, '\n');
 }
 
 void page_share(struct page *page, int64_t weight)
@@ -166,7 +174,7 @@ void page_function_part(struct page *page, const struct call_frame *frame, size_
 void page_function(struct page *page, const struct call_frame *frame, size_t columns)
 {
 	page_function_part(page, frame, columns, false);
-	bytes_add_char(&page->out, '\n');
+	page_end_row(page);
 }
 
 void page_path(struct page *page, const char *path, size_t columns)
@@ -211,12 +219,13 @@ static bool is_text(const char *a, const char *b)
 	return b && strcmp(a, b) == 0;
 }
 
-/* "63 samples of cpu: 0.63 s; ± is the 95 % interval". */
-static void add_amount(struct page *page)
+void page_amount(struct page *page)
 {
 	const struct profile *profile = page->tree->profile;
 	const struct profile_meta *meta = &profile->meta;
 	const struct profile_type *type = &profile->types.at[meta->main_type];
+	uint64_t below;
+	int64_t value = weights_values(profile, meta->main_type, &below);
 
 	if (page->tree->is_counted) {
 		text_add_count(&page->out, page->tree->nodes.at[0].total_count);
@@ -227,8 +236,7 @@ static void add_amount(struct page *page)
 		bytes_add_str(&page->out, page->tree->is_counted ? " of " : "");
 		bytes_add_str(&page->out, page_clean(page, profile_text(profile, type->name)));
 		bytes_add_str(&page->out, ": ");
-		page_value(page, profile_total(profile, meta->main_type),
-			   profile_text(profile, type->unit));
+		page_value(page, value, profile_text(profile, type->unit));
 	}
 	if (has_cores(page))
 		bytes_add_format(&page->out, ", %.2f cores on average",
@@ -237,6 +245,9 @@ static void add_amount(struct page *page)
 		bytes_add_format(
 			&page->out, ", %.1f %% of all",
 			100 * call_tree_share(page->tree, call_tree_total(page->tree)).share);
+	if (below)
+		bytes_add_format(&page->out, ", without %" PRIu64 " value%s below 0", below,
+				 below == 1 ? "" : "s");
 	bytes_add_str(&page->out, page->tree->is_counted ? "; ± is the 95 % interval" : "");
 }
 
@@ -262,7 +273,7 @@ void page_head(struct page *page)
 		bytes_add_char(&page->out, '\n');
 	/* Types may have long names. */
 	before = page->out.size;
-	add_amount(page);
+	page_amount(page);
 	bytes_add(&amount, page->out.at + before, page->out.size - before);
 	page->out.size = before;
 	page->out.failed |= !bytes_str(&amount);

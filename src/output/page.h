@@ -58,6 +58,8 @@ void page_share(struct page *page, int64_t weight);
 /* A column of its own, page_cores_columns wide; nothing where that is 0. */
 void page_cores(struct page *page, int64_t weight);
 size_t page_cores_columns(const struct page *page);
+/* Ends a row, whose last cells may be empty. */
+void page_end_row(struct page *page);
 /* "12.34 s", "1,234 bytes"; things that are counted are called by the name that stands before it. */
 void page_value(struct page *page, int64_t value, const char *unit);
 /* A weight in its unit: "1,234 samples". */
@@ -75,5 +77,7 @@ void page_function(struct page *page, const struct call_frame *frame, size_t col
 /* A path within `columns`: of one that is too long its end, which tells most. */
 void page_path(struct page *page, const char *path, size_t columns);
 
+/* "63 samples of cpu: 0.63 s; ± is the 95 % interval". */
+void page_amount(struct page *page);
 /* What was recorded: title, time, comments, quality, number of samples. */
 void page_head(struct page *page);

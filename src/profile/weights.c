@@ -74,3 +74,19 @@ struct whole weights_add_up(const struct weights *weights)
 		ret.effective_samples = sum * sum / squares;
 	return ret;
 }
+
+int64_t weights_values(const struct profile *profile, uint32_t type, uint64_t *ret_below)
+{
+	int64_t ret = 0;
+
+	*ret_below = 0;
+	for (uint32_t i = 0; i < profile->samples.count; i++) {
+		int64_t value = profile_value(profile, i, type);
+
+		if (value > 0)
+			ret = profile_sum(ret, value);
+		else
+			*ret_below += value < 0;
+	}
+	return ret;
+}

@@ -38,3 +38,9 @@ int64_t weights_get(const struct weights *weights, uint32_t sample);
 /* How many samples this weight of it comes from; 0: that is not known. */
 int64_t weights_samples(const struct weights *weights, uint32_t sample, int64_t weight);
 struct whole weights_add_up(const struct weights *weights);
+
+/*
+ * All values of a type that weigh anything, added up. *ret_below: how many are below 0, as in a
+ * difference of two profiles.
+ */
+int64_t weights_values(const struct profile *profile, uint32_t type, uint64_t *ret_below);

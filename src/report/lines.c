@@ -76,10 +76,7 @@ static void add_line(struct page *page, const struct source_file *file, uint32_t
 	else if (!file->why)
 		bytes_add_str(&page->out, "(behind the end of the file)");
 	page->out.failed |= text.failed;
-	/* A line without a text has nothing behind its number. */
-	while (page->out.size && page->out.at[page->out.size - 1] == ' ')
-		page->out.size--;
-	bytes_add_char(&page->out, '\n');
+	page_end_row(page);
 }
 
 static uint32_t number_of_lines(const struct source_file *file)

@@ -146,7 +146,7 @@ static void add_neighbours(struct report *report, struct page *page,
 			bytes_add_str(&page->out, "(nothing: it is the root)");
 		else
 			page_function_part(page, frame, name_columns(page), true);
-		bytes_add_char(&page->out, '\n');
+		page_end_row(page);
 	}
 	for (uint32_t i = shown; i < count; i++)
 		rest = profile_sum(rest, neighbours[i].weight);
@@ -185,7 +185,7 @@ static int add_function(struct report *report, struct page *page, uint32_t id)
 	add_row(page, frame->total, frame->total, "");
 	page_colour(page, PAGE_BOLD);
 	page_function_part(page, frame, name_columns(page), true);
-	bytes_add_char(&page->out, '\n');
+	page_end_row(page);
 	if (!shows_callees(report))
 		return 0;
 	add_neighbours(report, page, found.callees.at, found.callees.count, frame->total, "→ ");

@@ -107,7 +107,9 @@ static int write_text(struct report *report)
 	if (call_tree_total(report->tree) > 0)
 		r = views[report->options->view]->text(report, &page);
 	else
-		bytes_add_str(&page.out, "\nNothing to show: no sample is left.\n");
+		bytes_add_format(&page.out, "\nNothing to show: %s.\n",
+				 report->tree->whole > 0 ? "no sample is left"
+							 : "there are no samples");
 	if (r == 0 && page.out.failed)
 		r = -ENOMEM;
 	if (r == 0)
@@ -121,6 +123,8 @@ static void json_head(struct report *report, struct json *json)
 	const struct profile_meta *meta = &profile->meta;
 	const struct profile_type *type = &profile->types.at[meta->main_type];
 	const struct call_tree *tree = report->tree;
+	uint64_t below;
+	int64_t value = weights_values(profile, meta->main_type, &below);
 
 	json_u64(json, "schema_version", 1);
 	json_string(json, "view", views[report->options->view]->name);
@@ -139,7 +143,8 @@ static void json_head(struct report *report, struct json *json)
 	for (uint32_t i = 0; i < profile->types.count; i++)
 		json_string(json, NULL, profile_text(profile, profile->types.at[i].name));
 	json_end(json);
-	json_i64(json, "value", profile_total(profile, meta->main_type));
+	json_i64(json, "value", value);
+	json_u64(json, "below_zero", below);
 	json_string(json, "weight_unit", tree->unit);
 	if (tree->is_counted)
 		json_i64(json, "samples", tree->nodes.at[0].total_count);
