@@ -13,7 +13,8 @@
 enum {
 	FIGURES_COLUMNS = PAGE_SHARE_COLUMNS + 2 + 7 + 2,
 	GUIDE_COLUMNS = 2,     /* of each level */
-	LEAST_COLUMNS = 30,    /* of names, before guides are cut off */
+	LEAST_COLUMNS = 26,    /* of names, where a tree is deep */
+	LEAST_LEVELS = 2,      /* between two places where it begins at the left again */
 	LEAST_NAME = 8,	       /* columns; shorter ones are no names */
 	NAME_COLUMNS = 48,     /* of one name in a chain */
 	SEPARATOR_COLUMNS = 3, /* " › " */
@@ -41,7 +42,7 @@ struct writer_of_trees {
 	struct page *page;
 	const struct call_tree *tree;
 	uint32_t *active; /* by frame: how often it stands on the path */
-	bool has_recursion;
+	bool has_recursion, has_parts;
 	ARRAY_OF(struct child) children;
 	ARRAY_OF(struct level) levels;
 	ARRAY_OF(uint32_t) path;
@@ -118,34 +119,43 @@ static size_t figures_columns(const struct writer_of_trees *writer)
 	return FIGURES_COLUMNS + page_cores_columns(writer->page);
 }
 
-/* The lines that lead to a row from above; those of outer levels are cut off where there are many. */
+/*
+ * Levels that stand below each other. What is deeper begins at the left again, with the number of levels
+ * that are left of it: each such part keeps its place, so that its lines meet.
+ */
+static uint32_t levels_of_part(const struct writer_of_trees *writer)
+{
+	size_t least = figures_columns(writer) + LEAST_COLUMNS, width = page_width(writer->page);
+	size_t levels = width > least ? (width - least) / GUIDE_COLUMNS : 0;
+
+	return levels > LEAST_LEVELS ? (uint32_t)levels : LEAST_LEVELS;
+}
+
+/* The lines that lead to a row from above. Returns the columns. */
 static size_t add_guides(struct writer_of_trees *writer, bool is_last)
 {
 	struct bytes *out = &writer->page->out;
-	size_t room = page_width(writer->page), used = 0;
-	uint32_t depth = writer->levels.count - 1, first = 0;
+	uint32_t depth = writer->levels.count - 1, levels = levels_of_part(writer);
+	uint32_t left = depth ? (depth - 1) / levels * levels : 0;
+	size_t before, used = (size_t)(depth - left) * GUIDE_COLUMNS;
 
-	room = room > figures_columns(writer) + LEAST_COLUMNS
-		       ? room - figures_columns(writer) - LEAST_COLUMNS
-		       : 0;
 	page_colour(writer->page, PAGE_FAINT);
-	if (depth * GUIDE_COLUMNS > room) {
-		first = depth - (uint32_t)(room / GUIDE_COLUMNS);
-		bytes_add_str(out, "… ");
-		used = 2;
+	if (left) {
+		before = out->size;
+		bytes_add_format(out, "%" PRIu32, left);
+		used += out->size - before + 1;
+		bytes_add_str(out, "┊");
+		writer->has_parts = true;
 	}
 	/* The outermost rows have no lines: there is nothing above them. */
-	for (uint32_t i = first > 1 ? first : 1; i < depth; i++) {
+	for (uint32_t i = left + 1; i < depth; i++) {
 		const struct level *level = &writer->levels.at[i];
 		bool goes_on = level->next < level->count || level->folded;
 
 		bytes_add_str(out, goes_on ? "│ " : "  ");
-		used += GUIDE_COLUMNS;
 	}
-	if (depth) {
+	if (depth)
 		bytes_add_str(out, is_last ? "└ " : "├ ");
-		used += GUIDE_COLUMNS;
-	}
 	page_colour(writer->page, PAGE_PLAIN);
 	return used;
 }
@@ -352,7 +362,7 @@ static int add_row(struct writer_of_trees *writer, uint32_t node, bool is_last)
 		add_single(writer, &links[0], columns);
 	else
 		r = add_chain(writer, links, (uint32_t)count, columns);
-	bytes_add_char(&writer->page->out, '\n');
+	page_end_row(writer->page);
 	return r == 0 ? push_level(writer, last) : r;
 }
 
@@ -416,13 +426,16 @@ static int tree_text(struct report *report, struct page *page)
 	page_colour(page, PAGE_PLAIN);
 	bytes_add_char(&page->out, '\n');
 	r = add_rows(&writer);
-	if (r == 0 && writer.has_recursion) {
+	if (r == 0 && (writer.has_recursion || writer.has_parts))
 		bytes_add_char(&page->out, '\n');
+	if (r == 0 && writer.has_recursion)
 		page_paragraph(
 			page,
 			"↺ stands further up in the same stack already; ×N: N times, one from "
 			"the other.");
-	}
+	if (r == 0 && writer.has_parts)
+		page_paragraph(page,
+			       "N┊ goes on from the row above, N levels further to the right.");
 	return r;
 }
 
