@@ -11,6 +11,9 @@ int terminfo_find(const char *term)
 {
 	int status;
 
+	/* That of the kind before is ours, as long as no screen has it. */
+	if (cur_term)
+		del_curterm(cur_term);
 	if (setupterm(term, STDOUT_FILENO, &status) == OK)
 		return 0;
 	return status == -1 ? TERMINFO_NO_DATABASE : TERMINFO_UNKNOWN;

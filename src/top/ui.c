@@ -571,6 +571,13 @@ static uint64_t next_look(const struct ui *ui, uint64_t asked_ns)
 	return asked_ns + (is_first_look(ui, asked_ns) ? FIRST_LOOK_NS : ui->config->interval_ns);
 }
 
+static void draw_if_dirty(struct ui *ui)
+{
+	if (ui->dirty)
+		ui_draw(ui);
+	ui->dirty = false;
+}
+
 int ui_run(struct ui *ui)
 {
 	uint64_t asked = clock_ns(CLOCK_MONOTONIC);
@@ -592,8 +599,11 @@ int ui_run(struct ui *ui)
 		r = wait_for(ui, until);
 		if (feed_take(ui->feed))
 			take(ui);
-		while (!ui->quit && (key = screen_read(&ui->screen, &mouse)) != KEY_NONE_YET)
+		while (!ui->quit && (key = screen_read(&ui->screen, &mouse)) != KEY_NONE_YET) {
+			/* A key means what is on the screen, which is made of this picture then. */
+			draw_if_dirty(ui);
 			take_key(ui, key, &mouse);
+		}
 		now = clock_ns(CLOCK_MONOTONIC);
 		if (ui->message[0] && now >= ui->message_until_ns) {
 			ui->message[0] = '\0';
@@ -608,9 +618,7 @@ int ui_run(struct ui *ui)
 				asked = now;
 			}
 		}
-		if (ui->dirty)
-			ui_draw(ui);
-		ui->dirty = false;
+		draw_if_dirty(ui);
 	}
 	return r;
 }

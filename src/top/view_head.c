@@ -337,6 +337,9 @@ void ui_draw(struct ui *ui)
 	const struct screen *s = &ui->screen;
 	int bar = bar_row(ui), body = bar + 1, rows = s->rows - body - 2;
 
+	/* What is not shown cannot be chosen: it may be of a picture that is gone. */
+	ui->order.count = ui->lines.count = ui->boxes.count = 0;
+	ui->lists[ui->view].count = 0;
 	screen_clear();
 	if (s->rows < UI_MIN_ROWS || s->columns < UI_MIN_COLUMNS) {
 		draw_too_small(ui);
