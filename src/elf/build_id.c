@@ -10,8 +10,9 @@
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "elf/sections.h"
 
-enum { MAX_NOTES_BYTES = 65536 };
+enum { MAX_NOTES_BYTES = 65536, MAX_NOTE_SECTIONS = 64 };
 
 int build_id_read(uint8_t *ret, uint32_t *ret_size, uint32_t capacity, int fd, uint64_t offset,
 		  uint64_t size, uint64_t align)
@@ -47,4 +48,20 @@ int build_id_read(uint8_t *ret, uint32_t *ret_size, uint32_t capacity, int fd, u
 		reader_take(&reader, -(size_t)(reader.at - data) & mask);
 	}
 	return 0;
+}
+
+int build_id_read_sections(uint8_t *ret, uint32_t *ret_size, uint32_t capacity, int fd)
+{
+	cleanup(section_table_fini) struct section_table sections = {};
+	uint32_t size = 0, tried = 0;
+	int r = section_table_read(&sections, fd);
+
+	for (uint32_t i = 0; i < sections.count && r == 0 && size == 0; i++) {
+		if (sections.at[i].sh_type == SHT_NOTE && tried++ < MAX_NOTE_SECTIONS)
+			r = build_id_read(ret, &size, capacity, fd, sections.at[i].sh_offset,
+					  sections.at[i].sh_size, sections.at[i].sh_addralign);
+	}
+	if (size)
+		*ret_size = size;
+	return r;
 }

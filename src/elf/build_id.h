@@ -12,3 +12,5 @@
  */
 int build_id_read(uint8_t *ret, uint32_t *ret_size, uint32_t capacity, int fd, uint64_t offset,
 		  uint64_t size, uint64_t align);
+/* The same among the notes of a file's sections. */
+int build_id_read_sections(uint8_t *ret, uint32_t *ret_size, uint32_t capacity, int fd);

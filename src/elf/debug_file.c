@@ -33,17 +33,11 @@ static const uint64_t MAX_CHECKED_FILE_BYTES = UINT64_C(1) << 30;
 
 int debug_file_has_build_id(int fd, const uint8_t *wanted, uint32_t wanted_size)
 {
-	cleanup(section_table_fini) struct section_table sections = {};
 	uint8_t id[OBJECT_BUILD_ID_MAX];
 	uint32_t size = 0;
-	int r = section_table_read(&sections, fd);
-
 	/* Program headers of a debug file keep their places but not always their contents. */
-	for (uint32_t i = 0; i < sections.count && r == 0 && size == 0; i++) {
-		if (sections.at[i].sh_type == SHT_NOTE)
-			r = build_id_read(id, &size, sizeof(id), fd, sections.at[i].sh_offset,
-					  sections.at[i].sh_size, sections.at[i].sh_addralign);
-	}
+	int r = build_id_read_sections(id, &size, sizeof(id), fd);
+
 	if (r < 0)
 		return r;
 	return size == wanted_size && memcmp(id, wanted, size) == 0 ? 0 : -ENOENT;

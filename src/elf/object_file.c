@@ -90,6 +90,10 @@ static int read_program_headers(struct object *object, const Elf64_Ehdr *header)
 	}
 	if (r == 0 && object->segments.count == 0)
 		r = OBJECT_BROKEN;
+	/* Go's linker leaves it out of the program header of its notes. */
+	if (r == 0 && object->build_id_size == 0)
+		r = build_id_read_sections(object->build_id, &object->build_id_size,
+					   OBJECT_BUILD_ID_MAX, object->fd);
 	return r;
 }
 

@@ -276,6 +276,17 @@ static void test_build_id(void **state)
 	object = open_image(&image);
 	object_build_id_hex(object, hex);
 	assert_string_equal(hex, "");
+
+	/* Go's linker lets the program header end behind another note. */
+	image.segments[1].p_filesz = offsetof(typeof(note), header);
+	image.sections[1].sh_type = SHT_NOTE;
+	image.sections[1].sh_offset = image.segments[1].p_offset + offsetof(typeof(note), header);
+	image.sections[1].sh_size = sizeof(note) - offsetof(typeof(note), header);
+	image.sections[1].sh_addralign = 4;
+	object_unref(object);
+	object = open_image(&image);
+	object_build_id_hex(object, hex);
+	assert_string_equal(hex, "abcdef0000000000000000000000000000000001");
 }
 
 static void test_not_a_file(void **state)
