@@ -107,6 +107,9 @@ static void add_text(struct annotation *annotation, struct page *page,
 	report_add_routine(page, routine->self, routine->total,
 			   *routine->code.texts.at ? routine->code.texts.at : start,
 			   binary->object->path);
+	if (!binary->is_same_build)
+		page_paragraph(page, "No build ID tells whether this is the program that was "
+				     "recorded: costs may stand at wrong instructions.");
 	add_instructions(annotation, page, routine);
 }
 
@@ -137,6 +140,7 @@ static void json_routine(struct annotation *annotation, struct json *json,
 	json_object(json, NULL);
 	json_string(json, "name", *routine->code.texts.at ? routine->code.texts.at : NULL);
 	json_string(json, "binary", binary->object->path);
+	json_bool(json, "is_same_build", binary->is_same_build);
 	json_u64(json, "start", routine->code.start);
 	json_u64(json, "end", routine->code.end);
 	report_json_weight(json, tree, "self", routine->self);

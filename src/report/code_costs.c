@@ -59,7 +59,8 @@ static int find_binaries(struct annotation *annotation)
 
 			if (!binary)
 				return -ENOMEM;
-			*binary = (struct code_binary){ mapping->file, mapping->build_id, NULL };
+			*binary = (struct code_binary){ .file = mapping->file,
+							.build_id = mapping->build_id };
 		}
 		annotation->of_mappings[i] = found;
 	}
@@ -147,14 +148,15 @@ static int refuse_path(struct report *report, const char *path, const char *why)
 			     bytes_str(&clean) ? clean.at : "?", why);
 }
 
-static int check_build_id(struct report *report, const struct code_binary *binary, const char *path)
+static int check_build_id(struct report *report, struct code_binary *binary, const char *path)
 {
 	const char *want = profile_text(report->profile, binary->build_id);
 	char got[2 * OBJECT_BUILD_ID_MAX + 1];
 
 	object_build_id_hex(binary->object, got);
 	/* Where either has none, nobody can tell. */
-	if (!*want || !*got || strcmp(want, got) == 0)
+	binary->is_same_build = *want && strcmp(want, got) == 0;
+	if (!*want || !*got || binary->is_same_build)
 		return 0;
 	return refuse_path(report, path,
 			   "it is another build than was recorded; --binary says where that is");
@@ -179,7 +181,8 @@ static int open_binary(struct annotation *annotation, struct code_binary *binary
 		return refuse_path(report, path,
 				   fd == -ENOENT
 					   ? "there is no such file; --binary says where it is"
-					   : strerror(-fd));
+				   : fd == -EINVAL ? "it is no regular file"
+						   : strerror(-fd));
 	if (fstat(fd, &st) == 0)
 		opened.identity = object_identity_of(&st);
 	r = ask_object(&annotation->workers, &binary->object, fd, -1, &opened, path);

@@ -16,6 +16,7 @@
 struct code_binary {
 	uint32_t file, build_id; /* strings of the profile */
 	struct object *object;	 /* NULL: not opened so far */
+	bool is_same_build;	 /* as was recorded; else nobody can tell */
 };
 
 /* What an instruction used, and where it comes from. */

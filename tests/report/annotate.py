@@ -144,11 +144,12 @@ def check_refusals(program):
     build('other', '-O1', '-DOTHER', '-fno-omit-frame-pointer')
     report('in.pb', '--annotate', 'work', '--binary', 'other', expect=1, said='another build')
     shutil.copy('prog', 'copy')
-    same(annotated('work', '--binary', 'copy')['functions'][0]['self']['weight'], 3, '--binary')
+    found = annotated('work', '--binary', 'copy')['functions'][0]
+    same((found['self']['weight'], found['is_same_build']), (3, True), '--binary')
     os.rename('prog', 'gone')
     report('in.pb', '--annotate', 'work', expect=1, said='there is no such file; --binary')
     os.mkfifo('prog')
-    report('in.pb', '--annotate', 'work', expect=1, said='cannot read the instructions')
+    report('in.pb', '--annotate', 'work', expect=1, said='it is no regular file')
     os.unlink('prog')
     with open('gone', 'rb') as file:
         content = file.read()
@@ -165,7 +166,10 @@ def check_refusals(program):
     shutil.copy('prog', 'copy')
     # No build ID: nothing to compare.
     save(program.profile(stack, build_id=''))
-    same(len(annotated('work', '--binary', 'copy')['functions']), 1, 'without a build ID')
+    found = annotated('work', '--binary', 'copy')['functions']
+    same([function['is_same_build'] for function in found], [False], 'without a build ID')
+    if 'No build ID tells' not in report('in.pb', '--annotate', 'work', '--binary', 'copy'):
+        fail('nobody is told that there is no build ID')
     report('-', '--annotate', 'a', stdin=b'a;b 1\n', expect=1, said='it is no file')
     report('in.pb', '--annotate', 'nosuch', expect=1, said="no function is called 'nosuch'")
 
