@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """profd top, driven in tmux and read off its screen; and its one interval for scripts."""
+import atexit
 import json
 import os
 import re
@@ -24,6 +25,7 @@ class Tmux:
         environment = {'PATH': os.environ['PATH'], 'HOME': self.home, 'LC_ALL': 'C.UTF-8',
                        'PS1': '$ ', 'TERM': 'xterm-256color', 'SHELL': '/bin/sh'}
         self.environment = environment
+        atexit.register(self.__exit__)  # the server is nobody's child
         with open(os.path.join(self.home, 'tmux.conf'), 'w', encoding='ascii') as file:
             file.write(f'set -g default-terminal {term}\nset -s escape-time 0\n')
         self.call('-f', os.path.join(self.home, 'tmux.conf'), 'new-session', '-d', '-x',
