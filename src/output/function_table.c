@@ -57,22 +57,25 @@ int function_table_rows(const struct call_tree *tree, const struct function_tabl
 	return 0;
 }
 
+/* The running total of what rows did themselves. */
+static bool has_sum(const struct page *page, const struct function_table *table)
+{
+	return table->order == FUNCTIONS_BY_SELF && !page_is_narrow(page);
+}
+
 static void add_heading(struct page *page, const struct function_table *table)
 {
-	const char *cores = page_cores_columns(page) ? "   CORES" : "";
+	const char *cores = page_cores_heading(page);
 
-	page_colour(page, PAGE_BOLD);
 	if (table->order == FUNCTIONS_BY_SELF)
-		bytes_add_format(&page->out,
-				 "\n    SELF     %s       SUM      TOTAL         FUNCTION", cores);
+		page_heading(page, "    SELF     %s%s      TOTAL         FUNCTION", cores,
+			     has_sum(page, table) ? "       SUM" : "");
 	else if (table->order == FUNCTIONS_BY_TOTAL)
-		bytes_add_format(
-			&page->out,
-			"\n    TOTAL    %s      SELF         FUNCTION, with what it called", cores);
+		page_heading(page,
+			     "    TOTAL    %s      SELF         FUNCTION, with what it called",
+			     cores);
 	else
-		bytes_add_format(&page->out, "\n    SELF     %s      TOTAL        FUNCTION", cores);
-	page_colour(page, PAGE_PLAIN);
-	bytes_add_char(&page->out, '\n');
+		page_heading(page, "    SELF     %s      TOTAL        FUNCTION", cores);
 }
 
 static void add_row(struct page *page, const struct function_table *table,
@@ -83,7 +86,7 @@ static void add_row(struct page *page, const struct function_table *table,
 
 	page_share(page, by_total ? frame->total : frame->self);
 	page_cores(page, by_total ? frame->total : frame->self);
-	if (table->order == FUNCTIONS_BY_SELF) {
+	if (has_sum(page, table)) {
 		bytes_add_format(&page->out, "  %5.1f %%",
 				 100 * call_tree_share(page->tree, sum).share);
 		used += 9;
@@ -100,15 +103,20 @@ static void add_row(struct page *page, const struct function_table *table,
 static void add_rest(struct page *page, const struct function_table *table, uint32_t count,
 		     int64_t rest, int64_t sum)
 {
+	size_t blank = PAGE_SHARE_COLUMNS + 4;
+
 	if (table->order == FUNCTIONS_BY_SELF) {
 		page_share(page, rest);
 		page_cores(page, rest);
-		bytes_add_format(&page->out, "  %5.1f %%%17s",
-				 100 * call_tree_share(page->tree, profile_sum(sum, rest)).share,
-				 "");
 	} else {
-		bytes_add_format(&page->out, "%*s", (int)(30 + page_cores_columns(page)), "");
+		blank += PAGE_SHARE_COLUMNS + page_cores_columns(page);
 	}
+	if (has_sum(page, table))
+		bytes_add_format(&page->out, "  %5.1f %%",
+				 100 * call_tree_share(page->tree, profile_sum(sum, rest)).share);
+	if (page_is_narrow(page))
+		blank = table->order == FUNCTIONS_BY_SELF ? 2 : PAGE_SHARE_COLUMNS + 2;
+	bytes_add_format(&page->out, "%*s", (int)blank, "");
 	bytes_add_format(&page->out, "(%" PRIu32 " more function%s)\n", count,
 			 count == 1 ? "" : "s");
 }

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "output/escape.h"
@@ -75,6 +77,21 @@ void page_paragraph(struct page *page, const char *text)
 	}
 }
 
+void page_heading(struct page *page, const char *format, ...)
+{
+	char names[PAGE_WIDTH + 1];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(names, sizeof(names), format, list);
+	va_end(list);
+	bytes_add_char(&page->out, '\n');
+	page_colour(page, PAGE_BOLD);
+	text_add_clipped(&page->out, names, page_width(page));
+	page_colour(page, PAGE_PLAIN);
+	bytes_add_char(&page->out, '\n');
+}
+
 void page_end_row(struct page *page)
 {
 	while (page->out.size && page->out.at[page->out.size - 1] == ' ')
@@ -102,12 +119,17 @@ static bool has_cores(const struct page *page)
 
 size_t page_cores_columns(const struct page *page)
 {
-	return has_cores(page) ? CORES_COLUMNS : 0;
+	return has_cores(page) && !page_is_narrow(page) ? CORES_COLUMNS : 0;
+}
+
+const char *page_cores_heading(const struct page *page)
+{
+	return page_cores_columns(page) ? "   CORES" : "";
 }
 
 void page_cores(struct page *page, int64_t weight)
 {
-	if (has_cores(page))
+	if (page_cores_columns(page))
 		bytes_add_format(&page->out, "  %6.2f", call_tree_cores(page->tree, weight));
 }
 

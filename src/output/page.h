@@ -13,6 +13,7 @@
 
 enum {
 	PAGE_WIDTH = 80,
+	PAGE_NARROW = 70,
 	PAGE_SHARE_COLUMNS = 13, /* "100.0 % ±10.0" */
 };
 
@@ -55,9 +56,20 @@ enum page_colour page_colour_of(const struct page *page, int64_t weight);
 void page_paragraph(struct page *page, const char *text);
 /* " 22.5 % ± 1.1", PAGE_SHARE_COLUMNS wide, also where there is no interval. */
 void page_share(struct page *page, int64_t weight);
-/* A column of its own, page_cores_columns wide; nothing where that is 0. */
+/* Whether columns that others tell, too, have no room. */
+static inline bool page_is_narrow(const struct page *page)
+{
+	return page_width(page) < PAGE_NARROW;
+}
+/*
+ * A column of its own, page_cores_columns wide, with its name; nothing where that is 0, as on narrow
+ * pages.
+ */
 void page_cores(struct page *page, int64_t weight);
 size_t page_cores_columns(const struct page *page);
+const char *page_cores_heading(const struct page *page);
+/* The names of columns, below an empty line. */
+void page_heading(struct page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Ends a row, whose last cells may be empty. */
 void page_end_row(struct page *page);
 /* "12.34 s", "1,234 bytes"; things that are counted are called by the name that stands before it. */

@@ -120,10 +120,7 @@ static int annotate_text(struct report *report, struct page *page)
 
 	if (r != 0)
 		return r;
-	page_colour(page, PAGE_BOLD);
-	bytes_add_str(&page->out, "\n    SELF           TOTAL           ADDRESS  INSTRUCTION");
-	page_colour(page, PAGE_PLAIN);
-	bytes_add_char(&page->out, '\n');
+	page_heading(page, "    SELF           TOTAL           ADDRESS  INSTRUCTION");
 	for (uint32_t i = 0; i < annotation.routines.count; i++)
 		add_text(&annotation, page, &annotation.routines.at[i]);
 	if (annotation.has_more)

@@ -261,15 +261,12 @@ static int groups_text(struct report *report, struct page *page)
 	if (r != 0)
 		return r;
 	used += has_self ? PAGE_SHARE_COLUMNS + 2 : 9;
-	page_colour(page, PAGE_BOLD);
 	if (has_self)
-		bytes_add_format(&page->out, "\n    SELF     %s      TOTAL        MODULE",
-				 page_cores_columns(page) ? "   CORES" : "");
+		page_heading(page, "    SELF     %s      TOTAL        MODULE",
+			     page_cores_heading(page));
 	else
-		bytes_add_format(&page->out, "\n    TOTAL    %s       SUM  %s",
-				 page_cores_columns(page) ? "   CORES" : "", heading_of(report));
-	page_colour(page, PAGE_PLAIN);
-	bytes_add_char(&page->out, '\n');
+		page_heading(page, "    TOTAL    %s       SUM  %s", page_cores_heading(page),
+			     heading_of(report));
 	for (uint32_t i = 0; i < groups.rows.count; i++) {
 		const struct group *group = &groups.rows.at[i];
 

@@ -54,6 +54,7 @@ static void add_line(struct page *page, const struct source_file *file, uint32_t
 {
 	cleanup(bytes_fini) struct bytes text = {};
 	size_t used = 2 * PAGE_SHARE_COLUMNS + 2 + 9;
+	size_t room = page_width(page) > used ? page_width(page) - used : 1;
 
 	if (line && line->self)
 		page_share(page, line->self);
@@ -69,12 +70,11 @@ static void add_line(struct page *page, const struct source_file *file, uint32_t
 	else
 		bytes_add_str(&page->out, "      ?  ");
 	if (source_file_line(file, number, &text) && bytes_str(&text))
-		text_add_clipped(&page->out, page_clean(page, text.at),
-				 page_width(page) > used ? page_width(page) - used : 1);
+		text_add_clipped(&page->out, page_clean(page, text.at), room);
 	else if (!number)
-		bytes_add_str(&page->out, "(the line is not known)");
+		text_add_clipped(&page->out, "(the line is not known)", room);
 	else if (!file->why)
-		bytes_add_str(&page->out, "(behind the end of the file)");
+		text_add_clipped(&page->out, "(behind the end of the file)", room);
 	page->out.failed |= text.failed;
 	page_end_row(page);
 }
@@ -129,10 +129,7 @@ static int lines_text(struct report *report, struct page *page)
 
 	if (r != 0)
 		return r;
-	page_colour(page, PAGE_BOLD);
-	bytes_add_str(&page->out, "\n    SELF           TOTAL          LINE");
-	page_colour(page, PAGE_PLAIN);
-	bytes_add_char(&page->out, '\n');
+	page_heading(page, "    SELF           TOTAL          LINE");
 	for (uint32_t i = 0; i < listing.order.count && i < limit; i++) {
 		const struct routine *routine = &listing.routines.at[listing.order.at[i]];
 		cleanup(source_file_fini) struct source_file file = {};

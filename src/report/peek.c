@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "output/escape.h"
 #include "report/select.h"
 
 enum { FUNCTIONS = 10, NEIGHBOURS = 25 };
@@ -143,7 +144,8 @@ static void add_neighbours(struct report *report, struct page *page,
 
 		add_row(page, neighbour->weight, of, mark);
 		if (frame->kind == CALL_ALL)
-			bytes_add_str(&page->out, "(nothing: it is the root)");
+			text_add_clipped(&page->out, "(nothing: it is the root)",
+					 name_columns(page));
 		else
 			page_function_part(page, frame, name_columns(page), true);
 		page_end_row(page);
@@ -174,11 +176,7 @@ static int add_function(struct report *report, struct page *page, uint32_t id)
 
 	if (r < 0)
 		return r;
-	page_colour(page, PAGE_BOLD);
-	bytes_add_format(&page->out, "\n    TOTAL    %s    OF IT    FUNCTION",
-			 page_cores_columns(page) ? "   CORES" : "");
-	page_colour(page, PAGE_PLAIN);
-	bytes_add_char(&page->out, '\n');
+	page_heading(page, "    TOTAL    %s    OF IT    FUNCTION", page_cores_heading(page));
 	if (shows_callers(report))
 		add_neighbours(report, page, found.callers.at, found.callers.count, frame->total,
 			       "↓ ");

@@ -420,11 +420,7 @@ static int tree_text(struct report *report, struct page *page)
 
 	if (!writer.active)
 		return -ENOMEM;
-	page_colour(page, PAGE_BOLD);
-	bytes_add_format(&page->out, "\n    TOTAL    %s     SELF    CALLS",
-			 page_cores_columns(page) ? "   CORES" : "");
-	page_colour(page, PAGE_PLAIN);
-	bytes_add_char(&page->out, '\n');
+	page_heading(page, "    TOTAL    %s     SELF    CALLS", page_cores_heading(page));
 	r = add_rows(&writer);
 	if (r == 0 && (writer.has_recursion || writer.has_parts))
 		bytes_add_char(&page->out, '\n');

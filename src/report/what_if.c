@@ -9,7 +9,10 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "output/short_name.h"
 #include "report/select.h"
 
 /* What one change, or all of them, come to. */
@@ -121,6 +124,8 @@ static void add_outcome(struct page *page, const struct outcome *outcome)
 		bytes_add_format(&page->out, " ±%4.1f", 100 * half);
 	else
 		bytes_add_str(&page->out, "      ");
+	if (page_is_narrow(page))
+		bytes_add_format(&page->out, "\n%13s", "");
 	bytes_add_str(&page->out, "  ");
 	page_colour(page, PAGE_BOLD);
 	add_speedup(&page->out, outcome->saved);
@@ -136,12 +141,18 @@ static void add_outcome(struct page *page, const struct outcome *outcome)
 
 static void add_change(struct page *page, const struct what_if *change)
 {
-	const char *name = page_clean(page, change->function);
+	char words[32];
+	size_t room = page_width(page) - PAGE_SHARE_COLUMNS - 2, used;
 
-	if (change->left <= 0)
-		bytes_add_format(&page->out, "without %s", name);
+	if (change->left > 0)
+		snprintf(words, sizeof(words), " %.3gx as fast:", 1 / change->left);
 	else
-		bytes_add_format(&page->out, "%s %.3gx as fast", name, 1 / change->left);
+		snprintf(words, sizeof(words), ":");
+	if (change->left <= 0)
+		bytes_add_str(&page->out, "without ");
+	used = strlen(words) + (change->left > 0 ? 0 : strlen("without "));
+	(void)short_name_add(&page->out, page_clean(page, change->function), room - used);
+	bytes_add_str(&page->out, words);
 }
 
 static int what_if_text(struct report *report, struct page *page)
@@ -152,15 +163,12 @@ static int what_if_text(struct report *report, struct page *page)
 
 	if (r != 0)
 		return r;
-	page_colour(page, PAGE_BOLD);
-	bytes_add_str(&page->out, "\n     NOW        WHAT IF");
-	page_colour(page, PAGE_PLAIN);
-	bytes_add_char(&page->out, '\n');
+	page_heading(page, "     NOW        WHAT IF");
 	for (uint32_t i = 0; i < changes.count; i++) {
 		page_share(page, changes.each[i].weight);
 		bytes_add_str(&page->out, "  ");
 		add_change(page, &options->changes.at[i]);
-		bytes_add_format(&page->out, ":\n%15sall takes ", "");
+		bytes_add_format(&page->out, "\n%15sall takes ", "");
 		add_outcome(page, &changes.each[i]);
 		bytes_add_char(&page->out, '\n');
 	}

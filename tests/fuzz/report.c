@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.function = expressions[view / 16 % ARRAY_SIZE(expressions)],
 		.order = view % 3,
 		.smallest = part % 2 ? 0 : -1,
-		.width = 80 + width,
+		.width = 40 + width,
 		.group = width % 4,
 		.label = "a",
 		.changes = { &change, 1, 1 },
