@@ -135,18 +135,31 @@ int diff_choose_types(struct diff_input *inputs, uint32_t count, bool is_chosen,
 
 /* ---- Normalisation. ---- */
 
-static bool is_named(const struct profile *profile, uint32_t type, const char *name,
-		     const char *unit)
+/* How many seconds one of the unit is; 0: it is not of time. */
+static double seconds_in(const char *unit)
 {
-	return strcmp(profile_text(profile, profile->types.at[type].name), name) == 0 &&
-	       strcmp(profile_text(profile, profile->types.at[type].unit), unit) == 0;
+	static const struct {
+		const char *name;
+		double seconds;
+	} units[] = { { "nanoseconds", 1e-9 },
+		      { "microseconds", 1e-6 },
+		      { "milliseconds", 1e-3 },
+		      { "seconds", 1 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (strcmp(units[i].name, unit) == 0)
+			return units[i].seconds;
+	return 0;
 }
 
 static double cpu_seconds(const struct profile *profile)
 {
-	for (uint32_t i = 0; i < profile->types.count; i++)
-		if (is_named(profile, i, "cpu", "nanoseconds"))
-			return (double)profile_total(profile, i) / 1e9;
+	for (uint32_t i = 0; i < profile->types.count; i++) {
+		double one = seconds_in(profile_text(profile, profile->types.at[i].unit));
+
+		if (one > 0 && strcmp(profile_text(profile, profile->types.at[i].name), "cpu") == 0)
+			return (double)profile_total(profile, i) * one;
+	}
 	return 0;
 }
 
@@ -161,8 +174,8 @@ static int scale_of(double *ret, double *ret_amount, const struct diff_input *in
 
 	*ret_amount = (double)call_tree_total(tree) * value;
 
-	if (strcmp(type_unit(input), "nanoseconds") == 0)
-		value /= 1e9;
+	if (seconds_in(type_unit(input)) > 0)
+		value *= seconds_in(type_unit(input));
 	if (call_tree_total(tree) <= 0) {
 		snprintf(reason->text, sizeof(reason->text), "%.200s holds no samples of %.40s",
 			 input->name, type_name(input));
@@ -608,7 +621,7 @@ static int describe(struct diff *diff, const struct merge *merge)
 		r = profile_string(diff->names, &diff->type_name, type_name(input));
 	if (r == 0)
 		r = profile_string(diff->names, &diff->type_unit, type_unit(input));
-	diff->is_time = strstr(type_unit(input), "seconds") != NULL;
+	diff->is_time = seconds_in(type_unit(input)) > 0;
 	if (r == 0)
 		r = name_programs(diff, merge);
 	if (r == 0)

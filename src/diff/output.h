@@ -26,10 +26,18 @@ const struct diff_writer *diff_writer_by_path(const char *path);
 
 /* ---- Shared by them. ---- */
 
-/* "3.1 %", "0.62 cores", "1,234 bytes/s": a value in the diff's unit, or a change with its sign. */
+/* How all values of a diff are shown. */
+struct diff_measure {
+	double scale;	  /* a value times this is shown */
+	const char *unit; /* "%", "MiB", "thousand", "seconds" or "" */
+	int digits;
+};
+
+struct diff_measure diff_measure_of(const struct diff *diff);
+
+/* "3.1 %" or "0.620": a value; what rates are of is for diff_add_unit to say. */
 void diff_add_value(struct bytes *bytes, const struct diff *diff, double value);
-void diff_add_change(struct bytes *bytes, const struct diff *diff, const struct diff_value *value);
-/* What values are of: "of CPU", "CPU per second". */
+/* What values are of: "of CPU", "seconds of CPU per second", "MiB of alloc_space per second". */
 void diff_add_unit(struct bytes *bytes, const struct diff *diff);
 /* "+3.1 points ± 0.9"; the unit is left out where it stands anyway. */
 void diff_add_points(struct bytes *bytes, const struct diff *diff, const struct diff_value *value,

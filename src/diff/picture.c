@@ -203,7 +203,7 @@ static int flamegraph_write(const struct diff *diff, struct stream *stream)
 	cleanup(picture_fini) struct picture picture = { .diff = diff };
 	cleanup(bytes_fini) struct bytes base = {}, new = {}, unit = {};
 	struct flame_change change = { .digits = 2 };
-	double shown = diff->per == DIFF_PER_SAMPLES ? 100 : 1;
+	struct diff_measure measure = diff_measure_of(diff);
 	int r = profile_new(&picture.profile);
 
 	picture.per_value = resolution / larger_side(diff);
@@ -231,8 +231,9 @@ static int flamegraph_write(const struct diff *diff, struct stream *stream)
 	change.nodes = picture.nodes;
 	change.selfs = picture.selfs;
 	change.totals = picture.totals;
-	change.scale = shown / picture.per_value;
-	for (double all = shown * larger_side(diff); all < 10 && change.digits < 6; all *= 10)
+	change.scale = measure.scale / picture.per_value;
+	for (double all = measure.scale * larger_side(diff); all < 10 && change.digits < 6;
+	     all *= 10)
 		change.digits++;
 	change.unit = unit.at;
 	change.step_unit = diff->per == DIFF_PER_SAMPLES ? " points" : "";

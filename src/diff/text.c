@@ -23,6 +23,12 @@ enum {
 /* Changes that would print as 0.0 are not shown unless they are marked. */
 static const double smallest_change = 0.0005;
 
+/* Whether anything tells what is noise. */
+static bool is_judged(const struct diff *diff)
+{
+	return diff->is_counted || diff->has_run_noise;
+}
+
 struct text {
 	const struct diff *diff;
 	struct page page;
@@ -149,18 +155,19 @@ static void add_sentences(struct text *text, const struct diff_entry *selfs, uin
 	if (more)
 		bytes_add_format(&text->page.out, "And %" PRIu32 " more, below.\n", more);
 	if (!of_self && !said)
-		page_paragraph(&text->page, diff->is_counted || diff->has_run_noise
-						    ? "No function changed beyond noise."
-						    : "Differences, without a judgement:");
+		page_paragraph(&text->page, is_judged(diff) ? "No function changed beyond noise."
+							    : "Differences, without a judgement:");
 	else if (diff->per == DIFF_PER_SAMPLES)
 		page_paragraph(&text->page,
 			       "Shares add up to 100 %: where one rises, others fall.");
 }
 
+/* Puts the cell to the right of its column, behind a space at least. */
 static void pad(struct bytes *out, const struct bytes *cell, size_t columns)
 {
-	size_t used = text_columns(cell->at ? cell->at : "");
+	size_t used = text_columns(cell->at ? cell->at : "") + 1;
 
+	bytes_add_char(out, ' ');
 	for (; used < columns; used++)
 		bytes_add_char(out, ' ');
 	bytes_add(out, cell->at, cell->size);
@@ -240,7 +247,8 @@ static void add_table(struct text *text, const struct diff_entry *entries, uint3
 		bytes_add_format(out, "%*s(%" PRIu32 " more function%s%s)\n",
 				 (int)(PAGE_WIDTH - columns_left(diff)), "", count - shown,
 				 count - shown == 1 ? "" : "s",
-				 shown < of_marked ? "" : ", none beyond noise");
+				 shown < of_marked || !is_judged(diff) ? ""
+								       : ", none beyond noise");
 }
 
 static void add_stack(struct text *text, const struct diff_entry *entry)

@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* How values, changes and noise are put into words. */
 #include <math.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "diff/output.h"
 #include "output/escape.h"
 
-/* Of shares, percent; of others the number. */
-static double shown(const struct diff *diff, double value)
-{
-	return diff->per == DIFF_PER_SAMPLES ? 100 * value : value;
-}
-
 /* Of percent: as many as the samples are worth. */
-static int digits(const struct diff *diff)
+static int digits_of_shares(const struct diff *diff)
 {
 	double samples = INFINITY;
 
@@ -22,29 +16,61 @@ static int digits(const struct diff *diff)
 	return samples < 20000 ? 1 : samples < 2000000 ? 2 : 3;
 }
 
+static bool is_bytes(const struct diff *diff)
+{
+	return strcmp(profile_text(diff->names, diff->type_unit), "bytes") == 0;
+}
+
+struct diff_measure diff_measure_of(const struct diff *diff)
+{
+	static const char *const bytes[] = { "bytes", "KiB", "MiB", "GiB", "TiB", NULL };
+	static const char *const counts[] = { "", "thousand", "million", "billion", NULL };
+	const struct diff_value *all = &diff->node_total[0];
+	double largest = fmax(all->base, all->new), scale = 1, step = 1000;
+	const char *const *unit = counts;
+
+	if (diff->per == DIFF_PER_SAMPLES)
+		return (struct diff_measure){ 100, "%", digits_of_shares(diff) };
+	if (is_bytes(diff)) {
+		unit = bytes;
+		step = 1024;
+	}
+	/* One unit for all, so that columns can be compared, and four digits of the largest value. */
+	while (!diff->is_time && largest >= 2 * step && unit[1]) {
+		largest /= step;
+		scale /= step;
+		unit++;
+	}
+	return (struct diff_measure){ scale, diff->is_time ? "seconds" : *unit,
+				      largest >= 100   ? 1
+				      : largest >= 10  ? 2
+				      : largest >= 1   ? 3
+				      : largest >= 0.1 ? 4
+						       : 5 };
+}
+
 static void add_number(struct bytes *bytes, const struct diff *diff, double value)
 {
-	if (diff->per == DIFF_PER_SAMPLES)
-		bytes_add_format(bytes, "%.*f", digits(diff), value);
-	else if (diff->is_time)
-		bytes_add_format(bytes, "%.3f", value);
-	else
-		bytes_add_format(bytes, "%.4g", value);
+	struct diff_measure measure = diff_measure_of(diff);
+
+	bytes_add_format(bytes, "%.*f", measure.digits, measure.scale * value);
 }
 
 void diff_add_value(struct bytes *bytes, const struct diff *diff, double value)
 {
-	add_number(bytes, diff, shown(diff, value));
+	add_number(bytes, diff, value);
 	if (diff->per == DIFF_PER_SAMPLES)
 		bytes_add_str(bytes, " %");
 }
 
 void diff_add_unit(struct bytes *bytes, const struct diff *diff)
 {
+	const char *unit = diff_measure_of(diff).unit;
+
 	if (diff->per == DIFF_PER_SAMPLES)
 		bytes_add_str(bytes, "of ");
-	else if (diff->is_time)
-		bytes_add_str(bytes, "seconds of ");
+	else if (*unit)
+		bytes_add_format(bytes, diff->is_time || is_bytes(diff) ? "%s of " : "%s ", unit);
 	escape_clean(bytes, diff->what);
 	if (diff->per == DIFF_PER_SECONDS)
 		bytes_add_str(bytes, " per second");
@@ -55,8 +81,12 @@ void diff_add_unit(struct bytes *bytes, const struct diff *diff)
 void diff_add_points(struct bytes *bytes, const struct diff *diff, const struct diff_value *value,
 		     bool with_unit)
 {
-	double change = shown(diff, diff_change(value)), half = shown(diff, diff_half(value));
+	struct diff_measure measure = diff_measure_of(diff);
+	double change = diff_change(value), half = diff_half(value);
 
+	/* Never "-0.0". */
+	if (fabs(change) * measure.scale * pow(10, measure.digits) < 0.5)
+		change = 0;
 	if (change >= 0)
 		bytes_add_char(bytes, '+');
 	add_number(bytes, diff, change);
