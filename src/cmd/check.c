@@ -244,7 +244,7 @@ static int judge(struct verdicts *verdicts, const struct request *request)
 	for (uint32_t i = 0; r == 0 && i < request->rules.count; i++) {
 		const struct budget_rule *rule = &request->rules.at[i];
 
-		r = rule->is_growth ? check_growth(verdicts, rule, diff)
+		r = rule->is_growth ? check_growth(verdicts, rule, diff, &reason)
 				    : check_share(verdicts, rule, inputs, count, &reason);
 	}
 	if (r == DIFF_REFUSED)
@@ -298,11 +298,11 @@ static int run(int argc, char **argv)
 	if (side_read(&request.files, request.type) < 0 ||
 	    side_read(&request.baseline, request.type) < 0 || judge(&verdicts, &request) < 0)
 		return STATUS_CANNOT_JUDGE;
-	if (show(&request, &verdicts) < 0)
-		return STATUS_CANNOT_JUDGE;
+	/* What could not be written is no reason to let through what is broken. */
+	r = show(&request, &verdicts);
 	if (verdicts.broken)
 		return STATUS_BROKEN;
-	return verdicts.undecided ? STATUS_CANNOT_JUDGE : 0;
+	return r < 0 || verdicts.undecided ? STATUS_CANNOT_JUDGE : 0;
 }
 
 const struct command command_check = {

@@ -34,27 +34,49 @@ static struct verdict *add(struct verdicts *verdicts, const struct verdict *verd
 /* One run's share, and what it was seen in. */
 struct seen {
 	double share, samples; /* effective; 0: not known */
+	int64_t count;
 };
 
-/* The weight of stacks with a match: of the outermost one, for those above are the same samples. */
-static int64_t matched(const struct call_tree *tree, const bool *matches, bool is_self)
+/*
+ * The share of stacks with a match, of each its outermost one on, for what is above are the same
+ * samples; and how many samples of equal weight would say as much of it.
+ */
+static struct seen matched(const struct call_tree *tree, const bool *matches, bool is_self)
 {
+	double whole = (double)call_tree_total(tree), squares = 0, all_squares = 0;
+	struct seen ret = { .samples = tree->effective_samples };
 	int64_t sum = 0;
 
-	for (uint32_t i = 0; i < tree->nodes.count;) {
+	for (uint32_t i = 0, inside = 0; i < tree->nodes.count; i++) {
 		const struct call_node *node = &tree->nodes.at[i];
+		double share = (double)node->self / whole;
+		double square = node->self_count > 0 ? share * share / (double)node->self_count : 0;
 
-		if (!matches[node->frame]) {
-			i++;
-		} else if (is_self) {
-			sum = profile_sum(sum, node->self);
-			i++;
-		} else {
-			sum = profile_sum(sum, node->total);
-			i = node->end;
-		}
+		if (matches[node->frame])
+			inside = node->end > inside ? node->end : inside;
+		all_squares += square;
+		if (is_self ? !matches[node->frame] : i >= inside)
+			continue;
+		sum = profile_sum(sum, node->self);
+		squares += square;
 	}
-	return sum;
+	ret.share = (double)sum / whole;
+	if (!tree->is_counted)
+		ret.samples = 0;
+	else if (sum > 0 && sum < call_tree_total(tree))
+		ret.samples =
+			fmin((double)tree->nodes.at[0].total_count,
+			     ret.share * (1 - ret.share) /
+				     weighted_share_variance(ret.share, squares, all_squares));
+	return ret;
+}
+
+static int refuse_uncounted(struct diff_reason *reason, const char *name)
+{
+	snprintf(reason->text, sizeof(reason->text),
+		 "nothing in %.160s says how many samples there were: give several recordings",
+		 name);
+	return DIFF_REFUSED;
 }
 
 static int see(struct seen *ret, bool *ret_is_known, const struct budget_rule *rule,
@@ -81,13 +103,13 @@ static int see(struct seen *ret, bool *ret_is_known, const struct budget_rule *r
 			     pattern_matches(rule->pattern, call_frame_name(tree, frame));
 		*ret_is_known |= matches[i];
 	}
-	ret->share = (double)matched(tree, matches, rule->is_self) / (double)call_tree_total(tree);
-	ret->samples = tree->is_counted ? tree->effective_samples : 0;
+	*ret = matched(tree, matches, rule->is_self);
+	ret->count = tree->nodes.at[0].total_count;
 	return 0;
 }
 
 /*
- * How many samples it takes until Wilson's interval of this share ends at the limit: the score test
+ * How many samples of equal weight it takes until Wilson's interval of this share ends at the limit: the score test
  * says so by (share - limit)² = z² limit (1 - limit) / n.
  */
 static double samples_needed(double share, double limit)
@@ -95,7 +117,7 @@ static double samples_needed(double share, double limit)
 	const double z = SIGNIFICANCE_Z;
 	double off = share - limit;
 
-	return off != 0 ? ceil(z * z * limit * (1 - limit) / (off * off)) : INFINITY;
+	return off != 0 ? z * z * limit * (1 - limit) / (off * off) : INFINITY;
 }
 
 static void widen_by_runs(struct verdict *verdict, const struct seen *seen, uint32_t count)
@@ -129,7 +151,7 @@ int check_share(struct verdicts *verdicts, const struct budget_rule *rule,
 {
 	cleanup(free) struct seen *seen = calloc(count, sizeof(*seen));
 	struct verdict verdict = { .rule = rule };
-	double samples = 0;
+	double samples = 0, count_of_all = 0;
 	bool is_counted = true;
 	struct share share;
 
@@ -142,22 +164,19 @@ int check_share(struct verdicts *verdicts, const struct budget_rule *rule,
 			return r;
 		verdict.share += seen[i].share / count;
 		samples += seen[i].samples;
+		count_of_all += (double)seen[i].count;
 		is_counted &= seen[i].samples > 0;
 	}
-	if (!is_counted && count == 1) {
-		snprintf(
-			reason->text, sizeof(reason->text),
-			"nothing in %.160s says how many samples there were: give several recordings",
-			inputs[0].name);
-		return DIFF_REFUSED;
-	}
+	if (!is_counted && count == 1)
+		return refuse_uncounted(reason, inputs[0].name);
 	verdict.low = verdict.high = verdict.share;
 	if (is_counted) {
 		share = share_of(verdict.share, 1, samples);
 		verdict.low = share.low;
 		verdict.high = share.high;
 		if (share.low <= rule->limit && rule->limit < share.high)
-			verdict.samples_needed = samples_needed(verdict.share, rule->limit);
+			verdict.samples_needed = ceil(samples_needed(verdict.share, rule->limit) *
+						      count_of_all / samples);
 	}
 	if (count > 1)
 		widen_by_runs(&verdict, seen, count);
@@ -174,6 +193,12 @@ static double p_of(const struct diff_value *value, double limit)
 	if (!(value->error > 0))
 		return beyond > 0 ? 0 : 1;
 	return student_above(beyond / value->error, value->freedom);
+}
+
+/* Whether it is more than the limit for sure: by its own interval, and among so many others. */
+static bool is_believed(const struct diff_value *value, double limit, double believed)
+{
+	return value->low > limit && p_of(value, limit) <= believed;
 }
 
 static bool is_asked(const struct budget_rule *rule, const struct diff *diff, uint32_t index)
@@ -248,7 +273,17 @@ static int add_function(struct verdicts *verdicts, const struct budget_rule *rul
 	return 0;
 }
 
-int check_growth(struct verdicts *verdicts, const struct budget_rule *rule, const struct diff *diff)
+static const char *name_of_uncounted(const struct diff *diff)
+{
+	uint32_t i = 0;
+
+	while (i + 1 < diff->runs.count && diff->runs.at[i].samples)
+		i++;
+	return profile_text(diff->names, diff->runs.at[i].name);
+}
+
+int check_growth(struct verdicts *verdicts, const struct budget_rule *rule, const struct diff *diff,
+		 struct diff_reason *reason)
 {
 	const struct diff_value *values =
 		rule->is_self ? diff->function_self : diff->function_total;
@@ -258,6 +293,8 @@ int check_growth(struct verdicts *verdicts, const struct budget_rule *rule, cons
 	double believed;
 	int r = all_p ? 0 : -ENOMEM;
 
+	if (r == 0 && !diff->is_counted && !diff->has_run_noise)
+		return refuse_uncounted(reason, name_of_uncounted(diff));
 	for (uint32_t i = 0; r == 0 && i < diff->frames.count; i++)
 		if (is_tested(rule, diff, i))
 			all_p[tested++] = p_of(&values[i], rule->limit);
@@ -267,11 +304,11 @@ int check_growth(struct verdicts *verdicts, const struct budget_rule *rule, cons
 		whole.is_known |= is_asked(rule, diff, i);
 	believed = false_discovery_limit(all_p, tested, DIFF_FALSE_RATE);
 	for (uint32_t i = 0; r == 0 && i < diff->frames.count; i++)
-		if (is_tested(rule, diff, i) && p_of(&values[i], rule->limit) <= believed)
+		if (is_tested(rule, diff, i) && is_believed(&values[i], rule->limit, believed))
 			r = add_function(verdicts, rule, diff, i, VERDICT_BROKEN, tested);
 	for (uint32_t i = 0; r == 0 && i < diff->frames.count; i++)
 		if (is_asked(rule, diff, i) && values[i].high > rule->limit &&
-		    !(is_tested(rule, diff, i) && p_of(&values[i], rule->limit) <= believed))
+		    !(is_tested(rule, diff, i) && is_believed(&values[i], rule->limit, believed)))
 			r = add_function(verdicts, rule, diff, i, VERDICT_UNDECIDED, tested);
 	if (r == 0 && verdicts->list.count == before && !add(verdicts, &whole))
 		r = -ENOMEM;

@@ -58,10 +58,10 @@ int check_share(struct verdicts *verdicts, const struct budget_rule *rule,
  * Adds verdicts on one rule for growth: each function that has grown beyond the limit for sure (of
  * all that are called so at most 5 % are not, as with diff_judge), each whose interval holds the
  * limit; and where there is neither, one on the rule as a whole. diff: per samples.
- * Returns 0 or -ENOMEM.
+ * Returns 0, DIFF_REFUSED, where nothing tells what is noise, or -ENOMEM.
  */
-int check_growth(struct verdicts *verdicts, const struct budget_rule *rule,
-		 const struct diff *diff);
+int check_growth(struct verdicts *verdicts, const struct budget_rule *rule, const struct diff *diff,
+		 struct diff_reason *reason);
 
 /* ---- verdicts.c: as they are shown. `what`: of what shares are, "CPU". ---- */
 

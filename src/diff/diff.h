@@ -60,12 +60,12 @@ struct diff_node {
 struct diff_run {
 	uint32_t name; /* for people; string of diff->names */
 	bool is_new;
-	int64_t samples;      /* 0: not known */
-	double effective;     /* call_tree.effective_samples; 0: not known */
-	double value;	      /* of everything, per whatever is chosen */
-	double amount;	      /* of everything, in the unit of the type */
-	double exposure;      /* effective samples for a value of 1; 0: not known */
-	double *self, *total; /* by node */
+	int64_t samples;			/* 0: not known */
+	double effective;			/* call_tree.effective_samples; 0: not known */
+	double value;				/* of everything, per whatever is chosen */
+	double amount;				/* of everything, in the unit of the type */
+	double exposure;			/* samples for a value of 1; 0: not known */
+	double *self, *total;			/* by node */
 	double *function_self, *function_total; /* by frame; recursion counts once */
 };
 
@@ -79,7 +79,10 @@ struct diff {
 	uint32_t type_name, type_unit; /* as the profiles have them; strings of `names` */
 	const char *base_program, *new_program; /* where these differ; else NULL; from `names` */
 	uint32_t base_count, new_count;
-	ARRAY_OF(struct diff_run) runs;	    /* NEW's first */
+	ARRAY_OF(struct diff_run) runs; /* NEW's first */
+	/* Like a run, but of the squares of what single samples weigh, of all runs together. Samples of
+	   one stack are taken to weigh the same. */
+	struct diff_run squares;
 	ARRAY_OF(struct diff_frame) frames; /* by name, module, kind */
 	ARRAY_OF(struct diff_node) nodes;
 	uint32_t max_depth;

@@ -80,6 +80,29 @@ static double max(double a, double b)
 	return a > b ? a : b;
 }
 
+/*
+ * By how much more than equal samples an item's value varies, as what few heavy samples make up does;
+ * at least 1. Known of all runs together, for what weighs much may be on one side only by chance.
+ */
+static double heaviness_of(const struct diff *diff, const struct sides *sides, value_fn of,
+			   uint32_t index)
+{
+	double squares = of(&diff->squares, index), value = 0, inverse, factor;
+
+	if (!diff->is_counted)
+		return 1;
+	for (uint32_t i = 0; i < diff->runs.count; i++)
+		value += of(&diff->runs.at[i], index) / diff->runs.count;
+	inverse = sides->inverse[0] + sides->inverse[1];
+	if (diff->per != DIFF_PER_SAMPLES)
+		factor = squares / (value * inverse);
+	else
+		factor = weighted_share_variance(value, squares, diff->squares.total[0]) /
+			 (value * (1 - value) * inverse);
+	/* What is beyond 1 by rounding only must not move counts; nor what is 0 / 0. */
+	return factor > 1 + 1e-9 && isfinite(factor) ? factor : 1;
+}
+
 /* Means, squares and samples; the rest is for whoever knows all items. */
 static int add_item(struct family *family, struct diff_value *value, value_fn of, uint32_t index)
 {
@@ -91,9 +114,10 @@ static int add_item(struct family *family, struct diff_value *value, value_fn of
 	if (!item || !to)
 		return -ENOMEM;
 	*to = value;
+	item->heaviness = heaviness_of(diff, &sides, of, index);
 	for (uint32_t i = 0; i < diff->runs.count; i++) {
 		const struct diff_run *run = &diff->runs.at[i];
-		double samples = of(run, index) * run->exposure;
+		double samples = of(run, index) * run->exposure / item->heaviness;
 
 		*(run->is_new ? &value->new : &value->base) +=
 			of(run, index) / sides.count[run->is_new];
@@ -137,23 +161,20 @@ static double variance_of_mean(const struct spread *spread, double value, double
 	return (sampling + between * between) / count;
 }
 
-static void judge_sampling(const struct family *family, struct diff_value *value,
-			   const struct sides *sides)
+static void judge_sampling(const struct family *family, const struct spread_item *item,
+			   struct diff_value *value, const struct sides *sides)
 {
+	double a = sides->exposure[0] / item->heaviness, b = sides->exposure[1] / item->heaviness;
 	bool is_share = family->diff->per == DIFF_PER_SAMPLES;
 
-	if (!(sides->exposure[0] > 0) || !(sides->exposure[1] > 0))
+	if (!(a > 0) || !(b > 0))
 		return;
-	value->p = is_share ? counts_share_p(value->base_samples, sides->exposure[0],
-					     value->new_samples, sides->exposure[1])
-			    : counts_rate_p(value->base_samples, sides->exposure[0],
-					    value->new_samples, sides->exposure[1]);
+	value->p = is_share ? counts_share_p(value->base_samples, a, value->new_samples, b)
+			    : counts_rate_p(value->base_samples, a, value->new_samples, b);
 	if (is_share)
-		counts_share_interval(value->base, sides->exposure[0], value->new,
-				      sides->exposure[1], &value->low, &value->high);
+		counts_share_interval(value->base, a, value->new, b, &value->low, &value->high);
 	else
-		counts_rate_interval(value->base, sides->exposure[0], value->new,
-				     sides->exposure[1], &value->low, &value->high);
+		counts_rate_interval(value->base, a, value->new, b, &value->low, &value->high);
 	value->error = (value->high - value->low) / 2 / SIGNIFICANCE_Z;
 	value->freedom = SIGNIFICANCE_MANY;
 }
@@ -166,10 +187,11 @@ static void judge_runs(const struct family *family, const struct spread_item *it
 	/* If nothing has changed, all runs vary alike. */
 	double same = item->expected * (1 / sides->count[0] + 1 / sides->count[1]);
 	double moderated = spread_moderated(spread, item, &freedom);
-	double own = variance_of_mean(spread, value->base, sides->exposure[0], sides->inverse[0],
-				      sides->count[0]) +
-		     variance_of_mean(spread, value->new, sides->exposure[1], sides->inverse[1],
-				      sides->count[1]);
+	double heavy = item->heaviness;
+	double own = variance_of_mean(spread, value->base, sides->exposure[0] / heavy,
+				      sides->inverse[0] * heavy, sides->count[0]) +
+		     variance_of_mean(spread, value->new, sides->exposure[1] / heavy,
+				      sides->inverse[1] * heavy, sides->count[1]);
 
 	error = sqrt(moderated * same);
 	p = error > 0 ? student_two_sided(change / error, freedom) : change != 0 ? 0 : 1;
@@ -184,7 +206,8 @@ static void judge_runs(const struct family *family, const struct spread_item *it
 		value->low = fmin(value->low, change - reach);
 		value->high = max(value->high, change + reach);
 	}
-	if (error > value->error) {
+	/* Of two errors the one that reaches further: few degrees of freedom make it more. */
+	if (reach > SIGNIFICANCE_Z * value->error) {
 		value->error = error;
 		value->freedom = freedom;
 	}
@@ -206,11 +229,13 @@ static void mark(struct family *family)
 }
 
 /* The p if all of the samples, however many there are, were of one side. */
-static double smallest_p(const struct diff *diff, const struct diff_value *value,
-			 const struct sides *sides)
+static double smallest_p(const struct family *family, uint32_t index, const struct sides *sides)
 {
+	const struct diff *diff = family->diff;
+	const struct diff_value *value = family->values.at[index];
 	double samples = value->base_samples + value->new_samples;
-	double a = sides->exposure[0], b = sides->exposure[1];
+	double a = sides->exposure[0] / family->items.at[index].heaviness;
+	double b = sides->exposure[1] / family->items.at[index].heaviness;
 
 	if (!diff->is_counted || samples > ENOUGH_SAMPLES)
 		return 0;
@@ -228,13 +253,12 @@ static int choose_tests(struct family *family, const struct sides *sides)
 	    !array_reserve(&family->all_p, family->values.count))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < family->values.count; i++)
-		*array_push(&family->smallest) =
-			smallest_p(family->diff, family->values.at[i], sides);
+		*array_push(&family->smallest) = smallest_p(family, i, sides);
 	limit = attainable_limit(family->smallest.at, family->smallest.count, DIFF_FALSE_RATE);
 	for (uint32_t i = 0; i < family->values.count; i++) {
 		struct diff_value *value = family->values.at[i];
 
-		if (smallest_p(family->diff, value, sides) <= limit)
+		if (smallest_p(family, i, sides) <= limit)
 			*array_push(&family->all_p) = value->p;
 		else
 			value->p = 1;
@@ -257,7 +281,7 @@ static int judge_family(struct family *family, uint32_t *ret_tests)
 		struct diff_value *value = family->values.at[i];
 
 		if (diff->is_counted)
-			judge_sampling(family, value, &sides);
+			judge_sampling(family, &family->items.at[i], value, &sides);
 		if (diff->has_run_noise)
 			judge_runs(family, &family->items.at[i], value, &sides);
 	}

@@ -53,19 +53,22 @@ static void merge_fini_cleanup(struct merge *merge)
 	free(merge->scales);
 }
 
+static void run_fini(struct diff_run *run)
+{
+	free(run->self);
+	free(run->total);
+	free(run->function_self);
+	free(run->function_total);
+}
+
 void diff_free(struct diff *diff)
 {
 	if (!diff)
 		return;
 	profile_free(diff->names);
-	for (uint32_t i = 0; i < diff->runs.count; i++) {
-		struct diff_run *run = &diff->runs.at[i];
-
-		free(run->self);
-		free(run->total);
-		free(run->function_self);
-		free(run->function_total);
-	}
+	for (uint32_t i = 0; i < diff->runs.count; i++)
+		run_fini(&diff->runs.at[i]);
+	run_fini(&diff->squares);
 	array_fini(&diff->runs);
 	array_fini(&diff->frames);
 	array_fini(&diff->nodes);
@@ -213,7 +216,7 @@ static int measure_run(struct merge *merge, uint32_t index, double *ret_scale,
 	if (tree->is_counted && tree->effective_samples > 0) {
 		run->samples = tree->nodes.at[0].total_count;
 		run->effective = tree->effective_samples;
-		run->exposure = run->effective / run->value;
+		run->exposure = (double)run->samples / run->value;
 	} else {
 		merge->diff->is_counted = false;
 	}
@@ -460,6 +463,20 @@ static void walk(const uint32_t *by_parent, const uint32_t *first, uint32_t *pla
 	}
 }
 
+/* place: of node → where it goes. */
+static int order_run(struct diff_run *run, const uint32_t *place, uint32_t count)
+{
+	double *self = calloc(count + 1ULL, sizeof(*self));
+
+	if (!self)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		self[place[i]] = run->self[i];
+	free(run->self);
+	run->self = self;
+	return 0;
+}
+
 /* Brings nodes, and what runs know of them, into preorder. */
 static int order_nodes(struct diff *diff)
 {
@@ -490,18 +507,9 @@ static int order_nodes(struct diff *diff)
 	free(diff->nodes.at);
 	diff->nodes.at = sorted;
 	diff->nodes.capacity = count + 1;
-	for (uint32_t k = 0; k < diff->runs.count; k++) {
-		struct diff_run *run = &diff->runs.at[k];
-		double *self = calloc(count + 1ULL, sizeof(*self));
-
-		if (!self)
-			return -ENOMEM;
-		for (uint32_t i = 0; i < count; i++)
-			self[place[i]] = run->self[i];
-		free(run->self);
-		run->self = self;
-	}
-	return 0;
+	for (uint32_t k = 0; r == 0 && k < diff->runs.count; k++)
+		r = order_run(&diff->runs.at[k], place, count);
+	return r == 0 ? order_run(&diff->squares, place, count) : r;
 }
 
 /* ---- Sums. ---- */
@@ -543,6 +551,8 @@ static int add_up_all(struct diff *diff)
 
 	for (uint32_t i = 0; r == 0 && i < diff->runs.count; i++)
 		r = add_up(diff, &diff->runs.at[i], active);
+	if (r == 0)
+		r = add_up(diff, &diff->squares, active);
 	for (uint32_t f = 0; r == 0 && f < diff->frames.count; f++) {
 		struct diff_frame *frame = &diff->frames.at[f];
 
@@ -580,9 +590,15 @@ static int take_values(struct merge *merge, uint32_t index)
 	run->self = calloc(merge->diff->nodes.count + 1ULL, sizeof(*run->self));
 	if (!run->self)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < tree->nodes.count; i++)
-		run->self[merge->places[index][i]] +=
-			(double)tree->nodes.at[i].self * merge->scales[index];
+	for (uint32_t i = 0; i < tree->nodes.count; i++) {
+		const struct call_node *node = &tree->nodes.at[i];
+		double self = (double)node->self * merge->scales[index];
+
+		run->self[merge->places[index][i]] += self;
+		if (node->self_count > 0)
+			merge->diff->squares.self[merge->places[index][i]] +=
+				self * self / (double)node->self_count;
+	}
 	call_tree_free(merge->trees[index]);
 	merge->trees[index] = NULL;
 	free(merge->places[index]);
@@ -647,6 +663,11 @@ static int build(struct merge *merge, struct diff_reason *reason)
 	agree(merge);
 	for (uint32_t i = 0; r == 0 && i < diff->runs.count; i++)
 		r = merge_run(merge, i, reason);
+	if (r != 0)
+		return r;
+	diff->squares.self = calloc(diff->nodes.count + 1ULL, sizeof(*diff->squares.self));
+	if (!diff->squares.self)
+		return -ENOMEM;
 	for (uint32_t i = 0; r == 0 && i < diff->runs.count; i++)
 		r = take_values(merge, i);
 	hash_index_fini(&merge->node_index);

@@ -238,6 +238,11 @@ void counts_rate_interval(double rate_a, double whole_a, double rate_b, double w
 	combine(rate_a, a, rate_b, b, ret_low, ret_high);
 }
 
+double weighted_share_variance(double share, double squares, double all_squares)
+{
+	return (1 - share) * (1 - share) * squares + share * share * fmax(all_squares - squares, 0);
+}
+
 /* Both: recurrence up to where the asymptotic series (Abramowitz and Stegun 6.3.18, 6.4.12) is exact. */
 double digamma(double x)
 {

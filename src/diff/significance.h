@@ -39,6 +39,13 @@ void counts_share_interval(double share_a, double whole_a, double share_b, doubl
 void counts_rate_interval(double rate_a, double whole_a, double rate_b, double whole_b,
 			  double *ret_low, double *ret_high);
 
+/*
+ * The variance of a share of samples that weigh differently: squares is the sum of the squares of the
+ * weights of those that are counted in, all_squares of all, both in terms of the whole. Where all weigh
+ * the same it is share * (1 - share) / samples.
+ */
+double weighted_share_variance(double share, double squares, double all_squares);
+
 /* The derivatives of log gamma; x above 0. trigamma_inverse is the x with trigamma(x) = value. */
 double digamma(double x);
 double trigamma(double x);

@@ -25,17 +25,22 @@ double spread_expected(const struct spread *spread, double value, double exposur
 	return sampling + between * between;
 }
 
+static double expected_of(const struct spread *spread, const struct spread_item *item)
+{
+	return spread_expected(spread, item->value, spread->exposure / item->heaviness);
+}
+
 /* Whether the item has something to say: it varies at all, and not by single samples. */
 static bool is_telling(const struct spread *spread, const struct spread_item *item)
 {
 	double rest = spread->kind == SPREAD_OF_SHARES ? 1 - item->value : 1;
+	double exposure = spread->exposure / item->heaviness;
 
 	if (item->is_wild || !(item->value > 0) || !(rest > 0))
 		return false;
 	if (!(spread->exposure > 0))
 		return item->squares > 0;
-	return item->value * spread->exposure >= ENOUGH_SAMPLES &&
-	       rest * spread->exposure >= ENOUGH_SAMPLES;
+	return item->value * exposure >= ENOUGH_SAMPLES && rest * exposure >= ENOUGH_SAMPLES;
 }
 
 /* The log likelihood of the squares, but for what is the same for all `common`. */
@@ -49,7 +54,7 @@ static double likelihood(const struct spread *spread, const struct spread_item *
 
 		if (!is_telling(spread, &items[i]))
 			continue;
-		expected = spread_expected(spread, items[i].value, spread->exposure);
+		expected = expected_of(spread, &items[i]);
 		if (!(expected > 0))
 			return -INFINITY;
 		sum -= spread->freedom * log(expected) + items[i].squares / expected;
@@ -99,7 +104,7 @@ static void leave_out_wild(struct spread *spread, struct spread_item *items, uin
 			struct spread_item *item = &items[i];
 			bool is_wild;
 
-			item->expected = spread_expected(spread, item->value, spread->exposure);
+			item->expected = expected_of(spread, item);
 			is_wild = item->squares > limit * item->expected;
 			has_changed |= is_wild != item->is_wild;
 			item->is_wild = is_wild;

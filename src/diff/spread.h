@@ -32,6 +32,7 @@ enum spread_kind {
 struct spread_item {
 	double value;	/* mean of all runs: the value where nothing has changed */
 	double squares; /* sum of (run - mean of its side)² */
+	double heaviness; /* how many samples it takes to say as much as one of the spread's exposure */
 	/* Set by spread_fit: the variance of a run's value that is to be expected, and whether what is
 	   seen is beyond that. */
 	double expected;

@@ -120,23 +120,23 @@ static void growth_is_judged_function_by_function(void **state)
 
 	(void)state;
 	assert_ok(diff_new(&diff, inputs, 1, inputs + 1, 1, DIFF_PER_SAMPLES, &reason));
-	assert_ok(check_growth(&verdicts, &rule, diff));
+	assert_ok(check_growth(&verdicts, &rule, diff, &reason));
 	assert_int_equal(verdicts.list.count, 1);
 	assert_int_equal(verdicts.list.at[0].kind, VERDICT_BROKEN);
 	assert_string_equal(verdicts.list.at[0].function, "hot");
 	rule.limit = 0.08;
-	assert_ok(check_growth(&verdicts, &rule, diff));
+	assert_ok(check_growth(&verdicts, &rule, diff, &reason));
 	assert_int_equal(verdicts.list.count, 2);
 	assert_int_equal(verdicts.list.at[1].kind, VERDICT_WITHIN);
 	assert_null(verdicts.list.at[1].function);
 	rule.limit = 0.062;
-	assert_ok(check_growth(&verdicts, &rule, diff));
+	assert_ok(check_growth(&verdicts, &rule, diff, &reason));
 	assert_int_equal(verdicts.list.at[2].kind, VERDICT_UNDECIDED);
 	assert_true(verdicts.list.at[2].samples_needed > 10000);
 	/* Others are not asked. */
 	rule.pattern = pattern_of("deep");
 	rule.limit = 0.02;
-	assert_ok(check_growth(&verdicts, &rule, diff));
+	assert_ok(check_growth(&verdicts, &rule, diff, &reason));
 	assert_int_equal(verdicts.list.at[3].kind, VERDICT_WITHIN);
 	assert_int_equal(verdicts.broken, 1);
 	assert_int_equal(verdicts.undecided, 1);
@@ -145,6 +145,39 @@ static void growth_is_judged_function_by_function(void **state)
 	diff_free(diff);
 	profile_free(base);
 	profile_free(new);
+}
+
+/* What is broken has its whole interval above the limit, also where only one function is asked. */
+static void growth_goes_by_the_interval(void **state)
+{
+	struct budget_rule rule = { .text = "hot=2%", .limit = 0.02, .is_growth = true };
+	struct verdicts verdicts = {};
+	struct diff_reason reason;
+	uint32_t broken = 0;
+
+	(void)state;
+	rule.pattern = pattern_of("^hot$");
+	for (int64_t hot = 120; hot < 200; hot++) {
+		struct profile *base = profile_of(100, 0, 1000), *new = profile_of(hot, 0, 1000);
+		struct diff_input inputs[2] = { { base, "a", 1 }, { new, "b", 1 } };
+		struct diff *diff;
+
+		assert_ok(diff_new(&diff, inputs, 1, inputs + 1, 1, DIFF_PER_SAMPLES, &reason));
+		assert_ok(check_growth(&verdicts, &rule, diff, &reason));
+		diff_free(diff);
+		profile_free(base);
+		profile_free(new);
+	}
+	for (uint32_t i = 0; i < verdicts.list.count; i++) {
+		const struct verdict *verdict = &verdicts.list.at[i];
+
+		assert_int_equal(verdict->kind,
+				 verdict->low > 0.02 ? VERDICT_BROKEN : VERDICT_UNDECIDED);
+		broken += verdict->kind == VERDICT_BROKEN;
+	}
+	assert_true(broken > 20 && broken < 60);
+	verdicts_fini(&verdicts);
+	pattern_free(rule.pattern);
 }
 
 static void names_cannot_break_out(void **state)
@@ -182,6 +215,7 @@ int main(void)
 		cmocka_unit_test(a_limit_decides_or_says_what_would),
 		cmocka_unit_test(runs_widen_the_interval),
 		cmocka_unit_test(growth_is_judged_function_by_function),
+		cmocka_unit_test(growth_goes_by_the_interval),
 		cmocka_unit_test(names_cannot_break_out),
 	};
 

@@ -193,6 +193,62 @@ static void runs_tell_their_noise(void **state)
 		profile_free(runs[i]);
 }
 
+/* Of waits: 10000 of 1 ms, and, by chance on one side only, a single one of `ms`. */
+static struct profile *waits(int64_t ms, const char *unit)
+{
+	struct profile *profile;
+	int64_t common[2] = { 10000, 10000 * 1000000LL }, rare[2] = { 1, ms * 1000000 };
+	uint32_t id, labels, stack, location;
+
+	assert_ok(profile_new(&profile));
+	assert_ok(profile_type_add(profile, &id, "samples", "count"));
+	assert_ok(profile_type_add(profile, &id, "offcpu", unit));
+	profile->meta.count_type = 0;
+	profile->meta.main_type = 1;
+	profile->meta.period_type = PROFILE_NO_TYPE;
+	profile->meta.duration_ns = 10000000000;
+	assert_ok(profile_labels_add(profile, &labels, NULL, 0));
+	location = build_location(profile, "u:common");
+	assert_ok(profile_stack_add(profile, &stack, &location, 1));
+	assert_ok(profile_sample_add(profile, stack, labels, common));
+	location = build_location(profile, "u:rare");
+	assert_ok(profile_stack_add(profile, &stack, &location, 1));
+	if (ms)
+		assert_ok(profile_sample_add(profile, stack, labels, rare));
+	return profile;
+}
+
+/* One sample shows nothing, however much it weighs: it may as well not have been there. */
+static void a_heavy_sample_is_one(void **state)
+{
+	cleanup(profile_free) struct profile *base = waits(0, "nanoseconds");
+	cleanup(profile_free) struct profile *new = waits(500, "nanoseconds");
+	struct diff *diff;
+
+	(void)state;
+	for (int per = DIFF_PER_SAMPLES; per <= DIFF_PER_SECONDS; per++) {
+		diff = compare(&base, 1, &new, 1, (enum diff_per)per);
+		assert_true(self_of(diff, "rare")->new > 0.04);
+		assert_int_equal(self_of(diff, "rare")->mark, DIFF_NOTHING);
+		assert_true(self_of(diff, "rare")->low < 0 && self_of(diff, "rare")->high > 0.1);
+		assert_int_equal(self_of(diff, "common")->mark, DIFF_NOTHING);
+		assert_true(self_of(diff, "rare")->new_samples > 0.9 &&
+			    self_of(diff, "rare")->new_samples < 1.2);
+		diff_free(diff);
+	}
+}
+
+static void time_is_in_seconds(void **state)
+{
+	cleanup(profile_free) struct profile *base = waits(0, "microseconds");
+	cleanup(profile_free) struct profile *new = waits(500, "microseconds");
+	cleanup(diff_free) struct diff *diff = compare(&base, 1, &new, 1, DIFF_PER_SECONDS);
+
+	(void)state;
+	assert_near(self_of(diff, "common")->new, 10000 / 10.0);
+	assert_true(diff->is_time);
+}
+
 static void what_differs_in_kind_is_refused(void **state)
 {
 	cleanup(profile_free) struct profile *cpu = build_profile();
@@ -239,6 +295,8 @@ int main(void)
 		cmocka_unit_test(names_decide_where_there_are_no_modules),
 		cmocka_unit_test(values_per_second),
 		cmocka_unit_test(runs_tell_their_noise),
+		cmocka_unit_test(a_heavy_sample_is_one),
+		cmocka_unit_test(time_is_in_seconds),
 		cmocka_unit_test(what_differs_in_kind_is_refused),
 	};
 

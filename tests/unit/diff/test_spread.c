@@ -33,6 +33,7 @@ static void make(struct spread_item *items, const struct spread *truth, uint32_t
 		       sd = sqrt(spread_expected(truth, value, truth->exposure));
 
 		items[i].value = value;
+		items[i].heaviness = 1;
 		for (int side = 0; side < 2; side++) {
 			double runs[RUNS], mean = 0;
 
@@ -93,7 +94,8 @@ static void without_any_there_is_only_sampling(void **state)
 static void nothing_to_learn_from(void **state)
 {
 	struct spread spread = { .kind = SPREAD_OF_RATES, .freedom = 0, .exposure = 100 };
-	struct spread_item items[2] = { { .value = 0 }, { .value = 5, .squares = 0 } };
+	struct spread_item items[2] = { { .value = 0, .heaviness = 1 },
+					{ .value = 5, .squares = 0, .heaviness = 1 } };
 	double freedom;
 
 	(void)state;
