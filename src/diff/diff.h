@@ -73,6 +73,7 @@ struct diff {
 	struct profile *names; /* holds strings only */
 	enum diff_per per;
 	bool is_time;		       /* values are CPU or other time */
+	bool has_seconds;	       /* how long was recorded is known of every run */
 	bool is_counted;	       /* how many samples there were is known of every run */
 	bool has_run_noise;	       /* there are runs to tell the noise between runs from */
 	const char *what;	       /* "CPU", or the name of the type; borrowed from `names` */

@@ -212,6 +212,7 @@ static int measure_run(struct merge *merge, uint32_t index, double *ret_scale,
 		r = profile_string(merge->diff->names, &run->name, merge->inputs[index].name);
 	if (r != 0)
 		return r;
+	merge->diff->has_seconds &= merge->inputs[index].profile->meta.duration_ns > 0;
 	run->value = (double)call_tree_total(tree) * *ret_scale;
 	if (tree->is_counted && tree->effective_samples > 0) {
 		run->samples = tree->nodes.at[0].total_count;
@@ -696,6 +697,7 @@ int diff_new(struct diff **ret, const struct diff_input *base, uint32_t base_cou
 		return -ENOMEM;
 	diff->per = per;
 	diff->is_counted = true;
+	diff->has_seconds = true;
 	diff->base_count = base_count;
 	diff->new_count = new_count;
 	memcpy(inputs, new, new_count * sizeof(*inputs));

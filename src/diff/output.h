@@ -37,7 +37,7 @@ struct diff_measure diff_measure_of(const struct diff *diff);
 
 /* "3.1 %" or "0.620": a value; what rates are of is for diff_add_unit to say. */
 void diff_add_value(struct bytes *bytes, const struct diff *diff, double value);
-/* What values are of: "of CPU", "seconds of CPU per second", "MiB of alloc_space per second". */
+/* What values are of: "of CPU", "CPUs", "MiB of alloc_space per second". */
 void diff_add_unit(struct bytes *bytes, const struct diff *diff);
 /* "+3.1 points ± 0.9"; the unit is left out where it stands anyway. */
 void diff_add_points(struct bytes *bytes, const struct diff *diff, const struct diff_value *value,

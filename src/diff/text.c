@@ -159,7 +159,11 @@ static void add_sentences(struct text *text, const struct diff_entry *selfs, uin
 							    : "Differences, without a judgement:");
 	else if (diff->per == DIFF_PER_SAMPLES)
 		page_paragraph(&text->page,
-			       "Shares add up to 100 %: where one rises, others fall.");
+			       diff->has_seconds
+				       ? "Shares add up to 100 %: where one rises, others fall. If "
+					 "both sides were under the same load, --per seconds tells "
+					 "which did change."
+				       : "Shares add up to 100 %: where one rises, others fall.");
 }
 
 /* Puts the cell to the right of its column, behind a space at least. */

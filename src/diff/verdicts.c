@@ -43,9 +43,20 @@ static void add_need(struct bytes *bytes, const struct verdict *verdict)
 	}
 }
 
+/* Of a share beside its limit: a limit of 0.05 % asks for more of them than one of 5 %. */
+static int digits_of(const struct verdict *verdict)
+{
+	double limit = verdict->rule->limit;
+
+	return limit >= 0.01 ? 1 : limit >= 0.001 ? 2 : limit >= 0.0001 ? 3 : limit > 0 ? 4 : 1;
+}
+
 static void add_share(struct bytes *bytes, const struct verdict *verdict, const char *what)
 {
-	bytes_add_format(bytes, "%.1f %% ± %.1f of ", 100 * verdict->share, 100 * half_of(verdict));
+	int digits = digits_of(verdict);
+
+	bytes_add_format(bytes, "%.*f %% ± %.*f of ", digits, 100 * verdict->share, digits,
+			 100 * half_of(verdict));
 	escape_clean(bytes, what);
 	if (verdict->rule->is_self)
 		bytes_add_str(bytes, " by itself");
@@ -53,6 +64,8 @@ static void add_share(struct bytes *bytes, const struct verdict *verdict, const 
 
 static void add_growth(struct bytes *bytes, const struct verdict *verdict, const char *what)
 {
+	int digits = digits_of(verdict);
+
 	if (!verdict->function) {
 		bytes_add_str(bytes, verdict->is_known
 					     ? "no function has grown by more than "
@@ -63,10 +76,12 @@ static void add_growth(struct bytes *bytes, const struct verdict *verdict, const
 		escape_clean(bytes, what);
 		return;
 	}
-	bytes_add_format(bytes, "%.1f %% → %.1f %% of ", 100 * verdict->base, 100 * verdict->share);
+	bytes_add_format(bytes, "%.*f %% → %.*f %% of ", digits, 100 * verdict->base, digits,
+			 100 * verdict->share);
 	escape_clean(bytes, what);
-	bytes_add_format(bytes, " (%+.1f ± %.1f)%s", 100 * (verdict->share - verdict->base),
-			 100 * half_of(verdict), verdict->rule->is_self ? " by itself" : "");
+	bytes_add_format(bytes, " (%+.*f ± %.*f)%s", digits, 100 * (verdict->share - verdict->base),
+			 digits, 100 * half_of(verdict),
+			 verdict->rule->is_self ? " by itself" : "");
 }
 
 void verdict_add_text(struct bytes *bytes, const struct verdict *verdict, const char *what)

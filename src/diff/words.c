@@ -21,6 +21,12 @@ static bool is_bytes(const struct diff *diff)
 	return strcmp(profile_text(diff->names, diff->type_unit), "bytes") == 0;
 }
 
+/* A second of CPU per second is one CPU that was busy. */
+static bool is_cpus(const struct diff *diff)
+{
+	return diff->per == DIFF_PER_SECONDS && diff->is_time && strcmp(diff->what, "CPU") == 0;
+}
+
 struct diff_measure diff_measure_of(const struct diff *diff)
 {
 	static const char *const bytes[] = { "bytes", "KiB", "MiB", "GiB", "TiB", NULL };
@@ -67,6 +73,10 @@ void diff_add_unit(struct bytes *bytes, const struct diff *diff)
 {
 	const char *unit = diff_measure_of(diff).unit;
 
+	if (is_cpus(diff)) {
+		bytes_add_str(bytes, "CPUs");
+		return;
+	}
 	if (diff->per == DIFF_PER_SAMPLES)
 		bytes_add_str(bytes, "of ");
 	else if (*unit)
