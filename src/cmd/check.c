@@ -41,7 +41,8 @@ static int parse_percent(double *ret, const char *text)
 	double number;
 	char *end;
 
-	if (*text < '0' || *text > '9')
+	/* Not "0x5", nor "inf". */
+	if (*text < '0' || *text > '9' || text[strspn(text, "0123456789.%")])
 		return -EINVAL;
 	number = strtod(text, &end);
 	if (end == text || (*end && strcmp(end, "%") != 0) || !(number >= 0 && number <= 100))
@@ -201,11 +202,13 @@ static int check(const struct request *request)
 	if (request->as_json && request->for_github)
 		return options_usage_error(&command_check, "--json and --github both want stdout");
 	for (uint32_t i = 0; i < request->baseline.paths.count; i++)
-		for (uint32_t k = 0; k < request->files.paths.count; k++)
-			if (strcmp(request->baseline.paths.at[i], request->files.paths.at[k]) == 0)
-				return options_usage_error(&command_check,
-							   "%.64s is compared with itself",
-							   request->files.paths.at[k]);
+		if (side_holds(&request->files, request->baseline.paths.at[i]))
+			return options_usage_error(&command_check, "%.64s is compared with itself",
+						   request->baseline.paths.at[i]);
+	if (request->junit && (side_holds(&request->files, request->junit) ||
+			       side_holds(&request->baseline, request->junit)))
+		return options_usage_error(&command_check, "--junit %.64s is one of the profiles",
+					   request->junit);
 	return 0;
 }
 

@@ -194,15 +194,21 @@ static int check(struct request *request)
 
 	for (uint32_t i = 0; i < request->base.paths.count; i++) {
 		stdins += strcmp(request->base.paths.at[i], "-") == 0;
-		for (uint32_t k = 0; k < request->new.paths.count; k++)
-			if (strcmp(request->base.paths.at[i], request->new.paths.at[k]) == 0)
-				return options_usage_error(&command_diff, "%.64s is on both sides",
-							   request->base.paths.at[i]);
+		if (side_holds(&request->new, request->base.paths.at[i]))
+			return options_usage_error(&command_diff, "%.64s is on both sides",
+						   request->base.paths.at[i]);
 	}
 	for (uint32_t i = 0; i < request->new.paths.count; i++)
 		stdins += strcmp(request->new.paths.at[i], "-") == 0;
 	if (stdins > 1)
 		return options_usage_error(&command_diff, "only one profile can be on stdin");
+	for (uint32_t i = 0; i < request->outputs.count; i++)
+		if (strcmp(request->outputs.at[i], "-") != 0 &&
+		    (side_holds(&request->base, request->outputs.at[i]) ||
+		     side_holds(&request->new, request->outputs.at[i])))
+			return options_usage_error(&command_diff,
+						   "-o %.64s is one of the profiles to compare",
+						   request->outputs.at[i]);
 	for (uint32_t i = 0; i < request->outputs.count; i++)
 		if (!request->format && strcmp(request->outputs.at[i], "-") != 0 &&
 		    !diff_writer_by_path(request->outputs.at[i])) {
@@ -240,12 +246,27 @@ static int write_one(const struct request *request, const struct diff *diff, con
 	return r;
 }
 
-static int filter_side(struct side *side, const struct filter *filter)
+static int filter_sides(struct request *request)
 {
-	int r = 0;
+	struct side *both[] = { &request->base, &request->new };
+	struct profile *profiles[2 * SIDE_MAX_FILES];
+	uint32_t count = 0;
+	int r;
 
-	for (uint32_t i = 0; r == 0 && i < side->profiles.count; i++)
-		r = filter_options_apply(&side->profiles.at[i], filter);
+	for (int k = 0; k < 2; k++)
+		for (uint32_t i = 0; i < both[k]->profiles.count; i++)
+			profiles[count++] = both[k]->profiles.at[i];
+	r = filter_options_apply(profiles, count, &request->filter);
+	count = 0;
+	for (int k = 0; k < 2; k++)
+		for (uint32_t i = 0; i < both[k]->profiles.count; i++) {
+			both[k]->profiles.at[i] = profiles[count++];
+			if (r < 0 || filter_is_empty(&request->filter) ||
+			    both[k]->profiles.at[i]->samples.count)
+				continue;
+			log_error("of %s nothing is left to compare", both[k]->paths.at[i]);
+			r = -EINVAL;
+		}
 	return r;
 }
 
@@ -273,9 +294,7 @@ static int run(int argc, char **argv)
 		return options_exit_status(r);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (side_read(&request.base, request.type) < 0 ||
-	    side_read(&request.new, request.type) < 0 ||
-	    filter_side(&request.base, &request.filter) < 0 ||
-	    filter_side(&request.new, &request.filter) < 0)
+	    side_read(&request.new, request.type) < 0 || filter_sides(&request) < 0)
 		return 1;
 	if (sides_compare(&diff, &request.base, &request.new, request.type, request.per) != 0)
 		return 1;

@@ -10,10 +10,10 @@ int filter_options_set(struct filter *filter, enum filter_kind kind, const char 
 		       struct options_reason *reason);
 
 /*
- * Replaces the profile by what the filter leaves of it; a pattern that matches nothing is logged. Does
- * nothing where there is no pattern. Returns 0 or a negative errno, logged.
+ * Replaces each profile by what the filter leaves of it; a pattern that matches nothing in any is
+ * logged. Does nothing where there is no pattern. Returns 0 or a negative errno, logged.
  */
-int filter_options_apply(struct profile **profile, const struct filter *filter);
+int filter_options_apply(struct profile **profiles, uint32_t count, const struct filter *filter);
 
 /*
  * Defines apply_focus ... and FILTER_ROWS; `filter` is the member of `type`, the command's context.

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -17,15 +18,33 @@ void side_fini(struct side *side)
 	array_fini(&side->paths);
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat of_a, of_b;
+
+	if (strcmp(a, b) == 0)
+		return true;
+	return strcmp(a, "-") != 0 && strcmp(b, "-") != 0 && stat(a, &of_a) == 0 &&
+	       stat(b, &of_b) == 0 && S_ISREG(of_a.st_mode) && of_a.st_dev == of_b.st_dev &&
+	       of_a.st_ino == of_b.st_ino;
+}
+
+bool side_holds(const struct side *side, const char *path)
+{
+	for (uint32_t i = 0; i < side->paths.count; i++)
+		if (is_same_file(side->paths.at[i], path))
+			return true;
+	return false;
+}
+
 int side_add(struct side *side, const char *path, struct options_reason *reason)
 {
 	const char **added;
 
 	if (!*path)
 		return options_bad(reason, "needs the name of a file");
-	for (uint32_t i = 0; i < side->paths.count; i++)
-		if (strcmp(side->paths.at[i], path) == 0)
-			return options_bad(reason, "named twice: a run counts once");
+	if (side_holds(side, path))
+		return options_bad(reason, "named twice: a run counts once");
 	if (side->paths.count >= SIDE_MAX_FILES)
 		return options_bad(reason, "are too many files: there can be %d a side",
 				   SIDE_MAX_FILES);

@@ -18,6 +18,8 @@ static inline void side_fini_cleanup(struct side *side)
 {
 	side_fini(side);
 }
+/* Whether it is one of the side's files, also by another name. */
+bool side_holds(const struct side *side, const char *path);
 /* For apply functions, which return what this does. */
 int side_add(struct side *side, const char *path, struct options_reason *reason);
 /*

@@ -405,7 +405,7 @@ static int run(int argc, char **argv)
 		return 1;
 	}
 	whole = weights_add_up(&weights);
-	if (filter_options_apply(&profile, &request.filter) < 0)
+	if (filter_options_apply(&profile, 1, &request.filter) < 0)
 		return 1;
 	return write_report(&request, profile,
 			    filter_is_empty(&request.filter) || request.is_relative ? NULL

@@ -125,7 +125,7 @@ def check_mistakes():
     made.write('junk', 'neither this nor that\n')
     mistake(said='name the profile')
     mistake('a.folded', said='--max')
-    for rule in 'a', 'a=', '=5%', 'a=5x', 'a=-1%', 'a=101%', 'a=nan':
+    for rule in 'a', 'a=', '=5%', 'a=5x', 'a=0x5', 'a=1e1', 'a=-1%', 'a=101%', 'a=nan':
         mistake('a.folded', '--max', rule, said='REGEX=5%')
     mistake('a.folded', '--max', 'a=0%', said='0.1%')
     mistake('a.folded', '--max', '(=5%', said='parenthesis')
@@ -134,6 +134,11 @@ def check_mistakes():
     mistake('a.folded', '--max-growth', 'x', '--baseline', 'b.folded', said='2%')
     mistake('a.folded', '--max-growth', '2%', '--baseline', 'a.folded', said='itself')
     mistake('a.folded', '--max', 'a=1%', '--json', '--github', said='stdout')
+    mistake('a.folded', '--max', 'a=1%', '--junit', './a.folded', said='one of the profiles')
+    # What is broken is, also where it cannot be written.
+    made.write('many.folded', 'main;a 1000\n')
+    run('many.folded', '--max', 'a=9%', '--junit', 'nosuch/x', expect=1)
+    run('many.folded', '--max', 'a=100%', '--junit', 'nosuch/x', expect=3)
     # What cannot be read cannot be judged.
     mistake('nosuch', '--max', 'a=1%', said='nosuch', expect=3)
     mistake('junk', '--max', 'a=1%', said='junk', expect=3)

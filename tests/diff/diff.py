@@ -186,6 +186,10 @@ def check_mistakes():
     mistake('--base', 'a.folded', 'a.folded', '--new', 'b.folded', said='named twice')
     mistake('a.folded', 'a.folded', said='both sides')
     mistake('--base', '-', '--new', 'b.folded', '-', said='both sides')
+    mistake('./a.folded', 'a.folded', said='both sides')
+    mistake('a.folded', 'b.folded', '-o', './b.folded', said='one of the profiles')
+    mistake('a.folded', 'b.folded', '--focus', '^b$', said='of a.folded nothing is left',
+            expect=1)
     mistake('--per', 'hour', 'a.folded', 'b.folded', said='cpu-seconds')
     mistake('-o', 'x.nosuch', 'a.folded', 'b.folded', said='says no format')
     mistake('-f', 'nosuch', 'a.folded', 'b.folded', said='no such format')
