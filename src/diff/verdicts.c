@@ -74,6 +74,8 @@ static void add_growth(struct bytes *bytes, const struct verdict *verdict, const
 		add_percent(bytes, verdict->rule->limit);
 		bytes_add_str(bytes, " of ");
 		escape_clean(bytes, what);
+		if (verdict->rule->is_self)
+			bytes_add_str(bytes, " by itself");
 		return;
 	}
 	bytes_add_format(bytes, "%.*f %% → %.*f %% of ", digits, 100 * verdict->base, digits,
