@@ -9,9 +9,10 @@
 
 enum {
 	MAX_DEPTH = INPUT_MAX_DEPTH,
-	MAX_LINES = 1024,   /* functions of a location, of which all but one are inlined */
-	MAX_LABELS = 1024,  /* of a sample */
-	CHECK_ITEMS = 1024, /* between two looks at the memory taken */
+	MAX_LINES = 1024,	/* functions of a location, of which all but one are inlined */
+	MAX_LABELS = 1024,	/* of a sample */
+	CHECK_ITEMS = 1024,	/* between two looks at the memory taken, */
+	CHECK_FRAMES = 1 << 20, /* or so many functions: a sample may have MAX_DEPTH * MAX_LINES */
 };
 
 /* Named outcomes of the functions here, besides INPUT_REFUSED: what they return as 1 is always that. */
@@ -56,6 +57,7 @@ struct pprof {
 	uint32_t full_stack, deep_location;
 	bool has_inlined;
 	uint64_t inlined_frames; /* of all samples: what profile_bytes does not know of */
+	uint64_t checked_frames; /* of these, when the memory taken was looked at last */
 
 	/* The sample or location at hand. */
 	uint32_t depth, value_count, label_count, line_count;

@@ -183,7 +183,10 @@ int pprof_read_sample(struct pprof *pprof, struct reader message)
 		r = profile_sample_add(profile, pprof->full_stack, 0, pprof->values);
 		profile->closed = true;
 	}
-	if (pprof->number % CHECK_ITEMS == 0)
+	if (pprof->number % CHECK_ITEMS == 0 ||
+	    pprof->inlined_frames - pprof->checked_frames >= CHECK_FRAMES) {
 		profile->closed = pprof_bytes(pprof) >= pprof->limit_bytes;
+		pprof->checked_frames = pprof->inlined_frames;
+	}
 	return r;
 }

@@ -129,6 +129,32 @@ static void memory_has_a_limit(void **state)
 	bytes_fini(&bytes);
 }
 
+/* A few bytes of a file may be millions of functions: of those that are inlined. */
+static void inlined_functions_have_a_limit(void **state)
+{
+	enum { FUNCTIONS = 1024, DEPTH = 4000, SAMPLES = 32 };
+	struct profile *profile = build_profile();
+	struct profile_line lines[FUNCTIONS] = {};
+	const int64_t values[] = { 1, 1 };
+	uint32_t location, stack, locations[DEPTH + SAMPLES];
+	struct input_report report;
+
+	(void)state;
+	build_sample(profile, NULL, NULL, 0, "u:main", 1);
+	assert_ok(profile_location_append(profile, &location, 0, 0x1234, LOCATION_USER));
+	assert_ok(profile_location_name(profile, location, lines, FUNCTIONS, true));
+	for (uint32_t i = 0; i < ARRAY_SIZE(locations); i++)
+		locations[i] = location;
+	for (uint32_t i = 0; i < SAMPLES; i++) {
+		assert_ok(profile_stack_add(profile, &stack, locations, DEPTH + i));
+		assert_ok(profile_sample_add(profile, stack, 0, values));
+	}
+	profile = through_pprof(profile, 256 << 20, &report);
+	assert_true(report.left_out > SAMPLES / 2 && report.left_out < SAMPLES);
+	assert_int_equal(profile_total(profile, 0), 1 + SAMPLES);
+	profile_free(profile);
+}
+
 /* As of a heap: nothing says how many samples there were. */
 static struct profile *uncounted_profile(void)
 {
@@ -178,6 +204,7 @@ int main(void)
 		cmocka_unit_test(written_again_it_is_the_same),
 		cmocka_unit_test(texts_of_a_recording_come_back),
 		cmocka_unit_test(memory_has_a_limit),
+		cmocka_unit_test(inlined_functions_have_a_limit),
 		cmocka_unit_test(without_a_count_there_are_no_intervals),
 	};
 
