@@ -766,6 +766,34 @@ static int read_file_part(struct speedscope *speedscope, const struct json_event
 
 /* ---- the whole ---- */
 
+/*
+ * What is no element of what is open: those that others name by their numbers, or whose weights stand
+ * elsewhere, cannot be passed over.
+ */
+static int refuse_element(struct speedscope *speedscope)
+{
+	switch (place_of(speedscope)) {
+	case FRAMES:
+		return refuse(speedscope, "frame %" PRIu32 " is no object",
+			      speedscope->frames.count);
+	case PROFILES:
+		speedscope->profiles++;
+		return refuse(speedscope, "it is no object");
+	case SAMPLES:
+		speedscope->items++;
+		return refuse(speedscope, "it is no array");
+	case STACK:
+		return refuse(speedscope, "what it names is no frame");
+	case WEIGHTS:
+		return refuse(speedscope, "one of its weights is no number");
+	case EVENTS:
+		speedscope->items++;
+		return refuse(speedscope, "it is no object");
+	default:
+		return 0;
+	}
+}
+
 static int open_place(struct speedscope *speedscope, const struct json_event *event)
 {
 	enum place in = place_of(speedscope), place = NOTHING;
@@ -776,6 +804,12 @@ static int open_place(struct speedscope *speedscope, const struct json_event *ev
 		if (parts[i].in == in && parts[i].type == event->type &&
 		    strcmp(parts[i].key, event->key) == 0)
 			place = parts[i].place;
+	if (place == NOTHING) {
+		int r = refuse_element(speedscope);
+
+		if (r != 0)
+			return r;
+	}
 	/* One pass is for frames, the other for the rest. */
 	if (speedscope->has_frames ? place == SHARED : place == PROFILES || place == NOTES_OF_FILE)
 		place = NOTHING;
@@ -833,7 +867,7 @@ static int read_stack_part(struct speedscope *speedscope, const struct json_even
 	int r;
 
 	if (event->type != JSON_NUMBER)
-		return refuse(speedscope, "what it names is no frame");
+		return refuse_element(speedscope);
 	r = read_index(speedscope, &index, event->number);
 	if (r != 0 || speedscope->has_no_room)
 		return r;
@@ -862,9 +896,8 @@ static int on_event(void *context, const struct json_event *event)
 	case STACK:
 		return read_stack_part(speedscope, event);
 	case WEIGHTS:
-		return event->type == JSON_NUMBER
-			       ? keep_weight(speedscope, event->number)
-			       : refuse(speedscope, "one of its weights is no number");
+		return event->type == JSON_NUMBER ? keep_weight(speedscope, event->number)
+						  : refuse_element(speedscope);
 	case EVENT:
 		read_event_part(speedscope, event);
 		return 0;
@@ -873,7 +906,7 @@ static int on_event(void *context, const struct json_event *event)
 	case NOTES_OF_PROFILE:
 		return read_profile_note(speedscope, event);
 	default:
-		return 0;
+		return refuse_element(speedscope);
 	}
 }
 

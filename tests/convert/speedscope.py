@@ -159,6 +159,15 @@ def check_refusals():
     refused(whole(sampled([[0.5]], [1])), 'it names frame 0.5, of 3')
     refused(whole(sampled([[1e300]], [1])), 'it names frame 1e+300, of 3')
     refused(whole(sampled([['a']], [1])), 'what it names is no frame')
+    # What is passed over would give other numbers to what follows.
+    refused(whole(sampled([[[0]]], [1])), 'sample 1: what it names is no frame')
+    refused(whole(sampled([5, [0]], [1])), 'profile 1, sample 1: it is no array')
+    refused(json.dumps(whole(sampled([[0]], [1]))).replace('[1]', '[[], 1]').encode(),
+            'one of its weights is no number')
+    refused(whole(sampled([[0]], [1]), frames=[None, {'name': 'a'}]), 'frame 0 is no object')
+    refused(whole(sampled([[0]], [1]), frames=[{'name': 'a'}, ['b']]), 'frame 1 is no object')
+    refused(whole(sampled([[0]], [1]), 7), 'profile 2: it is no object')
+    refused(whole({**evented('O0@5'), 'events': [None]}), 'profile 1, event 1: it is no object')
     refused(whole(sampled([[0]], [1, 2])), 'profile 1: it has 1 samples and 2 weights')
     refused(whole(sampled([[0]], [-1])), 'sample 1: its weight is below 0')
     refused(whole(sampled([[0]], [1e19])), 'its weight is larger than 2^63')
