@@ -64,7 +64,8 @@ struct script {
 	/* The sample at hand. */
 	bool in_header; /* of --header, whose lines may be anything: commands are told as they were */
 	bool in_sample;
-	bool in_head; /* its only frame stood in its first line */
+	bool in_head;	  /* its only frame stood in its first line */
+	bool is_left_out; /* instead of in_sample: its event is one too many */
 	bool has_no_room, is_cut;
 	uint32_t labels, event;
 	int64_t period;
@@ -395,6 +396,7 @@ static int end_sample(struct script *script)
 	const uint32_t *locations = script->sample;
 	int r = 0;
 
+	script->is_left_out = false;
 	if (!script->in_sample)
 		return 0;
 	script->in_sample = false;
@@ -439,6 +441,8 @@ static int begin_sample(struct script *script, const struct perf_head *head)
 	script->period = head->period;
 	if (script->event == MAX_EVENTS) {
 		script->in_sample = false;
+		script->is_left_out = true;
+		script->in_head = head->rest.size != 0;
 		script->report->other_values++;
 		return 0;
 	}
@@ -507,12 +511,13 @@ static int read_line(struct script *script, const char *line, size_t size)
 		script->in_header = !script->in_header;
 	if (*line == '#' || script->in_header)
 		return 0;
-	if (*line == '\t' || (*line == ' ' && script->in_sample && !script->in_head)) {
+	if (*line == '\t' ||
+	    (*line == ' ' && !script->in_head && (script->in_sample || script->is_left_out))) {
 		/* Without stacks, comms stand in a column of their own, behind blanks. */
 		if (*line == '\t' || !perf_read_head(&head, line, size) || !head.has_time) {
 			if (script->in_sample)
 				return read_below(script, line, size);
-			script->report->passed_over++;
+			script->report->passed_over += !script->is_left_out;
 			return 0;
 		}
 	} else if (!perf_read_head(&head, line, size)) {

@@ -151,6 +151,8 @@ def check_events():
            ['a;__schedule_[k] 1', 'a 1'])
     text = ''.join(sample(f'e{i}', 1, 'f') for i in range(10))
     folded(text, ['a;f 1'], said='2 samples of more than 8 types')
+    if 'passed over' in run(text, '-f', 'folded')[1]:
+        fail('frames of samples that are left out are no other lines')
     out = run(sample('cycles', 100, 'f'), '-f', 'pprof')[0]
     for word in b'cycles', b'samples', b'comm', b'pid', b'thread_id', b'/bin/x':
         if word not in gzip.decompress(out):
