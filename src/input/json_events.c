@@ -86,6 +86,19 @@ static int on_string(void *context, const unsigned char *text, size_t size)
 						  .size = size });
 }
 
+/* The number of a text, rounded towards 0. */
+static int64_t whole_of(const char *text, double number)
+{
+	char *end;
+	long long whole;
+
+	errno = 0;
+	whole = strtoll(text, &end, 10);
+	if (!*end && !errno)
+		return whole;
+	return fabs(number) < 0x1p63 ? (int64_t)number : 0;
+}
+
 static int on_number(void *context, const char *text, size_t size)
 {
 	struct json_event event = { .type = JSON_NUMBER };
@@ -97,12 +110,14 @@ static int on_number(void *context, const char *text, size_t size)
 	for (; at < size && at < 15 && text[at] >= '0' && text[at] <= '9'; at++)
 		value = value * 10 + (uint64_t)(text[at] - '0');
 	event.number = (double)value;
+	event.whole = (int64_t)value;
 	if (at < size) {
 		if (size >= sizeof(copy))
 			return damaged(context, "a number of too many digits");
 		memcpy(copy, text, size);
 		copy[size] = '\0';
 		event.number = strtod(copy, NULL);
+		event.whole = whole_of(copy, event.number);
 	}
 	if (!isfinite(event.number))
 		return damaged(context, "a number too large");

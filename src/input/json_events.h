@@ -29,6 +29,7 @@ struct json_event {
 	const char *text; /* of a string; not NUL-terminated, and may hold NULs */
 	size_t size;
 	double number; /* finite */
+	int64_t whole; /* the same without its fraction, to the last digit; 0: beyond 64 bits */
 };
 
 /* Named outcome of reading: it is no JSON, or goes beyond the limits. Handlers return larger ones. */

@@ -698,18 +698,13 @@ static int read_profile_part(struct speedscope *speedscope, const struct json_ev
 	return 0;
 }
 
-static int64_t whole(double number)
-{
-	return fabs(number) < 0x1p53 ? (int64_t)number : 0;
-}
-
 static int read_profile_note(struct speedscope *speedscope, const struct json_event *event)
 {
 	speedscope->has_notes = true;
 	if (event->type == JSON_NUMBER && strcmp(event->key, "pid") == 0)
-		speedscope->pid = whole(event->number);
+		speedscope->pid = event->whole;
 	else if (event->type == JSON_NUMBER && strcmp(event->key, "tid") == 0)
-		speedscope->tid = whole(event->number);
+		speedscope->tid = event->whole;
 	if (event->type != JSON_STRING)
 		return 0;
 	if (strcmp(event->key, "type") == 0)
@@ -745,11 +740,11 @@ static int read_file_note(struct speedscope *speedscope, const struct json_event
 			return take_string(speedscope, &speedscope->count_type, event);
 	} else if (event->type == JSON_NUMBER) {
 		if (strcmp(event->key, "period") == 0)
-			meta->period = whole(event->number);
-		else if (strcmp(event->key, "time_ns") == 0 && fabs(event->number) < 0x1p62)
-			meta->time_ns = (int64_t)event->number;
+			meta->period = event->whole;
+		else if (strcmp(event->key, "time_ns") == 0)
+			meta->time_ns = event->whole;
 		else if (strcmp(event->key, "duration_ns") == 0)
-			meta->duration_ns = whole(event->number);
+			meta->duration_ns = event->whole;
 	}
 	return 0;
 }

@@ -15,6 +15,7 @@ from pprof_bytes import Profile, number
 
 PROFD = os.path.abspath(sys.argv[1])
 HANG_S = 60
+WHEN = 1700000000123456789  # more digits than a double has
 SCHEMA = 'https://www.speedscope.app/file-format-schema.json'
 failures = 0
 
@@ -204,7 +205,7 @@ def rich():
         count = pick.randrange(1, 50)
         profile.sample(stack, [count, count * 10000000], comm='prog', pid=4242,
                        thread_name=f'worker {i % 3}', tid=4242 + i % 3)
-    profile.add(number(9, 1700000000) + number(10, 5000000000) +
+    profile.add(number(9, WHEN) + number(10, 5000000000) +
                 profile.type(11, 'cpu', 'nanoseconds') + number(12, 10000000))
     return profile.bytes()
 
@@ -225,6 +226,8 @@ def check_round_trips():
             if run(at, '-f', 'folded', '--type', type_) != run(content, '-f', 'folded', '--type', type_):
                 fail(f'{way}: other {type_}')
     once = run(content, '-f', 'speedscope')[0]
+    if number(9, WHEN) not in gzip.decompress(run(once, '-f', 'pprof')[0]):
+        fail('the time is another one')
     if run(once, '-f', 'text')[0].partition(b'\n\n')[2] != text.partition(b'\n\n')[2]:
         fail('text of speedscope')
     if run(run(once, '-f', 'speedscope')[0], '-f', 'speedscope')[0] != run(once, '-f', 'speedscope')[0]:
