@@ -19,6 +19,7 @@ enum {
 	NAME_COLUMNS = 48,     /* of one name in a chain */
 	SEPARATOR_COLUMNS = 3, /* " › " */
 	ELISION_COLUMNS = 16,  /* " › … 99 frames …" */
+	ELIDED_COLUMNS = 9,    /* "… 1 frame" */
 };
 
 static const double smallest_share = 0.005;
@@ -264,6 +265,14 @@ static int add_chain(struct writer_of_trees *writer, const struct link *links, u
 	}
 	if (texts.failed)
 		return -ENOMEM;
+	if (all > columns && count == 2 &&
+	    widths[1] + SEPARATOR_COLUMNS + ELIDED_COLUMNS <= columns) {
+		/* A part of its name says more than that there is one. */
+		(void)add_link(writer, out, &links[0], columns - widths[1] - SEPARATOR_COLUMNS);
+		bytes_add_str(out, " › ");
+		bytes_add(out, texts.at + ends[1], ends[2] - ends[1]);
+		return 0;
+	}
 	if (all > columns && count > 1) {
 		from = count - 1;
 		used = widths[0] + ELISION_COLUMNS + SEPARATOR_COLUMNS + widths[from];

@@ -78,6 +78,25 @@ static void deep_calls_go_on_at_the_left(void **state)
 					NULL });
 }
 
+static void two_names_share_a_row(void **state)
+{
+	cleanup(profile_free) struct profile *profile = build_profile();
+	struct report_options options = { .view = REPORT_TREE, .smallest = -1, .width = 80 };
+
+	(void)state;
+	build_sample(profile, "prog", NULL, 0,
+		     "u:the_first_function_of_the_chain|u:the_last_function_of_the_chain_and_all",
+		     1);
+	assert_ok(profile_freeze(profile));
+	assert_report(profile, &options, false,
+		      (const char *[]){
+			      " └ the_first_fu… › the_last_function_of_the_chain_and_all\n",
+			      NULL });
+	options.width = 70;
+	assert_report(profile, &options, false,
+		      (const char *[]){ " └ … 1 frame › the_last_function_of_the_chain_…", NULL });
+}
+
 /* As the name is, as it is shown, as an expression, as a part. */
 static void functions_are_called_in_many_ways(void **state)
 {
@@ -212,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tree_is_as_people_read_it),
 		cmocka_unit_test(deep_calls_go_on_at_the_left),
+		cmocka_unit_test(two_names_share_a_row),
 		cmocka_unit_test(functions_are_called_in_many_ways),
 		cmocka_unit_test(values_below_zero_are_told),
 		cmocka_unit_test(threads_have_their_numbers),
