@@ -111,7 +111,8 @@ enum { DIFF_REFUSED = 1 };
 /*
  * Chooses the types so that all are of the same name and unit: what each shows first or, where that
  * differs, one of those that another one shows and all have.
- * is_chosen: the first types were asked for, and stay. Returns 0 or DIFF_REFUSED.
+ * is_chosen: the first types were asked for, and stay. Returns 0 or DIFF_REFUSED, also where values are
+ * below 0, as those of a difference are.
  */
 int diff_choose_types(struct diff_input *inputs, uint32_t count, bool is_chosen,
 		      struct diff_reason *reason);

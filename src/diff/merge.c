@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "profile/weights.h"
 
 /* What all runs must agree on before any is merged. */
 struct agreement {
@@ -115,8 +116,8 @@ static bool agree_on(struct diff_input *inputs, uint32_t count, const char *name
 	return true;
 }
 
-int diff_choose_types(struct diff_input *inputs, uint32_t count, bool is_chosen,
-		      struct diff_reason *reason)
+static int choose_types(struct diff_input *inputs, uint32_t count, bool is_chosen,
+			struct diff_reason *reason)
 {
 	uint32_t other = 1;
 
@@ -134,6 +135,24 @@ int diff_choose_types(struct diff_input *inputs, uint32_t count, bool is_chosen,
 		inputs[0].name, type_name(&inputs[0]), type_unit(&inputs[0]), inputs[other].name,
 		type_name(&inputs[other]), type_unit(&inputs[other]));
 	return DIFF_REFUSED;
+}
+
+int diff_choose_types(struct diff_input *inputs, uint32_t count, bool is_chosen,
+		      struct diff_reason *reason)
+{
+	int r = choose_types(inputs, count, is_chosen, reason);
+
+	for (uint32_t i = 0; r == 0 && i < count; i++) {
+		uint64_t below;
+
+		(void)weights_values(inputs[i].profile, inputs[i].type, &below);
+		if (!below)
+			continue;
+		snprintf(reason->text, sizeof(reason->text),
+			 "%.200s holds values below 0: it is a difference already", inputs[i].name);
+		r = DIFF_REFUSED;
+	}
+	return r;
 }
 
 /* ---- Normalisation. ---- */

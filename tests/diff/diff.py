@@ -199,6 +199,8 @@ def check_mistakes():
     mistake('--per', 'seconds', 'a.folded', 'b.folded', said='how long', expect=1)
     mistake('--per', 'cpu-seconds', 'a.folded', 'b.folded', said='no CPU time', expect=1)
     mistake('--type', 'cpu', 'a.folded', 'b.folded', said='there are: samples', expect=1)
+    run('a.folded', 'b.folded', '-o', 'd.pb.gz')
+    mistake('a.folded', 'd.pb.gz', said='d.pb.gz holds values below 0', expect=1)
     out, err = run('-', 'b.folded', stdin=b'main;a 10\n')
     if err or 'BASE: -' not in out:
         fail(f'stdin: {out[:80]} {err}')
