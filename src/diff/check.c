@@ -223,20 +223,23 @@ static bool is_tested(const struct budget_rule *rule, const struct diff *diff, u
 }
 
 /*
- * What would make the interval so narrow that it leaves out the limit; or, where it does that already,
- * so sure that it is believed among so many functions.
+ * What would make the interval so narrow that it leaves out the limit, and growth so sure that it is
+ * believed among so many functions.
  */
 static void find_need(struct verdict *verdict, const struct diff *diff,
 		      const struct diff_value *value, uint32_t tested)
 {
-	double off = diff_change(value) - verdict->rule->limit, reach = diff_half(value);
+	double off = diff_change(value) - verdict->rule->limit, reach;
 	double harmonic = 0, samples = 0, times;
 
 	for (uint32_t i = 1; i <= tested; i++)
 		harmonic += 1.0 / i;
-	if (value->low > verdict->rule->limit)
-		reach = value->error *
-			student_critical(2 * DIFF_FALSE_RATE / (tested * harmonic), value->freedom);
+	/* Towards the limit. */
+	reach = off > 0 ? diff_change(value) - value->low : value->high - diff_change(value);
+	if (off > 0 && tested)
+		reach = fmax(reach, value->error * student_critical(2 * DIFF_FALSE_RATE /
+									    (tested * harmonic),
+								    value->freedom));
 	times = off != 0 ? pow(reach / off, 2) : INFINITY;
 	for (uint32_t i = 0; i < diff->runs.count; i++)
 		samples += (double)diff->runs.at[i].samples;

@@ -61,6 +61,19 @@ def check_needed():
         run('b.folded', '--max', 'hot=5%', expect=expect)
 
 
+def check_growth_needed():
+    """The same of growth, of one function among several."""
+    needed = 600
+    for times, expect in (1, 3), (0.9, 3), (1.1, 1):
+        count = round(needed * times)
+        for path, hot in ('base.folded', count // 10), ('new.folded', count // 5):
+            made.write(path, f'main;hot {hot}\nmain;rest {count - hot}\n')
+        out, _ = run('new.folded', '--baseline', 'base.folded', '--max-growth', 'self:8%', '--json',
+                     expect=expect)
+        if times == 1:
+            needed = json.loads(out)['verdicts'][0]['samples_needed']
+
+
 def check_growth():
     base = made.runs('b', 4, 0.03, 5, samples=20000)
     run(*made.runs('n', 5, 0.03, 5, samples=20000), '--baseline', *base, '--max-growth', '5%')
@@ -151,8 +164,8 @@ def check_mistakes():
 def main():
     with tempfile.TemporaryDirectory(prefix='profd-check-') as folder:
         os.chdir(folder)
-        for check in (check_max, check_needed, check_growth, check_false_alarms, check_formats,
-                      check_mistakes):
+        for check in (check_max, check_needed, check_growth_needed, check_growth, check_false_alarms,
+                      check_formats, check_mistakes):
             check()
         os.chdir('/')
     print('failed' if failures else 'ok')
