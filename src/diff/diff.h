@@ -155,6 +155,19 @@ static inline double diff_half(const struct diff_value *value)
 	return up > down ? up : down;
 }
 
+/* A node's own values, the means of either side's runs. */
+static inline void diff_self(const struct diff *diff, uint32_t node, double *ret_base,
+			     double *ret_new)
+{
+	*ret_base = *ret_new = 0;
+	for (uint32_t i = 0; i < diff->runs.count; i++) {
+		const struct diff_run *run = &diff->runs.at[i];
+
+		*(run->is_new ? ret_new : ret_base) +=
+			run->self[node] / (run->is_new ? diff->new_count : diff->base_count);
+	}
+}
+
 static inline bool diff_is_function(const struct diff_frame *frame)
 {
 	return frame->kind < CALL_ALL;

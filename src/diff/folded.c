@@ -40,17 +40,6 @@ static const char *suffix(const struct diff_frame *frame)
 									    : "";
 }
 
-static void means_of(const struct diff *diff, uint32_t node, double *ret_base, double *ret_new)
-{
-	*ret_base = *ret_new = 0;
-	for (uint32_t i = 0; i < diff->runs.count; i++) {
-		const struct diff_run *run = &diff->runs.at[i];
-
-		*(run->is_new ? ret_new : ret_base) +=
-			run->self[node] / (run->is_new ? diff->new_count : diff->base_count);
-	}
-}
-
 static int folded_write(const struct diff *diff, struct stream *stream)
 {
 	cleanup(bytes_fini) struct bytes line = {};
@@ -62,7 +51,7 @@ static int folded_write(const struct diff *diff, struct stream *stream)
 		double base, new;
 
 		path.at[depth] = i;
-		means_of(diff, i, &base, &new);
+		diff_self(diff, i, &base, &new);
 		if (!(base > 0) && !(new > 0))
 			continue;
 		line.size = 0;

@@ -102,14 +102,9 @@ static int add_nodes(struct picture *picture)
 
 	for (uint32_t i = 0; i < diff->nodes.count; i++) {
 		const struct diff_node *node = &diff->nodes.at[i];
-		double values[2] = {};
+		double base, new;
 
-		for (uint32_t k = 0; k < diff->runs.count; k++) {
-			const struct diff_run *run = &diff->runs.at[k];
-
-			values[run->is_new] +=
-				run->self[i] / (run->is_new ? diff->new_count : diff->base_count);
-		}
+		diff_self(diff, i, &base, &new);
 		for (int k = 0; k < 3; k++) {
 			struct call_node *added = array_push(&picture->trees[k].nodes);
 
@@ -119,10 +114,8 @@ static int add_nodes(struct picture *picture)
 						     .parent = node->parent,
 						     .end = node->end,
 						     .depth = node->depth };
-			added->self = weight_of(picture, values[k == NEW]);
-			if (k == BOTH)
-				added->self = weight_of(picture, values[0]) +
-					      weight_of(picture, values[1]);
+			added->self = (k == NEW ? 0 : weight_of(picture, base)) +
+				      (k == BASE ? 0 : weight_of(picture, new));
 		}
 		picture->nodes[i] = verdict_of(picture, &diff->node_total[i]);
 	}

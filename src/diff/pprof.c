@@ -64,24 +64,19 @@ static int add_sample(struct made *made, uint32_t stack, double value, bool is_b
 static int add_node(struct made *made, uint32_t node, uint32_t *path)
 {
 	const struct diff *diff = made->diff;
-	double values[2] = {};
 	uint32_t stack, depth = 0;
+	double base, new;
 	int r;
 
-	for (uint32_t i = 0; i < diff->runs.count; i++) {
-		const struct diff_run *run = &diff->runs.at[i];
-
-		values[run->is_new] +=
-			run->self[node] / (run->is_new ? diff->new_count : diff->base_count);
-	}
-	if (!(values[0] > 0) && !(values[1] > 0))
+	diff_self(diff, node, &base, &new);
+	if (!(base > 0) && !(new > 0))
 		return 0;
 	for (uint32_t at = node; at; at = diff->nodes.at[at].parent)
 		path[depth++] = made->locations[diff->nodes.at[at].frame];
 	r = profile_stack_add(made->profile, &stack, path, depth);
 	if (r == 0)
-		r = add_sample(made, stack, values[1], false);
-	return r == 0 ? add_sample(made, stack, values[0], true) : r;
+		r = add_sample(made, stack, new, false);
+	return r == 0 ? add_sample(made, stack, base, true) : r;
 }
 
 static int fill(struct made *made)
