@@ -346,8 +346,10 @@ static void fit_terminal(struct request *request)
 	struct winsize size;
 
 	if (!request->has_width && is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
-	    size.ws_col >= WIDTH_MIN)
-		request->report.width = size.ws_col < WIDTH_MAX ? size.ws_col : WIDTH_MAX;
+	    size.ws_col)
+		request->report.width = size.ws_col < WIDTH_MIN	  ? WIDTH_MIN
+					: size.ws_col < WIDTH_MAX ? size.ws_col
+								  : WIDTH_MAX;
 	/* Lines of sources are not cut off where nobody reads them at once. */
 	if (!request->has_width && !is_terminal &&
 	    (request->report.view == REPORT_LINES || request->report.view == REPORT_ANNOTATE))
