@@ -125,6 +125,7 @@ static int annotate_text(struct report *report, struct page *page)
 		add_text(&annotation, page, &annotation.routines.at[i]);
 	if (annotation.has_more)
 		bytes_add_str(&page->out, "\n(more functions match)\n");
+	page_paragraph(page, annotation.refused.text);
 	return 0;
 }
 

@@ -13,6 +13,7 @@ enum {
 	ROUTINES = 5,
 	ROUTINES_MAX = 100,
 	SOURCES_MAX = 256,
+	SOURCE_BYTES_MAX = 128 << 20, /* together, but for the last one */
 };
 
 void annotation_fini(struct annotation *annotation)
@@ -225,7 +226,7 @@ static int find_source(struct annotation *annotation, const char *path)
 	for (uint32_t i = annotation->sources.count; i-- > 0;)
 		if (strcmp(annotation->sources.at[i].path, path) == 0)
 			return (int)i + 1;
-	if (annotation->sources.count == SOURCES_MAX)
+	if (annotation->sources.count == SOURCES_MAX || annotation->source_bytes > SOURCE_BYTES_MAX)
 		return 0;
 	source = array_push(&annotation->sources);
 	if (!source)
@@ -234,6 +235,7 @@ static int find_source(struct annotation *annotation, const char *path)
 	if (!source->path ||
 	    source_file_read(&source->file, path, &annotation->report->options->sources) < 0)
 		return -ENOMEM;
+	annotation->source_bytes += source->file.text.size;
 	return (int)annotation->sources.count;
 }
 
@@ -367,8 +369,9 @@ static int add_routine(struct annotation *annotation, uint32_t location)
 	uint32_t answered;
 	struct instruction_cost first = {};
 	struct naming naming = { annotation, &first };
-	int r = open_binary(annotation, binary);
+	int r = binary->is_refused ? REPORT_REFUSED : open_binary(annotation, binary);
 
+	binary->is_refused = r == REPORT_REFUSED;
 	if (r != 0)
 		return r;
 	if (file_address(annotation, location, &address) < 0)
@@ -407,7 +410,24 @@ static int add_routine(struct annotation *annotation, uint32_t location)
 	return r < 0 ? r : find_lines(annotation, binary->object, routine);
 }
 
-/* What is shown stays shown, whatever becomes of the rest. */
+/* What can be shown is shown, whatever becomes of the rest. */
+static int add_routines(struct annotation *annotation)
+{
+	struct report_reason *reason = annotation->report->reason;
+
+	for (uint32_t i = 0; i < annotation->wanted.count; i++) {
+		int r = add_routine(annotation, annotation->wanted.at[i]);
+
+		if (r < 0)
+			return r;
+		if (r == REPORT_REFUSED && !*annotation->refused.text)
+			annotation->refused = *reason;
+		annotation->has_more |= r == REPORT_REFUSED;
+	}
+	*reason = annotation->routines.count ? (struct report_reason){} : annotation->refused;
+	return annotation->routines.count || !*reason->text ? 0 : REPORT_REFUSED;
+}
+
 int annotation_find(struct annotation *annotation, struct report *report)
 {
 	int r;
@@ -420,13 +440,8 @@ int annotation_find(struct annotation *annotation, struct report *report)
 		r = weigh_locations(annotation);
 	if (r == 0)
 		r = find_wanted(annotation);
-	for (uint32_t i = 0; r == 0 && i < annotation->wanted.count; i++) {
-		r = add_routine(annotation, annotation->wanted.at[i]);
-		if (r == REPORT_REFUSED && annotation->routines.count) {
-			annotation->has_more = true;
-			r = 0;
-		}
-	}
+	if (r == 0)
+		r = add_routines(annotation);
 	if (r == 0 && !annotation->routines.count && call_tree_total(report->tree) > 0)
 		return report_refuse(annotation->report, "none of its samples has an address");
 	return r;

@@ -17,6 +17,7 @@ struct code_binary {
 	uint32_t file, build_id; /* strings of the profile */
 	struct object *object;	 /* NULL: not opened so far */
 	bool is_same_build;	 /* as was recorded; else nobody can tell */
+	bool is_refused;	 /* it cannot be had */
 };
 
 /* What an instruction used, and where it comes from. */
@@ -48,7 +49,10 @@ struct annotation {
 	ARRAY_OF(uint32_t) wanted; /* locations that are meant, the heaviest first */
 	ARRAY_OF(struct code_routine) routines;
 	ARRAY_OF(struct code_source) sources;
-	bool has_more; /* functions that are not shown */
+	size_t source_bytes; /* of all of them */
+	bool has_more;	     /* functions that are not shown */
+	/* Why the heaviest of those that cannot be shown is not; "": all can. */
+	struct report_reason refused;
 };
 
 /*

@@ -67,8 +67,8 @@ class Program:
             elif row:
                 function.append((int(row[1], 16), row[2].strip()))
 
-    def profile(self, samples, build_id=None):
-        """samples: ([addresses, leaf first], count)"""
+    def profile(self, samples, build_id=None, gone=0):
+        """samples: ([addresses, leaf first], count); gone: samples of a program that is not there"""
         made = Profile('samples/count', 'cpu/nanoseconds')
         page = self.address & ~0xfff
         made.mapping(1, self.path, BIAS + page, BIAS + self.address + self.size,
@@ -89,6 +89,10 @@ class Program:
                 made.location(numbers[address], *lines, mapping=1, address=BIAS + address)
         for stack, count in samples:
             made.sample([numbers[address] for address in stack], [count, count * 10000000])
+        if gone:
+            made.mapping(2, '/nowhere/gone', 0x10000, 0x20000)
+            made.location(len(numbers) + 1, (1, 11), mapping=2, address=0x10010)
+            made.sample([len(numbers) + 1], [gone, gone * 10000000])
         return made.bytes()
 
 
@@ -170,6 +174,12 @@ def check_refusals(program):
     same([function['is_same_build'] for function in found], [False], 'without a build ID')
     if 'No build ID tells' not in report('in.pb', '--annotate', 'work', '--binary', 'copy'):
         fail('nobody is told that there is no build ID')
+    # What can be shown is, though something heavier cannot.
+    save(program.profile(stack, gone=90))
+    found = annotated('work')
+    same((len(found['functions']), found['has_more']), (1, True), 'one of two programs')
+    if '/nowhere/gone: there is no such file' not in report('in.pb', '--annotate', 'work'):
+        fail('nobody is told why a function is not shown')
     report('-', '--annotate', 'a', stdin=b'a;b 1\n', expect=1, said='it is no file')
     report('in.pb', '--annotate', 'nosuch', expect=1, said="no function is called 'nosuch'")
 
