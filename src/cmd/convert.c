@@ -3,13 +3,17 @@
  * Reads a profile of any readable format and writes it in any writable one. Needs no privileges:
  * nothing but the named files is opened.
  */
+#include <inttypes.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "cmd/command.h"
 #include "cmd/output_options.h"
 #include "cmd/read_profile.h"
 #include "cmd/record_output.h"
+#include "output/writer.h"
+#include "profile/weights.h"
 #include "session/outputs.h"
 
 struct request {
@@ -83,6 +87,22 @@ static int parse(struct request *request, const char **ret_path, int argc, char 
 					   writer_by_name("flamegraph"));
 }
 
+/* What the formats that are written cannot hold, on stderr: a difference of profiles has such values. */
+static void warn(const struct config *config, const struct profile *profile, const char *path)
+{
+	const struct writer *pprof = writer_by_name("pprof");
+	bool is_lossy = false;
+	uint64_t below;
+
+	for (uint32_t i = 0; i < config->outputs.count; i++)
+		is_lossy |= config->outputs.at[i].writer != pprof;
+	weights_values(profile, profile->meta.main_type, &below);
+	if (is_lossy && below)
+		log_warning("%s: %" PRIu64 " %s below 0: only pprof can hold that, other formats "
+			    "leave it out",
+			    path, below, below == 1 ? "value is" : "values are");
+}
+
 static int run(int argc, char **argv)
 {
 	cleanup(request_fini) struct request request = {};
@@ -96,6 +116,7 @@ static int run(int argc, char **argv)
 		return 1;
 	if (read_profile(&profile, path, request.type) != 0)
 		return 1;
+	warn(&request.config, profile, path);
 	return outputs_write(&request.config, profile) < 0;
 }
 

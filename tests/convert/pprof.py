@@ -203,6 +203,15 @@ def check_counts():
             (numbers('samples/count', values=[[6], [-4]]), (6, 6))]:
         if got != want:
             fail(f'n and weight: {got}, not {want}')
+    difference = Profile('samples/count')
+    difference.function(1, 'f')
+    difference.location(1, (1, 0))
+    difference.sample([1], [-4])
+    difference.sample([1, 1], [6])
+    for form, said in ('folded', 'in: 1 value is below 0: only pprof can hold that'), ('pprof', ''):
+        err = run(difference.bytes(), '-f', form)[1]
+        if said not in err or bool(said) != bool(err):
+            fail(f'{form}: {err!r}, not {said!r}')
 
 
 def check_same_again():
