@@ -25,7 +25,8 @@ void change_add_text(struct bytes *line, const struct flame_change *change, int6
 		bytes_add_str(line, " ± ");
 		add_amount(line, change, verdict->half);
 	}
-	bytes_add_format(line, ", %s)", words[verdict->mark]);
+	bytes_add_format(line, ", %s)",
+			 verdict->mark || verdict->half >= 0 ? words[verdict->mark] : "not judged");
 }
 
 void change_class(char *class, size_t size, int64_t base, int64_t now, enum flame_mark mark)
