@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "diff/significance.h"
-#include "profile/statistics.h"
 
 void verdicts_fini(struct verdicts *verdicts)
 {
@@ -109,15 +108,23 @@ static int see(struct seen *ret, bool *ret_is_known, const struct budget_rule *r
 }
 
 /*
- * How many samples of equal weight it takes until Wilson's interval of this share ends at the limit: the score test
- * says so by (share - limit)² = z² limit (1 - limit) / n.
+ * How many samples of equal weight it takes until the interval of this share ends at the limit: the
+ * score test says so by (share - limit)² = z² limit (1 - limit) / n, and what whole samples make of it
+ * is added (the continuity correction of J. L. Fleiss, Statistical Methods for Rates and Proportions).
  */
 static double samples_needed(double share, double limit)
 {
 	const double z = SIGNIFICANCE_Z;
-	double off = share - limit;
+	double off = fabs(share - limit), count, root;
 
-	return off != 0 ? z * z * limit * (1 - limit) / (off * off) : INFINITY;
+	if (!(off > 0))
+		return INFINITY;
+	/* None of n are seen by chance so often: (1 - limit)^n. */
+	if (!(share > 0))
+		return log(0.025) / log1p(-limit);
+	count = z * z * limit * (1 - limit) / (off * off);
+	root = 1 + sqrt(1 + 2 / (count * off));
+	return count * root * root / 4;
 }
 
 static void widen_by_runs(struct verdict *verdict, const struct seen *seen, uint32_t count)
@@ -153,7 +160,6 @@ int check_share(struct verdicts *verdicts, const struct budget_rule *rule,
 	struct verdict verdict = { .rule = rule };
 	double samples = 0, count_of_all = 0;
 	bool is_counted = true;
-	struct share share;
 
 	if (!seen)
 		return -ENOMEM;
@@ -171,10 +177,8 @@ int check_share(struct verdicts *verdicts, const struct budget_rule *rule,
 		return refuse_uncounted(reason, inputs[0].name);
 	verdict.low = verdict.high = verdict.share;
 	if (is_counted) {
-		share = share_of(verdict.share, 1, samples);
-		verdict.low = share.low;
-		verdict.high = share.high;
-		if (share.low <= rule->limit && rule->limit < share.high)
+		counts_exact_interval(fmin(verdict.share, 1), samples, &verdict.low, &verdict.high);
+		if (verdict.low <= rule->limit && rule->limit < verdict.high)
 			verdict.samples_needed = ceil(samples_needed(verdict.share, rule->limit) *
 						      count_of_all / samples);
 	}

@@ -238,6 +238,30 @@ void counts_rate_interval(double rate_a, double whole_a, double rate_b, double w
 	combine(rate_a, a, rate_b, b, ret_low, ret_high);
 }
 
+/* The share below which the incomplete beta function has `part` of the whole one. */
+static double beta_quantile(double a, double b, double part)
+{
+	double low = 0, high = 1;
+
+	for (int i = 0; i < 100 && high - low > 1e-12 * high; i++) {
+		double middle = (low + high) / 2;
+
+		if (beta_share(a, b, middle, 1 - middle) < part)
+			low = middle;
+		else
+			high = middle;
+	}
+	return (low + high) / 2;
+}
+
+void counts_exact_interval(double share, double whole, double *ret_low, double *ret_high)
+{
+	double seen = share * whole, rest = whole - seen;
+
+	*ret_low = seen > 0 ? beta_quantile(seen, rest + 1, 0.025) : 0;
+	*ret_high = rest > 0 ? beta_quantile(seen + 1, rest, 0.975) : 1;
+}
+
 double weighted_share_variance(double share, double squares, double all_squares)
 {
 	return (1 - share) * (1 - share) * squares + share * share * fmax(all_squares - squares, 0);

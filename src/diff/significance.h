@@ -40,6 +40,11 @@ void counts_rate_interval(double rate_a, double whole_a, double rate_b, double w
 			  double *ret_low, double *ret_high);
 
 /*
+ * The 95 % interval of one share that holds it in no less than 95 of 100 cases, also where counts are
+ * few (C. J. Clopper, E. S. Pearson, Biometrika 26, 1934, p. 404).
+ */
+void counts_exact_interval(double share, double whole, double *ret_low, double *ret_high);
+/*
  * The variance of a share of samples that weigh differently: squares is the sum of the squares of the
  * weights of those that are counted in, all_squares of all, both in terms of the whole. Where all weigh
  * the same it is share * (1 - share) / samples.

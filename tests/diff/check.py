@@ -54,7 +54,7 @@ def check_needed():
     made.write('a.folded', 'main;hot 60\nmain;rest 940\n')
     found = json.loads(run('a.folded', '--max', 'hot=5%', '--json', expect=3)[0])
     needed = found['verdicts'][0]['samples_needed']
-    for times, expect in (0.95, 3), (1.05, 1):
+    for times, expect in (0.9, 3), (1.1, 1):
         count = round(needed * times)
         hot = round(0.06 * count)
         made.write('b.folded', f'main;hot {hot}\nmain;rest {count - hot}\n')

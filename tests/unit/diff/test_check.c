@@ -69,16 +69,18 @@ static void a_limit_decides_or_says_what_would(void **state)
 	struct verdict verdict;
 
 	(void)state;
-	/* Wilson of 100 in 1000: 0.0829 to 0.1202. */
-	assert_int_equal(share(100, 0, 1000, "hot", 0.0828, false).kind, VERDICT_BROKEN);
-	assert_int_equal(share(100, 0, 1000, "hot", 0.0830, false).kind, VERDICT_UNDECIDED);
-	assert_int_equal(share(100, 0, 1000, "hot", 0.1201, false).kind, VERDICT_UNDECIDED);
-	assert_int_equal(share(100, 0, 1000, "hot", 0.1203, false).kind, VERDICT_WITHIN);
+	/* Clopper and Pearson of 100 in 1000: 0.08211 to 0.12029. */
+	assert_int_equal(share(100, 0, 1000, "hot", 0.0821, false).kind, VERDICT_BROKEN);
+	assert_int_equal(share(100, 0, 1000, "hot", 0.0822, false).kind, VERDICT_UNDECIDED);
+	assert_int_equal(share(100, 0, 1000, "hot", 0.1202, false).kind, VERDICT_UNDECIDED);
+	assert_int_equal(share(100, 0, 1000, "hot", 0.1204, false).kind, VERDICT_WITHIN);
+	/* Three of 500 are there by chance in 8 of 100 cases if the share is 0.2 %. */
+	assert_int_equal(share(3, 0, 500, "hot", 0.002, false).kind, VERDICT_UNDECIDED);
 	/* With as many samples as it says, and the same share, it is decided; with fewer not. */
 	verdict = share(100, 0, 1000, "hot", 0.11, false);
-	assert_true(verdict.samples_needed > 3700 && verdict.samples_needed < 3800);
+	assert_true(verdict.samples_needed > 3800 && verdict.samples_needed < 3900);
 	assert_int_equal(share(370, 0, 3700, "hot", 0.11, false).kind, VERDICT_UNDECIDED);
-	assert_int_equal(share(380, 0, 3800, "hot", 0.11, false).kind, VERDICT_WITHIN);
+	assert_int_equal(share(390, 0, 3900, "hot", 0.11, false).kind, VERDICT_WITHIN);
 	assert_true(isinf(share(100, 0, 1000, "hot", 0.1, false).samples_needed));
 	assert_true(share(100, 0, 1000, "hot", 0.2, false).samples_needed == 0);
 	/* Nothing seen in few samples proves little. */
