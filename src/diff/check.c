@@ -119,9 +119,11 @@ static double samples_needed(double share, double limit)
 
 	if (!(off > 0))
 		return INFINITY;
-	/* None of n are seen by chance so often: (1 - limit)^n. */
+	/* None of n, or all of them, are seen by chance so often: (1 - limit)^n, limit^n. */
 	if (!(share > 0))
 		return log(0.025) / log1p(-limit);
+	if (!(share < 1))
+		return log(0.025) / log(limit);
 	count = z * z * limit * (1 - limit) / (off * off);
 	root = 1 + sqrt(1 + 2 / (count * off));
 	return count * root * root / 4;
@@ -179,8 +181,10 @@ int check_share(struct verdicts *verdicts, const struct budget_rule *rule,
 	if (is_counted) {
 		counts_exact_interval(fmin(verdict.share, 1), samples, &verdict.low, &verdict.high);
 		if (verdict.low <= rule->limit && rule->limit < verdict.high)
-			verdict.samples_needed = ceil(samples_needed(verdict.share, rule->limit) *
-						      count_of_all / samples);
+			verdict.samples_needed =
+				fmax(count_of_all + 1,
+				     ceil(samples_needed(verdict.share, rule->limit) *
+					  count_of_all / samples));
 	}
 	if (count > 1)
 		widen_by_runs(&verdict, seen, count);
