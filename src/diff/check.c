@@ -230,6 +230,9 @@ static bool is_tested(const struct budget_rule *rule, const struct diff *diff, u
 	return is_asked(rule, diff, index) && (value->base + value->new) / 2 >= rule->limit / 2;
 }
 
+/* A side; and the degrees of freedom that those of both leave. */
+enum { ENOUGH_RUNS = 5, ENOUGH_FREEDOM = 2 * ENOUGH_RUNS - 2 };
+
 /*
  * What would make the interval so narrow that it leaves out the limit, and growth so sure that it is
  * believed among so many functions.
@@ -238,22 +241,27 @@ static void find_need(struct verdict *verdict, const struct diff *diff,
 		      const struct diff_value *value, uint32_t tested)
 {
 	double off = diff_change(value) - verdict->rule->limit, reach;
+	double freedom = fmax(value->freedom, ENOUGH_FREEDOM);
 	double harmonic = 0, samples = 0, times;
 
 	for (uint32_t i = 1; i <= tested; i++)
 		harmonic += 1.0 / i;
-	/* Towards the limit. */
-	reach = off > 0 ? diff_change(value) - value->low : value->high - diff_change(value);
+	/* Towards the limit; of more runs than there are, t reaches less far. */
+	if (diff->has_run_noise)
+		reach = value->error * student_critical(0.05, freedom);
+	else
+		reach = off > 0 ? diff_change(value) - value->low
+				: value->high - diff_change(value);
 	if (off > 0 && tested)
 		reach = fmax(reach, value->error * student_critical(2 * DIFF_FALSE_RATE /
 									    (tested * harmonic),
-								    value->freedom));
+								    freedom));
 	times = off != 0 ? pow(reach / off, 2) : INFINITY;
 	for (uint32_t i = 0; i < diff->runs.count; i++)
 		samples += (double)diff->runs.at[i].samples;
 	if (diff->has_run_noise)
 		verdict->runs_needed =
-			fmax(ceil(times * diff->runs.count / 2),
+			fmax(fmax(ceil(times * diff->runs.count / 2), ENOUGH_RUNS),
 			     1 + (diff->new_count > diff->base_count ? diff->new_count
 								     : diff->base_count));
 	else

@@ -206,6 +206,10 @@ static void judge_runs(const struct family *family, const struct spread_item *it
 		value->low = fmin(value->low, change - reach);
 		value->high = max(value->high, change + reach);
 	}
+	if (family->diff->per == DIFF_PER_SAMPLES) {
+		value->low = max(value->low, -1);
+		value->high = fmin(value->high, 1);
+	}
 	/* Of two errors the one that reaches further: few degrees of freedom make it more. */
 	if (reach > SIGNIFICANCE_Z * value->error) {
 		value->error = error;

@@ -6,6 +6,9 @@
 #include "base/json.h"
 #include "diff/check.h"
 #include "output/escape.h"
+#include "output/short_name.h"
+
+enum { NAME_COLUMNS = 60 }; /* of a function; JSON and JUnit have all of it */
 
 static const char *const kinds[] = {
 	[VERDICT_WITHIN] = "within", [VERDICT_BROKEN] = "broken", [VERDICT_UNDECIDED] = "undecided"
@@ -90,7 +93,14 @@ void verdict_add_text(struct bytes *bytes, const struct verdict *verdict, const 
 {
 	const struct budget_rule *rule = verdict->rule;
 
-	escape_clean(bytes, verdict->function ? verdict->function : rule->text);
+	cleanup(bytes_fini) struct bytes name = {};
+
+	escape_clean(&name, verdict->function ? verdict->function : rule->text);
+	if (verdict->function && bytes_str(&name))
+		short_name_add(bytes, name.at, NAME_COLUMNS);
+	else
+		bytes_add(bytes, name.at, name.size);
+	bytes->failed |= name.failed;
 	bytes_add_str(bytes, ": ");
 	if (rule->is_growth)
 		add_growth(bytes, verdict, what);
