@@ -58,7 +58,9 @@ def test_runs_tell_what_became_dearer():
 
 def test_per_seconds_is_cpu_time():
     """By time, too, what is not json_decode did not become cheaper because that became dearer."""
-    found, decode = check_found(*sides(), '--per', 'seconds')
+    # How much CPU a run gets is for the rest of the machine to say, so there may be no mark.
+    found, decode = compare(*sides(), '--per', 'seconds')
+    check(decode['self']['new'] > 2 * decode['self']['base'], f'CPUs {decode["self"]}')
     check(0.2 < sum(one['value'] for one in found['new']) / RUNS <= 1.05,
           'one thread is at most one CPU')
     check(decode['self']['new'] < 0.2, f'CPUs {decode["self"]}')
