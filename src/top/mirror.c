@@ -29,14 +29,17 @@ void mirror_fini(struct mirror *mirror)
 
 #define TAKE_WHOLE(to, from)                                                                       \
 	({                                                                                         \
-		(to)->count = 0;                                                                   \
-		TAKE_END((to), (from));                                                            \
+		bool all_ = array_reserve((to), (from)->count);                                    \
+		if (all_)                                                                          \
+			(to)->count = 0;                                                           \
+		all_ &&TAKE_END((to), (from));                                                     \
 	})
 
 int mirror_update(struct mirror *mirror, const struct profile *from)
 {
 	struct profile *to = mirror->profile;
 
+	/* What is referred to comes first, so that what fits is whole in itself. */
 	return TAKE_END(&to->strings.bytes, &from->strings.bytes) &&
 			       TAKE_END(&to->strings.offsets, &from->strings.offsets) &&
 			       TAKE_WHOLE(&to->types, &from->types) &&
@@ -48,8 +51,8 @@ int mirror_update(struct mirror *mirror, const struct profile *from)
 			       TAKE_END(&to->stacks, &from->stacks) &&
 			       TAKE_END(&to->label_items, &from->label_items) &&
 			       TAKE_END(&to->label_sets, &from->label_sets) &&
-			       TAKE_END(&to->samples, &from->samples) &&
-			       TAKE_WHOLE(&to->values, &from->values)
+			       TAKE_WHOLE(&to->values, &from->values) &&
+			       TAKE_END(&to->samples, &from->samples)
 		       ? 0
 		       : -ENOMEM;
 }

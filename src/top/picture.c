@@ -62,6 +62,7 @@ int picture_new(struct picture **ret, const struct profile *from,
 		return -ENOMEM;
 	apart.threads = true;
 	p->seconds = weights->seconds;
+	p->end_ns = weights->end_ns;
 	r = cut_profile(&p->profile, &p->quality, from, weights, &apart);
 	if (r < 0)
 		return r;
@@ -129,12 +130,14 @@ struct gatherer {
 	struct row_table *table;
 	struct hash_index index;
 	ARRAY_OF(uint64_t) seen; /* by row: the sample that it got its total from last, + 1 */
+	uint32_t *positions;	 /* by line of the profile: its row, + 1; 0 where not known yet */
 };
 
 static void gatherer_fini(struct gatherer *g)
 {
 	hash_index_fini(&g->index);
 	array_fini(&g->seen);
+	free(g->positions);
 }
 
 /* The row with this key, made from `row` if there is none. NULL: out of memory. */
@@ -155,9 +158,9 @@ static struct row *gather(struct gatherer *g, const struct row *row, uint32_t *p
 }
 
 /* In the same units as the tree's. */
-static int64_t weight_of(const struct picture *p, uint32_t sample)
+static int64_t weight_of(const struct picture *p, const struct profile *profile, uint32_t sample)
 {
-	int64_t ns = profile_value(p->profile, sample, p->profile->meta.main_type);
+	int64_t ns = profile_value(profile, sample, profile->meta.main_type);
 
 	if (ns <= 0)
 		return 0;
@@ -165,11 +168,11 @@ static int64_t weight_of(const struct picture *p, uint32_t sample)
 	return ns ? ns : 1;
 }
 
-static int gather_line(struct gatherer *g, const struct picture *p, uint32_t sample,
-		       uint32_t location_id, uint32_t line_index, bool leaf)
+/* The row of a line that was not met before. NULL: out of memory. */
+static struct row *gather_line(struct gatherer *g, const struct profile *profile,
+			       const struct profile_location *location, uint32_t line_index,
+			       uint32_t *position)
 {
-	const struct profile *profile = p->profile;
-	const struct profile_location *location = &profile->locations.at[location_id];
 	const struct profile_line *line = &profile->lines.at[location->first_line + line_index];
 	const struct profile_function *function = &profile->functions.at[line->function];
 	struct row row = {
@@ -180,16 +183,25 @@ static int gather_line(struct gatherer *g, const struct picture *p, uint32_t sam
 		.id = -1,
 		.kind = (enum call_kind)location->kind,
 		.inlined = line_index + 1 < location->line_count,
-	}, *at;
-	int64_t weight = weight_of(p, sample);
-	uint32_t position;
+	};
 
 	/* Code without lines is one row a function. */
 	row.key = hash_pair(hash_pair(hash_text(row.name), hash_text(row.module)),
 			    hash_pair(hash_text(row.file), row.line));
-	at = gather(g, &row, &position);
-	if (!at)
+	return gather(g, &row, position);
+}
+
+static int count_line(struct gatherer *g, const struct profile *profile,
+		      const struct profile_location *location, uint32_t line_index, uint32_t sample,
+		      int64_t weight, bool leaf)
+{
+	uint32_t *known = &g->positions[location->first_line + line_index], position = *known - 1;
+	struct row *at;
+
+	if (!*known && !gather_line(g, profile, location, line_index, &position))
 		return -ENOMEM;
+	*known = position + 1;
+	at = &g->table->rows.at[position];
 	if (leaf)
 		at->self += weight;
 	if (g->seen.at[position] != sample + 1ULL)
@@ -200,18 +212,23 @@ static int gather_line(struct gatherer *g, const struct picture *p, uint32_t sam
 
 static int add_lines(struct picture *p, struct gatherer *g)
 {
-	const struct profile *profile = p->profile;
+	const struct profile *profile = p->merged;
 	int r = 0;
 
+	g->positions = calloc(profile->lines.count + 1ULL, sizeof(*g->positions));
+	if (!g->positions)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < profile->samples.count; i++) {
 		struct profile_run run = profile->stacks.at[profile->samples.at[i].stack];
+		int64_t weight = weight_of(p, profile, i);
 
 		for (uint32_t k = 0; r == 0 && k < run.count; k++) {
-			uint32_t id = profile->stack_locations.at[run.first + k];
-			uint32_t lines = profile->locations.at[id].line_count;
+			const struct profile_location *location =
+				&profile->locations.at[profile->stack_locations.at[run.first + k]];
 
-			for (uint32_t n = 0; r == 0 && n < lines; n++)
-				r = gather_line(g, p, i, id, n, k == 0 && n == 0);
+			for (uint32_t n = 0; r == 0 && n < location->line_count; n++)
+				r = count_line(g, profile, location, n, i, weight,
+					       k == 0 && n == 0);
 		}
 	}
 	return r;
@@ -240,7 +257,7 @@ static int add_groups(struct picture *p, struct gatherer *g, enum row_kind kind)
 		const struct profile_sample *sample = &profile->samples.at[i];
 		struct profile_run run = profile->stacks.at[sample->stack];
 		const char *comm = label_text(profile, sample->labels, "comm");
-		int64_t weight = weight_of(p, i);
+		int64_t weight = weight_of(p, profile, i);
 		struct row row = { .module = "", .file = "", .kind = CALL_PROCESS }, *at;
 		uint32_t position;
 
@@ -269,10 +286,12 @@ const struct row_table *picture_table(struct picture *p, enum row_kind kind)
 {
 	struct row_table *table = &p->tables[kind];
 	struct gatherer gatherer = { .table = table };
+	uint64_t begin;
 	int r;
 
 	if (p->has_table[kind])
 		return table;
+	begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	table->rows.count = 0;
 	if (kind == ROW_FUNCTION)
 		r = add_functions(p, table);
@@ -282,5 +301,6 @@ const struct row_table *picture_table(struct picture *p, enum row_kind kind)
 		r = add_groups(p, &gatherer, kind);
 	gatherer_fini(&gatherer);
 	p->has_table[kind] = r == 0;
+	p->cost_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
 	return r == 0 ? table : NULL;
 }

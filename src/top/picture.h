@@ -38,9 +38,9 @@ struct picture {
 	bool has_table[ROW_PROCESS + 1];
 	struct cut_quality quality;
 	double seconds;
-	double period_ns;	   /* of CPU time that a weight of 1 stands for */
-	uint64_t made_ns; /* CLOCK_MONOTONIC */
-	uint64_t cost_ns; /* of CPU time that making it took */
+	double period_ns;	  /* of CPU time that a weight of 1 stands for */
+	uint64_t end_ns, made_ns; /* CLOCK_MONOTONIC */
+	uint64_t cost_ns;	  /* of CPU time that making it, and its tables, took */
 };
 
 /*

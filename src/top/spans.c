@@ -55,6 +55,27 @@ static void decay(struct spans *spans, double seconds)
 	spans->decayed_squares *= kept * kept;
 }
 
+/* One that is in the last seconds by more than half belongs to them. */
+static bool is_recent(const struct spans *spans, const struct span_interval *interval)
+{
+	return interval->begin_ns / 2 + interval->end_ns / 2 + SPAN_RECENT_S * 1000000000ULL >=
+	       spans->now_ns;
+}
+
+/* What no span needs any more: long intervals of a busy machine would add up. */
+static void forget_old(struct spans *spans)
+{
+	while (spans->used > 1) {
+		uint32_t oldest =
+			(spans->newest + SPAN_INTERVALS - spans->used + 1) % SPAN_INTERVALS;
+
+		if (is_recent(spans, &spans->intervals[oldest]))
+			return;
+		array_fini(&spans->intervals[oldest].changes);
+		spans->used--;
+	}
+}
+
 int spans_look(struct spans *spans, const struct profile *profile, uint64_t now_ns)
 {
 	uint32_t count = profile->samples.count, next = (spans->newest + 1) % SPAN_INTERVALS;
@@ -89,6 +110,7 @@ int spans_look(struct spans *spans, const struct profile *profile, uint64_t now_
 	spans->now_ns = now_ns;
 	if (spans->used < SPAN_INTERVALS)
 		spans->used++;
+	forget_old(spans);
 	return 0;
 }
 
@@ -125,10 +147,7 @@ static int select_recent(const struct spans *spans, struct span_weights *ret)
 		uint32_t at = (spans->newest + SPAN_INTERVALS - age) % SPAN_INTERVALS;
 		const struct span_interval *interval = &spans->intervals[at];
 
-		/* One that is in it by more than half belongs to it. */
-		if (interval->begin_ns / 2 + interval->end_ns / 2 + SPAN_RECENT_S * 1000000000ULL <
-			    spans->now_ns &&
-		    age)
+		if (age && !is_recent(spans, interval))
 			break;
 		for (uint32_t i = 0; i < interval->changes.count; i++) {
 			const struct span_change *change = &interval->changes.at[i];
@@ -172,6 +191,7 @@ static int select_decayed(const struct spans *spans, struct span_weights *ret)
 
 int spans_select(const struct spans *spans, enum span span, struct span_weights *ret)
 {
+	ret->end_ns = spans->now_ns;
 	switch (span) {
 	case SPAN_RECENT:
 		return select_recent(spans, ret);

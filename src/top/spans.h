@@ -16,7 +16,7 @@ enum span { SPAN_RECENT, SPAN_RESET, SPAN_DECAY, SPAN_COUNT };
 enum {
 	SPAN_RECENT_S = 5,
 	SPAN_HALF_LIFE_S = 10, /* of SPAN_DECAY */
-	SPAN_INTERVALS = 128,  /* that are kept: the last seconds, however often is looked */
+	SPAN_INTERVALS = 128, /* that are kept at most: the last seconds, however often is looked */
 };
 
 struct span_change {
@@ -48,6 +48,7 @@ struct spans {
 struct span_weights {
 	ARRAY_OF(struct span_change) samples; /* that have any */
 	double seconds;
+	uint64_t end_ns; /* CLOCK_MONOTONIC */
 	/*
 	 * How many samples of equal weight would say as much, see call_tree.h; 0: as many as there are.
 	 */

@@ -36,15 +36,13 @@ void status_look(struct status *status, const struct feed *feed)
 		double elapsed = (double)(feed->taken_ns - status->taken_ns);
 
 		status->samples_per_s = (double)sent * 1e9 / elapsed;
-		status->cost_percent =
-			100 * (double)(feed->own_cpu_ns - status->own_cpu_ns) / elapsed;
 		status->cost_percent_all = 100 * (double)(feed->own_cpu_ns - status->own_began_ns) /
 					   (double)(feed->taken_ns - status->counters_began_ns);
 	} else {
 		double elapsed = (double)(feed->taken_ns - feed->recording->began_ns);
 
 		status->samples_per_s = elapsed > 0 ? (double)sent * 1e9 / elapsed : 0;
-		status->cost_percent = status->cost_percent_all = -1;
+		status->cost_percent_all = -1;
 		status->own_began_ns = feed->own_cpu_ns;
 		status->counters_began_ns = feed->taken_ns;
 	}

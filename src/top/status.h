@@ -22,10 +22,10 @@ struct status {
 	uint64_t taken_ns, began_ns, own_cpu_ns;
 	uint64_t counters[COUNT_COUNTERS];
 	uint64_t own_began_ns,
-		counters_began_ns;	    /* own CPU time when it was looked first, and when */
-	double samples_per_s, cost_percent; /* since the last look */
-	double cost_percent_all;	    /* since the first */
-	uint64_t lost, lost_now;	    /* since the start; since the last look */
+		counters_began_ns; /* own CPU time when it was looked first, and when */
+	double samples_per_s;	   /* since the last look */
+	double cost_percent_all;   /* since the first */
+	uint64_t lost, lost_now;   /* since the start; since the last look */
 	struct status_moment history[STATUS_HISTORY]; /* a ring */
 	uint32_t newest, used;
 };
