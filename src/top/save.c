@@ -23,12 +23,17 @@ static int set_text(char **to, const char *before, const char *text)
 	return 0;
 }
 
-static int describe_span(struct profile *profile, const struct profile *words, const char *span)
+static int describe_span(const struct picture *picture, const struct profile *words,
+			 const char *span)
 {
+	struct profile *profile = picture->merged;
 	cleanup(free) char *before = NULL;
+	/* A frozen picture, and the last one, may be old. */
+	uint64_t age_ns = clock_ns(CLOCK_MONOTONIC) - picture->end_ns;
 	int r;
 
-	profile->meta.time_ns = (int64_t)clock_ns(CLOCK_REALTIME) - profile->meta.duration_ns;
+	profile->meta.time_ns =
+		(int64_t)(clock_ns(CLOCK_REALTIME) - age_ns) - profile->meta.duration_ns;
 	if (!words)
 		return 0;
 	if (asprintf(&before, "%s of: ", span) < 0) {
@@ -48,7 +53,7 @@ int save_picture(struct picture *picture, const struct target *target, const cha
 	const char *extension = writer->extensions[0] ? writer->extensions[0] : "";
 	cleanup(free) char *path = NULL;
 	struct config_output output = { .writer = writer };
-	int r = describe_span(picture->merged, words, span);
+	int r = describe_span(picture, words, span);
 
 	if (r == 0)
 		r = default_name(&path, target, word, extension, time(NULL));

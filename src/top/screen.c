@@ -274,11 +274,12 @@ void screen_close(struct screen *screen, struct guard *guard)
 	guard_disarm(guard);
 }
 
-void screen_suspend(struct screen *screen)
+void screen_suspend(struct screen *screen, const struct guard *guard)
 {
 	endwin();
 	/* The guard, too: the shell waits for it. In this thread it has taken effect when that returns. */
-	(void)kill(getppid(), SIGTSTP);
+	if (!guard_is_gone(guard))
+		(void)kill(getppid(), SIGTSTP);
 	(void)pthread_kill(pthread_self(), SIGTSTP);
 	refresh();
 	getmaxyx(stdscr, screen->rows, screen->columns);

@@ -75,7 +75,7 @@ int screen_check(void);
 int screen_open(struct screen *screen, struct guard *guard);
 void screen_close(struct screen *screen, struct guard *guard);
 /* Stops profd as Ctrl-Z does, and draws all anew when it goes on. */
-void screen_suspend(struct screen *screen);
+void screen_suspend(struct screen *screen, const struct guard *guard);
 /* All is written anew at the next screen_show. */
 void screen_redraw(void);
 void screen_clear(void);

@@ -17,6 +17,8 @@
 #include "top/save.h"
 
 #define MESSAGE_NS 5000000000ULL
+/* For the filter in one drawing, so that keys are always answered. */
+#define MATCHING_NS 100000000ULL
 /* Until the first samples are there, it is looked so often for them. */
 #define FIRST_LOOK_NS 100000000ULL
 #define FIRST_LOOKS_NS 2000000000ULL
@@ -43,6 +45,8 @@ void ui_fini(struct ui *ui)
 	picture_free(ui->picture);
 	pattern_free(ui->pattern);
 	spans_fini(&ui->spans);
+	for (unsigned i = 0; i < SPAN_COUNT; i++)
+		span_weights_fini(&ui->frozen_spans[i]);
 	status_fini(&ui->status);
 	array_fini(&ui->order);
 	array_fini(&ui->lines);
@@ -52,12 +56,21 @@ void ui_fini(struct ui *ui)
 
 /* ---- filter ---- */
 
+void ui_allow_matching(struct ui *ui)
+{
+	ui->match_until_ns = clock_ns(CLOCK_MONOTONIC) + MATCHING_NS;
+	ui->filter_slow = false;
+}
+
 bool ui_matches(struct ui *ui, const char *name, const char *module)
 {
 	if (ui->module[0] && strcmp(ui->module, ui_base_name(module)) != 0)
 		return false;
 	if (!ui->pattern)
 		return true;
+	ui->filter_slow |= clock_ns(CLOCK_MONOTONIC) > ui->match_until_ns;
+	if (ui->filter_slow)
+		return false;
 	return pattern_matches(ui->pattern, name) ||
 	       (*module && pattern_matches(ui->pattern, ui_base_name(module)));
 }
@@ -287,8 +300,33 @@ static void toggle_module(struct ui *ui)
 		ui_say(ui, "choose a function first: d shows only its module");
 }
 
+static void thaw(struct ui *ui)
+{
+	for (unsigned i = 0; i < SPAN_COUNT; i++)
+		span_weights_fini(&ui->frozen_spans[i]);
+	ui->frozen = false;
+	ui->must_rebuild = true;
+}
+
+/* Sampling goes on, and so does what the spans hold: what they hold now is kept. */
+static void freeze(struct ui *ui)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < SPAN_COUNT && r == 0; i++)
+		r = spans_select(&ui->spans, i, &ui->frozen_spans[i]);
+	if (r == 0) {
+		ui->frozen = true;
+		return;
+	}
+	thaw(ui);
+	ui_say(ui, "cannot freeze: out of memory");
+}
+
 static void reset(struct ui *ui)
 {
+	if (ui->frozen)
+		thaw(ui);
 	if (spans_reset(&ui->spans) < 0)
 		return;
 	if (ui->span != SPAN_RECENT)
@@ -310,9 +348,9 @@ static void next_interval(struct ui *ui)
 {
 	size_t next = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(intervals_ns); i++)
-		if (intervals_ns[i] == ui->config->interval_ns)
-			next = (i + 1) % ARRAY_SIZE(intervals_ns);
+	while (next < ARRAY_SIZE(intervals_ns) && intervals_ns[next] <= ui->config->interval_ns)
+		next++;
+	next %= ARRAY_SIZE(intervals_ns);
 	ui->config->interval_ns = intervals_ns[next];
 	ui_say(ui, "looks every %.1f s", (double)intervals_ns[next] / 1e9);
 }
@@ -333,7 +371,7 @@ static void act(struct ui *ui, int key)
 		ui->quit = true;
 		break;
 	case KEY_CTRL_Z:
-		screen_suspend(&ui->screen);
+		screen_suspend(&ui->screen, ui->guard);
 		break;
 	case KEY_CTRL_L:
 		screen_redraw();
@@ -381,8 +419,10 @@ static void act(struct ui *ui, int key)
 	case 'p':
 	case ' ':
 	case 'Z':
-		ui->frozen = !ui->frozen;
-		ui->must_rebuild |= !ui->frozen;
+		if (ui->frozen)
+			thaw(ui);
+		else
+			freeze(ui);
 		break;
 	case 'i':
 		next_interval(ui);
@@ -441,6 +481,7 @@ static void act(struct ui *ui, int key)
 static void take_key(struct ui *ui, int key, const struct screen_mouse *mouse)
 {
 	ui->dirty = true;
+	ui_allow_matching(ui);
 	if (key == SCREEN_RESIZED)
 		return;
 	if (key == KEY_CTRL_C) {
@@ -470,7 +511,8 @@ static void take_key(struct ui *ui, int key, const struct screen_mouse *mouse)
 
 static void rebuild(struct ui *ui)
 {
-	cleanup(span_weights_fini) struct span_weights weights = {};
+	cleanup(span_weights_fini) struct span_weights now = {};
+	const struct span_weights *weights = ui->frozen ? &ui->frozen_spans[ui->span] : &now;
 	const struct target *target = &ui->config->record.target;
 	struct cut_options options = {
 		.no_kernel = ui->no_kernel,
@@ -481,8 +523,8 @@ static void rebuild(struct ui *ui)
 	};
 	struct picture *picture;
 
-	if (spans_select(&ui->spans, ui->span, &weights) < 0 ||
-	    picture_new(&picture, ui->feed->mirror.profile, &weights, &options) < 0) {
+	if ((!ui->frozen && spans_select(&ui->spans, ui->span, &now) < 0) ||
+	    picture_new(&picture, ui->feed->mirror.profile, weights, &options) < 0) {
 		ui_say(ui, "out of memory: what is shown is old");
 		return;
 	}
@@ -527,7 +569,7 @@ static void save_now(struct ui *ui)
 	if (r < 0)
 		ui_say(ui, "cannot write %s: %s", path ? path : "a file", strerror(-r));
 	else
-		ui_say(ui, "wrote %s", path);
+		ui_say(ui, "wrote %s%s", ui->filter[0] || ui->module[0] ? "unfiltered " : "", path);
 }
 
 static void take(struct ui *ui)

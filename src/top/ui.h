@@ -64,8 +64,9 @@ struct ui {
 	struct screen screen;
 	struct spans spans;
 	struct status status;
-	struct picture *picture; /* NULL: none yet */
-	bool must_rebuild;	 /* what the picture is of was changed */
+	struct picture *picture;		      /* NULL: none yet */
+	bool must_rebuild;			      /* what the picture is of was changed */
+	struct span_weights frozen_spans[SPAN_COUNT]; /* while it is frozen: as they were then */
 	bool ended;
 	enum recording_end end;
 
@@ -78,6 +79,8 @@ struct ui {
 	char filter[UI_TEXT_BYTES], before[UI_TEXT_BYTES]; /* and what it was before it is typed */
 	struct pattern *pattern; /* of the filter; NULL: it is none, or empty */
 	const char *filter_trouble;
+	uint64_t match_until_ns;    /* what is not compared by then does not match */
+	bool filter_slow;	    /* that happened in this drawing */
 	char module[UI_TEXT_BYTES]; /* only this one's; "" all */
 
 	struct list_state lists[VIEW_COUNT];
@@ -97,6 +100,8 @@ struct ui {
 int ui_run(struct ui *ui);
 void ui_fini(struct ui *ui);
 void ui_say(struct ui *ui, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Gives the filter its time, for one drawing or key: some expressions take for ever. */
+void ui_allow_matching(struct ui *ui);
 /* Whether the filter lets it through; without one everything. module: a path. */
 bool ui_matches(struct ui *ui, const char *name, const char *module);
 

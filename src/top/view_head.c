@@ -20,6 +20,8 @@ static const char *const view_names[VIEW_COUNT] = {
 };
 
 static const char *const sort_names[SORT_COUNT] = { "self", "total", "name", "module" };
+/* Of threads and processes. */
+static const char *const group_sort_names[SORT_COUNT] = { "CPU", "CPU", "name", "process" };
 
 const char *ui_base_name(const char *path)
 {
@@ -128,8 +130,8 @@ static void draw_graph(const struct ui *ui, int y, int x)
 	if (columns > STATUS_HISTORY_S / 2)
 		columns = STATUS_HISTORY_S / 2;
 	most = status_history(&ui->status, values, (uint32_t)columns);
-	/* The height stands for whole cores, so that it does not jump; ticks are not exact. */
-	top = most <= 105 ? 100 : ceil((most - 5) / 100) * 100;
+	/* Whole cores, so that it does not jump; of a tenth of a second ticks tell little. */
+	top = most <= 120 ? 100 : ceil((most - 20) / 100) * 100;
 	snprintf(text, sizeof(text), "5 min");
 	screen_put(s, y, x, 6, text, LOOK_FAINT);
 	for (int i = 0; i < columns; i++) {
@@ -162,8 +164,10 @@ static void span_text(const struct ui *ui, char *ret, size_t size)
 {
 	double seconds = ui->picture ? ui->picture->seconds : 0;
 
+	/* Where is looked less often, or sampling has just begun, these are not the usual ones. */
 	if (ui->span == SPAN_RECENT)
-		snprintf(ret, size, "last %d s", SPAN_RECENT_S);
+		snprintf(ret, size, seconds > 0 && seconds < 0.95 ? "last %.1f s" : "last %.0f s",
+			 seconds > 0 ? seconds : SPAN_RECENT_S);
 	else if (ui->span == SPAN_DECAY)
 		snprintf(ret, size, "decaying, half in %d s", SPAN_HALF_LIFE_S);
 	else if (ui->spans.reset_ns == ui->spans.began_ns)
@@ -212,6 +216,7 @@ static void draw_bar(const struct ui *ui, int y)
 {
 	const struct screen *s = &ui->screen;
 	bool table = ui->view != VIEW_TREE && ui->view != VIEW_FLAME;
+	bool group = ui->view == VIEW_THREADS || ui->view == VIEW_PROCESSES;
 	char text[160], span[64];
 	int x;
 
@@ -219,8 +224,10 @@ static void draw_bar(const struct ui *ui, int y)
 	x = walk_tabs(ui, y, 0, NULL);
 	span_text(ui, span, sizeof(span));
 	snprintf(text, sizeof(text), " %s%s%s%s%s", span, table ? ", by " : "",
-		 table ? sort_names[ui->sort] : "", ui->no_kernel ? ", no kernel" : "",
-		 ui->no_user ? ", kernel only" : "");
+		 !table	 ? ""
+		 : group ? group_sort_names[ui->sort]
+			 : sort_names[ui->sort],
+		 ui->no_kernel ? ", no kernel" : "", ui->no_user ? ", kernel only" : "");
 	screen_put(s, y, x, s->columns - x, text, LOOK_BAR);
 }
 
@@ -245,7 +252,10 @@ static void draw_foot(const struct ui *ui, int y)
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	enum look look = LOOK_FAINT;
 
-	if (ui->typing || ui->filter[0] || ui->module[0]) {
+	if (!ui->typing && ui->message[0] && now < ui->message_until_ns) {
+		bytes_add_str(&line, ui->message);
+		look = LOOK_WARNING;
+	} else if (ui->typing || ui->filter[0] || ui->module[0]) {
 		bytes_add_format(&line, "%s%s%s",
 				 ui->view == VIEW_FLAME ? "search: " : "filter: ", ui->filter,
 				 ui->typing ? "_" : "");
@@ -253,11 +263,10 @@ static void draw_foot(const struct ui *ui, int y)
 			bytes_add_format(&line, "  in %s", ui->module);
 		if (ui->filter_trouble)
 			bytes_add_format(&line, "  (%s)", ui->filter_trouble);
+		else if (ui->filter_slow)
+			bytes_add_str(&line, "  (too slow: not all is compared)");
 		bytes_add_str(&line, ui->typing ? "   Enter keeps, Esc drops it" : "   Esc clears");
 		look = LOOK_STRONG;
-	} else if (ui->message[0] && now < ui->message_until_ns) {
-		bytes_add_str(&line, ui->message);
-		look = LOOK_WARNING;
 	} else if (ui->picture) {
 		quality_text(ui, &line);
 		if (!ui->frozen && !ui->ended &&
@@ -340,6 +349,7 @@ void ui_draw(struct ui *ui)
 	/* What is not shown cannot be chosen: it may be of a picture that is gone. */
 	ui->order.count = ui->lines.count = ui->boxes.count = 0;
 	ui->lists[ui->view].count = 0;
+	ui_allow_matching(ui);
 	screen_clear();
 	if (s->rows < UI_MIN_ROWS || s->columns < UI_MIN_COLUMNS) {
 		draw_too_small(ui);

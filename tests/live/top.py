@@ -242,6 +242,9 @@ def test_freeze_and_reset():
         samples = re.search(r'^(\d+) samples:', screen, re.M)[1]
         time.sleep(2.5)
         check_equal(re.search(r'^(\d+) samples:', top.screen(), re.M)[1], samples, 'frozen')
+        top.keys('m', 'm', 'm')  # other spans are of that moment, too
+        top.wait_for('since start')
+        check_equal(re.search(r'^(\d+) samples:', top.screen(), re.M)[1], samples, 'frozen')
         top.keys('p')
         top.wait(lambda screen: 'frozen' not in screen and
                  int(re.search(r'^(\d+) samples:', screen, re.M)[1]) > int(samples), 'going on')
