@@ -481,7 +481,7 @@ def test_hostile_names():
 
 
 def test_a_command():
-    with Top('--', os.path.join(TARGETS, 'split'), '100') as top:
+    with Top('--', os.path.abspath(os.path.join(TARGETS, 'split')), '100') as top:
         screen = top.wait_for('share_40')
         check('ready' not in screen, screen)
         top.keys('q')
