@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -132,6 +133,8 @@ static void draw_graph(const struct ui *ui, int y, int x)
 	most = status_history(&ui->status, values, (uint32_t)columns);
 	/* Whole cores, so that it does not jump; of a tenth of a second ticks tell little. */
 	top = most <= 120 ? 100 : ceil((most - 20) / 100) * 100;
+	if (ui->status.usage.machine_user)
+		top = fmin(top, 100.0 * (double)sysconf(_SC_NPROCESSORS_ONLN));
 	snprintf(text, sizeof(text), "5 min");
 	screen_put(s, y, x, 6, text, LOOK_FAINT);
 	for (int i = 0; i < columns; i++) {
