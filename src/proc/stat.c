@@ -17,6 +17,7 @@ int proc_stat_parse(struct proc_stat *ret, const char *text, size_t size)
 	struct proc_stat stat = {};
 	const char *open = memchr(text, '(', size), *close = memrchr(text, ')', size);
 	uint64_t user, system;
+	int64_t children_user, children_system;
 	char rest[1024];
 	size_t length;
 	int parent;
@@ -32,16 +33,19 @@ int proc_stat_parse(struct proc_stat *ret, const char *text, size_t size)
 		length = sizeof(rest) - 1;
 	memcpy(rest, close + 1, length);
 	rest[length] = '\0';
-	/* Fields 3 state, 4 ppid, 14 utime, 15 stime, 20 num_threads, 22 starttime, 24 rss. */
+	/* Fields 3 state, 4 ppid, 14 utime, 15 stime, 16 cutime, 17 cstime, 20 num_threads,
+	   22 starttime, 24 rss. */
 	if (sscanf(rest,
-		   " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64 " %" SCNu64
-		   " %*s %*s %*s %*s %" SCNu64 " %*s %" SCNu64 " %*s %" SCNu64,
-		   &stat.state, &parent, &user, &system, &stat.threads, &stat.start_time,
-		   &stat.resident_pages) != 7)
+		   " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64 " %" SCNu64 " %" SCNd64
+		   " %" SCNd64 " %*s %*s %" SCNu64 " %*s %" SCNu64 " %*s %" SCNu64,
+		   &stat.state, &parent, &user, &system, &children_user, &children_system,
+		   &stat.threads, &stat.start_time, &stat.resident_pages) != 9)
 		return -EINVAL;
 	stat.parent = parent;
 	stat.cpu_ticks = user + system;
 	stat.system_ticks = system;
+	stat.children_cpu_ticks = (uint64_t)children_user + (uint64_t)children_system;
+	stat.children_system_ticks = (uint64_t)children_system;
 	*ret = stat;
 	return 0;
 }

@@ -13,6 +13,8 @@ struct proc_stat {
 	uint64_t start_time; /* clock ticks since boot */
 	uint64_t cpu_ticks;  /* user + system, all threads, clock ticks */
 	uint64_t system_ticks; /* of them in the kernel */
+	/* The same of children that have ended and were waited for, and of theirs. */
+	uint64_t children_cpu_ticks, children_system_ticks;
 	uint64_t resident_pages;
 	uint64_t threads;
 };

@@ -75,6 +75,7 @@ static int fill_target(struct usage_target *ret, const struct recording *rec)
 	ret->pids.count = 0;
 	ret->by_thread = target->tids.count > 0;
 	ret->everything = target->everything && !filtered;
+	ret->children = target->children;
 	for (uint32_t i = 0; i < target->tids.count; i++) {
 		pid_t *pid = array_push(&ret->pids);
 

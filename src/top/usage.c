@@ -95,11 +95,29 @@ static int read_machine(struct usage *usage, uint64_t now_ns)
 	return 0;
 }
 
-/* What it has used since it was seen last, or since it began, if that is not longer ago. */
-static int note(struct usage *usage, pid_t pid, const struct proc_stat *stat, uint64_t *user,
-		uint64_t *system)
+static void add_ticks(struct usage_ticks *to, struct usage_ticks more)
+{
+	to->all += more.all;
+	to->system += more.system;
+}
+
+/* What is left of `from`, if not less than nothing. */
+static struct usage_ticks less(struct usage_ticks from, struct usage_ticks part)
+{
+	return (struct usage_ticks){ from.all > part.all ? from.all - part.all : 0,
+				     from.system > part.system ? from.system - part.system : 0 };
+}
+
+/*
+ * What it has used since it was seen last, or since it began, if that is not longer ago; and what its
+ * children had used in all when it waited for them meanwhile.
+ */
+static int note(struct usage *usage, pid_t pid, const struct proc_stat *stat,
+		struct usage_ticks *own, struct usage_ticks *waited_for)
 {
 	uint32_t at = hash_index_find(&usage->index, hash_u64((uint64_t)pid), NULL, NULL, NULL);
+	struct usage_ticks now = { stat->cpu_ticks, stat->system_ticks };
+	struct usage_ticks children = { stat->children_cpu_ticks, stat->children_system_ticks };
 	struct usage_known *known;
 
 	if (at == HASH_ABSENT) {
@@ -110,35 +128,37 @@ static int note(struct usage *usage, pid_t pid, const struct proc_stat *stat, ui
 		*known = (struct usage_known){ .pid = pid, .start_time = stat->start_time };
 		/* What is found at the first reading has run before; later ones are children. */
 		if (usage->round == 1) {
-			known->cpu_ticks = stat->cpu_ticks;
-			known->system_ticks = stat->system_ticks;
+			known->own = now;
+			known->children = children;
 		}
 	} else {
 		known = &usage->known.at[at];
 	}
 	if (known->start_time != stat->start_time)
 		*known = (struct usage_known){ .pid = pid, .start_time = stat->start_time };
-	if (stat->cpu_ticks >= known->cpu_ticks && stat->system_ticks >= known->system_ticks) {
-		uint64_t in_kernel = stat->system_ticks - known->system_ticks;
-		uint64_t all = stat->cpu_ticks - known->cpu_ticks;
-
-		*system += in_kernel;
-		*user += all > in_kernel ? all - in_kernel : 0;
-	}
-	known->cpu_ticks = stat->cpu_ticks;
-	known->system_ticks = stat->system_ticks;
+	add_ticks(own, less(now, known->own));
+	add_ticks(waited_for, less(children, known->children));
+	known->own = now;
+	known->children = children;
 	known->round = usage->round;
 	return 0;
 }
 
-/* Processes that were not seen are gone; their pids may be given again. */
-static int forget_gone(struct usage *usage)
+/* Processes that were not seen are gone; their pids may be given again. Adds what is known of them. */
+static int forget_gone(struct usage *usage, struct usage_ticks *gone)
 {
 	uint32_t kept = 0;
 
-	for (uint32_t i = 0; i < usage->known.count; i++)
-		if (usage->known.at[i].round == usage->round)
-			usage->known.at[kept++] = usage->known.at[i];
+	for (uint32_t i = 0; i < usage->known.count; i++) {
+		const struct usage_known *known = &usage->known.at[i];
+
+		if (known->round == usage->round) {
+			usage->known.at[kept++] = *known;
+			continue;
+		}
+		add_ticks(gone, known->own);
+		add_ticks(gone, known->children);
+	}
 	if (kept == usage->known.count)
 		return 0;
 	usage->known.count = kept;
@@ -220,30 +240,53 @@ static void read_states(struct usage *usage, const struct usage_target *target, 
 	usage->states_known = whole;
 }
 
+/*
+ * Of children that were waited for, what was counted while they were there is taken off again. One
+ * that ran before it was watched, and ends now, could tell of more than the CPUs can do.
+ */
+static struct usage_ticks of_the_ended(struct usage_ticks waited_for, struct usage_ticks gone,
+				       uint64_t since_ns)
+{
+	struct usage_ticks ended = less(waited_for, gone);
+	double most = (double)sysconf(_SC_NPROCESSORS_ONLN) * (double)sysconf(_SC_CLK_TCK) *
+		      (double)since_ns / 1e9;
+
+	return (double)ended.all > most ? (struct usage_ticks){} : ended;
+}
+
 static int read_processes(struct usage *usage, const struct usage_target *target, uint64_t now_ns)
 {
-	uint64_t user = 0, system = 0, pages = 0;
+	struct usage_ticks used = {}, waited_for = {}, gone = {};
+	uint64_t pages = 0;
 	uint64_t since = usage->read_ns ? now_ns - usage->read_ns : 0;
 	uint32_t running = 0;
+	int r;
 
 	usage->round++;
 	usage->processes = usage->threads = 0;
 	for (uint32_t i = 0; i < target->pids.count; i++) {
 		pid_t pid = target->pids.at[i];
 		struct proc_stat stat;
-		int r = read_stat(&stat, pid, target->by_thread);
 
-		if (r < 0 || (stat.state == 'Z' && stat.threads <= 1))
+		if (read_stat(&stat, pid, target->by_thread) < 0)
 			continue;
-		r = note(usage, pid, &stat, &user, &system);
+		r = note(usage, pid, &stat, &used, &waited_for);
 		if (r < 0)
 			return r;
+		if (stat.state == 'Z' && stat.threads <= 1)
+			continue;
 		running += stat.state == 'R';
 		pages += stat.resident_pages;
 		usage->processes++;
 		usage->threads += target->by_thread ? 1 : (uint32_t)stat.threads;
 	}
-	set_percents(usage, user, system, now_ns);
+	r = forget_gone(usage, &gone);
+	if (r < 0)
+		return r;
+	if (target->children)
+		add_ticks(&used, of_the_ended(waited_for, gone, since));
+	set_percents(usage, used.all > used.system ? used.all - used.system : 0, used.system,
+		     now_ns);
 	if (!usage->processes) /* what has ended tells nothing */
 		usage->user_percent = usage->system_percent = -1;
 	usage->resident_bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -253,7 +296,7 @@ static int read_processes(struct usage *usage, const struct usage_target *target
 	} else {
 		read_states(usage, target, clock_ns(CLOCK_MONOTONIC), since);
 	}
-	return forget_gone(usage);
+	return 0;
 }
 
 int usage_read(struct usage *usage, const struct usage_target *target, uint64_t now_ns)

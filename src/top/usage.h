@@ -17,12 +17,19 @@ struct usage_target {
 	ARRAY_OF(pid_t) pids; /* processes, or threads with by_thread */
 	bool by_thread;
 	bool everything; /* the machine: `pids` is not looked at */
+	bool children;	 /* also what comes and goes between two readings */
+};
+
+/* CPU time. */
+struct usage_ticks {
+	uint64_t all, system;
 };
 
 struct usage_known {
 	pid_t pid;
-	uint64_t start_time, cpu_ticks, system_ticks;
-	uint32_t round; /* when it was seen last */
+	uint64_t start_time;
+	struct usage_ticks own, children; /* of those that were waited for */
+	uint32_t round;			  /* when it was seen last */
 };
 
 struct usage {

@@ -3,6 +3,8 @@
 #include "test.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,6 +58,66 @@ static void a_busy_process(void **state)
 	array_fini(&target.pids);
 }
 
+static void burn_in_child(uint64_t ns)
+{
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		burn(ns);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* Whose names nobody reads while they are there; one of them is, and is counted once. */
+static void children_that_came_and_went(void **state)
+{
+	struct usage_target target = { .children = true };
+	struct usage usage = {};
+	uint64_t begin = clock_ns(CLOCK_MONOTONIC), middle, end;
+	double expected, got;
+	pid_t child;
+	int go[2];
+	char byte;
+
+	(void)state;
+	burn_in_child(50000000);
+	assert_ok(pipe(go));
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		burn(200000000);
+		(void)!write(go[1], "x", 1);
+		pause();
+	}
+	*(pid_t *)array_push(&target.pids) = getpid();
+	assert_ok(usage_read(&usage, &target, begin));
+	*(pid_t *)array_push(&target.pids) = child;
+	assert_int_equal(read(go[0], &byte, 1), 1);
+	middle = clock_ns(CLOCK_MONOTONIC);
+	assert_ok(usage_read(&usage, &target, middle));
+	got = usage.user_percent + usage.system_percent;
+	expected = 100.0 * 2e8 / (double)(middle - begin);
+	assert_true(got > expected * 0.8 && got < expected * 1.2);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	for (int i = 0; i < 6; i++)
+		burn_in_child(50000000);
+	end = clock_ns(CLOCK_MONOTONIC);
+	assert_ok(usage_read(&usage, &target, end));
+	got = usage.user_percent + usage.system_percent;
+	expected = 100.0 * 3e8 / (double)(end - middle);
+	assert_true(got > expected * 0.8 && got < expected * 1.2);
+	/* Without them, what waits for them uses next to nothing. */
+	target.children = false;
+	burn_in_child(300000000);
+	assert_ok(usage_read(&usage, &target, clock_ns(CLOCK_MONOTONIC)));
+	assert_true(usage.user_percent + usage.system_percent < 20);
+	usage_fini(&usage);
+	array_fini(&target.pids);
+}
+
 static void who_is_gone_is_not_known(void **state)
 {
 	struct usage_target target = {};
@@ -76,6 +138,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_line_of_proc_stat),
 		cmocka_unit_test(a_busy_process),
+		cmocka_unit_test(children_that_came_and_went),
 		cmocka_unit_test(who_is_gone_is_not_known),
 	};
 
