@@ -51,10 +51,12 @@ static void take_signals(struct recording *rec)
 	struct signalfd_siginfo info;
 
 	while (read(rec->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		bool again = rec->end != RECORDING_RUNS;
+		/* A terminal that goes away may say so twice, and is no reason to hurry. */
+		bool hangup = info.ssi_signo == SIGHUP;
+		bool again = rec->end != RECORDING_RUNS && !hangup;
 
-		if (again && info.ssi_signo == SIGHUP)
-			continue; /* a terminal that goes away may say so twice */
+		if (hangup && rec->end == RECORDING_SIGNAL)
+			continue;
 		end_it(rec, RECORDING_SIGNAL);
 		rec->end_signal = (int)info.ssi_signo;
 		rec->end_signal_by_user = info.ssi_code <= 0;
@@ -64,12 +66,9 @@ static void take_signals(struct recording *rec)
 	}
 }
 
+/* It stays readable: who waits for the end when sampling is over has to see it, too. */
 static void take_stop(struct recording *rec)
 {
-	uint64_t times;
-
-	if (read(rec->stop_fd, &times, sizeof(times)) != sizeof(times))
-		return;
 	if (rec->end == RECORDING_RUNS)
 		end_it(rec, RECORDING_STOPPED);
 }

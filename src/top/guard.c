@@ -68,8 +68,9 @@ static int wait_for(pid_t child, const sigset_t *signals)
 
 		if (number == SIGCHLD && waitpid(child, &status, WNOHANG) == child)
 			return status;
-		/* What is typed at the terminal reaches the child itself. */
-		if (number > 0 && number != SIGCHLD && info.si_code <= 0)
+		/* What is typed at the terminal reaches the child itself. So does a hangup, but not
+		 * one from before there was a child; that it comes twice does no harm. */
+		if (number > 0 && number != SIGCHLD && (number == SIGHUP || info.si_code <= 0))
 			(void)kill(child, number);
 	}
 }

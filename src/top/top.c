@@ -85,10 +85,10 @@ static int sample(struct session *session)
 	struct health health;
 	int r = recording_run(rec);
 
-	/* The picture stays until somebody has seen it. */
+	/* The picture stays until somebody has seen it, or a signal has come meanwhile. */
 	if (r == 0 && rec->end == RECORDING_TARGET_GONE) {
 		r = recording_finish(rec, &health);
-		if (r == 0)
+		if (r == 0 && rec->end == RECORDING_TARGET_GONE)
 			feed_serve(&session->feed);
 	}
 	feed_leave(&session->feed);

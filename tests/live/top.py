@@ -4,6 +4,7 @@ import atexit
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -135,9 +136,10 @@ def test_functions_with_names_on_the_first_screen():
 
 
 def lines_of(screen, first):
-    """What stands below the bar, from the row that begins with `first` on, without the foot."""
+    """What stands below the bar, after the row that begins with `first`, without the foot."""
     lines = screen.splitlines()
-    at = next(number for number, line in enumerate(lines) if line.strip().startswith(first))
+    at = next((number for number, line in enumerate(lines) if line.strip().startswith(first)),
+              len(lines))
     return [line for line in lines[at + 1:-2] if line.strip()]
 
 
@@ -202,7 +204,7 @@ def test_views_and_keys():
 
 def test_filter_module_and_kernel():
     with Target('syscalls') as target, Top('-p', target.pid) as top:
-        top.wait_for('main')
+        top.wait_for(r'%.*\bmain\b')
         top.keys('m', '2')
         top.wait_for('by total')
         top.type('/^SPIN$')
@@ -454,6 +456,19 @@ def test_stop_and_go_on():
         top.check_restored()
 
 
+def test_terminal_and_target_end_at_once():
+    """Whichever comes first, and while names are being read: nothing waits for a screen that is gone."""
+    for wait in (0, 0.1, 0.2, 0.3, 0.4, 0.6):
+        with Target('syscalls') as target, Top('-p', target.pid) as top:
+            shell = int(top.format('#{pane_pid}'))
+            while not children(shell):
+                time.sleep(0.01)
+            guard = os.pidfd_open(children(shell)[0])
+            time.sleep(wait)
+        check(select.select([guard], [], [], HANG_S)[0], f'profd top is left after {wait} s')
+        os.close(guard)
+
+
 def test_hostile_names():
     path = os.path.join(folder(), 'hostile')
     names = {'hostile_outer': 'out\x1b]0;pwned\x07er', 'hostile_leaf': 'le\x9b2Jaf\u202e'}
@@ -464,7 +479,7 @@ def test_hostile_names():
     subprocess.run([need('objcopy'), f'--redefine-syms={table}', '--strip-debug',
                     os.path.join(TARGETS, 'hostile'), path], check=True)
     with Target(path, prefix=()) as target, Top('-p', target.pid) as top:
-        top.wait_for('main')
+        top.wait_for(r'%.*\bmain\b')
         for key in 'fTFlta':
             top.keys(key)
             time.sleep(0.2)
