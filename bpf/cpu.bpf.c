@@ -148,7 +148,7 @@ static __always_inline uint64_t wakeup_flags(int urgent, uint64_t now)
 }
 
 static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct task_struct *task,
-					struct task_ids ids, uint64_t now)
+					struct task_ids ids, uint64_t now, uint64_t weight_ns)
 {
 	uint32_t cpu = bpf_get_smp_processor_id(), kernel_count = 0, addresses, size, exact = 0;
 	uint32_t far_lines = 0;
@@ -158,7 +158,9 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 		return;
 	__builtin_memset(&s->sample, 0, sizeof(s->sample));
 	s->sample.time_ns = now;
-	s->sample.weight_ns = config.period_ns;
+	s->sample.weight_ns = weight_ns;
+	s->sample.cgroup = bpf_get_current_cgroup_id();
+	s->sample.uid = (uint32_t)bpf_get_current_uid_gid();
 	s->sample.pid = ids.tgid;
 	s->sample.tid = ids.tid;
 	s->sample.cpu = cpu;
@@ -241,6 +243,45 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 /* When user space last changed the timers' phase: the gap around that says nothing. */
 uint64_t rephased_ns;
 
+/* What the timers run at, where that is not config.period_ns any more; 0: it is. */
+uint64_t tick_period_ns;
+
+/*
+ * Some are looked at more closely than the others, for a while: those take each tick, the others as
+ * many as at their own period, whoever runs; 0: all are alike.
+ */
+uint64_t others_period_ns;
+uint32_t all_closely;
+
+static __always_inline uint64_t tick_period(void)
+{
+	uint64_t changed = tick_period_ns;
+
+	return changed ? changed : config.period_ns;
+}
+
+/* What a sample of this tick weighs; 0: the task takes none. */
+static __always_inline uint64_t tick_weight(struct task_ids ids)
+{
+	uint64_t period = tick_period(), others = others_period_ns;
+	uint32_t zero = 0;
+	uint64_t *owed;
+	int due = 0;
+
+	if (!others)
+		return period;
+	owed = bpf_map_lookup_elem(&owed_ns, &zero);
+	if (owed) {
+		*owed += period;
+		due = *owed >= others;
+		if (due)
+			*owed = *owed < 2 * others ? *owed - others : 0;
+	}
+	if (all_closely || bpf_map_lookup_elem(&closely, &ids.tgid))
+		return period;
+	return due ? others : 0;
+}
+
 /* How often this CPU's idle task has been left; always 0 where that cannot be read. */
 static __always_inline uint64_t idle_exits(struct task_struct *task)
 {
@@ -269,7 +310,8 @@ static __always_inline uint64_t missed_ticks(struct task_struct *task, uint64_t 
 	if (!last)
 		return 0;
 	if (last->time_ns > rephased_ns && last->busy && busy && last->idles == idles) {
-		uint64_t periods = (now - last->time_ns + config.period_ns / 2) / config.period_ns;
+		uint64_t period_ns = tick_period();
+		uint64_t periods = (now - last->time_ns + period_ns / 2) / period_ns;
 
 		missed = periods > 1 ? periods - 1 : 0;
 	}
@@ -286,7 +328,7 @@ int cpu_tick(struct bpf_perf_event_data *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 	int idle = task->pid == 0, outside;
 	struct task_ids ids = ids_of(task);
-	uint64_t missed = missed_ticks(task, begin, !idle);
+	uint64_t missed = missed_ticks(task, begin, !idle), weight_ns = tick_weight(ids);
 
 	count_add(COUNT_TICKS, 1);
 	if (idle) {
@@ -297,6 +339,11 @@ int cpu_tick(struct bpf_perf_event_data *ctx)
 		}
 	}
 	outside = config.translate_pids && !idle && ids.tgid == 0;
+	if (!weight_ns) {
+		count_add(COUNT_PASSED, 1);
+		count_add(COUNT_RUN_NS, bpf_ktime_get_ns() - begin);
+		return 0;
+	}
 	if (outside || !is_watched(task, ids)) {
 		count_add(COUNT_FILTERED, 1);
 		count_add(COUNT_OUTSIDE, outside);
@@ -305,7 +352,7 @@ int cpu_tick(struct bpf_perf_event_data *ctx)
 	}
 	if (missed)
 		count_add(COUNT_MISSED, missed);
-	take_sample(ctx, task, ids, begin);
+	take_sample(ctx, task, ids, begin, weight_ns);
 	spent = bpf_ktime_get_ns() - begin;
 	count_add(COUNT_RUN_NS, spent);
 	count_add(COUNT_SAMPLE_NS, spent);

@@ -91,6 +91,23 @@ struct {
 	__type(value, struct wire_glob);
 } comm_filter SEC(".maps");
 
+/* Processes that take each tick, see tick_weight. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, uint32_t);
+	__type(value, uint32_t);
+} closely SEC(".maps");
+
+/* CPU time since the others' last tick, per CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+} owed_ns SEC(".maps");
+
 /*
  * A copy of user stack under way, page by page, because one page that is not present would fail the
  * whole read. The lowest page may just be faulting in: the copy then begins behind it.

@@ -36,6 +36,7 @@ enum walk_outcome {
 	COUNTER(IDLE, "ticks of an idle CPU")                                                      \
 	COUNTER(FILTERED, "ticks of tasks that are not watched")                                   \
 	COUNTER(OUTSIDE, "those of them that are outside of profd's pid namespace")                \
+	COUNTER(PASSED, "ticks passed over: of tasks that are sampled at a lower rate")            \
 	COUNTER(MISSED, "ticks that should have been between two busy ones, of watched tasks")     \
 	COUNTER(WALKS, "user stacks walked")                                                       \
 	COUNTER(FRAMES, "user frames walked")                                                      \

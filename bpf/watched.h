@@ -7,6 +7,15 @@
 #include "maps.h"
 #include "pids.h"
 
+/* Its children are its workers, which may start others: a command is no part of `everything`. */
+static __always_inline int is_own(struct task_struct *task, struct task_ids ids)
+{
+	struct task_struct *parent = task->real_parent;
+
+	return ids.tgid == config.own_tgid || ids_of(parent).tgid == config.own_tgid ||
+	       ids_of(parent->real_parent).tgid == config.own_tgid;
+}
+
 static __always_inline int is_watched(struct task_struct *task, struct task_ids ids)
 {
 	if (!config.everything) {
@@ -15,8 +24,8 @@ static __always_inline int is_watched(struct task_struct *task, struct task_ids 
 
 		if (!flags || !(*flags & TARGET_WATCHED))
 			return 0;
-	} else if (ids.tgid == config.own_tgid || ids_of(task->real_parent).tgid == config.own_tgid) {
-		return 0; /* its children are its workers: a command is no part of `everything` */
+	} else if (is_own(task, ids)) {
+		return 0;
 	}
 	if (config.filter_uid && (uint32_t)bpf_get_current_uid_gid() != config.uid)
 		return 0;

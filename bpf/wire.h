@@ -223,7 +223,7 @@ struct wire_glob {
 
 /* What to watch, set before loading. */
 struct wire_config {
-	uint64_t period_ns;   /* weight of one sample */
+	uint64_t period_ns;   /* weight of one sample, until user space changes the rate */
 	uint32_t by_tid;      /* targets holds thread ids */
 	uint32_t everything;  /* no target set: the whole machine */
 	uint32_t filter_comm, filter_cgroup, filter_uid;
@@ -232,7 +232,7 @@ struct wire_config {
 	uint32_t user_stacks;
 	uint32_t include_idle;
 	uint32_t max_frames;   /* user frames, 1..WIRE_MAX_FRAMES */
-	uint32_t own_tgid;     /* profd and its workers are left out with `everything` */
+	uint32_t own_tgid;     /* profd and its workers are left out with `everything`; ~0: they are not */
 	uint32_t translate_pids; /* profd is not in the initial pid namespace, see bpf/pids.h */
 };
 
@@ -273,6 +273,9 @@ struct wire_sample {
 	uint16_t far_lines;
 	uint32_t stack_bytes;
 	uint32_t other_bytes;
+	uint64_t cgroup; /* id in the version 2 hierarchy; 0: not known */
+	uint32_t uid;	 /* real */
+	uint32_t reserved;
 	char comm[WIRE_COMM_BYTES];
 };
 
@@ -309,7 +312,7 @@ _Static_assert(sizeof(struct wire_rule) == 8, "wire_rule");
 _Static_assert(sizeof(struct wire_table) == 16, "wire_table");
 _Static_assert(sizeof(struct wire_mapping) == 32, "wire_mapping");
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
-_Static_assert(sizeof(struct wire_sample) == 184, "wire_sample");
+_Static_assert(sizeof(struct wire_sample) == 200, "wire_sample");
 _Static_assert(sizeof(struct wire_far_line) == 72, "wire_far_line");
 _Static_assert(sizeof(struct wire_thread) == 224, "wire_thread");
 _Static_assert(WIRE_BLOCK_HEADER_BYTES % 4 == 0, "rows are aligned");

@@ -36,6 +36,7 @@ void process_fini(struct process *process)
 	array_fini(&process->mappings);
 	array_fini(&process->changes);
 	array_fini(&process->wire);
+	free(process->executable);
 }
 
 static void note_change(struct process *process, uint64_t start, uint64_t end)
@@ -58,6 +59,9 @@ static void note_change(struct process *process, uint64_t start, uint64_t end)
 void process_clear(struct process *process)
 {
 	mappings_fini(process);
+	free(process->executable);
+	process->executable = NULL;
+	process->executable_known = false;
 	process->files = 0;
 	process->mappings_known = true;
 	note_change(process, 0, UINT64_MAX);

@@ -49,6 +49,9 @@ struct config {
 	uint64_t debuginfod_wait_ns; /* for them, when the recording has ended */
 	const char *summary_path; /* NULL: none; "-" is stdout */
 	const char *symbol_cache; /* a folder, "none", or NULL: the usual one, if it can be had */
+	uint64_t last_ns; /* only so much is kept, and written when SIGUSR1 comes; 0: all is kept */
+	uint64_t table_bytes; /* kernel memory for unwind tables; 0: as usual */
+	bool itself;	  /* profd's own processes are a part of the whole machine */
 	bool quiet;
 	bool on_screen; /* the terminal is drawn on: nothing else writes to it, nor does the command */
 };

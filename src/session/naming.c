@@ -10,6 +10,20 @@
 
 enum { BATCH = 4096 };
 
+uint64_t naming_key(const struct naming_item *item)
+{
+	switch (item->source) {
+	case NAMING_OBJECT:
+		return hash_pair(item->object->id + 1ULL, item->address) | 1;
+	case NAMING_KERNEL:
+		return hash_pair(0, item->address) | 1;
+	case NAMING_JIT:
+	case NAMING_FIXED:
+		break;
+	}
+	return 0;
+}
+
 int naming_add(struct naming *naming, uint32_t location, const struct naming_item *item)
 {
 	struct naming_item *slot = NULL;
@@ -21,6 +35,14 @@ int naming_add(struct naming *naming, uint32_t location, const struct naming_ite
 			return -ENOMEM;
 	}
 	naming->items.at[location] = *item;
+	if (!naming->knows)
+		return 0;
+	slot = &naming->items.at[location];
+	slot->key = naming_key(item);
+	if (slot->key && naming->knows(naming->knows_context, slot->key)) {
+		object_unref(slot->object);
+		*slot = (struct naming_item){ .source = NAMING_FIXED };
+	}
 	return 0;
 }
 
@@ -229,4 +251,11 @@ void naming_fini(struct naming *naming)
 	for (uint32_t i = 0; i < naming->items.count; i++)
 		object_unref(naming->items.at[i].object);
 	array_fini(&naming->items);
+}
+
+void naming_forget(struct naming *naming)
+{
+	for (uint32_t i = 0; i < naming->items.count; i++)
+		object_unref(naming->items.at[i].object);
+	naming->items.count = naming->next = 0;
 }

@@ -26,6 +26,7 @@ struct naming_item {
 	uint32_t fallback;     /* string id of the name when nothing better is known; 0: none */
 	bool named;
 	bool was_named; /* once already: what comes later may only better it */
+	uint64_t key;	/* see naming_key; of what was asked about */
 };
 
 struct naming {
@@ -33,9 +34,20 @@ struct naming {
 	struct symbolizer *symbolizer;  /* borrowed */
 	struct fetches *fetches;        /* borrowed; NULL: debug files are not downloaded */
 	bool no_inline;                 /* leave inlined functions out */
+	/*
+	 * Not NULL: whether whoever takes the profile knows the location's name already, so that it needs
+	 * none; key: of its code, the same for equal code, see naming_key.
+	 */
+	bool (*knows)(void *context, uint64_t key);
+	void *knows_context;
 	ARRAY_OF(struct naming_item) items; /* by location id */
 	uint32_t next;                  /* the first location that is not named yet */
 };
+
+/*
+ * Tells code apart for as long as the process runs; 0: what stands there may change (generated code).
+ */
+uint64_t naming_key(const struct naming_item *item);
 
 /* The location has just been added to the profile, with the next id. item->object: taken over. */
 int naming_add(struct naming *naming, uint32_t location, const struct naming_item *item);
@@ -55,4 +67,6 @@ int naming_finish_object(struct naming *naming, struct object *object);
 int naming_finish_process(struct naming *naming, pid_t pid, uint64_t start_time);
 /* What has a name of this object is asked about again: there may be better ones now. */
 void naming_again(struct naming *naming, const struct object *object);
+/* Begins anew: the profile is another one, and holds nothing yet. */
+void naming_forget(struct naming *naming);
 void naming_fini(struct naming *naming);

@@ -47,6 +47,20 @@
 /* Nothing is known of a process just met: it is taken for such a one until the first turns. */
 #define FIRST_REUSE_NS 500000000ULL
 
+static int new_profile(struct profile **ret, uint32_t *samples_type, uint32_t *cpu_type)
+{
+	cleanup(profile_free) struct profile *profile = NULL;
+	int r = profile_new(&profile);
+
+	if (r == 0)
+		r = profile_type_add(profile, samples_type, "samples", "count");
+	if (r == 0)
+		r = profile_type_add(profile, cpu_type, "cpu", "nanoseconds");
+	if (r == 0)
+		*ret = TAKE_PTR(profile);
+	return r;
+}
+
 int pipeline_init(struct pipeline *p, struct workers *workers,
 		  const struct table_store_maps *maps, uint64_t table_budget_bytes)
 {
@@ -59,11 +73,7 @@ int pipeline_init(struct pipeline *p, struct workers *workers,
 	if (r == 0)
 		r = table_store_new(&p->store, maps, table_budget_bytes);
 	if (r == 0)
-		r = profile_new(&p->profile);
-	if (r == 0)
-		r = profile_type_add(p->profile, &p->samples_type, "samples", "count");
-	if (r == 0)
-		r = profile_type_add(p->profile, &p->cpu_type, "cpu", "nanoseconds");
+		r = new_profile(&p->profile, &p->samples_type, &p->cpu_type);
 	if (r == 0)
 		r = symbolizer_new(&p->symbolizer, &options, workers);
 	if (r < 0)
@@ -589,6 +599,22 @@ int pipeline_publish(struct pipeline *p)
 		if (r < 0 && r != -ENOSPC)
 			return r;
 	}
+	return 0;
+}
+
+int pipeline_cut(struct pipeline *p, struct profile **ret)
+{
+	struct profile *profile;
+	int r = new_profile(&profile, &p->samples_type, &p->cpu_type);
+
+	if (r < 0)
+		return r;
+	*ret = p->profile;
+	p->profile = p->naming.profile = profile;
+	naming_forget(&p->naming);
+	p->kernel_bytes = 0;
+	for (uint32_t i = 0; i < p->processes.processes.count; i++)
+		p->processes.processes.at[i]->profile_bytes = 0;
 	return 0;
 }
 

@@ -41,6 +41,7 @@ struct collected {
 };
 
 struct call_site;
+struct identities;
 
 /* What the reader said of addresses, so that it is asked once; see session/guess.h. */
 struct call_sites {
@@ -61,6 +62,7 @@ struct pipeline {
 	bool everything; /* every process is followed, else those named and their children */
 	bool children;
 	bool threads;    /* threads are told apart */
+	struct identities *identities; /* borrowed; NULL: labels say no more than command and pid */
 	uint32_t max_depth;
 
 	/*
@@ -112,6 +114,11 @@ int pipeline_sample(void *context, const struct wire_sample *sample, size_t size
 /* Uses everything up to the horizon, in the order of time. Returns 0 or a negative errno. */
 int pipeline_advance(struct pipeline *pipeline, uint64_t horizon_ns);
 int pipeline_publish(struct pipeline *pipeline);
+/*
+ * Hands over what was counted so far, and begins anew with an empty profile. *ret: the caller's, named
+ * as far as it was; not frozen. Returns 0 or a negative errno (then everything is as before).
+ */
+int pipeline_cut(struct pipeline *pipeline, struct profile **ret);
 enum { PIPELINE_NO_MAPPING = 1 };
 /*
  * The mapping that an event tells of, with its text; its file is not looked for yet.

@@ -55,6 +55,9 @@ static void take_signals(struct recording *rec)
 		bool hangup = info.ssi_signo == SIGHUP;
 		bool again = rec->end != RECORDING_RUNS && !hangup;
 
+		if (rec->take_signal && rec->end == RECORDING_RUNS &&
+		    rec->take_signal(rec->watch_context, (int)info.ssi_signo))
+			continue;
 		if (hangup && rec->end == RECORDING_SIGNAL)
 			continue;
 		end_it(rec, RECORDING_SIGNAL);
@@ -132,7 +135,7 @@ static int wait_for_events(struct recording *rec, int ms)
 	/* Before it is seen that the process has ended. */
 	take_launch_result(rec);
 	for (int i = 0; i < count; i++)
-		if (events[i].data.u64 < WAKE_STOP)
+		if (events[i].data.u64 < WAKE_WATCHER)
 			target_ended(rec, events[i].data.u64);
 		else if (events[i].data.u64 == WAKE_STOP)
 			take_stop(rec);
@@ -315,6 +318,8 @@ static int turn_ms(const struct recording *rec)
 {
 	uint64_t ms = TURN_SAMPLES * cpu_source_period_ns(rec->source) / 1000000;
 
+	if (rec->turn_ms)
+		return (int)rec->turn_ms;
 	return ms < 5 ? 5 : ms < TURN_MS ? (int)ms : TURN_MS;
 }
 
@@ -322,9 +327,10 @@ static int loop(struct recording *rec)
 {
 	bool progress = !rec->config->quiet && !rec->config->on_screen && isatty(STDERR_FILENO);
 	uint64_t shown_ns = 0, phased_ns = rec->began_ns;
-	int ms = turn_ms(rec), r = 0;
+	int r = 0;
 
 	while (r == 0 && rec->end == RECORDING_RUNS) {
+		int ms = turn_ms(rec);
 		uint64_t now = clock_ns(CLOCK_MONOTONIC), left = (uint64_t)ms;
 
 		if (now - phased_ns >= REPHASE_NS) {

@@ -54,7 +54,10 @@ struct recording {
 	 * can be read, and nothing else be done.
 	 */
 	void (*watch)(void *context, bool asking);
+	/* Not NULL: whether this signal was meant for the watcher, and does not end the recording. */
+	bool (*take_signal)(void *context, int number);
 	void *watch_context;
+	uint32_t turn_ms; /* between two turns of the loop; 0: as the rate asks for */
 	enum recording_end end;  /* a signal that comes later counts, too */
 	int end_signal;          /* RECORDING_SIGNAL: which */
 	bool end_signal_by_user; /* sent by a process, not typed at the terminal */
@@ -67,6 +70,8 @@ struct recording {
 int recording_open(struct recording *recording, const struct config *config);
 /* Samples until the end. Logs on failure. Returns 0 or a negative errno. */
 int recording_run(struct recording *recording);
+/* Has the loop turn as soon as the descriptor can be read. Returns 0 or a negative errno. */
+int recording_wake_on(struct recording *recording, int fd);
 /* Ends recording_run, also from another thread. */
 void recording_stop(struct recording *recording);
 /* After recording_run: everything counted and named. Returns 0 or a negative errno. */

@@ -48,6 +48,11 @@ static int watch_fd(struct recording *rec, int fd, uint64_t data)
 	return epoll_ctl(rec->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+int recording_wake_on(struct recording *rec, int fd)
+{
+	return watch_fd(rec, fd, WAKE_WATCHER);
+}
+
 static int open_signals(struct recording *rec)
 {
 	sigset_t ends;
@@ -57,6 +62,8 @@ static int open_signals(struct recording *rec)
 	sigaddset(&ends, SIGINT);
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGHUP);
+	if (rec->config->last_ns)
+		sigaddset(&ends, SIGUSR1);
 	if (sigprocmask(SIG_BLOCK, &ends, NULL) < 0)
 		return -errno;
 	signal(SIGPIPE, SIG_IGN);
@@ -119,7 +126,7 @@ static int open_source(struct recording *rec)
 			    .user_stacks = 1,
 			    .include_idle = config->idle,
 			    .max_frames = config->max_depth,
-			    .own_tgid = (uint32_t)getpid(),
+			    .own_tgid = config->itself ? UINT32_MAX : (uint32_t)getpid(),
 			    .translate_pids = rec->pids_differ },
 		.frequency_hz = config->frequency_hz,
 		.period_ns = config->period_ns,
@@ -150,7 +157,8 @@ static int open_source(struct recording *rec)
 					  options.mapping_capacity,
 					  fds.rule_cache_count };
 	rec->pipeline_ready = true;
-	r = pipeline_init(&rec->pipeline, &rec->workers, &maps, TABLE_BUDGET_BYTES);
+	r = pipeline_init(&rec->pipeline, &rec->workers, &maps,
+			  config->table_bytes ? config->table_bytes : TABLE_BUDGET_BYTES);
 	if (r < 0)
 		return recording_complain(r, "cannot set up the tables");
 	rec->pipeline.everything = target->everything;

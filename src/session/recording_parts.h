@@ -9,6 +9,7 @@
 #define WAKE_STREAM (UINT64_MAX - 1)
 #define WAKE_LAUNCH (UINT64_MAX - 2)
 #define WAKE_STOP (UINT64_MAX - 3)
+#define WAKE_WATCHER (UINT64_MAX - 4)
 
 /* recording_open.c */
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "session/guess.h"
+#include "session/identity.h"
 #include "session/meet.h"
 #include "unwind/outcome.h"
 #include "unwind/walk.h"
@@ -285,9 +286,11 @@ static int add_location(struct pipeline *p, uint32_t mapping, uint64_t address,
 	int r = profile_location_add(p->profile, ret, mapping, address, kind);
 
 	if (r == 0 && *ret == known) {
-		r = naming_add(&p->naming, *ret, item);
-		if (r == 0 && item->object)
+		if (item->object)
 			object_ref(item->object);
+		r = naming_add(&p->naming, *ret, item);
+		if (r < 0)
+			object_unref(item->object);
 	}
 	return r;
 }
@@ -388,10 +391,56 @@ static int add_label(struct pipeline *p, struct profile_label *label, const char
 	return r != 0 ? r : profile_string(p->profile, &label->text, text);
 }
 
-static int sample_labels(struct pipeline *p, const struct process *process,
+enum { LABELS_MAX = 16 };
+
+/* A label that says something; `text` may be NULL or "". */
+static int add_known(struct pipeline *p, struct profile_label *labels, uint32_t *count,
+		     const char *key, const char *text)
+{
+	return text && *text ? add_label(p, &labels[(*count)++], key, text) : 0;
+}
+
+/* Whose the sample is: the labels of those who keep profiles of many for long. */
+static int add_identity(struct pipeline *p, struct process *process,
+			const struct wire_sample *sample, struct profile_label *labels,
+			uint32_t *count)
+{
+	const struct object *object = NULL;
+	const char *executable = identities_executable(process, &object);
+	const struct group_identity *group =
+		identities_group(p->identities, sample->cgroup, (pid_t)sample->pid);
+	char build_id[2 * OBJECT_BUILD_ID_MAX + 1] = "";
+	int r;
+
+	if (object)
+		object_build_id_hex(object, build_id);
+	labels[*count].is_number = true;
+	labels[*count].number = sample->uid;
+	/* A number without a unit, 0, would get lost in pprof. */
+	r = add_label(p, &labels[*count], "uid", "");
+	if (r == 0)
+		r = profile_string(p->profile, &labels[*count].unit, "id");
+	(*count)++;
+	if (r == 0)
+		r = add_known(p, labels, count, "user",
+			      identities_user(p->identities, sample->uid));
+	if (r == 0)
+		r = add_known(p, labels, count, "exe", executable);
+	if (r == 0)
+		r = add_known(p, labels, count, "build_id", build_id);
+	if (r != 0 || !group)
+		return r;
+	if ((r = add_known(p, labels, count, "cgroup", group->path)) != 0 ||
+	    (r = add_known(p, labels, count, "unit", group->unit)) != 0 ||
+	    (r = add_known(p, labels, count, "container", group->container)) != 0)
+		return r;
+	return add_known(p, labels, count, "pod", group->pod);
+}
+
+static int sample_labels(struct pipeline *p, struct process *process,
 			 const struct wire_sample *sample, uint32_t *ret)
 {
-	struct profile_label labels[4] = {};
+	struct profile_label labels[LABELS_MAX] = {};
 	char comm[WIRE_COMM_BYTES + 1] = "";
 	uint32_t count = 0;
 	int r;
@@ -410,6 +459,8 @@ static int sample_labels(struct pipeline *p, const struct process *process,
 		if (r == 0)
 			r = add_label(p, &labels[count++], "tid", "");
 	}
+	if (r == 0 && p->identities && process)
+		r = add_identity(p, process, sample, labels, &count);
 	return r != 0 ? r : profile_labels_add(p->profile, ret, labels, count);
 }
 
@@ -452,7 +503,7 @@ static int add_stack(struct pipeline *p, const struct process *process,
 }
 
 /* Counts the sample as it is. */
-static int count_whole(struct pipeline *p, const struct process *process,
+static int count_whole(struct pipeline *p, struct process *process,
 		       const struct wire_sample *sample, struct walked *walked,
 		       const int64_t *values)
 {
@@ -468,7 +519,7 @@ static int count_whole(struct pipeline *p, const struct process *process,
  * Counts it without its stack, and with as many labels as may be: those there are, or one that tells
  * of its process; that cannot be said in many ways.
  */
-static int count_merged(struct pipeline *p, const struct process *process,
+static int count_merged(struct pipeline *p, struct process *process,
 			const struct wire_sample *sample, const int64_t *values)
 {
 	struct profile_label pid = { .is_number = true, .number = sample->pid };

@@ -34,6 +34,7 @@ struct cpu_source {
 	struct timer *timers;
 	uint32_t timer_count;
 	uint64_t period_ns;
+	uint64_t closer_ns; /* the period of who is looked at closely; 0: nobody is */
 	bool exact; /* the period was asked for, not a rate */
 	uint32_t possible_cpus;
 	int (*handle)(void *, const struct wire_sample *, size_t);
@@ -262,11 +263,67 @@ uint64_t cpu_source_period_ns(const struct cpu_source *source)
 	return source->period_ns;
 }
 
+static uint64_t tick_ns(const struct cpu_source *source)
+{
+	return source->closer_ns ? source->closer_ns : source->period_ns;
+}
+
+/* Tells the kernel half, then the timers, which begin their new period at once. */
+static void change_period(struct cpu_source *source)
+{
+	uint64_t period = tick_ns(source);
+
+	source->bpf->bss->rephased_ns = clock_ns(CLOCK_MONOTONIC);
+	source->bpf->bss->tick_period_ns = period;
+	source->bpf->bss->others_period_ns = source->closer_ns ? source->period_ns : 0;
+	for (uint32_t i = 0; i < source->timer_count; i++) {
+		source->timers[i].shift = 0;
+		(void)ioctl(source->timers[i].fd, PERF_EVENT_IOC_PERIOD, &period);
+	}
+}
+
+void cpu_source_set_rate(struct cpu_source *source, uint32_t frequency_hz)
+{
+	source->period_ns = 1000000000ULL / frequency_hz;
+	source->exact = false;
+	if (source->closer_ns >= source->period_ns)
+		source->closer_ns = 0;
+	change_period(source);
+}
+
+void cpu_source_look_closely(struct cpu_source *source, uint32_t frequency_hz)
+{
+	uint64_t period = frequency_hz ? 1000000000ULL / frequency_hz : 0;
+
+	if (period >= source->period_ns)
+		period = 0;
+	if (period == source->closer_ns)
+		return;
+	source->closer_ns = period;
+	change_period(source);
+}
+
+int cpu_source_look_closely_at(struct cpu_source *source, pid_t pid, bool closely)
+{
+	int fd = bpf_map__fd(source->bpf->maps.closely);
+	uint32_t yes = 1;
+
+	if (closely)
+		return bpf_map_update_elem(fd, &pid, &yes, BPF_ANY);
+	return bpf_map_delete_elem(fd, &pid) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+void cpu_source_look_closely_at_all(struct cpu_source *source, bool closely)
+{
+	source->bpf->bss->all_closely = closely;
+}
+
 void cpu_source_rephase(struct cpu_source *source, uint64_t elapsed_ns)
 {
 	/* The kernel begins the new period at once: on average half of the old one is lost to it. */
-	double lost = elapsed_ns ? (double)source->period_ns / 2 / (double)elapsed_ns : 0;
-	double mean = (double)source->period_ns * (1 - (lost < 0.1 ? lost : 0.1));
+	double tick = (double)tick_ns(source);
+	double lost = elapsed_ns ? tick / 2 / (double)elapsed_ns : 0;
+	double mean = tick * (1 - (lost < 0.1 ? lost : 0.1));
 
 	if (source->exact)
 		return;

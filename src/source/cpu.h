@@ -56,6 +56,20 @@ void cpu_source_stop(struct cpu_source *source);
  */
 void cpu_source_rephase(struct cpu_source *source, uint64_t elapsed_ns);
 
+/*
+ * Another rate from here on; samples weigh what they stand for, so nothing is biased by it. With an
+ * exact period, too.
+ */
+void cpu_source_set_rate(struct cpu_source *source, uint32_t frequency_hz);
+/*
+ * Has the timers run faster: tasks that are looked at closely are sampled at this rate, all others as
+ * before. 0: none is any more. Below the rate of all others nothing changes.
+ */
+void cpu_source_look_closely(struct cpu_source *source, uint32_t frequency_hz);
+/* Which ones: a process (closely false: not any more), or all. Returns 0 or a negative errno. */
+int cpu_source_look_closely_at(struct cpu_source *source, pid_t pid, bool closely);
+void cpu_source_look_closely_at_all(struct cpu_source *source, bool closely);
+
 /* A descriptor that polls readable when the ring should be drained soon. */
 int cpu_source_fd(const struct cpu_source *source);
 /* Hands over what is in the ring. size: of the record. Returns 0 or the first negative result. */
@@ -65,6 +79,7 @@ int cpu_source_drain(struct cpu_source *source,
 
 /* Sums over all CPUs since the start. */
 void cpu_source_counters(const struct cpu_source *source, uint64_t ret[COUNT_COUNTERS]);
+/* Of whoever is not looked at closely. */
 uint64_t cpu_source_period_ns(const struct cpu_source *source);
 /* What the kernel half's maps and programs occupy, in bytes, without the table chunks. */
 uint64_t cpu_source_kernel_bytes(const struct cpu_source *source);
