@@ -5,29 +5,23 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/parse.h"
 #include "cmd/command.h"
 #include "cmd/filter_options.h"
 #include "cmd/read_profile.h"
+#include "cmd/table_options.h"
 #include "report/report.h"
-
-enum { WIDTH_MIN = 40, WIDTH_MAX = 10000, ROWS_MAX = 1000000000 };
-
-enum colour_choice { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
 
 struct request {
 	struct filter filter;
+	struct table_options table;
 	struct report_options report;
 	ARRAY_OF(char *) functions; /* owned; of report.changes */
 	const char *type;	    /* borrowed; NULL: the profile says it */
 	const char *view;	    /* the option that has chosen it, borrowed; NULL: none has */
-	bool is_relative, as_json, has_width;
-	enum colour_choice colour;
+	bool is_relative, as_json;
 };
 
 static void request_fini_cleanup(struct request *request)
@@ -40,6 +34,7 @@ static void request_fini_cleanup(struct request *request)
 }
 
 DEFINE_FILTER_OPTIONS(struct request);
+DEFINE_TABLE_OPTIONS(struct request);
 
 /* One view at a time. */
 static int set_view(struct request *request, enum report_view view, const char *option,
@@ -182,81 +177,7 @@ static int apply_relative(void *context, const char *argument, struct options_re
 	return 0;
 }
 
-/* The words' place is their number. */
-static int find_word(const char *const *words, const char *word)
-{
-	for (int i = 0; words[i]; i++)
-		if (strcmp(words[i], word) == 0)
-			return i;
-	return -1;
-}
-
-static const char *const orders[] = { [FUNCTIONS_BY_SELF] = "self",
-				      [FUNCTIONS_BY_TOTAL] = "total",
-				      [FUNCTIONS_BY_NAME] = "name",
-				      NULL };
-static const char *const colours[] = {
-	[COLOUR_AUTO] = "auto", [COLOUR_ALWAYS] = "always", [COLOUR_NEVER] = "never", NULL
-};
 static const char *const groups[] = { "module", "process", "thread", NULL };
-
-static int apply_sort(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-	int order = find_word(orders, argument);
-
-	if (order < 0)
-		return options_bad(reason, "is none of self, total, name");
-	request->report.order = (enum function_order)order;
-	return 0;
-}
-
-static int apply_limit(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-	uint64_t limit;
-
-	if (parse_u64(&limit, argument, ROWS_MAX) < 0 || !limit)
-		return options_bad(reason, "is no number of rows, 1 to %d", ROWS_MAX);
-	request->report.limit = (uint32_t)limit;
-	return 0;
-}
-
-static int apply_percent(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-	char *end;
-	double percent = strtod(argument, &end);
-
-	if (end == argument || (*end && strcmp(end, "%") != 0) || !(percent >= 0 && percent <= 100))
-		return options_bad(reason, "is no percentage, 0 to 100");
-	request->report.smallest = percent / 100;
-	return 0;
-}
-
-static int apply_width(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-	uint64_t width;
-
-	if (parse_u64(&width, argument, WIDTH_MAX) < 0 || (width && width < WIDTH_MIN))
-		return options_bad(reason, "is no number of columns, %d to %d, or 0 for no limit",
-				   WIDTH_MIN, WIDTH_MAX);
-	request->report.width = width ? width : WIDTH_MAX;
-	request->has_width = true;
-	return 0;
-}
-
-static int apply_colour(void *context, const char *argument, struct options_reason *reason)
-{
-	struct request *request = context;
-	int choice = find_word(colours, argument);
-
-	if (choice < 0)
-		return options_bad(reason, "is none of auto, always, never");
-	request->colour = (enum colour_choice)choice;
-	return 0;
-}
 
 static int apply_binary(void *context, const char *argument, struct options_reason *reason)
 {
@@ -317,48 +238,21 @@ static const struct option_row rows[] = {
 	{ "relative-percentages", 0, NULL, "shares are of what is left, not of the whole profile",
 	  apply_relative },
 	{ .help = "How" },
-	{ "sort", 0, "BY", "self (the default), total or name", apply_sort, VALUE_TEXT, orders },
-	{ "limit", 'n', "N", "at most so many rows, or callees of a function in the tree",
-	  apply_limit, VALUE_TEXT },
-	{ "percent-limit", 0, "PCT",
-	  "sum up what has a smaller share; 0.05 in the table, 0.5 in the tree", apply_percent,
-	  VALUE_TEXT },
-	{ "width", 'w', "COLUMNS", "the terminal's, or else 80; 0 is no limit", apply_width,
-	  VALUE_TEXT },
+	TABLE_ROW_SORT,
+	TABLE_ROW_LIMIT("at most so many rows, or callees of a function in the tree"),
+	TABLE_ROW_PERCENT("sum up what has a smaller share; 0.05 in the table, 0.5 in the tree"),
+	TABLE_ROW_WIDTH,
 	{ "binary", 0, "FILE", "the program to annotate, where it is not as recorded", apply_binary,
 	  VALUE_FILE },
 	{ "source-path", 0, "DIR[:DIR...]", "where to look for sources", apply_source_path,
 	  VALUE_FILE },
 	{ "trim-path", 0, "DIR[:DIR...]", "beginnings of recorded paths to cut off before",
 	  apply_trim_path, VALUE_TEXT },
-	{ "color", 0, "WHEN", "auto (on a terminal), always or never", apply_colour, VALUE_TEXT,
-	  colours },
+	TABLE_ROW_COLOUR,
 	{ "json", 0, NULL, "one JSON object, for programs", apply_json },
 	OPTION_ROW_HELP,
 	{},
 };
-
-/* As wide as the terminal, in colour unless people do not want it (https://no-color.org). */
-static void fit_terminal(struct request *request)
-{
-	const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
-	bool is_terminal = isatty(STDOUT_FILENO);
-	struct winsize size;
-
-	if (!request->has_width && is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
-	    size.ws_col)
-		request->report.width = size.ws_col < WIDTH_MIN	  ? WIDTH_MIN
-					: size.ws_col < WIDTH_MAX ? size.ws_col
-								  : WIDTH_MAX;
-	/* Lines of sources are not cut off where nobody reads them at once. */
-	if (!request->has_width && !is_terminal &&
-	    (request->report.view == REPORT_LINES || request->report.view == REPORT_ANNOTATE))
-		request->report.width = WIDTH_MAX;
-	request->report.has_colours =
-		request->colour == COLOUR_ALWAYS ||
-		(request->colour == COLOUR_AUTO && is_terminal && !(no_colour && *no_colour) &&
-		 term && *term && strcmp(term, "dumb") != 0);
-}
 
 static int write_report(const struct request *request, const struct profile *profile,
 			const struct whole *whole)
@@ -386,7 +280,7 @@ static int write_report(const struct request *request, const struct profile *pro
 
 static int run(int argc, char **argv)
 {
-	cleanup(request_fini) struct request request = { .report.smallest = -1 };
+	cleanup(request_fini) struct request request = {};
 	cleanup(profile_free) struct profile *profile = NULL;
 	struct options_result words;
 	struct weights weights;
@@ -399,7 +293,9 @@ static int run(int argc, char **argv)
 	if (r != 0)
 		return options_exit_status(r);
 	(void)signal(SIGPIPE, SIG_IGN);
-	fit_terminal(&request);
+	table_options_apply(&request.table, &request.report,
+			    request.report.view == REPORT_LINES ||
+				    request.report.view == REPORT_ANNOTATE);
 	if (read_profile(&profile, path, request.type) != 0)
 		return 1;
 	if (weights_of(&weights, profile, profile->meta.main_type) < 0) {
