@@ -32,9 +32,9 @@ int parse_duration(uint64_t *ret_ns, const char *text)
 	static const struct {
 		const char *suffix;
 		double ns;
-	} units[] = { { "", 1e9 },   { "s", 1e9 },     { "ms", 1e6 },   { "us", 1e3 },
-		      { "ns", 1.0 }, { "m", 60e9 },    { "min", 60e9 }, { "h", 3600e9 },
-		      { "d", 86400e9 } };
+	} units[] = { { "", 1e9 },     { "s", 1e9 },	{ "ms", 1e6 },
+		      { "us", 1e3 },   { "ns", 1.0 },	{ "m", 60e9 },
+		      { "min", 60e9 }, { "h", 3600e9 }, { "d", 86400e9 } };
 	double value;
 	char *end;
 
@@ -52,4 +52,33 @@ int parse_duration(uint64_t *ret_ns, const char *text)
 		return 0;
 	}
 	return -EINVAL;
+}
+
+int parse_size(uint64_t *ret_bytes, const char *text)
+{
+	static const char prefixes[] = "KMGT";
+	const char *prefix;
+	uint64_t scale = 1;
+	double value;
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]) || text[1] == 'x' || text[1] == 'X')
+		return -EINVAL;
+	value = strtod(text, &end);
+	prefix = *end ? strchr(prefixes, *end) : NULL;
+	if (prefix) {
+		scale <<= 10 * (prefix - prefixes + 1);
+		end++;
+		if (*end == 'i' && end[1] == 'B')
+			end++;
+	}
+	if (*end == 'B')
+		end++;
+	if (*end != '\0')
+		return -EINVAL;
+	value *= (double)scale;
+	if (value > 0x1p62)
+		return -ERANGE;
+	*ret_bytes = (uint64_t)llround(value);
+	return 0;
 }

@@ -197,6 +197,8 @@ int options_parse(const struct command *command, void *context, int argc, char *
 		r = apply(command, row, value, context, optarg);
 		if (r != 0)
 			return r;
+		if (row - command->options < 64)
+			result->given |= UINT64_C(1) << (row - command->options);
 	}
 	result->word_count = kept - 1;
 	/* The last call moved on without an option: it skipped "--". */

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct command;
@@ -55,6 +56,12 @@ struct option_row {
 	const char *const *words; /* with VALUE_TEXT, NULL-terminated; NULL: none are known */
 	/* The name of an argument that may be left out, of a long option: --NAME[=ARGUMENT]. */
 	const char *optional;
+	/*
+	 * Of what a configuration file may set, too: the default, as it would be written there ("no" for
+	 * what takes no argument); NULL: the file may not. Of a heading: its section of the file.
+	 */
+	const char *initial;
+	bool at_start; /* what the file says of it takes effect when profd is started */
 };
 
 /* Loops over a table's options; headings are left out. */
@@ -63,6 +70,7 @@ struct option_row {
 		if (row->name || row->letter)
 
 struct options_result {
+	uint64_t given; /* which rows, by their place in the table: a bit for each of the first 64 */
 	char **words; /* what stands between the options, `word_count` of them */
 	int word_count;
 	char **rest; /* what follows "--", NULL-terminated; NULL: there was no "--" */

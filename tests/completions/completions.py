@@ -187,9 +187,10 @@ class Checks:
 
 
 def check_commands(check):
-    check.are('profd ', ['record', 'top', 'dump', 'report', 'diff', 'check', 'convert', 'doctor', 'help'])
+    check.are('profd ', ['record', 'top', 'dump', 'report', 'diff', 'check', 'convert', 'daemon',
+                          'doctor', 'help'])
     check.are('profd rec', ['record'])
-    check.are('profd help d', ['dump', 'diff', 'doctor'])
+    check.are('profd help d', ['dump', 'diff', 'daemon', 'doctor'])
     check.are('profd --', check.long_options())
     check.nothing('profd nosuch')
     check.nothing('profd nosuch --u')
