@@ -4,8 +4,11 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/parse.h"
 #include "cmd/command.h"
 #include "cmd/output_options.h"
+
+#define LAST_MIN_NS 1000000000ULL
 
 struct request {
 	struct measure_request measure; /* first: its rows find it here */
@@ -39,6 +42,19 @@ static int apply_summary(void *context, const char *argument, struct options_rea
 	return 0;
 }
 
+static int apply_last(void *context, const char *argument, struct options_reason *reason)
+{
+	struct request *request = context;
+	uint64_t ns;
+
+	if (parse_duration(&ns, argument) < 0)
+		return options_bad(reason, "not a time: write 30, 30s, 500ms, 5m or 1h");
+	if (ns < LAST_MIN_NS)
+		return options_bad(reason, "keeps whole seconds only: write 1s or more");
+	request->measure.config->last_ns = ns;
+	return 0;
+}
+
 static int apply_quiet(void *context, const char *argument, struct options_reason *reason)
 {
 	struct request *request = context;
@@ -60,6 +76,9 @@ static int apply_habit(void *context, const char *argument, struct options_reaso
 
 const struct option_row record_option_rows[] = {
 	MEASURE_OPTION_ROWS,
+	{ "last", 0, "TIME",
+	  "keep only so much in memory; SIGUSR1 writes it, with the time in the name, and goes on",
+	  apply_last, VALUE_TEXT },
 	{ .help = "Output" },
 	{ "output", 'o', "FILE",
 	  "as often as wanted; the format follows the name (.svg, .html, .pb.gz, .folded, "

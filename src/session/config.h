@@ -50,7 +50,8 @@ struct config {
 	const char *summary_path; /* NULL: none; "-" is stdout */
 	const char *symbol_cache; /* a folder, "none", or NULL: the usual one, if it can be had */
 	uint64_t last_ns; /* only so much is kept, and written when SIGUSR1 comes; 0: all is kept */
-	uint64_t table_bytes; /* kernel memory for unwind tables; 0: as usual */
+	uint64_t kernel_bytes; /* limit on kernel memory, all together; 0: as usual */
+	bool background; /* others go first */
 	bool itself;	  /* profd's own processes are a part of the whole machine */
 	bool quiet;
 	bool on_screen; /* the terminal is drawn on: nothing else writes to it, nor does the command */

@@ -87,3 +87,24 @@ int default_name(char **ret, const struct target *target, const char *word, cons
 	}
 	return -EEXIST;
 }
+
+char *dated_name(const char *path, const struct writer *writer, time_t now)
+{
+	size_t size = strlen(path), stem = size;
+	struct tm tm = {};
+	char date[32];
+	char *ret;
+
+	if (strcmp(path, "-") == 0)
+		return strdup(path);
+	for (unsigned i = 0; writer->extensions[i]; i++) {
+		size_t end = strlen(writer->extensions[i]);
+
+		if (end < size && strcmp(path + size - end, writer->extensions[i]) == 0 &&
+		    path[size - end - 1] != '/' && size - end < stem)
+			stem = size - end;
+	}
+	(void)localtime_r(&now, &tm);
+	strftime(date, sizeof(date), "%Y%m%d-%H%M%S", &tm);
+	return asprintf(&ret, "%.*s.%s%s", (int)stem, path, date, path + stem) < 0 ? NULL : ret;
+}

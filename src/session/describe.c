@@ -88,6 +88,7 @@ int describe(const struct recording *rec, const struct health *health, struct pr
 	cleanup(bytes_fini) struct bytes title = {}, subtitle = {}, quality = {}, comment = {};
 	const struct target *target = &rec->config->target;
 	struct profile_meta *meta = &profile->meta;
+	int64_t began = health->began_wall_ns ? health->began_wall_ns : rec->began_wall_ns;
 	struct utsname host = {};
 	int r;
 
@@ -100,7 +101,7 @@ int describe(const struct recording *rec, const struct health *health, struct pr
 	if (subtitle.size)
 		bytes_add_str(&subtitle, " · ");
 	bytes_add_format(&subtitle, "%s · ", host.nodename);
-	add_time(&subtitle, rec->began_wall_ns);
+	add_time(&subtitle, began);
 	bytes_add_format(&subtitle, ", %.1f s · %.4g Hz", health->duration_s, health->frequency_hz);
 	health_line(health, &quality);
 	bytes_add_format(&comment, "profd %s on %s %s %s; walked in the kernel from unwind tables",
@@ -109,7 +110,7 @@ int describe(const struct recording *rec, const struct health *health, struct pr
 	    (r = take_text(&meta->subtitle, &subtitle)) < 0 ||
 	    (r = take_text(&meta->quality, &quality)) < 0)
 		return r;
-	meta->time_ns = rec->began_wall_ns;
+	meta->time_ns = began;
 	meta->duration_ns = (int64_t)(health->duration_s * 1e9);
 	meta->period = (int64_t)cpu_source_period_ns(rec->source);
 	meta->period_type = meta->main_type = rec->pipeline.cpu_type;

@@ -36,8 +36,9 @@ static uint64_t plain_ns(const struct health_clock *from, const struct health_cl
 	return all > apart ? all - apart : 0;
 }
 
-static void count_frames(struct health *h, const struct profile *profile, uint32_t samples_type)
+void health_count_frames(struct health *h, const struct profile *profile, uint32_t samples_type)
 {
+	h->frames = h->frames_named = 0;
 	for (uint32_t i = 0; i < profile->samples.count; i++) {
 		struct profile_run run = profile->stacks.at[profile->samples.at[i].stack];
 		uint64_t times = (uint64_t)profile_value(profile, i, samples_type), named = 0,
@@ -71,7 +72,7 @@ void health_gather(struct health *ret, const struct cpu_source *source,
 	ret->outside = pipeline->everything ? ret->counters[COUNT_OUTSIDE] : 0;
 	memcpy(ret->outcomes, pipeline->outcomes, sizeof(ret->outcomes));
 	ret->through_generated_code = pipeline->through_generated_code;
-	count_frames(ret, pipeline->profile, pipeline->samples_type);
+	health_count_frames(ret, pipeline->profile, pipeline->samples_type);
 	ret->finished = pipeline->finished;
 	ret->bpf_ns = ret->counters[COUNT_RUN_NS];
 	ret->start_ns = plain_ns(&(struct health_clock){}, started);

@@ -12,10 +12,12 @@
 
 struct cpu_source;
 struct pipeline;
+struct profile;
 struct fetches;
 struct workers;
 
 struct health {
+	int64_t began_wall_ns; /* CLOCK_REALTIME; 0: when the recording began */
 	uint64_t samples;
 	double duration_s;
 	double frequency_hz;
@@ -57,6 +59,9 @@ void health_clock_read(struct health_clock *ret, const struct pipeline *pipeline
 void health_gather(struct health *ret, const struct cpu_source *source,
 		   const struct pipeline *pipeline, const struct health_clock *started,
 		   const struct health_clock *stopped);
+/* Fills in `frames` and `frames_named` from what is in the profile, instead of what there was. */
+void health_count_frames(struct health *health, const struct profile *profile,
+			 uint32_t samples_type);
 uint64_t health_lost(const struct health *health);
 /* Share of one CPU that profd used, BPF programs included, in percent. */
 double health_cost_percent(const struct health *health);

@@ -42,6 +42,7 @@ struct collected {
 
 struct call_site;
 struct identities;
+struct group_identity;
 
 /* What the reader said of addresses, so that it is asked once; see session/guess.h. */
 struct call_sites {
@@ -63,6 +64,10 @@ struct pipeline {
 	bool children;
 	bool threads;    /* threads are told apart */
 	struct identities *identities; /* borrowed; NULL: labels say no more than command and pid */
+	/* Not NULL, and there are identities: told of each sample whose it is. group: NULL: not known. */
+	void (*meet)(void *context, pid_t pid, const char *comm,
+		     const struct group_identity *group);
+	void *meet_context;
 	uint32_t max_depth;
 
 	/*

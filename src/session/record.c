@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "session/default_name.h"
 #include "session/describe.h"
 #include "session/keep_names.h"
+#include "session/last.h"
 #include "session/outputs.h"
 #include "session/recording.h"
 
@@ -47,19 +49,67 @@ static void log_fetches(const struct fetches *fetches)
 	}
 }
 
-static int write_everything(struct recording *rec, const struct health *health)
+static int finish(const struct recording *rec, struct profile *profile,
+		  const struct health *health)
 {
-	cleanup(bytes_fini) struct bytes line = {}, json = {};
-	const struct config *config = rec->config;
-	struct profile *profile = rec->pipeline.profile;
-	int r = describe(rec, health, profile), summary = 0;
+	int r = describe(rec, health, profile);
 
 	if (r == 0)
 		r = profile_freeze(profile);
-	if (r < 0) {
+	if (r < 0)
 		log_error("cannot finish the profile: %s", strerror(-r));
-		return r;
+	return r;
+}
+
+static void log_line(const struct health *health)
+{
+	cleanup(bytes_fini) struct bytes line = {};
+
+	health_line(health, &line);
+	log_info("%s", bytes_str(&line) ? line.at : "out of memory");
+}
+
+/* Each under its name with the time in it, so that none is written over by the next one. */
+static void write_meanwhile(void *context, struct profile *profile, const struct health *health)
+{
+	const struct recording *rec = context;
+	struct config config = *rec->config;
+	time_t now = time(NULL);
+
+	if (finish(rec, profile, health) < 0)
+		return;
+	config.default_path = NULL;
+	config.outputs.at = calloc(config.outputs.count, sizeof(*config.outputs.at));
+	if (!config.outputs.at) {
+		log_error("out of memory");
+		return;
 	}
+	if (!config.quiet)
+		log_line(health);
+	for (uint32_t i = 0; i < config.outputs.count; i++) {
+		cleanup(free) char *path = NULL;
+		struct config one = config;
+
+		one.outputs.count = 1;
+		one.outputs.at[0] = rec->config->outputs.at[i];
+		path = dated_name(one.outputs.at[0].path, one.outputs.at[0].writer, now);
+		one.outputs.at[0].path = path;
+		if (path && outputs_write(&one, profile) == 0 && !config.quiet &&
+		    strcmp(path, "-") != 0)
+			log_info("wrote %s", path);
+	}
+	free(config.outputs.at);
+}
+
+static int write_everything(struct recording *rec, struct profile *profile,
+			    const struct health *health)
+{
+	cleanup(bytes_fini) struct bytes json = {};
+	const struct config *config = rec->config;
+	int r = finish(rec, profile, health), summary = 0;
+
+	if (r < 0)
+		return r;
 	/* Who cannot wait for slow disks either; no file is half there. */
 	recording_let_signals_through(rec);
 	r = outputs_write(config, profile);
@@ -70,8 +120,7 @@ static int write_everything(struct recording *rec, const struct health *health)
 	}
 	log_details(health);
 	if (!config->quiet) {
-		health_line(health, &line);
-		log_info("%s", bytes_str(&line) ? bytes_str(&line) : "out of memory");
+		log_line(health);
 		if (health->kernel_trouble)
 			log_info("kernel frames have no names: %s", health->kernel_trouble);
 		if (health->fetches)
@@ -87,18 +136,24 @@ static int write_everything(struct recording *rec, const struct health *health)
 
 int session_record(const struct config *config)
 {
+	cleanup(profile_free) struct profile *kept = NULL;
+	struct last last = {};
 	struct recording rec;
 	struct health health;
 	int r = recording_open(&rec, config), status = 1;
 
+	if (r == 0 && config->last_ns)
+		last_init(&last, &rec, write_meanwhile, &rec);
 	if (r == 0)
 		r = recording_run(&rec);
 	if (r == 0) {
 		r = recording_finish(&rec, &health);
+		if (r == 0 && config->last_ns)
+			r = last_take(&last, &kept, &health);
 		if (r < 0)
 			log_error("cannot finish the recording: %s", strerror(-r));
 		else
-			r = write_everything(&rec, &health);
+			r = write_everything(&rec, kept ? kept : rec.pipeline.profile, &health);
 		status = r < 0 ? 1 : 0;
 		recording_let_signals_through(&rec);
 		keep_names(&rec.pipeline);
@@ -109,6 +164,7 @@ int session_record(const struct config *config)
 				status = command;
 		}
 	}
+	last_fini(&last);
 	recording_fini(&rec);
 	return status;
 }

@@ -290,7 +290,7 @@ static int start(struct recording *rec)
 	 * A busy target must not starve its profiler of the few milliseconds that it needs. The
 	 * command was forked before: it keeps the caller's priority. Who chose one for us has it.
 	 */
-	rec->raised = getpriority(PRIO_PROCESS, 0) == 0 &&
+	rec->raised = !rec->config->background && getpriority(PRIO_PROCESS, 0) == 0 &&
 		      setpriority(PRIO_PROCESS, 0, PRIORITY) == 0;
 	if (rec->raised)
 		workers_set_priority(&rec->workers, PRIORITY);

@@ -26,6 +26,8 @@
 /* Kernel memory for unwind tables. */
 #define TABLE_BUDGET_BYTES (24ULL * 1024 * 1024)
 
+#define TABLES_MIN_BYTES (2ULL * 1024 * 1024)
+
 /* For one debug file, unless more is waited for at the end. */
 #define FETCH_NS 30000000000ULL
 
@@ -113,6 +115,17 @@ static int fill_filters(struct wire_config *wire, struct wire_glob *glob, int *c
 	return 0;
 }
 
+/* What is left of the limit; some tables at least, or no stack would be whole. */
+static uint64_t table_budget(const struct recording *rec)
+{
+	uint64_t limit = rec->config->kernel_bytes;
+	uint64_t fixed = limit ? cpu_source_kernel_bytes(rec->source) : 0;
+
+	if (!limit)
+		return TABLE_BUDGET_BYTES;
+	return limit > fixed + TABLES_MIN_BYTES ? limit - fixed : TABLES_MIN_BYTES;
+}
+
 static int open_source(struct recording *rec)
 {
 	const struct config *config = rec->config;
@@ -157,8 +170,7 @@ static int open_source(struct recording *rec)
 					  options.mapping_capacity,
 					  fds.rule_cache_count };
 	rec->pipeline_ready = true;
-	r = pipeline_init(&rec->pipeline, &rec->workers, &maps,
-			  config->table_bytes ? config->table_bytes : TABLE_BUDGET_BYTES);
+	r = pipeline_init(&rec->pipeline, &rec->workers, &maps, table_budget(rec));
 	if (r < 0)
 		return recording_complain(r, "cannot set up the tables");
 	rec->pipeline.everything = target->everything;
