@@ -76,6 +76,7 @@ static int apply_habit(void *context, const char *argument, struct options_reaso
 
 const struct option_row record_option_rows[] = {
 	MEASURE_OPTION_ROWS,
+	{ .help = "Flight recorder" },
 	{ "last", 0, "TIME",
 	  "keep only so much in memory; SIGUSR1 writes it, with the time in the name, and goes on",
 	  apply_last, VALUE_TEXT },
