@@ -14,6 +14,7 @@
 #include "fetch/fetcher.h"
 #include "reader/opener.h"
 #include "reader/reader.h"
+#include "server/server.h"
 #include "session/invoking_user.h"
 
 /* A descriptor opened later must not become stdout by chance: a profile could end up in it. */
@@ -84,6 +85,10 @@ int main(int argc, char **argv)
 		return run_worker(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "_fetch") == 0)
 		return run_fetcher(argv[2]);
+	if (argc == 2 && strcmp(argv[1], "_server") == 0) {
+		(void)prctl(PR_SET_NAME, "profd-server");
+		return server_main();
+	}
 	/* What the build installs for the shells. */
 	if (argc == 3 && strcmp(argv[1], "_completion") == 0)
 		return completion_print(argv[2]);

@@ -23,8 +23,8 @@ struct server_options {
 	/* "127.0.0.1:7080", "[::1]:7080"; port 0: any. NULL: none. Not of this machine only with a token. */
 	const char *listen;
 	const char *token_file; /* NULL: whoever reaches the sockets may ask */
-	const char *const
-		*hosts; /* further names that "Host:" may have, NULL-terminated; NULL: none */
+	char *const *hosts;	/* further names that "Host:" may have, `host_count` of them */
+	unsigned host_count;
 };
 
 struct server {
