@@ -8,13 +8,12 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/fs.h"
 #include "base/log.h"
+#include "cmd/change_output.h"
 #include "cmd/command.h"
 #include "cmd/filter_options.h"
 #include "cmd/read_profile.h"
 #include "cmd/read_sides.h"
-#include "diff/output.h"
 
 struct request {
 	struct side base, new;
@@ -93,12 +92,6 @@ static int apply_output(void *context, const char *argument, struct options_reas
 	return 0;
 }
 
-static void list_formats(struct bytes *ret)
-{
-	for (size_t i = 0; i < diff_writer_count; i++)
-		bytes_add_format(ret, "%s%s", i ? ", " : "", diff_writers[i]->name);
-}
-
 static int set_format(struct request *request, const char *name, struct options_reason *reason)
 {
 	const struct diff_writer *format = diff_writer_by_name(name);
@@ -111,7 +104,7 @@ static int set_format(struct request *request, const char *name, struct options_
 		request->format = format;
 		return 0;
 	}
-	list_formats(&names);
+	change_output_formats(&names);
 	return options_bad(reason, "no such format; there are: %s",
 			   bytes_str(&names) ? names.at : "");
 }
@@ -191,6 +184,7 @@ static int check(struct request *request)
 {
 	uint32_t stdins = 0;
 	struct options_reason reason;
+	int r = 0;
 
 	for (uint32_t i = 0; i < request->base.paths.count; i++) {
 		stdins += strcmp(request->base.paths.at[i], "-") == 0;
@@ -209,41 +203,11 @@ static int check(struct request *request)
 			return options_usage_error(&command_diff,
 						   "-o %.64s is one of the profiles to compare",
 						   request->outputs.at[i]);
-	for (uint32_t i = 0; i < request->outputs.count; i++)
-		if (!request->format && strcmp(request->outputs.at[i], "-") != 0 &&
-		    !diff_writer_by_path(request->outputs.at[i])) {
-			cleanup(bytes_fini) struct bytes names = {};
-
-			list_formats(&names);
-			return options_usage_error(
-				&command_diff,
-				"-o %.64s: its name says no format; choose with -f: %s",
-				request->outputs.at[i], bytes_str(&names) ? names.at : "");
-		}
-	return request->outputs.count ? 0 : apply_output(request, "-", &reason);
-}
-
-static int write_one(const struct request *request, const struct diff *diff, const char *path)
-{
-	const struct diff_writer *writer = request->format;
-	struct fs_atomic file = FS_ATOMIC_NULL;
-	struct stream stream;
-	int r = fs_atomic_open(&file, path, false), finished;
-
-	if (r < 0)
+	for (uint32_t i = 0; r == 0 && i < request->outputs.count; i++)
+		r = change_output_check(&command_diff, request->format, request->outputs.at[i]);
+	if (r != 0)
 		return r;
-	if (!writer)
-		writer = strcmp(path, "-") == 0 ? diff_writers[0] : diff_writer_by_path(path);
-	stream_init(&stream, file.fd);
-	r = writer->write(diff, &stream);
-	finished = stream_finish(&stream);
-	if (r == 0)
-		r = finished;
-	stream_fini(&stream);
-	if (r == 0)
-		r = fs_atomic_commit(&file);
-	fs_atomic_abandon(&file);
-	return r;
+	return request->outputs.count ? 0 : apply_output(request, "-", &reason);
 }
 
 static int filter_sides(struct request *request)
@@ -298,14 +262,9 @@ static int run(int argc, char **argv)
 		return 1;
 	if (sides_compare(&diff, &request.base, &request.new, request.type, request.per) != 0)
 		return 1;
-	for (uint32_t i = 0; i < request.outputs.count; i++) {
-		r = write_one(&request, diff, request.outputs.at[i]);
-		/* A reader that has seen enough is no failure. */
-		if (r == 0 || r == -EPIPE)
-			continue;
-		log_error("cannot write %s: %s", request.outputs.at[i], strerror(-r));
-		status = 1;
-	}
+	for (uint32_t i = 0; i < request.outputs.count; i++)
+		if (change_output_write(diff, request.format, request.outputs.at[i], NULL) < 0)
+			status = 1;
 	return status;
 }
 
