@@ -76,6 +76,7 @@ struct diff {
 	bool has_seconds;	       /* how long was recorded is known of every run */
 	bool is_counted;	       /* how many samples there were is known of every run */
 	bool has_run_noise;	       /* there are runs to tell the noise between runs from */
+	bool of_history;	       /* set by the caller: runs are stretches of it, not files */
 	const char *what;	       /* "CPU", or the name of the type; borrowed from `names` */
 	uint32_t type_name, type_unit; /* as the profiles have them; strings of `names` */
 	const char *base_program, *new_program; /* where these differ; else NULL; from `names` */

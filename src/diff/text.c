@@ -53,8 +53,11 @@ static void add_side(struct text *text, bool is_new)
 		if (!n++) {
 			escape_clean(&line, profile_text(diff->names, run->name));
 			if (count > 1)
-				bytes_add_format(&line, " and %" PRIu32 " more run%s", count - 1,
-						 count == 2 ? "" : "s");
+				bytes_add_format(&line, " and %" PRIu32 " more %s%s", count - 1,
+						 diff->of_history ? "stretch" : "run",
+						 count == 2	    ? ""
+						 : diff->of_history ? "es"
+								    : "s");
 		}
 	}
 	if (diff->is_counted) {

@@ -117,6 +117,14 @@ void diff_add_noise(struct bytes *bytes, const struct diff *diff)
 			      "tell how much runs differ.");
 		return;
 	}
+	if (!diff->has_run_noise && diff->of_history) {
+		bytes_add_str(
+			bytes,
+			"The history has the two intervals as one window each: only the noise of "
+			"sampling is known, and a mark says that they differ, not that they differ by "
+			"more than times like these do. A longer baseline would tell.");
+		return;
+	}
 	if (!diff->has_run_noise) {
 		bytes_add_str(
 			bytes,
@@ -126,11 +134,13 @@ void diff_add_noise(struct bytes *bytes, const struct diff *diff)
 		return;
 	}
 	bytes_add_format(
-		bytes, "Marked is what differs by more than runs of one side do among themselves");
+		bytes, "Marked is what differs by more than %s of one side do among themselves",
+		diff->of_history ? "stretches of time" : "runs");
 	if (diff->is_counted)
 		bytes_add_str(bytes, ", and more than sampling explains");
 	if (diff->base_count == 1 || diff->new_count == 1)
-		bytes_add_format(bytes, "; %s has one run, and is taken to vary as the other side",
-				 diff->base_count == 1 ? "BASE" : "NEW");
+		bytes_add_format(bytes, "; %s %s, and is taken to vary as the other side",
+				 diff->base_count == 1 ? "BASE" : "NEW",
+				 diff->of_history ? "is one stretch" : "has one run");
 	bytes_add_char(bytes, '.');
 }

@@ -150,6 +150,8 @@ static void json_head(struct report *report, struct json *json)
 		json_i64(json, "samples", tree->nodes.at[0].total_count);
 	json_i64(json, "whole", tree->whole);
 	report_json_weight(json, tree, "total", call_tree_total(tree));
+	if (report->options->add_json)
+		report->options->add_json(report->options->context, json);
 }
 
 static int write_json(struct report *report)

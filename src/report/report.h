@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/array.h"
+#include "base/json.h"
 #include "output/function_table.h"
 #include "output/stream.h"
 #include "profile/weights.h"
@@ -51,6 +52,9 @@ struct report_options {
 	const char *
 		binary; /* path of the program to annotate; NULL: what the profile says; borrowed */
 	ARRAY_OF(struct what_if) changes;
+	/* Adds members to the JSON object: what is known beside the profile. NULL: nothing. */
+	void (*add_json)(void *context, struct json *json);
+	void *context;
 };
 
 /* Named outcome of report_write: reason says why, as "no function is called 'x'". */
