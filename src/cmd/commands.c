@@ -6,8 +6,11 @@
 #include "base/log.h"
 #include "cmd/command.h"
 
-const struct command *const commands[] = { &command_record, &command_top, &command_dump, &command_report, &command_diff, &command_check, &command_convert, &command_daemon,
-					    &command_doctor, &command_help };
+const struct command *const commands[] = {
+	&command_record, &command_top,	  &command_dump,    &command_report,
+	&command_diff,	 &command_check,  &command_convert, &command_daemon,
+	&command_query,	 &command_doctor, &command_help,
+};
 const size_t command_count = ARRAY_SIZE(commands);
 
 static int apply_version(void *context, const char *argument, struct options_reason *reason)
