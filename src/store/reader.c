@@ -43,7 +43,8 @@ void store_reader_close(struct store_reader *reader)
 	free(reader);
 }
 
-int store_reader_open(struct store_reader **ret, const char *folder, struct bytes *why)
+int reader_open(struct store_reader **ret, const char *folder, enum database_use use,
+		struct bytes *why)
 {
 	cleanup(store_reader_close) struct store_reader *reader = calloc(1, sizeof(*reader));
 	int result = SQLITE_OK, r;
@@ -54,7 +55,7 @@ int store_reader_open(struct store_reader **ret, const char *folder, struct byte
 		folder = STORE_DEFAULT_FOLDER;
 	if (asprintf(&reader->path, "%s/" STORE_FILE, folder) < 0)
 		return reader->path = NULL, -ENOMEM;
-	r = database_open(&reader->db, folder, DATABASE_READ, CACHE_BYTES, why);
+	r = database_open(&reader->db, folder, use, CACHE_BYTES, why);
 	if (r != 0)
 		return r;
 	(void)sqlite3_limit(reader->db, SQLITE_LIMIT_LENGTH, MAX_TEXT_BYTES);
@@ -66,6 +67,11 @@ int store_reader_open(struct store_reader **ret, const char *folder, struct byte
 	if (r == 0)
 		*ret = TAKE_PTR(reader);
 	return r;
+}
+
+int store_reader_open(struct store_reader **ret, const char *folder, struct bytes *why)
+{
+	return reader_open(ret, folder, DATABASE_READ, why);
 }
 
 const char *store_reader_why(const struct store_reader *reader)
@@ -175,6 +181,12 @@ static int walk_segment(struct store_reader *reader, int64_t id, int64_t thin_ns
 	if (r == 0 && result != SQLITE_OK)
 		return reader_result(reader, result);
 	return r == 0 && walk->segment ? walk->segment(walk->context, &tree) : r;
+}
+
+int reader_walk_segment(struct store_reader *reader, int64_t id, int64_t thin_ns,
+			const struct walk *walk)
+{
+	return walk_segment(reader, id, thin_ns, INT64_MIN, INT64_MAX, walk);
 }
 
 int reader_walk(struct store_reader *reader, int64_t from_ns, int64_t until_ns,

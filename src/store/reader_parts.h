@@ -46,6 +46,9 @@ struct walk {
 	void *context;
 };
 
+/* store_reader_open, or one for who also writes. */
+int reader_open(struct store_reader **ret, const char *folder, enum database_use use,
+		struct bytes *why);
 /* Forgets what the last call said. */
 void reader_begin(struct store_reader *reader);
 /* A result of SQLite, kept in `why`. */
@@ -56,6 +59,10 @@ int reader_bad(struct store_reader *reader, int r);
 /* All slices that overlap [from_ns, until_ns), segment by segment, in the order in which they were written. */
 int reader_walk(struct store_reader *reader, int64_t from_ns, int64_t until_ns,
 		const struct walk *walk);
+
+/* All slices of one segment. -EBADMSG: it is damaged. */
+int reader_walk_segment(struct store_reader *reader, int64_t id, int64_t thin_ns,
+			const struct walk *walk);
 
 /* Labels of a program; texts are borrowed until the statement's next use. Returns 0 or as store_read; *ret_found. */
 int reader_program(struct store_reader *reader, uint32_t id, struct program *ret, bool *ret_found);

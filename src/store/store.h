@@ -5,7 +5,7 @@
  * FOLDER/history.db is in WAL mode: who reads never waits for who writes. A window is written whole
  * or not at all; what is once written survives the death of profd at any moment (and all but the
  * last seconds survive that of the machine: synchronous=NORMAL). See schema.c for what it holds,
- * reader.h for reading.
+ * reader.h for reading, tidy.h for what makes old windows small and drops the oldest.
  *
  * A store belongs to one thread at a time. Everything here may wait for the disk.
  */

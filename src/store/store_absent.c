@@ -2,6 +2,7 @@
 /* In the place of all others where profd is built without the history. */
 #include "store/reader.h"
 #include "store/store.h"
+#include "store/tidy.h"
 
 static int refuse(struct bytes *why)
 {
@@ -34,6 +35,13 @@ uint64_t store_bytes(const struct store *store)
 void store_close(struct store *store)
 {
 	(void)store;
+}
+
+int store_tidy(const struct store_options *options, int64_t now_ns, struct bytes *why)
+{
+	(void)options;
+	(void)now_ns;
+	return refuse(why);
 }
 
 int store_reader_open(struct store_reader **ret, const char *folder, struct bytes *why)
