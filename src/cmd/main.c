@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "cmd/command.h"
 #include "cmd/completion.h"
+#include "cmd/tidy.h"
 #include "fetch/fetcher.h"
 #include "reader/opener.h"
 #include "reader/reader.h"
@@ -89,6 +90,9 @@ int main(int argc, char **argv)
 		(void)prctl(PR_SET_NAME, "profd-server");
 		return server_main();
 	}
+	/* What the daemon starts itself as. */
+	if (argc == 5 && strcmp(argv[1], "_tidy") == 0)
+		return tidy_main(argv[2], argv[3], argv[4]);
 	/* What the build installs for the shells. */
 	if (argc == 3 && strcmp(argv[1], "_completion") == 0)
 		return completion_print(argv[2]);

@@ -10,8 +10,8 @@
 #include "store/schema.h"
 #include "store/store.h"
 
-/* How long to wait for who writes: it is the tidier, and takes a second at most. */
-enum { BUSY_MS = 20000 };
+/* How long to wait for who writes: it is the tidier, and takes a second of CPU at most. */
+enum { BUSY_MS = 60000 };
 
 static int errno_of(sqlite3 *db, int result)
 {
