@@ -56,6 +56,11 @@ static uint64_t key_of(int fd, bool is_local, const struct sockaddr *address)
 	return 0;
 }
 
+static bool is_like(const struct client *a, const struct client *b)
+{
+	return a->is_local == b->is_local && a->key == b->key;
+}
+
 /* libmicrohttpd sees the end of it, and closes it then. */
 static void shut(struct client *client)
 {
@@ -66,19 +71,21 @@ static void shut(struct client *client)
 	(void)shutdown(client->fd, SHUT_RDWR);
 }
 
-/* The one that has owed us a request for longest. */
-static void crowd_out(struct http *http, const struct client *newest)
+/* Ends the one that has owed us a request for longest; same_key: of those like the newest one. */
+static void crowd_out(struct http *http, struct client *newest, bool same_key)
 {
 	struct client *longest = NULL;
 
-	for (struct client *client = http->clients; client; client = client->next)
-		if (client != newest && !client->exchange && !client->is_shut &&
-		    (!longest || client->since_ns < longest->since_ns))
+	for (struct client *client = http->clients; client; client = client->next) {
+		if (client == newest || client->exchange || client->is_shut ||
+		    (same_key && !is_like(client, newest)))
+			continue;
+		if (!longest || client->since_ns < longest->since_ns)
 			longest = client;
-	if (!longest)
-		return;
+	}
 	http->counts.crowded_out++;
-	shut(longest);
+	/* All of them are being answered. */
+	shut(longest ? longest : newest);
 }
 
 static void add_client(struct site *site, struct MHD_Connection *connection, void **context,
@@ -111,13 +118,11 @@ static void add_client(struct site *site, struct MHD_Connection *connection, voi
 	http->client_count++;
 	http->counts.connections++;
 	for (const struct client *other = http->clients; other; other = other->next)
-		of_one += other->is_local == is_local && other->key == client->key;
-	if (of_one > CONNECTIONS_OF_ONE) {
-		http->counts.crowded_out++;
-		shut(client);
-	} else if (http->client_count > CONNECTIONS_CROWD) {
-		crowd_out(http, client);
-	}
+		of_one += is_like(other, client) && !other->is_shut;
+	if (of_one > CONNECTIONS_OF_ONE)
+		crowd_out(http, client, true);
+	else if (http->client_count > CONNECTIONS_CROWD)
+		crowd_out(http, client, false);
 }
 
 static void remove_client(struct client *client)

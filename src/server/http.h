@@ -18,11 +18,14 @@
 #include "server/settings.h"
 
 enum {
-	/* Of all, and of those that ask for the same address or as the same user. */
+	/* Of each socket: further ones have to wait. */
 	CONNECTIONS_MAX = 256,
-	CONNECTIONS_OF_ONE = 96,
-	/* More than so many, and the one that has kept us waiting longest for a request goes. */
+	/*
+	 * More than so many of all, or of one address or user, and the one of them that has kept us waiting
+	 * for a request for longest has to go: who says what it wants is not shut out by those who do not.
+	 */
 	CONNECTIONS_CROWD = 192,
+	CONNECTIONS_OF_ONE = 96,
 	/* Requests that wait for the daemon or a query. */
 	EXCHANGES_WAITING = 96,
 	BODY_BYTES_MAX = 64 << 10,

@@ -48,8 +48,12 @@ void link_await_status(struct exchange *exchange)
 		exchange->on_status(exchange, bytes_str(&link->status));
 		return;
 	}
+	/* Who is silent already is neither asked again nor waited for. */
+	if (link->asked_id && now - link->asked_ns > PATIENCE_NS) {
+		exchange->on_status(exchange, NULL);
+		return;
+	}
 	exchange->awaits_status = true;
-	/* Who is silent already is not asked again. */
 	if (link->asked_id)
 		return;
 	link->asked_id = ++link->last_id;

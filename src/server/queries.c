@@ -99,7 +99,6 @@ void query_ask(struct exchange *exchange, struct query *query)
 {
 	struct queries *queries = &exchange->site->queries;
 	struct query **end = &queries->first;
-	uint64_t worst;
 
 	if (!query || query->is_overdue) {
 		if (query)
@@ -112,9 +111,8 @@ void query_ask(struct exchange *exchange, struct query *query)
 		exchange_fail(exchange, MHD_HTTP_NOT_FOUND, "this daemon keeps no history");
 		return;
 	}
-	worst = queries->held_bytes +
-		(uint64_t)(queries->running + queries->waiting + 1) * QUERY_OUTPUT_BYTES / 4;
-	if (queries->waiting >= QUERIES_WAITING || worst > ANSWERS_BYTES_MAX) {
+	if (queries->waiting >= QUERIES_WAITING ||
+	    queries->held_bytes > ANSWERS_BYTES_MAX - QUERIES_AT_ONCE * QUERY_OUTPUT_BYTES) {
 		free_query(query);
 		queries->refused++;
 		exchange_fail_for_now(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, 5,
@@ -141,6 +139,14 @@ void query_cancel(struct query *query)
 	query->exchange = NULL;
 	if (query->pid)
 		kill_query(query);
+}
+
+/* Also the largest answer must find its place. */
+static bool may_start(const struct queries *queries)
+{
+	return queries->running < QUERIES_AT_ONCE &&
+	       queries->held_bytes + (uint64_t)(queries->running + 1) * QUERY_OUTPUT_BYTES <=
+		       ANSWERS_BYTES_MAX;
 }
 
 /* ---- the process ---- */
@@ -323,8 +329,7 @@ void queries_run(struct site *site)
 
 		if (!is_over)
 			is_over = keep_limit(queries, query, now);
-		if (!is_over && !query->pid &&
-		    (queries->running < QUERIES_AT_ONCE || !query->exchange))
+		if (!is_over && !query->pid && (may_start(queries) || !query->exchange))
 			is_over = begin(site, query);
 		if (is_over) {
 			*at = query->next;
@@ -350,7 +355,7 @@ int queries_timeout_ms(const struct queries *queries)
 	if (!queries->first)
 		return -1;
 	/* What waits while others would be free is to be started now. */
-	return queries->waiting && queries->running < QUERIES_AT_ONCE ? 0 : 500;
+	return queries->waiting && may_start(queries) ? 0 : 500;
 }
 
 void queries_release(struct queries *queries, uint64_t bytes)
