@@ -12,6 +12,11 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 /* Messages above the level are dropped. Starts at LOG_INFO. */
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
+/*
+ * Looks whether stderr is systemd's journal (JOURNAL_STREAM, systemd.exec(5)). Then lines begin with
+ * their priority, "<4>", for it, and not with "profd: ", which it says itself.
+ */
+void log_find_journal(void);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)

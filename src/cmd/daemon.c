@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cmd/command.h"
 #include "cmd/daemon_options.h"
+#include "daemon/become.h"
 
 static int run(int argc, char **argv)
 {
@@ -23,7 +24,7 @@ static int run(int argc, char **argv)
 	}
 	if (config.verbose)
 		log_set_level(LOG_DEBUG);
-	return daemon_run(&config);
+	return daemon_become(&config) < 0 ? 1 : daemon_run(&config);
 }
 
 const struct command command_daemon = {

@@ -75,6 +75,7 @@ int main(int argc, char **argv)
 	const struct command *command;
 
 	open_standard_descriptors();
+	log_find_journal();
 	if (argc < 2) {
 		command_print_usage(stderr);
 		return OPTIONS_USAGE;

@@ -1,0 +1,198 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What root's recordings have, those of an ordinary user with six capabilities have, too.
+
+profd runs as a user who owns nothing here, with what profd.service gives and nothing else; the
+targets belong to root and nobody. Each case is recorded as root as well, and compared.
+"""
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+
+from harness import (TARGETS, Program, Recorder, Target, check, check_complete, check_equal, folder,
+                     need, profd, record, run, start)
+
+CAPABILITIES = ('perfmon', 'bpf', 'sys_ptrace', 'syslog', 'checkpoint_restore', 'dac_read_search')
+MASK = '000001c400080004'  # capability.h: 2, 19, 34, 38, 39, 40
+
+
+def user():
+    """profd, where the package has made it; else a number that nobody has."""
+    try:
+        return pwd.getpwnam('profd').pw_uid
+    except KeyError:
+        return 61357
+
+
+UID = user()
+WORDS = '-all,' + ','.join('+' + name for name in CAPABILITIES)
+AS_PROFD = ['setpriv', f'--reuid={UID}', f'--regid={UID}', '--clear-groups', '--reset-env',
+            f'--inh-caps={WORDS}', f'--ambient-caps={WORDS}', f'--bounding-set={WORDS}',
+            '--no-new-privs']
+
+
+def owned_folder():
+    path = folder()
+    os.chown(path, UID, UID)
+    return path
+
+
+def record_as_profd(*arguments, **options):
+    # Where it stands is root's, and so need not be there for it.
+    return record(*arguments, prefix=AS_PROFD, path=owned_folder(), cwd='/', **options)
+
+
+def often(recording, process, least=0.03):
+    """What is on that share of a process's stacks."""
+    found, total = {}, 0
+    for frames, weight in recording.stacks:
+        if frames[0] == process:
+            total += weight
+            for frame in set(frames[1:]):
+                found[frame] = found.get(frame, 0) + weight
+    check(total > 0, f'nothing of {process}: {recording.stderr}')
+    return {frame for frame, weight in found.items() if weight >= least * total}
+
+
+def check_like_root(process, *arguments, complete=True, least=0.03, **options):
+    """Records twice: the same functions, and as complete. Returns the functions."""
+    root = record(*arguments, seconds='500ms', **options)
+    ours = record_as_profd(*arguments, seconds='500ms', **options)
+    if complete:
+        check_complete(root)
+        check_complete(ours)
+    surely, rarely = often(ours, process, 2 * least), often(ours, process, least / 2)
+    check(often(root, process, 2 * least) <= rarely,
+          f'root has more: {often(root, process, 2 * least) - rarely}')
+    rarely = often(root, process, least / 2)
+    check(surely <= rarely, f'root has less: {surely - rarely}')
+    check_equal(ours.summary['kernel_names'], 'ok', 'names of the kernel')
+    check_equal(ours.summary['files_given_up'], 0, f'files given up: {ours.summary["given_up"]}')
+    return surely
+
+
+def status_of(pid):
+    with open(f'/proc/{pid}/status', encoding='ascii') as file:
+        return dict(line.rstrip('\n').split(':\t', 1) for line in file)
+
+
+def test_six_capabilities_and_nothing_else():
+    """Nobody of the family has more, and those that read files of targets have none."""
+    with Target('recurse', 10) as target:
+        recorder = Recorder('-p', target.pid, '-d', 'unlimited', prefix=AS_PROFD,
+                            path=owned_folder(), cwd='/')
+        recorder.wait_sampling()
+        with open(f'/proc/{recorder.pid}/task/{recorder.pid}/children', encoding='ascii') as file:
+            children = [int(word) for word in file.read().split()]
+        family = {status_of(pid)['Name']: status_of(pid) for pid in [recorder.pid] + children}
+        recorder.signal(signal.SIGINT)
+        check_complete(recorder.finish(), at_least=10)
+    check({'profd', 'profd-reader', 'profd-opener'} <= set(family), f'{set(family)}')
+    for name, status in family.items():
+        check_equal(status['Uid'].split(), [str(UID)] * 4, f'users of {name}')
+        check_equal(status['NoNewPrivs'], '1', f'NoNewPrivs of {name}')
+        for field in ('CapEff', 'CapPrm', 'CapBnd', 'CapAmb'):
+            check(int(status[field], 16) & ~int(MASK, 16) == 0, f'{name} has {field} {status[field]}')
+    check_equal(family['profd']['CapEff'], MASK, 'profd\'s capabilities')
+    check_equal(int(family['profd-reader']['CapPrm'], 16), 0, 'the reader\'s capabilities')
+
+
+def test_a_program():
+    with Target('recurse', 10) as target:
+        found = check_like_root('recurse', '-p', target.pid)
+    check({'main', 'recurse', 'leaf'} <= found, f'{found}')
+
+
+def test_a_program_of_somebody_else():
+    """Its user is neither root nor profd."""
+    with Target('recurse', 10, prefix=['setpriv', '--reuid=65534', '--clear-groups']) as target:
+        found = check_like_root('recurse', '-p', target.pid)
+    check({'main', 'recurse', 'leaf'} <= found, f'{found}')
+
+
+def test_the_whole_machine():
+    """System calls, too: the kernel's functions have names."""
+    with Target('recurse', 10), Target('syscalls'):
+        root = record('-a', seconds='500ms')
+        ours = record_as_profd('-a', seconds='500ms')
+        for process in ('recurse', 'syscalls'):
+            difference = often(root, process, 0.1) - often(ours, process, 0.03)
+            check(not difference, f'{process}: root has more: {difference}')
+    functions = ours.functions()
+    check(any(frame.endswith('_[k]') for frame in functions), f'no kernel frame: {functions}')
+    check('leaf' in functions, f'{functions}')
+    check_equal(ours.summary['kernel_names'], 'ok', 'names of the kernel')
+
+
+def test_python():
+    with Program([need('python3'), '-c', 'while True: sorted(range(1000), key=str)']) as target:
+        check_like_root('python3', '-p', target.pid, complete=False, least=0.1)
+        check_complete(record_as_profd('-p', target.pid, seconds='500ms'))
+
+
+def private_copy(name, change=None):
+    """A program that only root may read, in a folder that only root may enter."""
+    path = os.path.join(folder(), name)
+    os.chmod(os.path.dirname(path), 0o700)
+    shutil.copy(os.path.join(TARGETS, name), path)
+    if change:
+        subprocess.run([need(change), path], check=True)
+    os.chmod(path, 0o700)
+    return path
+
+
+def test_a_stripped_program():
+    path = private_copy('recurse', 'strip')
+    with Target(path, 10) as target:
+        check_like_root('recurse', '-p', target.pid)
+
+
+def test_a_deleted_program_that_only_root_may_read():
+    """Through /proc/PID/map_files, which takes two of the capabilities."""
+    path = private_copy('recurse')
+    with Target(path, 10) as target:
+        os.unlink(path)
+        found = check_like_root('recurse', '-p', target.pid)
+    check({'main', 'recurse', 'leaf'} <= found, f'{found}')
+
+
+def test_a_program_in_a_mount_namespace():
+    """As in a container: its path leads nowhere outside."""
+    inside = folder()
+    program = os.path.join(inside, 'recurse')
+    script = (f'mount -t tmpfs none {inside} && cp {TARGETS}/recurse {program} && '
+              f'chmod 700 {inside} && exec {program} 10')
+    with Target('/bin/sh', '-c', script, prefix=['unshare', '--mount', '--']) as target:
+        check(not os.path.exists(program), f'{program} can be seen from outside')
+        found = check_like_root('recurse', '-p', target.pid)
+    check({'main', 'recurse', 'leaf'} <= found, f'{found}')
+
+
+def test_generated_code():
+    """Its map in /tmp belongs to the target."""
+    with Target('jit_map', prefix=['setpriv', '--reuid=65534', '--clear-groups']) as target:
+        found = check_like_root('jit_map', '-p', target.pid, complete=False)
+    check('generated_[j]' in found, f'{found}')
+
+
+def test_dump():
+    """Memory of another user's process."""
+    with Target('recurse', 10) as target:
+        status, output, errors = profd('dump', '-p', target.pid, prefix=AS_PROFD, cwd='/')
+    check_equal(status, 0, f'dump: {errors}')
+    check(re.search(r'\brecurse\b', output) and re.search(r'\bmain\b', output), output)
+
+
+def test_doctor():
+    status, output, errors = profd('doctor', prefix=AS_PROFD, cwd='/')
+    check_equal(status, 0, f'doctor: {output} {errors}')
+    check('Recording works here.' in output, output)
+    for name in CAPABILITIES:
+        check(re.search(rf'^ok +CAP_{name.upper()}\b', output, re.M), f'{name}: {output}')
+
+
+if __name__ == '__main__':
+    run(globals())
