@@ -20,6 +20,7 @@
 #include "query/answer.h"
 #include "query/deploys.h"
 #include "query/listing.h"
+#include "query/timeline.h"
 #include "session/outputs.h"
 
 /* Writing takes about as much once more. */
@@ -119,10 +120,14 @@ static int show_lists(const struct query_request *request, struct store_reader *
 	int r;
 
 	table_options_apply(&request->table, &options, false);
-	r = request->as_json ? listing_json(&text, reader, &request->chosen, request->lists, limit,
-					    request->now_ns, &reason)
-			     : listing_text(&text, reader, &request->chosen, request->lists, limit,
-					    options.width, request->now_ns, &reason);
+	if (request->step_ns)
+		r = timeline_json(&text, reader, &request->chosen, request->lists,
+				  (int64_t)request->step_ns, limit, request->now_ns, &reason);
+	else
+		r = request->as_json ? listing_json(&text, reader, &request->chosen, request->lists,
+						    limit, request->now_ns, &reason)
+				     : listing_text(&text, reader, &request->chosen, request->lists,
+						    limit, options.width, request->now_ns, &reason);
 	return r == 0 ? write_stdout(&text) : complain(&reason);
 }
 

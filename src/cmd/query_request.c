@@ -12,6 +12,7 @@
 #include "cmd/command.h"
 #include "cmd/filter_options.h"
 #include "query/listing.h"
+#include "query/timeline.h"
 
 enum {
 	MAX_PID = 1 << 22,
@@ -192,6 +193,15 @@ static int apply_output(void *context, const char *argument, struct options_reas
 		((struct query_request *)context)->member = true;                                  \
 		return 0;                                                                          \
 	}
+static int apply_every(void *context, const char *argument, struct options_reason *reason)
+{
+	struct query_request *request = context;
+
+	if (parse_duration(&request->step_ns, argument) < 0 || request->step_ns < 1000000000ULL)
+		return options_bad(reason, "write a time, 1s or more");
+	return 0;
+}
+
 FLAG(all, everything)
 FLAG(deploys, has_deploys)
 FLAG(json, as_json)
@@ -232,6 +242,9 @@ const struct option_row query_option_rows[] = {
 	  "what used the machine: units, commands, executables and containers, or one of these, "
 	  "or pods, users, cgroups, processes, builds",
 	  apply_list, .optional = "WHAT" },
+	{ "every", 0, "TIME",
+	  "with --json and one list: how it changes over time, in steps of this length",
+	  apply_every, VALUE_TEXT },
 	{ "deploys", 0, NULL,
 	  "new versions of programs, and what each has changed; of all times without --since",
 	  apply_deploys },
@@ -355,6 +368,22 @@ static int take_chosen(struct query_request *request, const struct command *comm
 	return 0;
 }
 
+/* --every, which needs a list of one kind and some steps. */
+static int check_steps(const struct query_request *request, const struct command *command)
+{
+	int64_t length_ns = request->interval.until_ns - request->interval.from_ns;
+
+	if (!request->step_ns)
+		return 0;
+	if (!request->as_json || !request->lists || request->lists & (request->lists - 1))
+		return options_usage_error(command, "--every goes with --json and one list, as "
+						    "--list=units");
+	if (length_ns / TIMELINE_STEPS_MAX >= (int64_t)request->step_ns)
+		return options_usage_error(command, "--every: there would be more than %d steps",
+					   TIMELINE_STEPS_MAX);
+	return 0;
+}
+
 /* -o and -f, of a comparison. */
 static int take_changes(struct query_request *request, const struct command *command)
 {
@@ -432,6 +461,7 @@ int query_request_parse(struct query_request *request, const struct command *com
 		r = take_chosen(request, command);
 	if (r != 0)
 		return r;
-	return request->view == QUERY_CHANGE ? take_changes(request, command)
-					     : take_outputs(request, command);
+	r = request->view == QUERY_CHANGE ? take_changes(request, command)
+					  : take_outputs(request, command);
+	return r == 0 ? check_steps(request, command) : r;
 }

@@ -26,6 +26,7 @@ struct query_request {
 	struct store_query chosen; /* its pids and cgroup are those below */
 	struct filter filter;
 	unsigned lists; /* bit i: listings[i] */
+	uint64_t step_ns; /* how the list changes over time; 0: the whole interval at once */
 	enum diff_per per;
 	bool as_json;
 	struct table_options table;

@@ -269,7 +269,10 @@ void exchange_reply_elsewhere(struct exchange *exchange, const char *path)
 static void fail(struct exchange *exchange, unsigned code, const char *header, const char *value,
 		 const char *sentence)
 {
-	enum error_style style = exchange->route ? exchange->route->errors : ERROR_PLAIN;
+	/* In the place of a picture it is for people. */
+	const bool is_picture = exchange->policy == POLICY_PICTURE;
+	enum error_style style =
+		exchange->route && !is_picture ? exchange->route->errors : ERROR_PLAIN;
 	struct bytes body = {};
 	bool had_one = exchange->response;
 
@@ -286,8 +289,8 @@ static void fail(struct exchange *exchange, unsigned code, const char *header, c
 	}
 	/* Headers come before it is resumed, but that only happens in http_run. */
 	reply(exchange, code,
-	      style == ERROR_JSON ? "application/json" : "text/plain; charset=utf-8", POLICY_NONE,
-	      &body);
+	      style == ERROR_JSON ? "application/json" : "text/plain; charset=utf-8",
+	      exchange->policy, &body);
 	if (exchange->response && style == ERROR_PPROF)
 		add_header(exchange->response, "X-Go-Pprof", "1");
 	if (exchange->response && header)
