@@ -83,10 +83,8 @@ int folder_lock(int *ret_fd, const char *folder, const char *name, struct bytes 
 			return complain(why, path, errno);
 		(void)!pread(fd, pid, sizeof(pid) - 1, 0);
 		pid[strspn(pid, "0123456789")] = '\0';
-		bytes_add_format(why, "history %s: another profd%s%s is at it", folder,
-				 *pid ? ", process " : "", pid);
-		if (*pid)
-			bytes_add_char(why, ',');
+		bytes_add_format(why, "history %s: another profd%s%s%s is at it", folder,
+				 *pid ? " (process " : "", pid, *pid ? ")" : "");
 		return STORE_BUSY;
 	}
 	length = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());

@@ -75,5 +75,3 @@ const char schema_tables[] =
 	" comm TEXT, exe TEXT, build_id TEXT, user TEXT, uid INTEGER, cgroup TEXT, unit TEXT,"
 	" container TEXT, pod TEXT);"
 	"CREATE INDEX program_hash ON program (hash);";
-
-const char schema_views[] = "";

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "store/database.h"
 #include "store/folder.h"
@@ -38,6 +39,8 @@ struct store {
 	int lock;
 	sqlite3 *db; /* NULL: it was closed because it is damaged, and could not be opened anew */
 	sqlite3_stmt *statements[STATEMENTS];
+	dev_t device; /* of the file that is open */
+	ino_t inode;
 	struct symbols symbols;
 	struct segment segment;
 };
@@ -54,14 +57,30 @@ static void disconnect(struct store *store)
 	store->db = NULL;
 }
 
+/* All at once, as others may be reading them. */
+static int make_views(sqlite3 *db)
+{
+	int result = database_exec(db, "BEGIN IMMEDIATE");
+
+	if (result != SQLITE_OK)
+		return result;
+	result = database_exec(db, schema_views);
+	if (result == SQLITE_OK)
+		return database_exec(db, "COMMIT");
+	(void)database_exec(db, "ROLLBACK");
+	return result;
+}
+
 static int connect_once(struct store *store, struct bytes *why)
 {
+	size_t before = why->size;
 	int result = SQLITE_OK;
+	struct stat status;
 	int r = database_open(&store->db, store->folder, DATABASE_WRITE, CACHE_BYTES, why);
 
 	/* Made by folder_make just now, or by one who died before it had tables. */
 	if (r == STORE_MISSING) {
-		why->size = 0;
+		why->size = before;
 		r = database_create(store->folder, why);
 		if (r == 0)
 			r = database_open(&store->db, store->folder, DATABASE_WRITE, CACHE_BYTES,
@@ -69,11 +88,15 @@ static int connect_once(struct store *store, struct bytes *why)
 	}
 	if (r != 0)
 		return r;
+	if (stat(store->path, &status) == 0) {
+		store->device = status.st_dev;
+		store->inode = status.st_ino;
+	}
 	for (size_t i = 0; result == SQLITE_OK && i < STATEMENTS; i++)
 		result = database_prepare(store->db, &store->statements[i], texts[i]);
 	/* Those of this version, whatever an earlier one had. */
 	if (result == SQLITE_OK)
-		result = database_exec(store->db, schema_views);
+		result = make_views(store->db);
 	if (result == SQLITE_OK)
 		result = symbols_init(&store->symbols, store->db);
 	/* What lacks a column is no work of ours. */
@@ -92,7 +115,9 @@ static int connect_anyhow(struct store *store, bool is_damaged, struct bytes *wh
 		is_damaged = true;
 	}
 	if (!is_damaged) {
-		r = connect_once(store, why);
+		r = folder_make(&store->options, why);
+		if (r == 0)
+			r = connect_once(store, why);
 		if (r != STORE_DAMAGED)
 			return r;
 	}
@@ -134,7 +159,7 @@ int store_open(struct store **ret, const struct store_options *options, struct b
 	if (r == 0)
 		r = folder_lock(&store->lock, store->folder, STORE_LOCK, why);
 	if (r == STORE_BUSY)
-		bytes_add_str(why, " and only one may write");
+		bytes_add_str(why, ": only one may write");
 	if (r == 0)
 		r = connect_anyhow(store, false, why);
 	if (r == 0 || r == STORE_SET_ASIDE)
@@ -264,6 +289,15 @@ static int try_window(struct store *store, const struct profile *window,
 	return r;
 }
 
+/* Whether the file that is open is the one of that name: somebody may have removed it. */
+static bool is_there(const struct store *store)
+{
+	struct stat status;
+
+	return stat(store->path, &status) == 0 && status.st_dev == store->device &&
+	       status.st_ino == store->inode;
+}
+
 int store_add_window(struct store *store, const struct profile *window,
 		     const struct store_health *health, struct bytes *why)
 {
@@ -274,6 +308,8 @@ int store_add_window(struct store *store, const struct profile *window,
 		bytes_add_str(why, "history: no window: types, times or period are not as agreed");
 		return -EINVAL;
 	}
+	if (store->db && !is_there(store))
+		disconnect(store);
 	if (store->db && folder_is_marked_damaged(store->folder)) {
 		bytes_add_format(why, "history %s: the file is damaged", store->path);
 		is_damaged = true;
