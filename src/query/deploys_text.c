@@ -26,9 +26,23 @@ static bool matches_exe(const char *pattern, const char *exe)
 	return fnmatch(pattern, exe, 0) == 0;
 }
 
+/* What is only watched is worth a word while the new build runs and nothing else is in the way. */
+static bool is_promising(const struct book *book, const struct book_deploy *deploy)
+{
+	uint32_t old = watch_find(book, deploy->unit, deploy->exe, deploy->old_build);
+	uint32_t new = watch_find(book, deploy->unit, deploy->exe, deploy->new_build);
+	int64_t old_last_ns = old == UINT32_MAX ? 0 : book->builds.at[old].last_ns;
+	const struct book_build *build = new == UINT32_MAX ? NULL : &book->builds.at[new];
+
+	return build && book->scanned_ns - build->last_ns < watch_rules.absent_ns &&
+	       (!deploy->old_must_go || old_last_ns <= deploy->time_ns);
+}
+
 bool deploys_chooses(const struct deploys_query *query, const struct book *book,
 		     const struct book_deploy *deploy)
 {
+	if (deploy->state == BOOK_WATCHED && !is_promising(book, deploy))
+		return false;
 	if (deploy->time_ns < query->from_ns || deploy->time_ns >= query->until_ns)
 		return false;
 	if (query->unit && fnmatch(query->unit, book_text(book, deploy->unit), 0) != 0)
