@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "query/deploys.h"
 #include "store/tidy.h"
 
 /* <linux/ioprio.h>, which only newer headers have. */
@@ -35,11 +36,20 @@ static void be_modest(void)
 	(void)setrlimit(RLIMIT_AS, &memory);
 }
 
+/* Returns whether it failed; that somebody else is at it is no failure. */
+static bool say(int r, struct bytes *why)
+{
+	if (r == 0 || r == STORE_BUSY)
+		return false;
+	log_error("%s", bytes_str(why));
+	return true;
+}
+
 int tidy_main(const char *folder, const char *max_bytes, const char *max_age_ns)
 {
 	struct store_options options = { .folder = folder };
 	cleanup(bytes_fini) struct bytes why = {};
-	int r;
+	bool judged_badly, tidied_badly;
 
 	if (parse_u64(&options.max_bytes, max_bytes, UINT64_MAX) < 0 ||
 	    parse_u64(&options.max_age_ns, max_age_ns, UINT64_MAX) < 0) {
@@ -47,10 +57,9 @@ int tidy_main(const char *folder, const char *max_bytes, const char *max_age_ns)
 		return 2;
 	}
 	be_modest();
-	r = store_tidy(&options, (int64_t)clock_ns(CLOCK_REALTIME), &why);
-	if (r == STORE_BUSY)
-		return 0;
-	if (r != 0)
-		log_error("%s", bytes_str(&why));
-	return r != 0;
+	/* First what needs short windows. */
+	judged_badly = say(deploys_judge(&options, &why), &why);
+	why.size = 0;
+	tidied_badly = say(store_tidy(&options, (int64_t)clock_ns(CLOCK_REALTIME), &why), &why);
+	return judged_badly || tidied_badly;
 }

@@ -67,7 +67,8 @@ static int scan(struct book *book, struct store_reader *reader, uint64_t deadlin
 		if (r == 0)
 			r = watch_forget(book, rows.rows.count, query.until_ns);
 		if (r == 0)
-			r = watch_take(book, &rows, query.until_ns, &watch_rules);
+			r = watch_take(book, &rows, query.until_ns, answer.longest_window_ns,
+				       &watch_rules);
 	}
 	return r;
 }
@@ -316,8 +317,11 @@ int deploys_judge(const struct store_options *options, struct bytes *why)
 	const char *folder = options->folder ? options->folder : STORE_DEFAULT_FOLDER;
 	cleanup(book_fini) struct book book = {};
 	uint64_t deadline_ns = now() + TIME_NS;
+	cleanup(close) int lock = -1;
 	int r = store_reader_open(&reader, folder, why);
 
+	if (r == 0)
+		r = book_lock(&lock, folder, why);
 	if (r != 0)
 		return r;
 	r = book_init(&book);

@@ -16,8 +16,7 @@
 /*
  * A step of what _tidy does: finds new versions in what was recorded since the last time, and judges
  * those of which there is enough. Takes some seconds at most; the rest is for the next time.
- * Returns 0, STORE_MISSING and the like as store_tidy, or a negative errno; whenever it is not 0, *why has a line
- * for a person.
+ * Returns 0 or as store_tidy; whenever it is not 0, *why has a line for a person.
  */
 int deploys_judge(const struct store_options *options, struct bytes *why);
 

@@ -95,7 +95,7 @@ static bool is_watched(const struct book *book, const struct book_build *build)
 
 /* In the order of time; the last ones are looked at first. */
 static int add_deploy(struct book *book, const struct book_build *old, const struct book_build *new,
-		      int64_t time_ns, bool is_return)
+		      int64_t time_ns, int64_t grain_ns, bool is_return)
 {
 	struct book_deploy deploy = {
 		.unit = new->unit,
@@ -103,6 +103,7 @@ static int add_deploy(struct book *book, const struct book_build *old, const str
 		.old_build = old->build_id,
 		.new_build = new->build_id,
 		.time_ns = time_ns,
+		.first_end_ns = profile_sum(time_ns, grain_ns),
 		.is_return = is_return,
 		.old_must_go = is_return || !new->unit,
 		.is_dirty = true,
@@ -119,7 +120,8 @@ static int add_deploy(struct book *book, const struct book_build *old, const str
 
 /* A build that was seen from first_ns to last_ns. */
 static int take_build(struct book *book, uint32_t unit, uint32_t exe, uint32_t build_id,
-		      const struct store_row *row, const struct watch_rules *rules)
+		      const struct store_row *row, int64_t grain_ns,
+		      const struct watch_rules *rules)
 {
 	uint32_t at = watch_find(book, unit, exe, build_id), current;
 	struct book_build *build;
@@ -154,10 +156,11 @@ static int take_build(struct book *book, uint32_t unit, uint32_t exe, uint32_t b
 	/* Of two that were there from the beginning none is newer. */
 	if (row->first_ns <= book->builds.at[current].first_ns)
 		return 0;
-	return add_deploy(book, &book->builds.at[current], build, row->first_ns, !is_new);
+	return add_deploy(book, &book->builds.at[current], build, row->first_ns, grain_ns, !is_new);
 }
 
-static int take_row(struct book *book, const struct store_row *row, const struct watch_rules *rules)
+static int take_row(struct book *book, const struct store_row *row, int64_t grain_ns,
+		    const struct watch_rules *rules)
 {
 	uint32_t unit = 0, exe, build_id;
 	int r = 0;
@@ -172,7 +175,7 @@ static int take_row(struct book *book, const struct store_row *row, const struct
 		r = strtab_add(&book->strings, &exe, row->exe, path_size(row->exe));
 	if (r == 0)
 		r = strtab_add_str(&book->strings, &build_id, row->text);
-	return r == 0 ? take_build(book, unit, exe, build_id, row, rules) : r;
+	return r == 0 ? take_build(book, unit, exe, build_id, row, grain_ns, rules) : r;
 }
 
 static int drop_deploy(struct book *book, uint32_t at)
@@ -237,7 +240,8 @@ static enum settling settle(const struct book *book, const struct book_deploy *d
 	if (!build)
 		return GIVEN_UP;
 	has_gone = build->last_ns - old_last_ns >= rules->absent_ns;
-	has_stayed = build->last_ns - deploy->time_ns >= rules->settle_ns;
+	/* A window says that it ran at some time in it. */
+	has_stayed = build->last_ns - deploy->first_end_ns >= rules->settle_ns;
 	is_over = until_ns - deploy->time_ns >= rules->give_up_ns;
 	if (has_stayed && build->samples >= FEW_SAMPLES && (has_gone || !deploy->old_must_go))
 		return SETTLED;
@@ -279,7 +283,7 @@ static int settle_all(struct book *book, int64_t until_ns, const struct watch_ru
 	return 0;
 }
 
-int watch_take(struct book *book, const struct store_rows *rows, int64_t until_ns,
+int watch_take(struct book *book, const struct store_rows *rows, int64_t until_ns, int64_t grain_ns,
 	       const struct watch_rules *rules)
 {
 	cleanup(free) const struct store_row **order =
@@ -293,7 +297,7 @@ int watch_take(struct book *book, const struct store_rows *rows, int64_t until_n
 	if (rows->rows.count)
 		qsort(order, rows->rows.count, sizeof(*order), compare_first);
 	for (uint32_t i = 0; r == 0 && i < rows->rows.count; i++)
-		r = take_row(book, order[i], rules);
+		r = take_row(book, order[i], grain_ns, rules);
 	if (r == 0)
 		r = settle_all(book, until_ns, rules);
 	book->scanned_ns = until_ns;

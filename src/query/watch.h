@@ -29,9 +29,9 @@ extern const struct watch_rules watch_rules;
 
 /*
  * Takes what ran as which build from book->scanned_ns to until_ns: rows of STORE_BY_BUILD_ID, in any
- * order. Returns 0 or -ENOMEM.
+ * order. grain_ns: the longest window of that time. Returns 0 or -ENOMEM.
  */
-int watch_take(struct book *book, const struct store_rows *rows, int64_t until_ns,
+int watch_take(struct book *book, const struct store_rows *rows, int64_t until_ns, int64_t grain_ns,
 	       const struct watch_rules *rules);
 /*
  * Forgets what is beyond the book's bounds, so that watch_take of at most `builds` rows stays within them, and

@@ -5,50 +5,68 @@
 #include <math.h>
 
 #include "store/database.h"
+#include "store/folder.h"
 #include "store/reader_parts.h"
 
 enum { CACHE_BYTES = 1 << 20 };
 
-/* Made when there is something to keep. Views of them are in profd-history(5). */
-static const char tables[] = "CREATE TABLE IF NOT EXISTS build ("
-			     " id INTEGER PRIMARY KEY,"
-			     " unit TEXT," /* NULL: in no unit that lasts */
-			     " exe TEXT NOT NULL,"
-			     " build_id TEXT NOT NULL,"
-			     " first_ns INTEGER NOT NULL,"
-			     " last_ns INTEGER NOT NULL,"
-			     " samples INTEGER NOT NULL,"
-			     " is_current INTEGER NOT NULL);"
-			     "CREATE TABLE IF NOT EXISTS deploy ("
-			     " id INTEGER PRIMARY KEY,"
-			     " time_ns INTEGER NOT NULL,"
-			     " unit TEXT,"
-			     " exe TEXT NOT NULL,"
-			     " old_build_id TEXT NOT NULL,"
-			     " new_build_id TEXT NOT NULL,"
-			     " state INTEGER NOT NULL," /* 0: watched, 1: waits, 2: judged */
-			     " is_return INTEGER NOT NULL,"
-			     " old_must_go INTEGER NOT NULL,"
-			     " ended_ns INTEGER NOT NULL,"
-			     " judged_ns INTEGER NOT NULL,"
-			     " is_undecided INTEGER NOT NULL,"
-			     " old_samples INTEGER NOT NULL,"
-			     " new_samples INTEGER NOT NULL,"
-			     " old_cores REAL NOT NULL,"
-			     " new_cores REAL NOT NULL);"
-			     "CREATE TABLE IF NOT EXISTS deploy_change ("
-			     " deploy INTEGER NOT NULL,"
-			     " rank INTEGER NOT NULL,"
-			     " function TEXT NOT NULL,"
-			     " module TEXT,"
-			     " with_callees INTEGER NOT NULL,"
-			     " old REAL NOT NULL,"
-			     " new REAL NOT NULL,"
-			     " half REAL NOT NULL,"
-			     " PRIMARY KEY (deploy, rank)) WITHOUT ROWID;"
-			     "CREATE TABLE IF NOT EXISTS deploy_scan ("
-			     " id INTEGER PRIMARY KEY,"
-			     " scanned_ns INTEGER NOT NULL);";
+/* Made when there is something to keep; the view is for people, in profd-query(1). */
+static const char tables[] =
+	"CREATE TABLE IF NOT EXISTS build ("
+	" id INTEGER PRIMARY KEY,"
+	" unit TEXT," /* NULL: in no unit that lasts */
+	" exe TEXT NOT NULL,"
+	" build_id TEXT NOT NULL,"
+	" first_ns INTEGER NOT NULL,"
+	" last_ns INTEGER NOT NULL,"
+	" samples INTEGER NOT NULL,"
+	" is_current INTEGER NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS deploy ("
+	" id INTEGER PRIMARY KEY,"
+	" time_ns INTEGER NOT NULL,"
+	" first_end_ns INTEGER NOT NULL,"
+	" unit TEXT,"
+	" exe TEXT NOT NULL,"
+	" old_build_id TEXT NOT NULL,"
+	" new_build_id TEXT NOT NULL,"
+	" state INTEGER NOT NULL," /* 0: watched, 1: waits, 2: judged */
+	" is_return INTEGER NOT NULL,"
+	" old_must_go INTEGER NOT NULL,"
+	" ended_ns INTEGER NOT NULL,"
+	" judged_ns INTEGER NOT NULL,"
+	" is_undecided INTEGER NOT NULL,"
+	" old_samples INTEGER NOT NULL,"
+	" new_samples INTEGER NOT NULL,"
+	" old_cores REAL NOT NULL,"
+	" new_cores REAL NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS deploy_change ("
+	" deploy INTEGER NOT NULL,"
+	" rank INTEGER NOT NULL,"
+	" function TEXT NOT NULL,"
+	" module TEXT,"
+	" with_callees INTEGER NOT NULL,"
+	" old REAL NOT NULL,"
+	" new REAL NOT NULL,"
+	" half REAL NOT NULL,"
+	" PRIMARY KEY (deploy, rank)) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS deploy_scan ("
+	" id INTEGER PRIMARY KEY,"
+	" scanned_ns INTEGER NOT NULL);"
+	"CREATE VIEW IF NOT EXISTS deploys AS SELECT"
+	" datetime(time_ns / 1000000000, 'unixepoch', 'localtime') AS time,"
+	" unit, exe, old_build_id, new_build_id, is_return,"
+	" CASE state WHEN 2 THEN 'judged' WHEN 1 THEN 'waits' ELSE 'watched' END AS state,"
+	" function, with_callees, round(100 * old, 2) AS old_percent,"
+	" round(100 * new, 2) AS new_percent, round(100 * half, 2) AS half_percent,"
+	" round(old_cores, 3) AS old_cores, round(new_cores, 3) AS new_cores,"
+	" old_samples, new_samples"
+	" FROM deploy LEFT JOIN deploy_change ON deploy = deploy.id"
+	" ORDER BY time_ns, rank;";
+
+int book_lock(int *ret_fd, const char *folder, struct bytes *why)
+{
+	return folder_lock(ret_fd, folder, STORE_TIDY_LOCK, why);
+}
 
 /* ---- Reading. ---- */
 
@@ -131,6 +149,7 @@ static int take_deploy(struct book *book, sqlite3_stmt *row)
 	deploy->new.samples = sqlite3_column_int64(row, 13);
 	deploy->old.cores = sqlite3_column_double(row, 14);
 	deploy->new.cores = sqlite3_column_double(row, 15);
+	deploy->first_end_ns = sqlite3_column_int64(row, 16);
 	if (deploy->time_ns < 0 || !deploy->exe)
 		book->deploys.count--;
 	return 0;
@@ -210,12 +229,13 @@ int book_read(struct book *book, struct store_reader *reader)
 			      " is_current FROM build ORDER BY id LIMIT 8192",
 			      take_build);
 	if (r == 0)
-		r = read_rows(book, reader,
-			      "SELECT id, time_ns, unit, exe, old_build_id, new_build_id, state,"
-			      " is_return, old_must_go, ended_ns, judged_ns, is_undecided,"
-			      " old_samples, new_samples, old_cores, new_cores FROM deploy"
-			      " ORDER BY time_ns, id LIMIT 1024",
-			      take_deploy);
+		r = read_rows(
+			book, reader,
+			"SELECT id, time_ns, unit, exe, old_build_id, new_build_id, state,"
+			" is_return, old_must_go, ended_ns, judged_ns, is_undecided,"
+			" old_samples, new_samples, old_cores, new_cores, first_end_ns FROM deploy"
+			" ORDER BY time_ns, id LIMIT 1024",
+			take_deploy);
 	if (r == 0)
 		r = read_rows(book, reader,
 			      "SELECT deploy, function, module, with_callees, old, new, half"
@@ -317,9 +337,10 @@ static int write_deploys(struct writing *writing)
 {
 	cleanup(statement) sqlite3_stmt *statement = NULL;
 	struct book *book = writing->book;
-	int result = database_prepare(writing->db, &statement,
-				      "INSERT OR REPLACE INTO deploy VALUES (?1, ?2, ?3, ?4, ?5,"
-				      " ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)");
+	int result =
+		database_prepare(writing->db, &statement,
+				 "INSERT OR REPLACE INTO deploy VALUES (?1, ?2, ?17, ?3, ?4, ?5,"
+				 " ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)");
 
 	for (uint32_t i = 0; result == SQLITE_OK && i < book->deploys.count; i++) {
 		struct book_deploy *deploy = &book->deploys.at[i];
@@ -342,6 +363,7 @@ static int write_deploys(struct writing *writing)
 		(void)sqlite3_bind_int64(statement, 14, deploy->new.samples);
 		bind_real(statement, 15, deploy->old.cores);
 		bind_real(statement, 16, deploy->new.cores);
+		(void)sqlite3_bind_int64(statement, 17, deploy->first_end_ns);
 		result = statement_run(statement);
 		if (!deploy->id)
 			deploy->id = sqlite3_last_insert_rowid(writing->db);

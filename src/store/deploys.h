@@ -54,6 +54,7 @@ struct book_deploy {
 	int64_t id;
 	uint32_t unit, exe, old_build, new_build; /* strings of the book */
 	int64_t time_ns;			  /* begin of the first window with the new build */
+	int64_t first_end_ns;			  /* end of that window, at the latest */
 	int64_t ended_ns;			  /* when the next one came; 0: none has */
 	enum book_state state;
 	bool is_return;	   /* the new build had run before: a rollback */
@@ -84,6 +85,9 @@ static inline const char *book_text(const struct book *book, uint32_t id)
 	return strtab_get(&book->strings, id);
 }
 
+/* Keeps others from changing what is kept, and from tidying, as long as *ret_fd is open. Returns 0, STORE_BUSY or
+   -errno, with *why. */
+int book_lock(int *ret_fd, const char *folder, struct bytes *why);
 /* Reads what is kept into an empty book; nothing is kept yet: it stays empty. Returns as store_read. */
 int book_read(struct book *book, struct store_reader *reader);
 /*

@@ -4,6 +4,7 @@
  *
  *     window TIME_NS DURATION_NS PERIOD_NS [LOST]     begins one
  *     add FILE [PART] [KEY=VALUE]...                  what ran in it: a profile of any readable format
+ *     tidy NOW_NS                                 what _tidy does about old windows
  *     judge                                           what _tidy does about new versions
  *     tidy NOW_NS                                     what _tidy does about old windows
  *
@@ -23,6 +24,7 @@
 #include "input/input.h"
 #include "query/deploys.h"
 #include "store/store.h"
+#include "store/tidy.h"
 
 #define CHECK(condition)                                                                           \
 	do {                                                                                       \
@@ -264,6 +266,9 @@ int main(int argc, char **argv)
 		} else if (strcmp(line, "judge") == 0) {
 			finish(store, &window, lost);
 			check(deploys_judge(&options, &why), &why);
+		} else if (strncmp(line, "tidy ", 5) == 0) {
+			finish(store, &window, lost);
+			check(store_tidy(&options, strtoll(line + 5, NULL, 10), &why), &why);
 		} else {
 			CHECK(!*line);
 		}

@@ -54,9 +54,9 @@ class History:
         self.lines.append(f'window {at_s * S} {length_s * S} {PERIOD} {lost}')
         self.lines += [f'add {program}' for program in programs]
 
-    def write(self, judge=False):
-        subprocess.run([FEED, self.folder], input='\n'.join(self.lines + ['judge'] * judge) + '\n',
-                       encoding='utf-8', check=True, timeout=HANG_S)
+    def write(self):
+        subprocess.run([FEED, self.folder], input='\n'.join(self.lines) + '\n', encoding='utf-8',
+                       check=True, timeout=HANG_S)
         self.lines = []
 
     def query(self, *arguments, expect=0, said=None, text=True, zone='UTC0', **options):
@@ -289,8 +289,8 @@ def check_deploys(folder, t):
         ('nginx.service', '/usr/sbin/nginx', NEW[:4], OLD[:4], t + 3300, 'waits', True),
         ('app.service', '/opt/app', OLD[:4], NEW[:4], t + 5000, 'waits', False))
     same(deploys_of(history), [rolled, back, last], 'new versions, asked before they are judged')
-    history.write(judge=True)
-    history.write(judge=True)
+    for _ in range(2):
+        subprocess.run([PROFD, '_tidy', history.folder, '0', '0'], check=True, timeout=HANG_S)
     judged = [(*deploy[:5], 'judged', deploy[6]) for deploy in (rolled, back)]
     same(deploys_of(history), [*judged, last], 'new versions that are judged')
     deploys = history.json('--deploys')['deploys']
@@ -317,6 +317,12 @@ def check_deploys(folder, t):
                         (f'--since @{t + 3000}', 2), (f'--until @{t + 3000}', 1),
                         ('--since 5m', 0)):
         same(len(deploys_of(history, *words.split())), want, f'--deploys {words}')
+    # Of plain SQL, too.
+    rows = sqlite3.connect(os.path.join(history.folder, 'history.db')).execute(
+        'SELECT unit, function, old_percent, new_percent, state FROM deploys').fetchall()
+    same(rows[0], ('nginx.service', 'json_decode',
+                   *(round(100 * deploys[0]['changes'][0][key], 2) for key in ('old', 'new')),
+                   'judged'), 'the view')
     # What was found stays when nothing is left of the windows.
     database = sqlite3.connect(os.path.join(history.folder, 'history.db'))
     database.executescript('DELETE FROM slice; DELETE FROM segment')
@@ -337,7 +343,7 @@ def check_hostile(folder):
             'times': ('UPDATE build SET first_ns = -5, last_ns = 9223372036854775807',
                       'UPDATE deploy SET time_ns = 9223372036854775807, ended_ns = -1, state = 1',
                       'UPDATE deploy_scan SET scanned_ns = 9223372036854775807'),
-            'much': ('INSERT INTO deploy SELECT NULL, value, \'a\', \'/b\', \'c\', \'d\', 1, 0, 0, '
+            'much': ('INSERT INTO deploy SELECT NULL, value, value, \'a\', \'/b\', \'c\', \'d\', 1, 0, 0, '
                      '0, 0, 0, 0, 0, 0, 0 FROM generate',
                      "INSERT INTO build SELECT NULL, 'a', '/b', value, value, value, 9, 1 "
                      'FROM generate'),
@@ -345,7 +351,7 @@ def check_hostile(folder):
                         "UPDATE deploy SET unit = char(27) || 'x', exe = char(8238)"),
             'view': ('DROP TABLE deploy', 'CREATE VIEW deploy AS WITH RECURSIVE g(n) AS (SELECT 1 '
                      'UNION ALL SELECT n + 1 FROM g) SELECT * FROM g'),
-            'columns': ('ALTER TABLE deploy DROP COLUMN new_cores',)}.items():
+            'columns': ('DROP VIEW deploys', 'ALTER TABLE deploy DROP COLUMN new_cores')}.items():
         history = History(folder, f'hostile-{name}')
         shutil.copytree(os.path.join(folder, 'deploys'), history.folder)
         database = sqlite3.connect(os.path.join(history.folder, 'history.db'))

@@ -55,7 +55,7 @@ static void ran(struct world *world, const char *unit, const char *exe, const ch
 
 static void scan(struct world *world, int64_t until_ns)
 {
-	assert_ok(watch_take(&world->book, &world->rows, T0 + until_ns, &watch_rules));
+	assert_ok(watch_take(&world->book, &world->rows, T0 + until_ns, 10 * S, &watch_rules));
 	assert_int_equal(world->book.scanned_ns, T0 + until_ns);
 	world->rows.rows.count = 0;
 }
@@ -141,6 +141,22 @@ static void what_runs_for_a_moment_is_nothing(void **state)
 	runs(world, "cc", 90 * M, 100 * M);
 	assert_int_equal(world->book.deploys.count, 1);
 	expect(world, 0, "aa", "cc", 90 * M, BOOK_WAITS);
+}
+
+/* All that a window says is that something ran in it. */
+static void a_long_window_is_no_long_stay(void **state)
+{
+	struct world *world = *state;
+
+	ran(world, "nginx.service", "/usr/sbin/nginx", "aa", 0, 10 * M);
+	ran(world, "nginx.service", "/usr/sbin/nginx", "bb", 10 * M, 20 * M);
+	ran(world, "nginx.service", "/usr/sbin/nginx", "aa", 20 * M, 30 * M);
+	assert_ok(watch_take(&world->book, &world->rows, T0 + 30 * M, 10 * M, &watch_rules));
+	expect(world, 0, "aa", "bb", 10 * M, BOOK_WATCHED);
+	world->rows.rows.count = 0;
+	ran(world, "nginx.service", "/usr/sbin/nginx", "bb", 30 * M, 40 * M);
+	assert_ok(watch_take(&world->book, &world->rows, T0 + 40 * M, 10 * M, &watch_rules));
+	expect(world, 0, "aa", "bb", 10 * M, BOOK_WAITS);
 }
 
 /* A driver, its children, and what they build and try out, each time another build. */
@@ -356,6 +372,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_next_one_ends_it, begin, end),
 		cmocka_unit_test_setup_teardown(a_restart_is_nothing, begin, end),
 		cmocka_unit_test_setup_teardown(what_runs_for_a_moment_is_nothing, begin, end),
+		cmocka_unit_test_setup_teardown(a_long_window_is_no_long_stay, begin, end),
 		cmocka_unit_test_setup_teardown(a_compilers_children_are_nothing, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_being_developed_is_not_deployed, begin,
 						end),
