@@ -133,6 +133,8 @@ int listen_parse(struct sockaddr_storage *ret, socklen_t *ret_size, const char *
 			return -EINVAL;
 		memcpy(host, text, size);
 		host[size] = '\0';
+		if (strcmp(host, "localhost") == 0)
+			memcpy(host, "127.0.0.1", sizeof("127.0.0.1"));
 		four->sin_family = AF_INET;
 		four->sin_port = htons((uint16_t)port);
 		if (inet_pton(AF_INET, host, &four->sin_addr) != 1)
@@ -171,7 +173,7 @@ int listen_tcp(const char *text, bool has_token, unsigned *ret_port, struct byte
 	socklen_t size;
 
 	if (listen_parse(&address, &size, text) < 0) {
-		bytes_add_format(why, "%s is not an address like 127.0.0.1:7080 or [::1]:7080",
+		bytes_add_format(why, "%s is not an address like 127.0.0.1:7878 or [::1]:7878",
 				 text);
 		return -EINVAL;
 	}

@@ -15,7 +15,7 @@
  */
 int listen_unix(const char *path, const char *group, bool *ret_group_is_missing, struct bytes *why);
 /*
- * "ADDRESS:PORT", the address a number; one of IPv6 in brackets. Pure.
+ * "ADDRESS:PORT", the address a number, one of IPv6 in brackets, or "localhost": 127.0.0.1. Pure.
  * Returns 0, or -EINVAL.
  */
 int listen_parse(struct sockaddr_storage *ret, socklen_t *ret_size, const char *text);

@@ -20,7 +20,7 @@ struct server_options {
 	 * whom profd runs as may, 0600.
 	 */
 	const char *socket_group;
-	/* "127.0.0.1:7080", "[::1]:7080"; port 0: any. NULL: none. Not of this machine only with a token. */
+	/* "127.0.0.1:7878", "[::1]:7878"; port 0: any. NULL: none. Not of this machine only with a token. */
 	const char *listen;
 	const char *token_file; /* NULL: whoever reaches the sockets may ask */
 	char *const *hosts;	/* further names that "Host:" may have, `host_count` of them */

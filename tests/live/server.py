@@ -202,7 +202,7 @@ def test_who_may_ask():
         fake.get('/api/v1/status', local=True, headers={'Authorization': ''})
         with open(f'/proc/{fake.server}/cmdline', 'rb') as file:
             check(TOKEN.encode() not in file.read(), 'the token is in the list of processes')
-    for options, words in (({'listen': '0.0.0.0:0'}, 'needs a token'), ({'listen': 'localhost:80'}, 'not an address'),
+    for options, words in (({'listen': '0.0.0.0:0'}, 'needs a token'), ({'listen': 'example:80'}, 'not an address'),
                            ({'listen': '127.0.0.1:0', 'token': 'short'}, 'characters')):
         refused = FakeDaemon(unix=False, **options).refused
         check(refused and words in refused, f'{options}: {refused}')

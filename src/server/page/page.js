@@ -356,7 +356,7 @@ async function showDeploys() {
 
 	try {
 		const answer = await ask('/api/v1/deploys');
-		const lines = (answer.deploys || []).slice(0, 20).map(deployLine);
+		const lines = (answer.deploys || []).slice(-20).reverse().map(deployLine);
 
 		list.replaceChildren(...(lines.length ? lines : [make('li', null, 'none yet')]));
 	} catch (error) {

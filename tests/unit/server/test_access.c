@@ -63,7 +63,7 @@ static void addresses(void **state)
 		{ "127.0.0.1:", false, false },
 		{ "127.0.0.1:65536", false, false },
 		{ "::1:80", false, false },
-		{ "localhost:80", false, false },
+		{ "localhost:80", true, true },
 		{ ":80", false, false },
 		{ "[::1]80", false, false },
 		{ "", false, false },
