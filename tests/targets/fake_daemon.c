@@ -6,7 +6,7 @@
  *     fake_daemon FOLDER SOCKET|- LISTEN|- TOKEN_FILE|- HOST...
  *
  * FOLDER stands for the history: `status.json` in it is the status, and a query answers with
- * `answer.FORMAT`, or with what it was asked and what it may do.
+ * `answer.FORMAT` (or .timeline, .list, .deploys), or with what it was asked and what it may do.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -87,10 +87,27 @@ static int tell(char **argv)
 	return fs_write_all(STDOUT_FILENO, text.at, text.size) < 0;
 }
 
+static bool has_option(char **argv, const char *word)
+{
+	for (; *argv; argv++)
+		if (strncmp(*argv, word, strlen(word)) == 0)
+			return true;
+	return false;
+}
+
+/* What is asked for: a format, or what else `profd query` prints. */
+static const char *kind_of(char **argv)
+{
+	return has_option(argv, "--every")     ? "timeline"
+	       : has_option(argv, "--list")    ? "list"
+	       : has_option(argv, "--deploys") ? "deploys"
+					       : option(argv, "--format");
+}
+
 static int answer_query(char **argv)
 {
 	static const char piece[64 << 10];
-	const char *comm = option(argv, "--comm"), *format = option(argv, "--format");
+	const char *comm = option(argv, "--comm");
 	cleanup(bytes_fini) struct bytes answer = {};
 	cleanup(free) char *path = NULL;
 
@@ -115,7 +132,7 @@ static int answer_query(char **argv)
 		fprintf(stderr, "profd: out of memory\n");
 		return 1;
 	}
-	if (asprintf(&path, "%s/answer.%s", option(argv, "--store"), format) < 0)
+	if (asprintf(&path, "%s/answer.%s", option(argv, "--store"), kind_of(argv)) < 0)
 		return 1;
 	if (fs_read(&answer, AT_FDCWD, path, ANSWER_BYTES) < 0)
 		return tell(argv);
