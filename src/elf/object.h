@@ -77,6 +77,7 @@ struct object {
 	 */
 	pid_t opened_by, heir;
 	uint64_t there_ns, heir_ns;
+	uint64_t opened_ns; /* since when its file is open, CLOCK_MONOTONIC */
 	uint64_t name_bytes; /* that its names take, of symbol/symbolizer.c */
 	bool forgotten;    /* by the object cache: the file is a new object when it comes again */
 	/* Of process_table_check: the last round in which it was looked at, and what was seen. */

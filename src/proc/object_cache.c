@@ -122,7 +122,7 @@ static int outlive(struct object_cache *cache, uint32_t at)
 static void note_opener(struct object *object, const struct opened *opened)
 {
 	object->opened_by = opened->whose;
-	object->there_ns = clock_ns(CLOCK_MONOTONIC);
+	object->there_ns = object->opened_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
 /* fd, root_fd: of the file, in case those there were are closed already; taken over then. */

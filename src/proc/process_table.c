@@ -225,6 +225,16 @@ static int open_file(const struct process_table *table, const struct process *pr
 	return fd;
 }
 
+/*
+ * Numbers of inodes are given again, unless their generation is told, or somebody has had the file open
+ * since before it was mapped.
+ */
+static bool is_same_inode(const struct object *object, const struct mapping *mapping)
+{
+	return mapping->inode_generation ||
+	       (!object->overlay && mapping->mapped_ns > object->opened_ns);
+}
+
 struct object *process_table_find_object(struct process_table *table, const struct process *process,
 				  const struct mapping *mapping, bool still_there)
 {
@@ -232,8 +242,7 @@ struct object *process_table_find_object(struct process_table *table, const stru
 	struct opened opened;
 	int fd, root_fd;
 
-	/* Without the generation it might be the inode of another file by now. */
-	if (object && object->fd >= 0 && mapping->inode_generation) {
+	if (object && object->fd >= 0 && is_same_inode(object, mapping)) {
 		if (ask_is_unchanged(table->workers, object, mapping->mapped_ns))
 			return object;
 		object_unref(object);

@@ -28,9 +28,21 @@ enum {
 
 #define USERS_NS 60000000000ULL
 
+/* The root's id says nothing where another hierarchy is in use beside it. */
+static bool is_only_version_2(void)
+{
+	cleanup(fclose) FILE *file = fopen("/proc/self/cgroup", "re");
+	char line[PATH_MAX + 256];
+	bool only = file != NULL;
+
+	while (file && fgets(line, sizeof(line), file))
+		only &= strncmp(line, "0::", 3) == 0;
+	return only;
+}
+
 void identities_init(struct identities *i)
 {
-	*i = (struct identities){ .root = -1 };
+	*i = (struct identities){ .root = -1, .only_version_2 = is_only_version_2() };
 	if (cgroup_open(&i->root, "/") != 0)
 		i->root = -1;
 }
@@ -131,8 +143,9 @@ static int path_of_process(char ret[PATH_MAX], pid_t pid)
 
 const struct group_identity *identities_group(struct identities *i, uint64_t id, pid_t pid)
 {
-	/* Where version 1 is used, all have the same id: that of its root. */
-	uint64_t key = id > 1 ? id : (uint64_t)pid << 1;
+	/* Where version 1 is used, all may have the same id: that of the root. */
+	bool tells = id > 1 || (id == 1 && i->only_version_2);
+	uint64_t key = tells ? id : 1ULL << 63 | (uint64_t)pid;
 	uint32_t at = hash_index_find(&i->group_index, hash_u64(key), NULL, NULL, NULL);
 	struct cgroup_identity names;
 	struct group_identity *group;
@@ -140,7 +153,7 @@ const struct group_identity *identities_group(struct identities *i, uint64_t id,
 
 	if (at != HASH_ABSENT)
 		return &i->groups.at[at];
-	if ((id <= 1 || path_of_id(path, i, id) < 0) && (!pid || path_of_process(path, pid) < 0))
+	if ((!tells || path_of_id(path, i, id) < 0) && (!pid || path_of_process(path, pid) < 0))
 		return NULL;
 	if (i->groups.count >= GROUPS_MAX)
 		forget_groups(i);

@@ -26,6 +26,7 @@ struct user_identity {
 
 struct identities {
 	int root; /* folder of the hierarchy of control groups; -1: there is none to be had */
+	bool only_version_2; /* no hierarchy of version 1 is in use */
 	ARRAY_OF(struct group_identity) groups;
 	struct hash_index group_index;
 	ARRAY_OF(struct user_identity) users;

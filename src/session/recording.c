@@ -226,7 +226,7 @@ static int turn(struct recording *rec, bool last)
 		r = pipeline_publish(p);
 	if (r == 0 && rec->config->debuginfod_servers)
 		fetches_advance(&rec->fetches, &rec->workers, &p->naming);
-	if (r == 0)
+	if (r == 0 && (last || !rec->names_wait))
 		r = naming_advance(&p->naming, last ? UINT64_MAX : NAMING_BUDGET_NS);
 	return r;
 }

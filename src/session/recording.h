@@ -57,6 +57,7 @@ struct recording {
 	/* Not NULL: whether this signal was meant for the watcher, and does not end the recording. */
 	bool (*take_signal)(void *context, int number);
 	void *watch_context;
+	bool names_wait; /* the watcher has names found when it needs them: many at once cost less */
 	uint32_t turn_ms; /* between two turns of the loop; 0: as the rate asks for */
 	enum recording_end end;  /* a signal that comes later counts, too */
 	int end_signal;          /* RECORDING_SIGNAL: which */

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The processes beside the one that records: the HTTP server, and who keeps the history small. */
+#include "daemon/daemon_parts.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define TIDY_NS 60000000000ULL
+/* After it has ended by itself; doubled each time, up to the second. */
+#define AGAIN_NS 1000000000ULL
+#define AGAIN_MAX_NS 60000000000ULL
+
+/* ---- the HTTP server ---- */
+
+static void start_server(struct daemon *d)
+{
+	int r = server_start(&d->server);
+
+	d->server_again_ns = 0;
+	if (r == 0) {
+		control_init(&d->control, d->server.control);
+		r = recording_wake_on(&d->recording, d->server.control);
+	}
+	if (r < 0) {
+		log_error("cannot start the HTTP server: %s", strerror(-r));
+		d->server_again_ns = clock_ns(CLOCK_MONOTONIC) + AGAIN_MAX_NS;
+	}
+}
+
+static void end_server(struct daemon *d, const char *why)
+{
+	uint64_t pause = AGAIN_NS << (d->server_failures < 6 ? d->server_failures : 6);
+
+	log_error("the HTTP server has ended (%s); it is started again", why);
+	captures_drop_all(&d->captures);
+	control_fini(&d->control);
+	server_stop(&d->server);
+	d->server_failures++;
+	d->server_again_ns =
+		clock_ns(CLOCK_MONOTONIC) + (pause < AGAIN_MAX_NS ? pause : AGAIN_MAX_NS);
+}
+
+static int answer(struct daemon *d, enum control_result result, uint64_t id, const char *words)
+{
+	struct control_answer told = { .result = result, .id = id, .text = words };
+
+	return control_answer(&d->control, &told);
+}
+
+/* What goes wrong with sending is seen when the socket is served next. */
+static void handle(void *context, const struct control_request *request)
+{
+	struct daemon *d = context;
+	cleanup(bytes_fini) struct bytes json = {};
+	int r;
+
+	switch (request->verb) {
+	case CONTROL_STATUS:
+		daemon_status(d, &json);
+		(void)answer(d, json.failed ? CONTROL_FAILED : CONTROL_IS_STATUS, request->id,
+			     bytes_str(&json) ? json.at : "out of memory");
+		return;
+	case CONTROL_CANCEL:
+		captures_cancel(&d->captures, request->id);
+		return;
+	case CONTROL_CAPTURE:
+		if (!d->has_windows) {
+			(void)answer(d, CONTROL_FAILED, request->id,
+				     "profd runs without a history, which holds what is asked for");
+		} else if (d->paused) {
+			(void)answer(d, CONTROL_BUSY, request->id,
+				     "sampling is stopped by the stop file");
+		} else if (d->governor.rate_hz < d->governor.asked_hz) {
+			(void)answer(d, CONTROL_BUSY, request->id,
+				     "sampling is slowed down to keep profd's own cost below its limit");
+		} else {
+			r = captures_add(&d->captures, request);
+			if (r < 0)
+				(void)answer(d,
+					     r == -ESRCH    ? CONTROL_ABSENT
+					     : r == -EAGAIN ? CONTROL_BUSY
+							    : CONTROL_FAILED,
+					     request->id,
+					     r == -ESRCH    ? "no such process"
+					     : r == -EAGAIN ? "too many are under way"
+							    : strerror(-r));
+		}
+	}
+}
+
+static void answer_captures(struct daemon *d)
+{
+	struct capture done;
+
+	while (captures_take(&d->captures, &done, d->written.written_number)) {
+		struct control_answer told = { .result = CONTROL_CAPTURED,
+					       .id = done.asked.id,
+					       .from_ns = done.from_wall,
+					       .until_ns = done.until_wall };
+
+		/* The clock was set back meanwhile. */
+		if (told.until_ns <= told.from_ns)
+			told.until_ns = told.from_ns + done.asked.seconds * 1000000000LL;
+		(void)control_answer(&d->control, &told);
+	}
+}
+
+static void look_at_server(struct daemon *d, uint64_t now_ns)
+{
+	int r;
+
+	if (d->server_again_ns) {
+		if (now_ns >= d->server_again_ns)
+			start_server(d);
+		return;
+	}
+	answer_captures(d);
+	r = control_serve(&d->control, handle, d);
+	if (r < 0)
+		end_server(d, r == -EPIPE     ? "it closed the connection"
+			      : r == -EBADMSG ? "it said what makes no sense"
+					      : strerror(-r));
+	else if (now_ns - d->looked_ns > AGAIN_MAX_NS)
+		d->server_failures = 0;
+}
+
+/* ---- the history ---- */
+
+static void start_tidy(struct daemon *d, uint64_t now_ns)
+{
+	char bytes[32], age[32];
+	char *arguments[] = { (char *)"profd",
+			      (char *)"_tidy",
+			      d->config->store_folder,
+			      bytes,
+			      age,
+			      NULL };
+	posix_spawnattr_t attributes;
+	sigset_t none, defaults;
+	int r;
+
+	d->tidied_ns = now_ns;
+	snprintf(bytes, sizeof(bytes), "%" PRIu64, d->config->store_bytes);
+	snprintf(age, sizeof(age), "%" PRIu64, d->config->store_age_ns);
+	posix_spawnattr_init(&attributes);
+	sigemptyset(&none);
+	sigfillset(&defaults);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &defaults);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	r = posix_spawn(&d->tidy_pid, "/proc/self/exe", NULL, &attributes, arguments, environ);
+	posix_spawnattr_destroy(&attributes);
+	if (r != 0) {
+		d->tidy_pid = 0;
+		log_error("cannot start a process that keeps the history small: %s", strerror(r));
+	}
+}
+
+static void take_tidy_away(struct daemon *d)
+{
+	struct rusage used;
+	int status;
+
+	if (!d->tidy_pid || wait4(d->tidy_pid, &status, WNOHANG, &used) != d->tidy_pid)
+		return;
+	d->tidy_pid = 0;
+	d->ended_cpu_ns +=
+		(uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000000ULL +
+		(uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1000ULL;
+	if (WIFSIGNALED(status))
+		log_error("the process that keeps the history small was ended by signal %d (%s)",
+			  WTERMSIG(status), strsignal(WTERMSIG(status)));
+}
+
+/* ---- all of them ---- */
+
+void helpers_open(struct daemon *d)
+{
+	control_init(&d->control, -1);
+	if (d->has_server)
+		start_server(d);
+	/* The first time soon: the last run may have left much. */
+	d->tidied_ns = clock_ns(CLOCK_MONOTONIC) - TIDY_NS / 2;
+}
+
+void helpers_look(struct daemon *d, uint64_t now_ns)
+{
+	if (d->has_windows) {
+		windows_look(&d->windows, &d->written);
+		if (d->written.names_lost)
+			known_names_forget(&d->known);
+		take_tidy_away(d);
+		if (!d->tidy_pid && now_ns - d->tidied_ns >= TIDY_NS)
+			start_tidy(d, now_ns);
+	}
+	if (d->has_server)
+		look_at_server(d, now_ns);
+}
+
+void helpers_close(struct daemon *d)
+{
+	if (d->has_server) {
+		control_fini(&d->control);
+		server_stop(&d->server);
+		server_close(&d->server);
+	}
+	if (d->tidy_pid) {
+		(void)kill(d->tidy_pid, SIGTERM);
+		(void)waitpid(d->tidy_pid, NULL, 0);
+		d->tidy_pid = 0;
+	}
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/known_names.h"
+
+#include "session/naming.h"
+
+enum { KNOWN_MAX = 131072 }; /* 4 MiB of slots at most */
+
+/* Then all is told again: better names may have come, and the history may have dropped old ones. */
+#define KNOWN_NS (24 * 3600 * 1000000000ULL)
+
+void known_names_fini(struct known_names *known)
+{
+	hash_index_fini(&known->index);
+}
+
+void known_names_forget(struct known_names *known)
+{
+	hash_index_fini(&known->index);
+	*known = (struct known_names){};
+}
+
+bool known_names_has(void *context, uint64_t key)
+{
+	const struct known_names *known = context;
+
+	return hash_index_find(&known->index, key, NULL, NULL, NULL) != HASH_ABSENT;
+}
+
+void known_names_take(struct known_names *known, const struct naming *naming, uint64_t now_ns)
+{
+	if (known->index.count >= KNOWN_MAX ||
+	    (known->index.count && now_ns - known->since_ns > KNOWN_NS))
+		known_names_forget(known);
+	if (!known->index.count)
+		known->since_ns = now_ns;
+	for (uint32_t i = 0; i < naming->items.count && known->index.count < KNOWN_MAX; i++) {
+		const struct naming_item *item = &naming->items.at[i];
+
+		if (item->key && item->named && !known_names_has(known, item->key))
+			(void)hash_index_add(&known->index, item->key, 0);
+	}
+}
