@@ -153,6 +153,43 @@ def test_reader_finds_damage(folder):
         check_equal(os.path.exists(folder + '/history.db.is-damaged'), False, 'mark')
 
 
+def test_any_bytes(folder):
+    """Damage anywhere: it is found or does not matter; nothing crashes, and nobody hangs."""
+    dice = random.Random(int(os.environ.get('STORE_SEED', '7')))
+    with Writer(folder) as writer:
+        for hour in range(2):
+            writer.tell(f'many {T0 + hour * 3600} 12 30')
+            while not writer.hear().startswith('0 '):
+                pass
+        writer.ok(f'tidy {folder} {T0 + 7200} 0 0')
+        writer.ok('close')
+    with open(folder + '/history.db', 'rb') as file:
+        good = file.read()
+    found = 0
+    with Writer() as reader:
+        for _ in range(int(os.environ.get('STORE_DAMAGES', '60'))):
+            bad = bytearray(good)
+            for _ in range(dice.choice((1, 3, 30))):
+                at = dice.randrange(len(bad))
+                bad[at] = dice.choice((0, 255, 44, 45, 57, 93, dice.randrange(256)))
+            for name in os.listdir(folder):
+                os.unlink(f'{folder}/{name}')
+            with open(folder + '/history.db', 'wb') as file:
+                file.write(bad)
+            result, words = reader.say(f'read {folder} 0 4e9')
+            check(result in (0, 2, 4, 5), f'reading: {result} {words}')
+            found += result != 0
+            result, words = reader.say(f'tidy {folder} {T0 + 40 * 3600} 0 0')
+            check(result in (0, 2, 4, 5), f'tidying: {result} {words}')
+            result, words = reader.say(f'open {folder} 0 0')
+            check(result in (0, 2, 3), f'opening: {result} {words}')
+            if result != 2:
+                result, words = reader.window(T0 + 50 * 3600, ONE)
+                check(result in (0, 3), f'writing: {result} {words}')
+            reader.ok('close')
+    check(found, 'no damage was ever found')
+
+
 def test_only_three_are_kept(folder):
     for _ in range(5):
         os.makedirs(folder, exist_ok=True)

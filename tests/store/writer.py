@@ -29,9 +29,9 @@ def check_equal(got, want, what):
 class Writer:
     """A process that writes; `say` returns (result, words)."""
 
-    def __init__(self, folder=None, max_bytes=0, age_s=0, before=None):
+    def __init__(self, folder=None, max_bytes=0, age_s=0, before=None, program=WRITER):
         self.folder = folder
-        self.process = subprocess.Popen([WRITER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, preexec_fn=before)
         self.opened = self.say(f'open {folder} {max_bytes} {age_s}') if folder else None
 
