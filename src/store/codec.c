@@ -273,24 +273,24 @@ static int add_node(struct tree *tree, int64_t distance, int64_t frame)
 int paths_decode(struct tree *tree, const char *text, size_t size)
 {
 	struct tokens tokens;
-	int64_t distance = 1;
+	int64_t distance = 0; /* that was told for the next node */
 	int r, added;
 
 	if (!begin_list(&tokens, text, size, &r))
 		return r;
 	while (next_of_list(&tokens, &r)) {
 		if (tokens.number < 0) {
-			if (distance != 1 || tokens.number < -(int64_t)UINT32_MAX)
+			if (distance || tokens.number < -(int64_t)UINT32_MAX)
 				return -EBADMSG;
 			distance = -tokens.number;
 			continue;
 		}
-		added = add_node(tree, distance, tokens.number);
+		added = add_node(tree, distance ? distance : 1, tokens.number);
 		if (added < 0)
 			return added;
-		distance = 1;
+		distance = 0;
 	}
-	return r == 0 && distance != 1 ? -EBADMSG : r;
+	return r == 0 && distance ? -EBADMSG : r;
 }
 
 /* Values of one process, after its number. Each is handed on when the next one or the end is met. */
