@@ -5,7 +5,7 @@
  * blank. An ID is a number, never used twice, that the server has chosen.
  *
  *     server → daemon                          daemon → server
- *     status ID                                status ID {JSON}
+ *     status ID                                status ID {JSON}, or failed ID WORDS
  *     capture ID SECONDS HZ KIND VALUE         captured ID FROM_NS UNTIL_NS
  *                                              absent ID WORDS    there is no such target
  *                                              busy ID WORDS      not now: the governor, a limit

@@ -76,9 +76,11 @@ static void take_status(struct site *site, const struct control_answer *status)
 {
 	struct link *link = &site->link;
 
-	if (status->id != link->asked_id)
-		return;
 	link->asked_id = 0;
+	if (status->result != CONTROL_IS_STATUS) {
+		tell_status(site, NULL);
+		return;
+	}
 	link->status.size = 0;
 	bytes_add_str(&link->status, status->text);
 	link->status_ns = clock_ns(CLOCK_MONOTONIC);
@@ -198,9 +200,9 @@ static int take_lines(struct site *site)
 
 		if (control_answer_parse(&answer, line) < 0)
 			return -EBADMSG;
-		if (answer.result == CONTROL_IS_STATUS)
+		if (link->asked_id && answer.id == link->asked_id)
 			take_status(site, &answer);
-		else
+		else if (answer.result != CONTROL_IS_STATUS)
 			take_capture(site, &answer);
 	}
 	control_drop_lines(&link->in, start);

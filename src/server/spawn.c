@@ -34,7 +34,7 @@ bool server_is_built_in(void)
 
 /* ---- what it is told ---- */
 
-/* The file's one line. */
+/* The file's first line. */
 static int read_token(struct bytes *settings, const char *path, struct bytes *why)
 {
 	cleanup(bytes_fini) struct bytes text = {};
@@ -49,12 +49,10 @@ static int read_token(struct bytes *settings, const char *path, struct bytes *wh
 		return -ENOMEM;
 	line = text.at;
 	line[strcspn(line, "\r\n")] = '\0';
-	r = strlen(line) + 2 >= text.size && token_is_good(line)
-		    ? settings_add(settings, "token", line)
-		    : -EINVAL;
+	r = token_is_good(line) ? settings_add(settings, "token", line) : -EINVAL;
 	if (r < 0)
 		bytes_add_format(why,
-				 "token file %s: it has to hold one line of %d to %d characters, "
+				 "token file %s: its first line has to be of %d to %d characters, "
 				 "none of them blank",
 				 path, TOKEN_BYTES_MIN, TOKEN_BYTES_MAX);
 	explicit_bzero(text.at, text.size);
