@@ -75,7 +75,8 @@ int folder_lock(int *ret_fd, const char *folder, const char *name, struct bytes 
 
 	if (asprintf(&path, "%s/%s", folder, name) < 0)
 		return path = NULL, -ENOMEM;
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+	/* Nobody else's: who may read it could lock it as well. */
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd < 0)
 		return complain(why, path, errno);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {

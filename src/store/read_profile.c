@@ -512,7 +512,7 @@ int store_read_steps(struct store_reader *reader, const struct store_query *quer
 		     store_profile_fn each, void *context)
 {
 	struct store_query step = *query;
-	int64_t from_ns, until_ns;
+	int64_t from_ns, until_ns, after_ns;
 	int r = store_extent(reader, &from_ns, &until_ns);
 
 	if (step_ns <= 0)
@@ -520,8 +520,8 @@ int store_read_steps(struct store_reader *reader, const struct store_query *quer
 	/* Nothing is outside of what there is. */
 	if (from_ns < query->from_ns)
 		from_ns = query->from_ns;
-	else if (from_ns > query->from_ns)
-		from_ns -= (from_ns - query->from_ns) % step_ns;
+	else if (!__builtin_sub_overflow(from_ns, query->from_ns, &after_ns))
+		from_ns -= after_ns % step_ns;
 	if (until_ns > query->until_ns)
 		until_ns = query->until_ns;
 	for (; r == 0 && from_ns < until_ns; from_ns = step.until_ns) {

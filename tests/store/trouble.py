@@ -75,6 +75,7 @@ def test_who_may_read(folder):
         check_equal(stat.S_IMODE(os.stat(folder).st_mode), 0o750, 'folder')
         for name in ('history.db', 'history.db-wal', 'history.db-shm'):
             check_equal(stat.S_IMODE(os.stat(f'{folder}/{name}').st_mode), 0o640, name)
+        check_equal(stat.S_IMODE(os.stat(folder + '/lock').st_mode), 0o600, 'lock')
 
 
 def test_two_writers(folder):
