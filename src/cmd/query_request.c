@@ -440,6 +440,23 @@ static int take_outputs(struct query_request *request, const struct command *com
 	return output_options_complete(outputs, &request->config, command, writer_by_name("text"));
 }
 
+/* Nothing is asked for in vain. */
+static int check_table(const struct query_request *request, const struct command *command)
+{
+	const struct table_options *table = &request->table;
+	bool is_file = request->view == QUERY_CHANGE || request->config.outputs.count;
+
+	if ((is_file || request->view != QUERY_PROFILE) &&
+	    (table->order != FUNCTIONS_BY_SELF || table->has_smallest ||
+	     table->colour != COLOUR_AUTO))
+		return options_usage_error(command, "--sort, --percent-limit and --color are for "
+						    "the table of functions");
+	if (is_file && (table->limit || table->has_width))
+		return options_usage_error(command, "-n and -w are for tables on stdout, without "
+						    "-o, -f and --baseline");
+	return 0;
+}
+
 int query_request_parse(struct query_request *request, const struct command *command, int argc,
 			char **argv, int64_t now_ns)
 {
@@ -463,5 +480,7 @@ int query_request_parse(struct query_request *request, const struct command *com
 		return r;
 	r = request->view == QUERY_CHANGE ? take_changes(request, command)
 					  : take_outputs(request, command);
-	return r == 0 ? check_steps(request, command) : r;
+	if (r == 0)
+		r = check_steps(request, command);
+	return r == 0 ? check_table(request, command) : r;
 }

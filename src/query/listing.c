@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "output/escape.h"
@@ -30,9 +31,24 @@ _Static_assert(ARRAY_SIZE(listings) == LISTING_COUNT, "as many as the header say
 const char *const listing_names[] = { "units", "commands", "executables", "containers", "pods",
 				      "users", "cgroups",  "processes",	  "builds",	NULL };
 
+/*
+ * How many samples of equal weight would say as much (Kish, see profile/weights.h): those that stand
+ * for several are taken to be as heavy as the heaviest.
+ */
+static double effective_samples(const struct store_answer *answer)
+{
+	double cpu_ns = (double)answer->cpu_ns, thinned_ns = (double)answer->thinned_ns, squares;
+
+	if (thinned_ns <= 0 || answer->samples <= 0)
+		return (double)answer->samples;
+	squares = (cpu_ns - thinned_ns) * cpu_ns / (double)answer->samples +
+		  thinned_ns * (double)answer->thin_ns;
+	return fmin((double)answer->samples, cpu_ns * cpu_ns / squares);
+}
+
 static struct share share_in(const struct store_row *row, const struct store_answer *answer)
 {
-	return share_of((double)row->cpu_ns, (double)answer->cpu_ns, (double)answer->samples);
+	return share_of((double)row->cpu_ns, (double)answer->cpu_ns, effective_samples(answer));
 }
 
 static double cores_of(int64_t cpu_ns, const struct store_answer *answer)

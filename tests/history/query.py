@@ -386,6 +386,9 @@ def check_refusals(history, t, folder):
             ('-o x.unknown', 'says no format'), ('-f nosuch', 'no such format'),
             ('--baseline 1h -f html', 'with --baseline there are'), ('word', "unexpected 'word'"),
             ('--deploys --comm x', 'goes with --unit'), ('--list --focus x', 'choose stacks'),
+            ('--sort total -f svg', 'for the table of functions'),
+            ('--color never --list', 'for the table'), ('-n 3 --baseline 1h', '-n and -w are for'),
+            ('-w 90 -f pprof', '-n and -w are for'),
             ('--uid 99999999999', "is not a user's number"), ('--baseline 1h -o x.html', 'no format')):
         history.query(*words.split(), expect=2, said=said)
     history.query('--since', '@1000', '--until', '@2000', expect=1,
