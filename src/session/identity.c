@@ -240,6 +240,13 @@ static void read_executable(struct process *process)
 	}
 }
 
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 const char *identities_executable(struct process *process, const struct object **object)
 {
 	const struct mapping *first = first_file(process);
@@ -255,8 +262,12 @@ const char *identities_executable(struct process *process, const struct object *
 		if (mapping->object && strcmp(mapping->object->path, process->executable) == 0)
 			*object = mapping->object;
 	}
-	/* Its path may be told in other words, of another mount namespace. */
-	if (!*object && first)
+	/*
+	 * Its path may be told in other words, of another mount namespace. What is called otherwise is
+	 * another file: of the program that it was until an execve that we have not heard of yet.
+	 */
+	if (!*object && first &&
+	    strcmp(last_part(first->object->path), last_part(process->executable)) == 0)
 		*object = first->object;
 	return process->executable;
 }
