@@ -229,7 +229,7 @@ const struct option_row query_option_rows[] = {
 	  VALUE_CGROUP },
 	{ "unit", 0, "NAME", "what ran in this systemd unit, as nginx.service or 'app@*.service'",
 	  apply_unit, VALUE_TEXT },
-	{ "container", 0, "ID", "what ran in this container: its id, or 12 digits or more of it",
+	{ "container", 0, "ID", "what ran in this container: its id, or 6 digits or more of it",
 	  apply_container, VALUE_TEXT },
 	{ "pod", 0, "UID", "what ran in this pod of Kubernetes", apply_pod, VALUE_TEXT },
 	{ "uid", 0, "USER", "what ran as this user (a name or a number)", apply_uid, VALUE_USER },

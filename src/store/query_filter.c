@@ -5,9 +5,29 @@
 
 #include "store/reader_parts.h"
 
+/* As many digits of a container's id are enough, as for what is recorded. */
+enum { CONTAINER_DIGITS = 6 };
+
 static bool matches(const char *pattern, const char *text)
 {
 	return !pattern || (*text && fnmatch(pattern, text, 0) == 0);
+}
+
+/* The same text, where there is one. */
+static bool is_text(const char *wanted, const char *text)
+{
+	return !wanted || (*text && strcmp(wanted, text) == 0);
+}
+
+/* As `systemctl` takes it: what has no suffix is a service. */
+static bool matches_unit(const char *pattern, const char *unit)
+{
+	char service[300];
+
+	if (!pattern || strchr(pattern, '.') || matches(pattern, unit))
+		return matches(pattern, unit);
+	snprintf(service, sizeof(service), "%.256s.service", pattern);
+	return matches(service, unit);
 }
 
 /* One of several patterns, separated by commas. */
@@ -40,7 +60,8 @@ static bool is_container(const char *wanted, const char *whole)
 	if (!wanted)
 		return true;
 	size = strlen(wanted);
-	return size >= 12 ? strncmp(wanted, whole, size) == 0 : strcmp(wanted, whole) == 0;
+	return size >= CONTAINER_DIGITS ? strncmp(wanted, whole, size) == 0
+					: *whole && strcmp(wanted, whole) == 0;
 }
 
 static bool is_below(const char *folder, const char *path)
@@ -74,10 +95,10 @@ bool query_chooses(const struct store_query *query, const struct program *progra
 		is_pid |= query->pids[i] == pid;
 	return is_pid && matches_any(query->comm, program->texts[PROGRAM_COMM]) &&
 	       matches_file(query->exe, program->texts[PROGRAM_EXE]) &&
-	       matches(query->unit, program->texts[PROGRAM_UNIT]) &&
+	       matches_unit(query->unit, program->texts[PROGRAM_UNIT]) &&
 	       is_container(query->container, program->texts[PROGRAM_CONTAINER]) &&
-	       (!query->pod || strcmp(query->pod, program->texts[PROGRAM_POD]) == 0) &&
-	       is_user(query->user, program) && (!query->has_uid || program->uid == query->uid) &&
+	       is_text(query->pod, program->texts[PROGRAM_POD]) && is_user(query->user, program) &&
+	       (!query->has_uid || program->uid == query->uid) &&
 	       is_below(query->cgroup, program->texts[PROGRAM_CGROUP]) &&
-	       (!query->build_id || strcmp(query->build_id, program->texts[PROGRAM_BUILD_ID]) == 0);
+	       is_text(query->build_id, program->texts[PROGRAM_BUILD_ID]);
 }

@@ -39,7 +39,7 @@ struct store_query {
 	const char *comm; /* pattern; several separated by commas */
 	const char *exe;  /* pattern over the path, or over its last part where it has no slash */
 	const char *unit; /* pattern */
-	const char *container; /* the id, or its first characters (12 at least) */
+	const char *container; /* the id, or its first characters (6 at least) */
 	const char *pod;       /* uid */
 	const char *user;      /* name or number */
 	bool has_uid;
