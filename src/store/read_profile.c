@@ -117,7 +117,6 @@ static int take_function(struct collector *c, uint32_t id, uint32_t *ret)
 {
 	sqlite3_stmt *row = c->reader->statements[READ_FUNCTION];
 	struct profile_function function = {};
-	const char *system_name;
 	int result, r;
 
 	if (find_known(&c->functions, id, ret))
@@ -130,13 +129,9 @@ static int take_function(struct collector *c, uint32_t id, uint32_t *ret)
 		return r;
 	function.system_name = function.name;
 	if (result == SQLITE_ROW) {
-		system_name = column_text(row, 1);
-		if (*system_name)
-			r = profile_string(c->profile, &function.system_name, system_name);
+		r = profile_string(c->profile, &function.file, column_text(row, 1));
 		if (r == 0)
-			r = profile_string(c->profile, &function.file, column_text(row, 2));
-		if (r == 0)
-			r = to_u32(sqlite3_column_int64(row, 3), &function.start_line);
+			r = to_u32(sqlite3_column_int64(row, 2), &function.start_line);
 	}
 	(void)sqlite3_reset(row);
 	if (r == 0)

@@ -26,7 +26,7 @@ static const char *const texts[READER_STATEMENTS] = {
 		       " FROM frame WHERE id = ?1",
 	[READ_BINARY] = "SELECT file, build_id, identity, start, limit_, file_offset"
 			" FROM binary WHERE id = ?1",
-	[READ_FUNCTION] = "SELECT name, system_name, file, start_line FROM function"
+	[READ_FUNCTION] = "SELECT name, file, start_line FROM function"
 			  " LEFT JOIN source ON source.id = source WHERE function.id = ?1",
 	[READ_EXTENT] = "SELECT min(begin_ns), max(until_ns) FROM segment",
 };

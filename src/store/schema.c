@@ -51,11 +51,11 @@ const char schema_tables[] =
 	" hash INTEGER NOT NULL,"
 	" file TEXT NOT NULL);"
 	"CREATE INDEX source_hash ON source (hash);"
+	/* As it is shown: the name before demangling would double what names take. */
 	"CREATE TABLE function ("
 	" id INTEGER PRIMARY KEY,"
 	" hash INTEGER NOT NULL,"
 	" name TEXT NOT NULL,"
-	" system_name TEXT," /* NULL: the same */
 	" source INTEGER,"
 	" start_line INTEGER);"
 	"CREATE INDEX function_hash ON function (hash);"

@@ -22,12 +22,10 @@ static const char *const texts[SYMBOLS_STATEMENTS] = {
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[SYMBOLS_FIND_SOURCE] = "SELECT id FROM source WHERE hash = ?1 AND file = ?2",
 	[SYMBOLS_ADD_SOURCE] = "INSERT INTO source (hash, file) VALUES (?1, ?2)",
-	[SYMBOLS_FIND_FUNCTION] =
-		"SELECT id FROM function WHERE hash = ?1 AND name = ?2 AND system_name IS ?3"
-		" AND source IS ?4 AND start_line IS ?5",
-	[SYMBOLS_ADD_FUNCTION] =
-		"INSERT INTO function (hash, name, system_name, source, start_line)"
-		" VALUES (?1, ?2, ?3, ?4, ?5)",
+	[SYMBOLS_FIND_FUNCTION] = "SELECT id FROM function WHERE hash = ?1 AND name = ?2"
+				  " AND source IS ?3 AND start_line IS ?4",
+	[SYMBOLS_ADD_FUNCTION] = "INSERT INTO function (hash, name, source, start_line)"
+				 " VALUES (?1, ?2, ?3, ?4)",
 	[SYMBOLS_FIND_FRAME] = "SELECT frame.id, named, line, inlined, name, function FROM frame"
 			       " LEFT JOIN function ON function.id = function"
 			       " WHERE binary = ?1 AND address = ?2 ORDER BY frame.id DESC LIMIT 1",
@@ -152,22 +150,19 @@ static int add_function(struct symbols *symbols, const struct profile *profile, 
 {
 	const struct profile_function *function = &profile->functions.at[id];
 	const char *name = profile_text(profile, function->name);
-	const char *system_name = profile_text(profile, function->system_name);
 	uint32_t source, hash;
 	int result = add_source(symbols, profile_text(profile, function->file), &source);
 
 	if (result != SQLITE_OK)
 		return result;
-	hash = hash_text(hash_text(source ^ function->start_line, name), system_name);
+	hash = hash_text(source ^ function->start_line, name);
 	for (size_t i = SYMBOLS_FIND_FUNCTION; i <= SYMBOLS_ADD_FUNCTION; i++) {
 		sqlite3_stmt *statement = symbols->statements[i];
 
 		(void)sqlite3_bind_int64(statement, 1, hash);
 		(void)sqlite3_bind_text(statement, 2, name, -1, SQLITE_STATIC);
-		bind_text(statement, 3,
-			  function->system_name == function->name ? NULL : system_name);
-		bind_optional(statement, 4, source);
-		bind_optional(statement, 5, function->start_line);
+		bind_optional(statement, 3, source);
+		bind_optional(statement, 4, function->start_line);
 	}
 	return find_or_add(symbols, SYMBOLS_FIND_FUNCTION, SYMBOLS_ADD_FUNCTION, ret);
 }

@@ -29,7 +29,7 @@ struct level {
 
 /* From level 0 to 1, from 1 to 2. The goal is 300 KB for an hour of a busy core, names and all. */
 static const struct level levels[] = {
-	{ HOUR_NS, HOUR_NS, MINUTE_NS, 200000 },
+	{ HOUR_NS, HOUR_NS, MINUTE_NS, 180000 },
 	{ 6 * HOUR_NS, 24 * HOUR_NS, 10 * MINUTE_NS, 40000 },
 };
 
