@@ -220,7 +220,10 @@ static int read_units(struct unit_series *units, yajl_val list)
 			continue;
 		time = array_push(&times);
 		if (time)
-			*time = (struct unit_time){ YAJL_GET_STRING(name), cpu_ns };
+			*time = (struct unit_time){
+				/* An empty label is none at all. */
+				*YAJL_GET_STRING(name) ? YAJL_GET_STRING(name) : "none", cpu_ns
+			};
 		else
 			r = -ENOMEM;
 	}

@@ -243,7 +243,8 @@ static void answer(struct queries *queries, struct query *query, int status)
 	}
 	queries->failed++;
 	read_complaint(query, complaint);
-	if (query->is_overdue || number == SIGXCPU)
+	/* The limit on CPU time ends it with SIGKILL, or the kernel where memory is short. */
+	if (query->is_overdue || number == SIGXCPU || number == SIGKILL)
 		exchange_fail(exchange, MHD_HTTP_GATEWAY_TIMEOUT,
 			      "this takes too long; ask for a shorter interval");
 	else if (number == SIGXFSZ || size >= QUERY_OUTPUT_BYTES)

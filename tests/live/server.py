@@ -347,13 +347,14 @@ def test_metrics():
                      'profd_unit_cpu_seconds_total{unit="nginx.service"} 3', 'process_start_time_seconds 1700000000.25',
                      'profd_sampling_rate_hertz 9.5', 'profd_store_up 1', 'profd_paused 0', 'profd_bpf_seconds_total 0.25'):
             check(line in text.splitlines(), f'{line}: {text}')
-        many = [{'unit': f'unit-{number}.service', 'cpu_ns': number * 10**9} for number in range(1000)]
+        many = [{'unit': f'unit-{number}.service' if number != 998 else '', 'cpu_ns': number * 10**9} for number in range(1000)]
         fake.set_status(dict(STATUS, units=many, truncated={str(number): 1 for number in range(1000)}))
         time.sleep(1.1)  # what is known counts for a second
         text = fake.get('/metrics')
         units = [line for line in text.splitlines() if line.startswith('profd_unit_cpu_seconds_total{')]
         check_equal(len(units), 65, 'series of units')
         check('profd_unit_cpu_seconds_total{unit="unit-999.service"} 999' in units, 'the largest one')
+        check('profd_unit_cpu_seconds_total{unit="none"} 998' in units, 'what is in none')
         check('profd_unit_cpu_seconds_total{unit="nginx.service"} 3' in units, 'one that went')
         total = sum(float(line.rsplit(' ', 1)[1]) for line in units)
         check_equal(total, 3 + 999 * 1000 / 2, 'all of them together')
