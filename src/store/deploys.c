@@ -10,7 +10,7 @@
 
 enum { CACHE_BYTES = 1 << 20 };
 
-/* Made when there is something to keep; the view is for people, in profd-query(1). */
+/* Made when there is something to keep; the view is described in profd-history(5). */
 static const char tables[] =
 	"CREATE TABLE IF NOT EXISTS build ("
 	" id INTEGER PRIMARY KEY,"
@@ -53,7 +53,7 @@ static const char tables[] =
 	" id INTEGER PRIMARY KEY,"
 	" scanned_ns INTEGER NOT NULL);"
 	"CREATE VIEW IF NOT EXISTS deploys AS SELECT"
-	" datetime(time_ns / 1000000000, 'unixepoch', 'localtime') AS time,"
+	" datetime(time_ns / 1000000000, 'unixepoch') AS time, time_ns,"
 	" unit, exe, old_build_id, new_build_id, is_return,"
 	" CASE state WHEN 2 THEN 'judged' WHEN 1 THEN 'waits' ELSE 'watched' END AS state,"
 	" function, with_callees, round(100 * old, 2) AS old_percent,"

@@ -256,6 +256,35 @@ def check_baseline(history, t):
                   '--unit', 'late.service', expect=1, said='there is nothing to compare')
 
 
+def check_old_history(folder, t):
+    """Ten minutes in one window, then bursts: nothing is cut finer than it is known."""
+    history = History(folder, 'old')
+    for i in range(13):
+        history.window(t + 600 * i, f'old.folded {NGINX} build_id={OLD}', length_s=600)
+    # Busy in every tenth window only.
+    for i in range(120):
+        history.window(t + 7800 + 10 * i, *[f'old.folded {NGINX} build_id={OLD}'] * (i % 10 == 0))
+    history.write()
+    one = ['--since', f'@{t + 600}', '--until', '+10m', '--baseline', f'@{t}..@{t + 600}']
+    change = history.json(*one)
+    same((change['noise'], len(change['base'])), ('sampling', 1), 'a baseline of one window')
+    if 'The history has the two intervals as one window each' not in \
+            history.query(*one).replace('\n', ' '):
+        fail('nothing says that there is one window')
+    several = history.json('--since', f'@{t + 7200}', '--until', '+10m', '--baseline',
+                           f'@{t}..@{t + 7200}')
+    same((several['noise'], len(several['base'])), ('runs', 12), 'a baseline of 12 windows')
+    same({run['samples'] for run in several['base']}, {1000}, 'whole windows')
+    # Stretches of about as many samples, and, for cores, of the same length.
+    for per, most in (('samples', 12), ('seconds', 12)):
+        bursts = history.json('--since', f'@{t + 8400}', '--until', '+10m', '--baseline', '10m',
+                              '--per', per)
+        counts = [run['samples'] for run in bursts['base']]
+        same(sum(counts), 6000, f'samples of bursts, per {per}')
+        if not 3 <= len(counts) <= most or min(counts) < max(counts) / 3:
+            fail(f'stretches of bursts, per {per}: {counts}')
+
+
 def deploys_of(history, *arguments):
     return [(d['unit'], d['executable'], d['old']['build_id'][:4], d['new']['build_id'][:4],
              d['time_ns'] // S, d['state'], d['returned'])
@@ -438,6 +467,7 @@ def main():
                       if i < 360 else f'new.folded 0.2 {NGINX} build_id={OLD}')
     change.write()
     check_baseline(change, t)
+    check_old_history(folder, t - 3600)
     check_deploys(folder, t)
     check_hostile(folder)
     check_refusals(counts, t, folder)
