@@ -7,8 +7,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* For what is not named yet at the end of a window; the rest is named when it is seen again. */
-#define NAMING_NS 300000000ULL
+/*
+ * For what is not named yet at the end of a window; the rest is named when it is seen again. Samples are
+ * taken meanwhile, and only the first windows of new programs need so long.
+ */
+#define NAMING_NS 3000000000ULL
 
 uint64_t daemon_lost(const struct daemon *d)
 {

@@ -5,6 +5,9 @@
 
 enum { KNOWN_MAX = 131072 }; /* 4 MiB of slots at most */
 
+/* Turns the key of some code into another one, which says that it was asked about. */
+#define ASKED_ONCE 0x5555555555555554ULL
+
 /* Then all is told again: better names may have come, and the history may have dropped old ones. */
 #define KNOWN_NS (24 * 3600 * 1000000000ULL)
 
@@ -35,8 +38,12 @@ void known_names_take(struct known_names *known, const struct naming *naming, ui
 		known->since_ns = now_ns;
 	for (uint32_t i = 0; i < naming->items.count && known->index.count < KNOWN_MAX; i++) {
 		const struct naming_item *item = &naming->items.at[i];
+		uint64_t key = item->key;
 
-		if (item->key && item->named && !known_names_has(known, item->key))
-			(void)hash_index_add(&known->index, item->key, 0);
+		/* What had no name may have one the next time: a worker was being started anew, say. */
+		if (key && item->named && !naming->profile->locations.at[i].named)
+			key = known_names_has(known, key ^ ASKED_ONCE) ? key : key ^ ASKED_ONCE;
+		if (key && item->named && !known_names_has(known, key))
+			(void)hash_index_add(&known->index, key, 0);
 	}
 }
