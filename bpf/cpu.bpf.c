@@ -243,6 +243,12 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 /* When user space last changed the timers' phase: the gap around that says nothing. */
 uint64_t rephased_ns;
 
+/*
+ * When user space last changed the timers' rate. They begin a new period at once: what had passed of the
+ * old one is told by the first tick after that, so that no time is left out.
+ */
+uint64_t rate_changed_ns;
+
 /* What the timers run at, where that is not config.period_ns any more; 0: it is. */
 uint64_t tick_period_ns;
 
@@ -260,25 +266,43 @@ static __always_inline uint64_t tick_period(void)
 	return changed ? changed : config.period_ns;
 }
 
-/* What a sample of this tick weighs; 0: the task takes none. */
-static __always_inline uint64_t tick_weight(struct task_ids ids)
+/*
+ * The time that this tick stands for: the timer's period, and what was cut off the one before. Longer
+ * gaps are no part of that: then ticks have been missed.
+ */
+static __always_inline uint64_t tick_span(void)
 {
-	uint64_t period = tick_period(), others = others_period_ns;
+	uint64_t period = tick_period(), changed = rate_changed_ns;
+	uint32_t zero = 0;
+	struct last_tick *last = bpf_map_lookup_elem(&last_ticks, &zero);
+
+	if (!last || !changed || last->changed_ns == changed)
+		return period;
+	last->changed_ns = changed;
+	if (last->time_ns && last->time_ns < changed && changed - last->time_ns <= last->period_ns + last->period_ns / 8)
+		return period + changed - last->time_ns;
+	return period;
+}
+
+/* What a sample of this tick weighs; 0: the task takes none. span: of time, see tick_span. */
+static __always_inline uint64_t tick_weight(struct task_ids ids, uint64_t span)
+{
+	uint64_t others = others_period_ns;
 	uint32_t zero = 0;
 	uint64_t *owed;
 	int due = 0;
 
 	if (!others)
-		return period;
+		return span;
 	owed = bpf_map_lookup_elem(&owed_ns, &zero);
 	if (owed) {
-		*owed += period;
+		*owed += span;
 		due = *owed >= others;
 		if (due)
 			*owed = *owed < 2 * others ? *owed - others : 0;
 	}
 	if (all_closely || bpf_map_lookup_elem(&closely, &ids.tgid))
-		return period;
+		return span;
 	return due ? others : 0;
 }
 
@@ -316,6 +340,7 @@ static __always_inline uint64_t missed_ticks(struct task_struct *task, uint64_t 
 		missed = periods > 1 ? periods - 1 : 0;
 	}
 	last->time_ns = now;
+	last->period_ns = tick_period();
 	last->busy = busy;
 	last->idles = idles;
 	return missed;
@@ -328,7 +353,8 @@ int cpu_tick(struct bpf_perf_event_data *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 	int idle = task->pid == 0, outside;
 	struct task_ids ids = ids_of(task);
-	uint64_t missed = missed_ticks(task, begin, !idle), weight_ns = tick_weight(ids);
+	uint64_t span = tick_span(); /* before the tick is noted */
+	uint64_t missed = missed_ticks(task, begin, !idle), weight_ns = tick_weight(ids, span);
 
 	count_add(COUNT_TICKS, 1);
 	if (idle) {

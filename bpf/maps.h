@@ -207,6 +207,8 @@ struct last_tick {
 	uint64_t time_ns; /* 0: none yet */
 	uint64_t busy;
 	uint64_t idles; /* how often the CPU's idle task had been left by then */
+	uint64_t period_ns; /* of the timer then */
+	uint64_t changed_ns; /* the last change of the rate that was reckoned with */
 };
 
 struct {

@@ -99,6 +99,7 @@ int daemon_cut(struct daemon *d, uint64_t now_ns)
 		profile_free(profile);
 	govern(d, now_ns - d->began_ns);
 	captures_cut(&d->captures, now_ns, wall, number);
+	daemon_meet_all(d);
 	d->began_ns = now_ns;
 	d->began_wall = wall;
 	d->lost_before = lost;

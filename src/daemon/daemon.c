@@ -186,6 +186,22 @@ static void meet(void *context, pid_t pid, const char *comm, const struct group_
 		captures_meet(&d->captures, pid, comm, group);
 }
 
+void daemon_meet_all(struct daemon *d)
+{
+	const struct process_table *table = &d->recording.pipeline.processes;
+
+	if (!d->captures.list.count)
+		return;
+	for (uint32_t i = 0; i < table->processes.count; i++) {
+		const struct process *process = table->processes.at[i];
+
+		if (process->sampled)
+			captures_meet(&d->captures, process->pid, process->comm,
+				      identities_group(&d->identities, process->cgroup,
+						       process->pid));
+	}
+}
+
 /* ---- life ---- */
 
 static int open_history(struct daemon *d)

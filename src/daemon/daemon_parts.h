@@ -76,6 +76,11 @@ void helpers_open(struct daemon *d);
 void helpers_look(struct daemon *d, uint64_t now_ns);
 void helpers_close(struct daemon *d);
 
+/* daemon.c */
+
+/* For captures that begin now: those that have been sampled before. */
+void daemon_meet_all(struct daemon *d);
+
 /* cut.c */
 
 /* Hands the window under way over, if it holds anything or someone asked for it. */

@@ -69,6 +69,7 @@ struct process {
 	bool reuses_addresses; /* code was mapped where other code had been, since the last look */
 	uint64_t reused_ns;    /* when that was seen last; 0: never */
 	uint64_t profile_bytes; /* that its samples have taken, of session/sample_stack.c */
+	uint64_t cgroup;	/* id, of its last sample; 0: not known */
 	char *executable;	/* path, see session/identity.h; NULL: not known */
 	bool executable_known;	/* or it cannot be */
 	uint32_t forgotten_generation; /* changes up to this one are no longer listed */

@@ -549,7 +549,9 @@ static int build(struct builder *builder)
 		return r;
 	add_up(tree);
 	if (tree->is_counted)
-		tree->effective_samples = effective_samples(tree);
+		tree->effective_samples =
+			weights_limit_effective(builder->profile, effective_samples(tree),
+						tree->nodes.at[0].total_count);
 	return add_up_frames(tree);
 }
 

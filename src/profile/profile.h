@@ -103,6 +103,12 @@ struct profile_meta {
 	 */
 	uint32_t count_type;
 	/*
+	 * Of samples of one stack that weigh differently, as when the rate has changed, the sum does not
+	 * tell how much they say: as much as this share of so many samples of equal weight, all
+	 * together. 0: not known; they are taken for equal then.
+	 */
+	double evenness;
+	/*
 	 * Read from pprof: writing that again changes and adds nothing. Names of types and labels stay
 	 * as they are, texts become no comments, and what had no mapping or no name has none.
 	 */

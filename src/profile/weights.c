@@ -71,8 +71,16 @@ struct whole weights_add_up(const struct weights *weights)
 		squares += (double)weight * (double)weight / (double)(samples > 0 ? samples : 1);
 	}
 	if (ret.is_counted && squares > 0)
-		ret.effective_samples = sum * sum / squares;
+		ret.effective_samples = weights_limit_effective(
+			weights->profile, sum * sum / squares, ret.samples);
 	return ret;
+}
+
+double weights_limit_effective(const struct profile *profile, double effective, int64_t samples)
+{
+	double limit = profile->meta.evenness * (double)samples;
+
+	return limit > 0 && limit < effective ? limit : effective;
 }
 
 int64_t weights_values(const struct profile *profile, uint32_t type, uint64_t *ret_below)

@@ -37,6 +37,8 @@ int weights_of(struct weights *ret, const struct profile *profile, uint32_t type
 int64_t weights_get(const struct weights *weights, uint32_t sample);
 /* How many samples this weight of it comes from; 0: that is not known. */
 int64_t weights_samples(const struct weights *weights, uint32_t sample, int64_t weight);
+/* Effective samples can be no more than the profile's evenness says of so many. */
+double weights_limit_effective(const struct profile *profile, double effective, int64_t samples);
 struct whole weights_add_up(const struct weights *weights);
 
 /*

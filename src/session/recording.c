@@ -18,6 +18,8 @@
 
 /* How often the timers are moved against the program. */
 #define REPHASE_NS 500000000ULL
+/* Each time costs half a period on average: a timer that is moved too often never fires. */
+#define REPHASE_PERIODS 20
 
 /* How far behind now samples are used, so that no event of the same time is still on its way. */
 #define SLACK_NS 5000000ULL
@@ -323,6 +325,13 @@ static int turn_ms(const struct recording *rec)
 	return ms < 5 ? 5 : ms < TURN_MS ? (int)ms : TURN_MS;
 }
 
+static uint64_t rephase_ns(const struct recording *rec)
+{
+	uint64_t least = REPHASE_PERIODS * cpu_source_period_ns(rec->source);
+
+	return least > REPHASE_NS ? least : REPHASE_NS;
+}
+
 static int loop(struct recording *rec)
 {
 	bool progress = !rec->config->quiet && !rec->config->on_screen && isatty(STDERR_FILENO);
@@ -333,7 +342,7 @@ static int loop(struct recording *rec)
 		int ms = turn_ms(rec);
 		uint64_t now = clock_ns(CLOCK_MONOTONIC), left = (uint64_t)ms;
 
-		if (now - phased_ns >= REPHASE_NS) {
+		if (now - phased_ns >= rephase_ns(rec)) {
 			cpu_source_rephase(rec->source, now - phased_ns);
 			phased_ns = now;
 		}

@@ -412,6 +412,7 @@ static int add_identity(struct pipeline *p, struct process *process,
 	char build_id[2 * OBJECT_BUILD_ID_MAX + 1] = "";
 	int r;
 
+	process->cgroup = sample->cgroup;
 	if (p->meet)
 		p->meet(p->meet_context, process->pid, process->comm, group);
 	if (object)

@@ -274,6 +274,7 @@ static void change_period(struct cpu_source *source)
 	uint64_t period = tick_ns(source);
 
 	source->bpf->bss->rephased_ns = clock_ns(CLOCK_MONOTONIC);
+	source->bpf->bss->rate_changed_ns = source->bpf->bss->rephased_ns;
 	source->bpf->bss->tick_period_ns = period;
 	source->bpf->bss->others_period_ns = source->closer_ns ? source->period_ns : 0;
 	for (uint32_t i = 0; i < source->timer_count; i++) {

@@ -27,6 +27,7 @@ struct collector {
 	struct known frames, binaries, functions; /* hash: of the row; position: in the profile */
 	uint32_t label_keys[PROGRAM_TEXTS], pid_key, uid_key;
 	int64_t longest_ns, longest_period_ns; /* the period of most of the time */
+	double squares; /* of what each sample weighs, added up */
 	/* Of the segment. */
 	ARRAY_OF(struct entry) entries;
 	ARRAY_OF(uint8_t) chosen; /* by process: whether the query chooses it; see CHOSEN */
@@ -348,6 +349,8 @@ static int take_entry(void *context_, const struct entry *entry)
 		answer->thinned_ns = profile_sum(answer->thinned_ns, kept.ns);
 	if (!c->profile)
 		return 0;
+	c->squares += (double)kept.ns * (double)kept.ns /
+		      (double)(kept.samples > 0 ? kept.samples : 1);
 	if (c->entries.count >= c->compact_at) {
 		sum_entries(c);
 		c->compact_at =
@@ -453,9 +456,18 @@ static int begin_profile(struct collector *c)
 	for (size_t i = 0; r == 0 && i < PROGRAM_TEXTS; i++)
 		r = profile_string(profile, &c->label_keys[i], program_keys[i]);
 	profile->meta.count_type = 0;
-	profile->meta.main_type = profile->meta.period_type = 1;
+	profile->meta.main_type = 1;
 	profile->meta.of_machine = true;
 	return r;
+}
+
+/* Whether each sample weighs the period: as long as the rate has been one. */
+static bool all_weigh(const struct profile *profile, int64_t period_ns)
+{
+	for (uint32_t i = 0; i < profile->samples.count; i++)
+		if (profile_value(profile, i, 1) != profile_value(profile, i, 0) * period_ns)
+			return false;
+	return true;
 }
 
 static void end_profile(struct collector *c)
@@ -468,6 +480,11 @@ static void end_profile(struct collector *c)
 	meta->time_ns = from_ns;
 	meta->duration_ns = c->answer->covered_ns;
 	meta->period = c->longest_period_ns > 0 ? c->longest_period_ns : 1;
+	/* As weights.h has it, but of each sample, before those of one stack were put together. */
+	if (c->squares > 0 && c->answer->samples > 0)
+		meta->evenness = (double)c->answer->cpu_ns * (double)c->answer->cpu_ns /
+				 c->squares / (double)c->answer->samples;
+	meta->period_type = all_weigh(c->profile, meta->period) ? 1 : PROFILE_NO_TYPE;
 }
 
 static int collect(struct collector *c, bool with_profile)
