@@ -229,7 +229,7 @@ static void add_server(struct exchange *exchange, struct bytes *body)
 	struct json json = json_to(body);
 
 	json_object(&json, NULL);
-	json_u64(&json, "connections", site->http.client_count);
+	json_u64(&json, "connections", site->http.clients.count);
 	json_u64(&json, "connections_max", CONNECTIONS_MAX);
 	json_u64(&json, "captures", link_running_captures(&site->link));
 	json_u64(&json, "captures_max", CONTROL_CAPTURES);

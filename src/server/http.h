@@ -14,27 +14,14 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "server/clients.h"
 #include "server/request.h"
 #include "server/settings.h"
 
 enum {
-	/* Of each socket: further ones have to wait. */
-	CONNECTIONS_MAX = 256,
-	/*
-	 * More than so many of all, or of one address or user, and the one of them that has kept us waiting
-	 * for a request for longest has to go: who says what it wants is not shut out by those who do not.
-	 */
-	CONNECTIONS_CROWD = 192,
-	CONNECTIONS_OF_ONE = 96,
 	/* Requests that wait for the daemon or a query. */
 	EXCHANGES_WAITING = 96,
 	BODY_BYTES_MAX = 64 << 10,
-	/* To say what it wants, from the first byte of a connection or a request to its last. */
-	REQUEST_SECONDS = 10,
-	IDLE_SECONDS = 60,
-	/* To take an answer: so long, and as long as it takes at this rate. */
-	ANSWER_SECONDS = 20,
-	ANSWER_BYTES_PER_SECOND = 64 << 10,
 };
 
 struct site;
@@ -63,18 +50,6 @@ struct route {
 	void (*answer)(struct exchange *exchange);
 };
 
-struct client {
-	struct client *next, *previous;
-	struct site *site;
-	int fd;
-	bool is_local; /* came through the Unix socket */
-	uint64_t key;  /* same for the same address or user */
-	uint64_t since_ns;
-	uint64_t deadline_ns;	   /* UINT64_MAX: somebody else looks after it */
-	struct exchange *exchange; /* NULL: it owes us a request */
-	bool is_shut;
-};
-
 struct exchange {
 	struct exchange *next, *previous;
 	struct site *site;
@@ -101,19 +76,13 @@ struct exchange {
 	uint64_t held_bytes; /* of an answer in memory */
 };
 
-struct site_counts {
-	uint64_t connections, crowded_out, timed_out;
-	uint64_t answers[6]; /* by the hundreds of their status */
-};
-
 struct http {
 	struct MHD_Daemon *daemons[2];
 	unsigned daemon_count;
-	struct client *clients;
+	struct clients clients;
 	struct exchange *exchanges;
-	unsigned client_count, waiting;
-	uint64_t looked_ns;
-	struct site_counts counts;
+	unsigned waiting;    /* of them, those that are suspended */
+	uint64_t answers[6]; /* by the hundreds of their status */
 };
 
 /* Begins to answer on the sockets (-1: none). Returns 0 or a negative errno. */
@@ -132,6 +101,9 @@ void http_run(struct site *site, const struct pollfd *fds, unsigned count);
 /* One sentence, as the route tells errors; without an end of line. */
 void exchange_fail(struct exchange *exchange, unsigned code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The same, with one more header (NULL: none). */
+void exchange_fail_with(struct exchange *exchange, unsigned code, const char *header,
+			const char *value, const char *sentence);
 /* The same, with "Retry-After". */
 void exchange_fail_for_now(struct exchange *exchange, unsigned code, unsigned seconds,
 			   const char *format, ...) __attribute__((format(printf, 4, 5)));

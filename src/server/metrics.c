@@ -312,24 +312,24 @@ const char *metrics_trouble(struct bytes *why, const char *json)
 void metrics_add_server(struct bytes *ret, const struct site *site)
 {
 	static const char *const classes[] = { "0xx", "1xx", "2xx", "3xx", "4xx", "5xx" };
-	const struct site_counts *counts = &site->http.counts;
+	const struct clients *clients = &site->http.clients;
 	struct rusage usage = {}, children = {};
 
 	add_head(ret, "profd_http_requests_total", "counter",
 		 "Answers, by the class of their status.");
 	for (size_t i = 2; i < ARRAY_SIZE(classes); i++)
 		bytes_add_format(ret, "profd_http_requests_total{code=\"%s\"} %" PRIu64 "\n",
-				 classes[i], counts->answers[i]);
+				 classes[i], site->http.answers[i]);
 	add_head(ret, "profd_http_connections", "gauge", "Connections that are open.");
-	bytes_add_format(ret, "profd_http_connections %u\n", site->http.client_count);
+	bytes_add_format(ret, "profd_http_connections %u\n", site->http.clients.count);
 	add_head(ret, "profd_http_connections_total", "counter", "Connections that were accepted.");
-	bytes_add_format(ret, "profd_http_connections_total %" PRIu64 "\n", counts->connections);
+	bytes_add_format(ret, "profd_http_connections_total %" PRIu64 "\n", clients->total);
 	add_head(ret, "profd_http_connections_ended_total", "counter",
 		 "Connections that were ended: too slow, or too many.");
 	bytes_add_format(ret,
 			 "profd_http_connections_ended_total{reason=\"slow\"} %" PRIu64 "\n"
 			 "profd_http_connections_ended_total{reason=\"many\"} %" PRIu64 "\n",
-			 counts->timed_out, counts->crowded_out);
+			 clients->timed_out, clients->crowded_out);
 	add_head(ret, "profd_captures", "gauge", "Profiles that are being taken for clients.");
 	bytes_add_format(ret, "profd_captures %u\n", link_running_captures(&site->link));
 	add_head(ret, "profd_captures_total", "counter", "Profiles that clients asked for.");
