@@ -241,8 +241,15 @@ static int open_server(struct daemon *d)
 	int r;
 
 	d->server = (struct server)SERVER_NULL;
-	if (!server_is_built_in() || (!config->socket_path && !config->listen))
+	if (!config->socket_path && !config->listen)
 		return 0;
+	if (!server_is_built_in()) {
+		/* There is a socket by default; who wants a port has said so. */
+		if (!config->listen)
+			return 0;
+		log_error("--listen: this profd was built without its HTTP server");
+		return -ENOSYS;
+	}
 	r = server_open(&d->server, &options, &why);
 	if (r < 0) {
 		log_error("%s", bytes_str(&why) ? why.at : strerror(-r));
