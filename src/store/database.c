@@ -24,6 +24,8 @@ static int errno_of(sqlite3 *db, int result)
 		return 0;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
+	/* Rows that are there although they cannot be. */
+	case SQLITE_CONSTRAINT:
 		return STORE_DAMAGED;
 	case SQLITE_FULL:
 		return -ENOSPC;
@@ -67,12 +69,27 @@ static const char *words_for(int r)
 	}
 }
 
+/* Whether a statement failed because tables lack what ours have: the schema is text in the file, too. */
+static bool is_other_schema(sqlite3 *db, int result)
+{
+	static const char *const words[] = { "no such table", "no such column", "has no column",
+					     "values were supplied" };
+
+	for (size_t i = 0; db && (result & 0xff) == SQLITE_ERROR && i < ARRAY_SIZE(words); i++)
+		if (strstr(sqlite3_errmsg(db), words[i]))
+			return true;
+	return false;
+}
+
 int database_result(sqlite3 *db, int result, const char *path, struct bytes *why)
 {
-	int r = errno_of(db, result);
+	int r = is_other_schema(db, result) ? STORE_DAMAGED : errno_of(db, result);
 
 	if (r == -EINVAL && db)
-		bytes_add_format(why, "history %s: %s", path, sqlite3_errmsg(db));
+		/* What was undone meanwhile has other words. */
+		bytes_add_format(why, "history %s: %s", path,
+				 sqlite3_extended_errcode(db) == result ? sqlite3_errmsg(db)
+									: sqlite3_errstr(result));
 	else if (r != 0)
 		bytes_add_format(why, "history %s: %s", path, words_for(r));
 	return r;

@@ -61,8 +61,6 @@ int reader_open(struct store_reader **ret, const char *folder, enum database_use
 	(void)sqlite3_limit(reader->db, SQLITE_LIMIT_LENGTH, MAX_TEXT_BYTES);
 	for (size_t i = 0; result == SQLITE_OK && i < READER_STATEMENTS; i++)
 		result = database_prepare(reader->db, &reader->statements[i], texts[i]);
-	if (result == SQLITE_ERROR)
-		result = SQLITE_CORRUPT;
 	r = database_result(reader->db, result, reader->path, why);
 	if (r == 0)
 		*ret = TAKE_PTR(reader);

@@ -99,9 +99,6 @@ static int connect_once(struct store *store, struct bytes *why)
 		result = make_views(store->db);
 	if (result == SQLITE_OK)
 		result = symbols_init(&store->symbols, store->db);
-	/* What lacks a column is no work of ours. */
-	if (result == SQLITE_ERROR)
-		result = SQLITE_CORRUPT;
 	return database_result(store->db, result, store->path, why);
 }
 
