@@ -226,10 +226,12 @@ static int filter_sides(const struct query_request *request, struct stretches *b
 	uint32_t count = base->profiles.count;
 	int r;
 
-	memcpy(profiles, base->profiles.at, count * sizeof(*profiles));
+	for (uint32_t i = 0; i < count; i++)
+		profiles[i] = base->profiles.at[i];
 	profiles[count] = *new;
 	r = filter_options_apply(profiles, count + 1, &request->filter);
-	memcpy(base->profiles.at, profiles, count * sizeof(*profiles));
+	for (uint32_t i = 0; i < count; i++)
+		base->profiles.at[i] = profiles[i];
 	*new = profiles[count];
 	return r;
 }
@@ -288,10 +290,14 @@ static int show_deploys(const struct query_request *request, struct store_reader
 	cleanup(bytes_fini) struct bytes text = {};
 	cleanup(book_fini) struct book book = {};
 	struct answer_reason reason;
+	bool whole = true;
 	int r = book_init(&book);
 
-	if (r == 0 && deploys_ask(&book, reader, &reason) != 0)
+	if (r == 0 && deploys_ask(&book, reader, request->now_ns, &whole, &reason) != 0)
 		return complain(&reason);
+	if (!whole)
+		log_warning("it would take too long to look at all of the history: the daemon does "
+			    "so in a few minutes");
 	table_options_apply(&request->table, &options, true);
 	if (r == 0)
 		r = request->as_json ? deploys_json(&text, &book, &query, request->table.limit)

@@ -25,7 +25,7 @@ struct query_request {
 	int64_t now_ns;
 	struct store_query chosen; /* its pids and cgroup are those below */
 	struct filter filter;
-	unsigned lists; /* bit i: listings[i] */
+	unsigned lists;	  /* bit i: listings[i] */
 	uint64_t step_ns; /* how the list changes over time; 0: the whole interval at once */
 	enum diff_per per;
 	bool as_json;

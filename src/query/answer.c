@@ -300,7 +300,7 @@ static int collect_one(void *context, struct profile *taken, const struct store_
 		return 0;
 	if (profile->meta.time_ns > query.from_ns)
 		query.from_ns = profile->meta.time_ns;
-	if (query.from_ns + collect->step_ns < query.until_ns)
+	if (query.until_ns - query.from_ns > collect->step_ns)
 		query.until_ns = query.from_ns + collect->step_ns;
 	r = describe(profile, &query, answer, collect->now_ns);
 	if (r < 0)

@@ -18,6 +18,8 @@
 #define CHUNK_NS (10 * MINUTE_NS)
 /* One call takes about as long as this; what is left is for the next one. */
 #define TIME_NS (3 * SECOND_NS)
+/* Where somebody waits for it, either part. */
+#define ASKED_NS (10 * SECOND_NS)
 /* So much is compared, where there is enough in it, */
 #define SIDE_NS (30 * MINUTE_NS)
 /* and so far back we look for it. */
@@ -43,18 +45,35 @@ static uint64_t now(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+/*
+ * The history's extent, up to now: a clock that was set far ahead for a while must not have us wait for
+ * that time to come, nor forget what it makes look old.
+ */
+static int find_extent(struct store_reader *reader, int64_t now_ns, struct interval *ret)
+{
+	int r;
+
+	*ret = (struct interval){};
+	r = store_extent(reader, &ret->from_ns, &ret->until_ns);
+	if (ret->until_ns > now_ns)
+		ret->until_ns = now_ns;
+	return r;
+}
+
 /* Looks at all windows that were not looked at yet, as far as the time allows. */
-static int scan(struct book *book, struct store_reader *reader, uint64_t deadline_ns)
+static int scan(struct book *book, struct store_reader *reader, int64_t now_ns,
+		uint64_t deadline_ns)
 {
 	struct interval extent;
-	int r = store_extent(reader, &extent.from_ns, &extent.until_ns);
+	int r = find_extent(reader, now_ns, &extent);
 
-	if (r != 0 || !extent.until_ns)
+	if (r != 0 || extent.until_ns <= extent.from_ns)
 		return r;
-	/* Before the first window there is none; a clock that was set back does not stop us. */
-	if (book->scanned_ns < extent.from_ns || book->scanned_ns > extent.until_ns)
-		book->scanned_ns =
-			book->scanned_ns < extent.from_ns ? extent.from_ns : extent.until_ns - 1;
+	/* Before the first window there is none; and a clock may have been set back. */
+	if (book->scanned_ns < extent.from_ns)
+		book->scanned_ns = extent.from_ns;
+	if (book->scanned_ns > extent.until_ns)
+		book->scanned_ns = extent.until_ns;
 	while (r == 0 && book->scanned_ns < extent.until_ns && now() < deadline_ns) {
 		cleanup(store_rows_fini) struct store_rows rows = {};
 		struct store_query query = { .from_ns = book->scanned_ns };
@@ -147,7 +166,7 @@ static int read_sides(struct sides *ret, const struct book *book, const struct b
 {
 	cleanup(bytes_fini) struct bytes unit = {};
 	struct store_query query = { .limit_bytes = SIDE_BYTES };
-	uint32_t at = watch_find(book, deploy->unit, deploy->exe, deploy->old_build);
+	uint32_t at = watch_find(book, deploy->unit, deploy->program, deploy->old_build);
 	int64_t last_ns = deploy->time_ns;
 	struct answer_reason reason;
 	int r;
@@ -258,7 +277,7 @@ static int judge(struct book *book, struct book_deploy *deploy, struct store_rea
 /* Whether it can be judged for good. */
 static bool is_due(const struct book *book, const struct book_deploy *deploy, int64_t until_ns)
 {
-	uint32_t at = watch_find(book, deploy->unit, deploy->exe, deploy->new_build);
+	uint32_t at = watch_find(book, deploy->unit, deploy->program, deploy->new_build);
 	int64_t age_ns = until_ns - deploy->time_ns;
 
 	if (deploy->state != BOOK_WAITS)
@@ -269,11 +288,12 @@ static bool is_due(const struct book *book, const struct book_deploy *deploy, in
 	       book->builds.at[at].samples >= ENOUGH_SAMPLES;
 }
 
-static int judge_due(struct book *book, struct store_reader *reader, uint64_t deadline_ns)
+static int judge_due(struct book *book, struct store_reader *reader, int64_t now_ns,
+		     uint64_t deadline_ns)
 {
 	struct interval extent;
 	unsigned judged = 0;
-	int r = store_extent(reader, &extent.from_ns, &extent.until_ns);
+	int r = find_extent(reader, now_ns, &extent);
 
 	for (uint32_t i = 0; r == 0 && i < book->deploys.count; i++) {
 		struct book_deploy *deploy = &book->deploys.at[i];
@@ -316,6 +336,7 @@ int deploys_judge(const struct store_options *options, struct bytes *why)
 	cleanup(store_reader_close) struct store_reader *reader = NULL;
 	const char *folder = options->folder ? options->folder : STORE_DEFAULT_FOLDER;
 	cleanup(book_fini) struct book book = {};
+	int64_t now_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 	uint64_t deadline_ns = now() + TIME_NS;
 	cleanup(close) int lock = -1;
 	int r = store_reader_open(&reader, folder, why);
@@ -328,42 +349,48 @@ int deploys_judge(const struct store_options *options, struct bytes *why)
 	if (r == 0)
 		r = book_read(&book, reader);
 	if (r == 0)
-		r = scan(&book, reader, deadline_ns);
+		r = scan(&book, reader, now_ns, deadline_ns);
 	if (r == 0)
-		r = judge_due(&book, reader, deadline_ns);
+		r = judge_due(&book, reader, now_ns, deadline_ns);
 	if (r != 0)
 		return say_why(r, reader, why);
 	return book_write(&book, folder, why);
 }
 
 /* Of what is only watched by now some will turn out to be nothing. */
-static int judge_all(struct book *book, struct store_reader *reader, uint64_t deadline_ns)
+static int judge_all(struct book *book, struct store_reader *reader, int64_t now_ns,
+		     bool *ret_whole)
 {
+	uint64_t deadline_ns = now() + ASKED_NS;
 	struct interval extent;
-	int r = store_extent(reader, &extent.from_ns, &extent.until_ns);
+	int r = find_extent(reader, now_ns, &extent);
 
-	for (uint32_t i = book->deploys.count; r == 0 && i && now() < deadline_ns; i--) {
+	*ret_whole = book->scanned_ns >= extent.until_ns;
+	for (uint32_t i = book->deploys.count; r == 0 && i; i--) {
 		struct book_deploy *deploy = &book->deploys.at[i - 1];
 
 		if (deploy->state == BOOK_JUDGED)
 			continue;
-		r = judge(book, deploy, reader, extent.until_ns);
-		if (r == ANSWER_FAILED) {
-			deploy->is_undecided = true;
-			r = 0;
+		deploy->is_undecided = true;
+		if (now() >= deadline_ns) {
+			*ret_whole = false;
+			continue;
 		}
+		r = judge(book, deploy, reader, extent.until_ns);
+		if (r == ANSWER_FAILED)
+			r = 0;
 	}
 	return r;
 }
 
-int deploys_ask(struct book *book, struct store_reader *reader, struct answer_reason *reason)
+int deploys_ask(struct book *book, struct store_reader *reader, int64_t now_ns, bool *ret_whole,
+		struct answer_reason *reason)
 {
-	uint64_t deadline_ns = now() + TIME_NS;
 	int r = book_read(book, reader);
 
 	if (r == 0)
-		r = scan(book, reader, deadline_ns);
+		r = scan(book, reader, now_ns, now() + ASKED_NS);
 	if (r == 0)
-		r = judge_all(book, reader, deadline_ns + TIME_NS);
+		r = judge_all(book, reader, now_ns, ret_whole);
 	return r == 0 ? 0 : answer_fail(reason, reader, r);
 }

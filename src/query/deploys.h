@@ -22,9 +22,11 @@ int deploys_judge(const struct store_options *options, struct bytes *why);
 
 /*
  * For who asks: what is kept, and what can be said by now about what is not yet: those are not
- * written, and have no judged_ns. book: fresh. Returns 0 or ANSWER_FAILED.
+ * written, and have no judged_ns. book: fresh. *ret_whole: false where it would have taken too long, and
+ * history after book->scanned_ns was not looked at, or some were not compared. Returns 0 or ANSWER_FAILED.
  */
-int deploys_ask(struct book *book, struct store_reader *reader, struct answer_reason *reason);
+int deploys_ask(struct book *book, struct store_reader *reader, int64_t now_ns, bool *ret_whole,
+		struct answer_reason *reason);
 
 /* Which deploys are shown; patterns as in store_query, NULL: any. */
 struct deploys_query {

@@ -29,8 +29,8 @@ static bool matches_exe(const char *pattern, const char *exe)
 /* What is only watched is worth a word while the new build runs and nothing else is in the way. */
 static bool is_promising(const struct book *book, const struct book_deploy *deploy)
 {
-	uint32_t old = watch_find(book, deploy->unit, deploy->exe, deploy->old_build);
-	uint32_t new = watch_find(book, deploy->unit, deploy->exe, deploy->new_build);
+	uint32_t old = watch_find(book, deploy->unit, deploy->program, deploy->old_build);
+	uint32_t new = watch_find(book, deploy->unit, deploy->program, deploy->new_build);
 	int64_t old_last_ns = old == UINT32_MAX ? 0 : book->builds.at[old].last_ns;
 	const struct book_build *build = new == UINT32_MAX ? NULL : &book->builds.at[new];
 
@@ -94,7 +94,9 @@ static void add_verdict(struct bytes *line, const struct book *book,
 	uint32_t count = deploy->changes.count;
 
 	if (deploy->is_undecided)
-		bytes_add_str(line, "too few samples to compare");
+		bytes_add_str(line, deploy->old.samples || deploy->new.samples
+					    ? "too few samples to compare"
+					    : "not compared yet");
 	else if (!count)
 		bytes_add_str(line, "no function changed beyond noise");
 	for (uint32_t i = 0; i < count && i < CHANGES_SHOWN; i++) {

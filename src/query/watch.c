@@ -18,23 +18,23 @@ const struct watch_rules watch_rules = {
 	.many_in_an_hour = 6,
 };
 
-uint32_t watch_find(const struct book *book, uint32_t unit, uint32_t exe, uint32_t build_id)
+uint32_t watch_find(const struct book *book, uint32_t unit, uint32_t program, uint32_t build_id)
 {
 	for (uint32_t i = 0; i < book->builds.count; i++) {
 		const struct book_build *build = &book->builds.at[i];
 
-		if (build->build_id == build_id && build->exe == exe && build->unit == unit)
+		if (build->build_id == build_id && build->program == program && build->unit == unit)
 			return i;
 	}
 	return UINT32_MAX;
 }
 
-static uint32_t find_current(const struct book *book, uint32_t unit, uint32_t exe)
+static uint32_t find_current(const struct book *book, uint32_t unit, uint32_t program)
 {
 	for (uint32_t i = 0; i < book->builds.count; i++) {
 		const struct book_build *build = &book->builds.at[i];
 
-		if (build->is_current && build->exe == exe && build->unit == unit)
+		if (build->is_current && build->program == program && build->unit == unit)
 			return i;
 	}
 	return UINT32_MAX;
@@ -43,7 +43,7 @@ static uint32_t find_current(const struct book *book, uint32_t unit, uint32_t ex
 static void make_current(struct book *book, uint32_t index)
 {
 	struct book_build *build = &book->builds.at[index];
-	uint32_t before = find_current(book, build->unit, build->exe);
+	uint32_t before = find_current(book, build->unit, build->program);
 
 	if (before == index)
 		return;
@@ -87,7 +87,7 @@ static bool is_watched(const struct book *book, const struct book_build *build)
 		const struct book_deploy *deploy = &book->deploys.at[i];
 
 		if (deploy->state == BOOK_WATCHED && deploy->new_build == build->build_id &&
-		    deploy->exe == build->exe && deploy->unit == build->unit)
+		    deploy->program == build->program && deploy->unit == build->unit)
 			return true;
 	}
 	return false;
@@ -100,12 +100,13 @@ static int add_deploy(struct book *book, const struct book_build *old, const str
 	struct book_deploy deploy = {
 		.unit = new->unit,
 		.exe = new->exe,
+		.program = new->program,
 		.old_build = old->build_id,
 		.new_build = new->build_id,
 		.time_ns = time_ns,
 		.first_end_ns = profile_sum(time_ns, grain_ns),
 		.is_return = is_return,
-		.old_must_go = is_return || !new->unit,
+		.old_must_go = is_return || !new->unit || new->exe != old->exe,
 		.is_dirty = true,
 	};
 	uint32_t at = book->deploys.count;
@@ -123,9 +124,14 @@ static int take_build(struct book *book, uint32_t unit, uint32_t exe, uint32_t b
 		      const struct store_row *row, int64_t grain_ns,
 		      const struct watch_rules *rules)
 {
-	uint32_t at = watch_find(book, unit, exe, build_id), current;
 	struct book_build *build;
-	bool is_new = at == UINT32_MAX, was_absent;
+	uint32_t at, current, program;
+	bool is_new, was_absent;
+
+	if (book_add_program(book, &program, unit, exe) < 0)
+		return -ENOMEM;
+	at = watch_find(book, unit, program, build_id);
+	is_new = at == UINT32_MAX;
 
 	if (is_new) {
 		build = array_push(&book->builds);
@@ -134,6 +140,7 @@ static int take_build(struct book *book, uint32_t unit, uint32_t exe, uint32_t b
 		at = book->builds.count - 1;
 		*build = (struct book_build){ .unit = unit,
 					      .exe = exe,
+					      .program = program,
 					      .build_id = build_id,
 					      .first_ns = row->first_ns,
 					      .last_ns = row->first_ns };
@@ -146,7 +153,7 @@ static int take_build(struct book *book, uint32_t unit, uint32_t exe, uint32_t b
 		build->last_ns = row->last_ns;
 	build->samples = profile_sum(build->samples, row->samples);
 	build->is_dirty = true;
-	current = find_current(book, unit, exe);
+	current = find_current(book, unit, program);
 	if (current == UINT32_MAX) {
 		make_current(book, at);
 		return 0;
@@ -166,8 +173,9 @@ static int take_row(struct book *book, const struct store_row *row, int64_t grai
 	int r = 0;
 
 	if (!*row->text || !*row->exe || row->first_ns < 0 || row->last_ns < row->first_ns ||
-	    strlen(row->text) > BOOK_MAX_TEXT || strlen(row->exe) > BOOK_MAX_TEXT ||
-	    strlen(row->unit) > BOOK_MAX_TEXT || book->builds.count >= BOOK_MAX_BUILDS)
+	    row->last_ns > BOOK_MAX_NS || strlen(row->text) > BOOK_MAX_TEXT ||
+	    strlen(row->exe) > BOOK_MAX_TEXT || strlen(row->unit) > BOOK_MAX_TEXT ||
+	    book->builds.count >= BOOK_MAX_BUILDS)
 		return 0;
 	if (lasts(row->unit))
 		r = strtab_add_str(&book->strings, &unit, row->unit);
@@ -204,7 +212,7 @@ static bool is_developed(const struct book *book, const struct book_deploy *depl
 	for (uint32_t i = 0; i < book->builds.count; i++) {
 		const struct book_build *build = &book->builds.at[i];
 
-		count += build->exe == deploy->exe && build->unit == deploy->unit &&
+		count += build->program == deploy->program && build->unit == deploy->unit &&
 			 build->first_ns > deploy->time_ns - HOUR_NS &&
 			 build->first_ns <= deploy->time_ns;
 	}
@@ -217,9 +225,9 @@ static void end_earlier(struct book *book, const struct book_deploy *deploy)
 	for (uint32_t i = 0; i < book->deploys.count; i++) {
 		struct book_deploy *other = &book->deploys.at[i];
 
-		if (other == deploy || other->exe != deploy->exe || other->unit != deploy->unit ||
-		    other->state == BOOK_WATCHED || other->ended_ns ||
-		    other->time_ns >= deploy->time_ns)
+		if (other == deploy || other->program != deploy->program ||
+		    other->unit != deploy->unit || other->state == BOOK_WATCHED ||
+		    other->ended_ns || other->time_ns >= deploy->time_ns)
 			continue;
 		other->ended_ns = deploy->time_ns;
 		other->is_dirty = true;
@@ -231,8 +239,8 @@ enum settling { STILL_SETTLING, SETTLED, GIVEN_UP };
 static enum settling settle(const struct book *book, const struct book_deploy *deploy,
 			    int64_t until_ns, const struct watch_rules *rules)
 {
-	uint32_t old = watch_find(book, deploy->unit, deploy->exe, deploy->old_build);
-	uint32_t new = watch_find(book, deploy->unit, deploy->exe, deploy->new_build);
+	uint32_t old = watch_find(book, deploy->unit, deploy->program, deploy->old_build);
+	uint32_t new = watch_find(book, deploy->unit, deploy->program, deploy->new_build);
 	const struct book_build *build = new == UINT32_MAX ? NULL : &book->builds.at[new];
 	int64_t old_last_ns = old == UINT32_MAX ? 0 : book->builds.at[old].last_ns;
 	bool is_over, has_gone, has_stayed;
@@ -263,8 +271,8 @@ static int settle_all(struct book *book, int64_t until_ns, const struct watch_ru
 		settling = settle(book, deploy, until_ns, rules);
 		if (settling == STILL_SETTLING)
 			continue;
-		new = watch_find(book, deploy->unit, deploy->exe, deploy->new_build);
-		current = find_current(book, deploy->unit, deploy->exe);
+		new = watch_find(book, deploy->unit, deploy->program, deploy->new_build);
+		current = find_current(book, deploy->unit, deploy->program);
 		/* Another one may have settled since this one was first seen. */
 		if (settling == SETTLED && current != UINT32_MAX && current != new)
 			deploy->old_build = book->builds.at[current].build_id;

@@ -2,7 +2,7 @@
 /*
  * Which changes of a build ID are new versions of a program ("deploys"). Pure.
  *
- * A program is an executable's path in a unit (the path alone where the unit is none that lasts: a
+ * A program is an executable of some name in a unit (its whole path where the unit is none that lasts: a
  * container's or a session's scope is another one each time, and many things run in no unit). That a
  * unit starts other executables, as a compiler's driver does all the time, is no new version of
  * anything; the same build again, as after a restart, neither.
@@ -12,6 +12,7 @@
  * that is talked about. Only where the old one going is the only sign of a change it must have gone:
  *  - where a build comes back that ran before (a rollback; else it is an old process that woke up)
  *  - outside of units (else it is another container with another program at the same path)
+ *  - where the new one is at another path (else it is another program of that name)
  * A program of which there is a new build all the time is being developed, not deployed.
  */
 #pragma once
@@ -40,4 +41,4 @@ int watch_take(struct book *book, const struct store_rows *rows, int64_t until_n
 int watch_forget(struct book *book, uint32_t builds, int64_t now_ns);
 
 /* Index into book->builds, or UINT32_MAX. */
-uint32_t watch_find(const struct book *book, uint32_t unit, uint32_t exe, uint32_t build_id);
+uint32_t watch_find(const struct book *book, uint32_t unit, uint32_t program, uint32_t build_id);

@@ -94,6 +94,12 @@ static int take_text(struct book *book, uint32_t *ret, sqlite3_stmt *row, int co
 	return strtab_add_str(&book->strings, ret, text);
 }
 
+/* Such that what is added to it stays a time. */
+static bool is_time(int64_t ns)
+{
+	return ns >= 0 && ns <= BOOK_MAX_NS;
+}
+
 static int take_build(struct book *book, sqlite3_stmt *row)
 {
 	struct book_build *build = array_push(&book->builds);
@@ -105,6 +111,8 @@ static int take_build(struct book *book, sqlite3_stmt *row)
 		r = take_text(book, &build->exe, row, 2);
 	if (r == 0)
 		r = take_text(book, &build->build_id, row, 3);
+	if (r == 0)
+		r = book_add_program(book, &build->program, build->unit, build->exe);
 	if (r < 0)
 		return r;
 	build->id = sqlite3_column_int64(row, 0);
@@ -114,7 +122,7 @@ static int take_build(struct book *book, sqlite3_stmt *row)
 	build->is_current = sqlite3_column_int(row, 7);
 	/* Nothing that could be found again. */
 	if (!build->exe || !build->build_id || build->last_ns < build->first_ns ||
-	    build->first_ns < 0)
+	    !is_time(build->first_ns) || !is_time(build->last_ns))
 		book->builds.count--;
 	return 0;
 }
@@ -132,6 +140,8 @@ static int take_deploy(struct book *book, sqlite3_stmt *row)
 		r = take_text(book, &deploy->old_build, row, 4);
 	if (r == 0)
 		r = take_text(book, &deploy->new_build, row, 5);
+	if (r == 0)
+		r = book_add_program(book, &deploy->program, deploy->unit, deploy->exe);
 	if (r < 0)
 		return r;
 	state = sqlite3_column_int(row, 6);
@@ -150,7 +160,8 @@ static int take_deploy(struct book *book, sqlite3_stmt *row)
 	deploy->old.cores = sqlite3_column_double(row, 14);
 	deploy->new.cores = sqlite3_column_double(row, 15);
 	deploy->first_end_ns = sqlite3_column_int64(row, 16);
-	if (deploy->time_ns < 0 || !deploy->exe)
+	if (!deploy->exe || !is_time(deploy->time_ns) || !is_time(deploy->first_end_ns) ||
+	    !is_time(deploy->ended_ns) || !is_time(deploy->judged_ns))
 		book->deploys.count--;
 	return 0;
 }
@@ -207,7 +218,7 @@ static int read_scan(struct book *book, struct store_reader *reader)
 	int result = database_number(reader->db, "SELECT scanned_ns FROM deploy_scan WHERE id = 1",
 				     &book->scanned_ns);
 
-	if (book->scanned_ns < 0)
+	if (!is_time(book->scanned_ns))
 		book->scanned_ns = 0;
 	return reader_result(reader, result);
 }

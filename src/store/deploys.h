@@ -21,10 +21,14 @@ enum {
 	BOOK_MAX_TEXT = 4096,  /* bytes of a name or path; what is longer is not kept */
 };
 
+/* The latest time that is believed, in 2116: what is added to it stays a time. */
+#define BOOK_MAX_NS (INT64_MAX / 2)
+
 /* A program as a build, in a unit; times are those of windows, CLOCK_REALTIME. */
 struct book_build {
 	int64_t id;		      /* in the database; 0: not there yet */
 	uint32_t unit, exe, build_id; /* strings of the book; unit 0: of none */
+	uint32_t program;	      /* see book_add_program */
 	int64_t first_ns, last_ns; /* begin of the first, end of the last window with any of it */
 	int64_t samples;
 	bool is_current; /* of its program in its unit: what a new one is compared with */
@@ -53,9 +57,10 @@ struct book_side {
 struct book_deploy {
 	int64_t id;
 	uint32_t unit, exe, old_build, new_build; /* strings of the book */
-	int64_t time_ns;			  /* begin of the first window with the new build */
-	int64_t first_end_ns;			  /* end of that window, at the latest */
-	int64_t ended_ns;			  /* when the next one came; 0: none has */
+	uint32_t program;
+	int64_t time_ns;      /* begin of the first window with the new build */
+	int64_t first_end_ns; /* end of that window, at the latest */
+	int64_t ended_ns;     /* when the next one came; 0: none has */
 	enum book_state state;
 	bool is_return;	   /* the new build had run before: a rollback */
 	bool old_must_go;  /* it is none as long as the old build runs on */
@@ -85,6 +90,11 @@ static inline const char *book_text(const struct book *book, uint32_t id)
 	return strtab_get(&book->strings, id);
 }
 
+/*
+ * What is the same program, whatever its build: in a unit the name of its file, as releases may have
+ * folders of their own, outside of one the whole path. Returns 0 or -ENOMEM.
+ */
+int book_add_program(struct book *book, uint32_t *ret, uint32_t unit, uint32_t exe);
 /* Keeps others from changing what is kept, and from tidying, as long as *ret_fd is open. Returns 0, STORE_BUSY or
    -errno, with *why. */
 int book_lock(int *ret_fd, const char *folder, struct bytes *why);

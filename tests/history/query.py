@@ -24,6 +24,8 @@ NGINX = f'unit=nginx.service exe=/usr/sbin/nginx comm=nginx pid=42 user=www-data
 BASH = f'exe=/bin/bash build_id={SHELL} comm=bash pid=43 user=root uid=0 cgroup=/user.slice/a'
 APP = f'exe=/app/server build_id={SHELL} comm=app-worker pid=44 container={CONTAINER} pod={POD} ' \
       f'cgroup=/kubepods.slice/x unit=cri-containerd-{CONTAINER}.scope user=1000 uid=1000'
+with open(PROFD, 'rb') as program:
+    SANITIZED = b'__asan_init' in program.read()  # which takes terabytes of addresses
 failures = 0
 
 
@@ -312,16 +314,23 @@ def check_deploys(folder, t):
                             f'build_id={i:040x}')
         programs.append(f'{app} build_id={OLD}' if i < 500 else f'{app} build_id={NEW}')
         history.window(t + 10 * i, *programs)
+    # The clock was set far ahead for a moment.
+    history.window(t + 365 * 86400, nginx[NEW])
     history.write()
     rolled, back, last = (
         ('nginx.service', '/usr/sbin/nginx', OLD[:4], NEW[:4], t + 1800, 'waits', False),
         ('nginx.service', '/usr/sbin/nginx', NEW[:4], OLD[:4], t + 3300, 'waits', True),
         ('app.service', '/opt/app', OLD[:4], NEW[:4], t + 5000, 'waits', False))
     same(deploys_of(history), [rolled, back, last], 'new versions, asked before they are judged')
+    same(history.query('--deploys').count('; so far\n'), 3, 'what is not judged for good')
     for _ in range(2):
-        subprocess.run([PROFD, '_tidy', history.folder, '0', '0'], check=True, timeout=HANG_S)
-    judged = [(*deploy[:5], 'judged', deploy[6]) for deploy in (rolled, back)]
-    same(deploys_of(history), [*judged, last], 'new versions that are judged')
+        if SANITIZED:
+            history.lines += ['judge', f'tidy {time.time_ns()}']
+            history.write()
+        else:
+            subprocess.run([PROFD, '_tidy', history.folder, '0', '0'], check=True, timeout=HANG_S)
+    judged = [(*deploy[:5], 'judged', deploy[6]) for deploy in (rolled, back, last)]
+    same(deploys_of(history), judged, 'new versions that are judged')
     deploys = history.json('--deploys')['deploys']
     for deploy, (old, new) in zip(deploys, ((0.062, 0.225), (0.225, 0.062))):
         change = deploy['changes'][0]
@@ -336,8 +345,7 @@ def check_deploys(folder, t):
     same(deploys[2]['changes'], [], 'changes of what has not changed')
     text = history.query('--deploys')
     for words in (f'{clock(t + 1800)} nginx.service /usr/sbin/nginx 3fe1000… → 99ab000…: '
-                  'json_decode 6.', ' % → 2', 'which ran before', 'no function changed beyond noise',
-                  '; so far'):
+                  'json_decode 6.', ' % → 2', 'which ran before', 'no function changed beyond noise'):
         if words not in text:
             fail(f'--deploys does not say {words!r}:\n{text}')
     same(len(text.splitlines()), 3, 'a line each')
@@ -356,7 +364,7 @@ def check_deploys(folder, t):
     database = sqlite3.connect(os.path.join(history.folder, 'history.db'))
     database.executescript('DELETE FROM slice; DELETE FROM segment')
     database.close()
-    same(deploys_of(history)[:2], judged, 'what was found, without windows')
+    same(deploys_of(history), judged, 'what was found, without windows')
     same([d['changes'][0]['new'] for d in history.json('--deploys')['deploys'][:2]],
          [d['changes'][0]['new'] for d in deploys[:2]], 'changes, without windows')
 
@@ -372,6 +380,9 @@ def check_hostile(folder):
             'times': ('UPDATE build SET first_ns = -5, last_ns = 9223372036854775807',
                       'UPDATE deploy SET time_ns = 9223372036854775807, ended_ns = -1, state = 1',
                       'UPDATE deploy_scan SET scanned_ns = 9223372036854775807'),
+            'windows': ('UPDATE slice SET begin_ns = 9223372036854775807 - duration_ns - id % 1000',
+                        'UPDATE segment SET until_ns = 9223372036854775807', 'DELETE FROM build',
+                        'DELETE FROM deploy_scan'),
             'much': ('INSERT INTO deploy SELECT NULL, value, value, \'a\', \'/b\', \'c\', \'d\', 1, 0, 0, '
                      '0, 0, 0, 0, 0, 0, 0 FROM generate',
                      "INSERT INTO build SELECT NULL, 'a', '/b', value, value, value, 9, 1 "
@@ -431,7 +442,7 @@ def check_refusals(history, t, folder):
         file.write(b'SQLite format 3\0' + b'x' * 8000)
     other.query('--list', expect=1, said='damaged')
     # Whoever calls us may leave us little memory.
-    for mebibytes in (40, 60, 100):
+    for mebibytes in () if SANITIZED else (40, 60, 100):
         limit = mebibytes << 20
         done = subprocess.run([PROFD, 'query', '--store', history.folder, '--since', f'@{t}',
                                '-f', 'pprof', '-o', '/dev/null'], capture_output=True,

@@ -267,6 +267,26 @@ static void outside_of_units_the_old_one_must_have_gone(void **state)
 	assert_string_equal(book_text(&world->book, world->book.deploys.at[0].unit), "");
 }
 
+/* Releases in folders of their own; and two programs of one name, which both stay. */
+static void a_release_may_have_a_folder_of_its_own(void **state)
+{
+	struct world *world = *state;
+
+	for (int64_t i = 0; i < 40; i++) {
+		ran(world, "app.service", i < 20 ? "/srv/app-1.2/bin/app" : "/srv/app-1.3/bin/app",
+		    i < 20 ? "aa" : "bb", i * M, (i + 1) * M);
+		ran(world, "two.service", "/usr/bin/tool", "cc", i * M, (i + 1) * M);
+		if (i > 5)
+			ran(world, "two.service", "/opt/bin/tool", "dd", i * M, (i + 1) * M);
+		scan(world, (i + 1) * M);
+	}
+	scan(world, 3 * H);
+	assert_int_equal(world->book.deploys.count, 1);
+	expect(world, 0, "aa", "bb", 20 * M, BOOK_WAITS);
+	assert_string_equal(book_text(&world->book, world->book.deploys.at[0].exe),
+			    "/srv/app-1.3/bin/app");
+}
+
 static void units_are_told_apart(void **state)
 {
 	struct world *world = *state;
@@ -380,6 +400,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_rollback_is_one_that_ran_before, begin, end),
 		cmocka_unit_test_setup_teardown(outside_of_units_the_old_one_must_have_gone, begin,
 						end),
+		cmocka_unit_test_setup_teardown(a_release_may_have_a_folder_of_its_own, begin, end),
 		cmocka_unit_test_setup_teardown(units_are_told_apart, begin, end),
 		cmocka_unit_test_setup_teardown(the_kernels_word_for_gone_is_no_part_of_a_path,
 						begin, end),
