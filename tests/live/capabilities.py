@@ -10,10 +10,13 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import tempfile
+import time
 
-from harness import (TARGETS, Program, Recorder, Target, check, check_complete, check_equal, folder,
-                     need, profd, record, run, start)
+from harness import (HANG_S, PROFD, TARGETS, Program, Recorder, Target, check, check_complete,
+                     check_equal, folder, need, one_line, profd, record, run, start)
 
 CAPABILITIES = ('perfmon', 'bpf', 'sys_ptrace', 'syslog', 'checkpoint_restore', 'dac_read_search')
 MASK = '000001c400080004'  # capability.h: 2, 19, 34, 38, 39, 40
@@ -82,13 +85,11 @@ def status_of(pid):
 def test_six_capabilities_and_nothing_else():
     """Nobody of the family has more, and those that read files of targets have none."""
     with Target('recurse', 10) as target:
-        recorder = Recorder('-p', target.pid, '-d', 'unlimited', prefix=AS_PROFD,
-                            path=owned_folder(), cwd='/')
+        recorder = Recorder('-p', target.pid, '-d', '2', prefix=AS_PROFD, path=owned_folder(),
+                            cwd='/')
         recorder.wait_sampling()
-        with open(f'/proc/{recorder.pid}/task/{recorder.pid}/children', encoding='ascii') as file:
-            children = [int(word) for word in file.read().split()]
-        family = {status_of(pid)['Name']: status_of(pid) for pid in [recorder.pid] + children}
-        recorder.signal(signal.SIGINT)
+        family = {status_of(pid)['Name']: status_of(pid)
+                  for pid in [recorder.pid] + children_of(recorder.pid)}
         check_complete(recorder.finish(), at_least=10)
     check({'profd', 'profd-reader', 'profd-opener'} <= set(family), f'{set(family)}')
     for name, status in family.items():
@@ -184,6 +185,92 @@ def test_dump():
         status, output, errors = profd('dump', '-p', target.pid, prefix=AS_PROFD, cwd='/')
     check_equal(status, 0, f'dump: {errors}')
     check(re.search(r'\brecurse\b', output) and re.search(r'\bmain\b', output), output)
+
+
+class Manager:
+    """The service manager's end of NOTIFY_SOCKET."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.name = f'@profd-live-{os.getpid()}'
+        self.socket.bind('\0' + self.name[1:])
+        self.socket.settimeout(HANG_S)
+
+    def wait_for(self, line):
+        """Until a message has this line; all of that message."""
+        while True:
+            lines = self.socket.recv(4096).decode().split('\n')
+            if line in lines:
+                return lines
+
+
+def children_of(pid):
+    with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as file:
+        return [int(word) for word in file.read().split()]
+
+
+def start_daemon(place, manager, *arguments):
+    """By hand, as root; what it says goes to a file."""
+    with open(os.path.join(place, 'log'), 'wb') as log:
+        return start([PROFD, 'daemon', '--config', f'{place}/profd.conf',
+                      '--store', f'{place}/store', '--symbol-cache', f'{place}/cache',
+                      '--socket', f'{place}/run/profd.sock', '--stop-file', f'{place}/stop',
+                      '--window', '1s', *arguments], stderr=log, stdin=subprocess.DEVNULL,
+                     env={**os.environ, 'NOTIFY_SOCKET': manager.name, 'WATCHDOG_USEC': '3000000'})
+
+
+def test_a_daemon_that_root_starts():
+    """It becomes another user with these capabilities, makes its folders, and lives with a manager."""
+    place, manager = folder(), Manager()
+    os.chmod(place, 0o755)
+    conf = os.path.join(place, 'profd.conf')
+    with open(conf, 'w', encoding='ascii') as file:
+        file.write('[record]\nfreq = 99\n[daemon]\nuser = nobody\n')
+    with Target('recurse', 10) as target:
+        daemon = start_daemon(place, manager, '--comm', 'recurse')
+        manager.wait_for('READY=1')
+        status = status_of(daemon.pid)
+        check_equal(status['Uid'].split(), ['65534'] * 4, 'users')
+        check_equal(status['NoNewPrivs'], '1', 'NoNewPrivs')
+        for field in ('CapEff', 'CapPrm', 'CapBnd', 'CapAmb'):
+            check_equal(status[field], MASK, field)
+        family = {status_of(pid)['Name']: status_of(pid) for pid in children_of(daemon.pid)}
+        check({'profd-reader', 'profd-opener'} <= set(family), f'{set(family)}')
+        for name, status in family.items():
+            check(int(status['CapBnd'], 16) & ~int(MASK, 16) == 0, f'{name}: {status["CapBnd"]}')
+            check('0' not in status['Uid'].split(), f'{name} is of {status["Uid"]}')
+        manager.wait_for('WATCHDOG=1')
+        with open(conf, 'a', encoding='ascii') as file:
+            file.write('[cost]\nmax-overhead = 5%\n')
+        daemon.send_signal(signal.SIGHUP)
+        manager.wait_for('RELOADING=1')
+        manager.wait_for('READY=1')
+        while not os.path.exists(f'{place}/store/history.db-wal'):
+            check(daemon.poll() is None, 'it has ended')
+            time.sleep(0.1)
+        time.sleep(1.5)  # a window of a second
+        daemon.send_signal(signal.SIGTERM)
+        manager.wait_for('STOPPING=1')
+        check_equal(daemon.wait(timeout=HANG_S), 0, 'status')
+        status, output, errors = profd('query', '--store', f'{place}/store', '--since', '1m')
+    check_equal(status, 0, f'query: {errors}')
+    check(re.search(r'\brecurse\b', output), output)
+    with open(os.path.join(place, 'log'), encoding='utf-8') as file:
+        log = file.read()
+    check('profd: running as user nobody, with six capabilities\n' in log, log)
+    check(f'{conf}: max-overhead is 5% now, was 1%\n' in log, log)
+    for name in ('store', 'cache', 'run', 'store/history.db'):
+        check_equal(os.stat(os.path.join(place, name)).st_uid, 65534, f'who owns {name}')
+    check_equal(os.stat(f'{place}/store').st_mode & 0o7007, 0, 'others in the store')
+
+
+def test_a_user_that_is_missing():
+    status, _, errors = profd('daemon', '--user', 'nobody-at-all', '--config', '/dev/null')
+    check_equal(status, 2, f'{errors}')  # /dev/null is no file
+    with tempfile.NamedTemporaryFile() as file:
+        status, _, errors = profd('daemon', '--user', 'nobody-at-all', '--config', file.name)
+    check_equal(status, 1, f'{errors}')
+    check_equal(one_line(errors), "profd: there is no user 'nobody-at-all'", 'words')
 
 
 def test_doctor():
