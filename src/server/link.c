@@ -14,7 +14,7 @@
 
 #define SECOND_NS 1000000000ULL
 #define FRESH_NS SECOND_NS
-#define PATIENCE_NS (3 * SECOND_NS)	     /* for a status */
+#define PATIENCE_NS (6 * SECOND_NS)	     /* for a status: less than Prometheus has */
 #define CAPTURE_PATIENCE_NS (20 * SECOND_NS) /* beyond its own time */
 
 void link_init(struct link *link, int fd)

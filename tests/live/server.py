@@ -503,10 +503,10 @@ def test_real_daemon():
     before = json.loads(ask('/api/v1/status'))['daemon']
     clients = []
     with Target('split') as target:
-        pprof = start([need('go'), 'tool', 'pprof', '-top', f'{address}/pid/{target.pid}/debug/pprof/profile?seconds=5'],
+        pprof = start([need('go'), 'tool', 'pprof', '-top', f'{address}/pid/{target.pid}/debug/pprof/profile?seconds=4'],
                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=go_environment())
         begun = time.monotonic()
-        while time.monotonic() - begun < 4:
+        while time.monotonic() - begun < 3:
             client = socket.create_connection(('127.0.0.1', port), timeout=HANG_S)
             clients.append(client)
             try:
