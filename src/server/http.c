@@ -69,6 +69,9 @@ static void *begin(void *cls, const char *uri, struct MHD_Connection *connection
 	exchange->client = client;
 	exchange->connection = connection;
 	exchange->bad_uri = request_parse(&exchange->request, uri);
+	/* Go's tool is told in its own way what is wrong with a pid or a name, too. */
+	if (exchange->bad_uri && strstr(uri, "/debug/pprof/"))
+		exchange->route = route_find("/debug/pprof/");
 	exchange->next = site->http.exchanges;
 	if (site->http.exchanges)
 		site->http.exchanges->previous = exchange;

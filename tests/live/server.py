@@ -120,7 +120,8 @@ def test_history():
                       'seconds=5%', 'since=10m;reboot'):
             fake.get('/debug/pprof/profile?' + query, 400)
         for path in ('/pid/x', '/pid/0', '/pid/1%00', '/unit/%ff', '/unit/', '/comm/a%0Ab', '/pid/-5'):
-            fake.get(path + '/debug/pprof/profile?window=last', 400)
+            status, headers, _ = fake.ask(path + '/debug/pprof/profile?window=last')
+            check_equal((status, headers.get('x-go-pprof')), (400, '1'), path)
 
 
 def test_api():
