@@ -8,8 +8,11 @@ enum { KNOWN_MAX = 131072 }; /* 4 MiB of slots at most */
 /* Turns the key of some code into another one, which says that it was asked about. */
 #define ASKED_ONCE 0x5555555555555554ULL
 
-/* Then all is told again: better names may have come, and the history may have dropped old ones. */
-#define KNOWN_NS (24 * 3600 * 1000000000ULL)
+/*
+ * Then all is told again: better names may have come, and the history keeps the name of what is not seen
+ * any more for an hour at least (store/tidy.h).
+ */
+#define KNOWN_NS (3600 * 1000000000ULL)
 
 void known_names_fini(struct known_names *known)
 {

@@ -27,7 +27,7 @@ struct collector {
 	struct known frames, binaries, functions; /* hash: of the row; position: in the profile */
 	uint32_t label_keys[PROGRAM_TEXTS], pid_key, uid_key;
 	int64_t longest_ns, longest_period_ns; /* the period of most of the time */
-	double squares; /* of what each sample weighs, added up */
+	double squares;			       /* of what each sample weighs, added up */
 	/* Of the segment. */
 	ARRAY_OF(struct entry) entries;
 	ARRAY_OF(uint8_t) chosen; /* by process: whether the query chooses it; see CHOSEN */
@@ -349,8 +349,8 @@ static int take_entry(void *context_, const struct entry *entry)
 		answer->thinned_ns = profile_sum(answer->thinned_ns, kept.ns);
 	if (!c->profile)
 		return 0;
-	c->squares += (double)kept.ns * (double)kept.ns /
-		      (double)(kept.samples > 0 ? kept.samples : 1);
+	c->squares +=
+		(double)kept.ns * (double)kept.ns / (double)(kept.samples > 0 ? kept.samples : 1);
 	if (c->entries.count >= c->compact_at) {
 		sum_entries(c);
 		c->compact_at =

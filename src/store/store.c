@@ -298,15 +298,19 @@ static bool is_there(const struct store *store)
 int store_add_window(struct store *store, const struct profile *window,
 		     const struct store_health *health, struct bytes *why)
 {
-	bool is_damaged = false;
+	bool is_damaged = false, was_removed = false;
 	int opened = 0, r;
 
 	if (!is_window(window)) {
 		bytes_add_str(why, "history: no window: types, times or period are not as agreed");
 		return -EINVAL;
 	}
-	if (store->db && !is_there(store))
+	if (store->db && !is_there(store)) {
+		bytes_add_format(why, "history %s: the file was removed; a new one was begun",
+				 store->path);
 		disconnect(store);
+		was_removed = true;
+	}
 	if (store->db && folder_is_marked_damaged(store->folder)) {
 		bytes_add_format(why, "history %s: the file is damaged", store->path);
 		is_damaged = true;
@@ -321,6 +325,8 @@ int store_add_window(struct store *store, const struct profile *window,
 		disconnect(store);
 		return opened < 0 ? opened : -EIO;
 	}
+	if (was_removed)
+		opened = STORE_SET_ASIDE;
 	r = try_window(store, window, health, why);
 	return r < 0 ? r : r == STORE_DAMAGED ? -EIO : opened;
 }

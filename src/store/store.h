@@ -35,9 +35,10 @@ struct store_options {
 /* Named outcomes. */
 enum store_outcome {
 	STORE_OK,
-	STORE_BUSY,	 /* another profd writes it */
-	STORE_NEWER,	 /* a newer profd has made it: it is left alone */
-	STORE_SET_ASIDE, /* it was damaged and is now history.db.damaged-DATE; a new one was begun */
+	STORE_BUSY,  /* another profd writes it */
+	STORE_NEWER, /* a newer profd has made it: it is left alone */
+	/* It was damaged and is now history.db.damaged-DATE, or somebody removed it: a new one was begun. */
+	STORE_SET_ASIDE,
 	STORE_MISSING,	 /* reading: there is no history in the folder */
 	STORE_DAMAGED,	 /* reading: the file is not what it should be */
 	STORE_TOO_LARGE, /* reading: more than the limit on memory */

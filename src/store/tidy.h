@@ -6,6 +6,9 @@
  *
  * each time with one tree of call paths for what was several, addresses with the same function, line and
  * inlined functions as one, and rare stacks thinned without bias (thin.h); then the oldest hours go, by age and by size.
+ *
+ * Names that no window refers to any more go, too: the name of an address stays for an hour at least after
+ * the last window with it, and until then may be left out of windows.
  */
 #pragma once
 

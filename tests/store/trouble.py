@@ -208,8 +208,10 @@ def test_removed_while_open(folder):
             if name.startswith('history.db'):
                 os.unlink(f'{folder}/{name}')
         result, words = writer.window(T0 + 10, ONE)
-        check_equal(result, 0, words)
+        check_equal((result, words), (3, f'history {folder}/history.db: the file was removed; a new'
+                                      ' one was begun'), 'window')
         check_equal(writer.read()[1], 3, 'samples in the new file')
+        check_equal(writer.window(T0 + 20, ONE), (0, ''), 'the next one')
 
 
 def test_newer_version(folder):
