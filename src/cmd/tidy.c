@@ -20,8 +20,8 @@ enum { IOPRIO_WHO_PROCESS = 1, IOPRIO_CLASS_BE = 2, IOPRIO_CLASS_SHIFT = 13, IOP
 #define MEMORY_BYTES (1ULL << 30)
 
 /*
- * Behind others, but not behind all: who writes windows waits while this one has the lock, and on a busy
- * machine what has the least priority may not run for minutes. Refusals do no harm.
+ * Behind others, but not behind all: who writes windows waits while this one has the lock, and on a
+ * busy machine what has the least priority may not run for minutes. Refusals do no harm.
  */
 static void be_modest(void)
 {

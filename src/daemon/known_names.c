@@ -9,8 +9,8 @@ enum { KNOWN_MAX = 131072 }; /* 4 MiB of slots at most */
 #define ASKED_ONCE 0x5555555555555554ULL
 
 /*
- * Then all is told again: better names may have come, and the history keeps the name of what is not seen
- * any more for an hour at least (store/tidy.h).
+ * Then all is told again: better names may have come, and the history keeps the name of what is not
+ * seen any more for an hour at least (store/tidy.h).
  */
 #define KNOWN_NS (3600 * 1000000000ULL)
 
@@ -43,7 +43,10 @@ void known_names_take(struct known_names *known, const struct naming *naming, ui
 		const struct naming_item *item = &naming->items.at[i];
 		uint64_t key = item->key;
 
-		/* What had no name may have one the next time: a worker was being started anew, say. */
+		/*
+		 * What had no name may have one the next time: a worker was being started anew,
+		 * say.
+		 */
 		if (key && item->named && !naming->profile->locations.at[i].named)
 			key = known_names_has(known, key ^ ASKED_ONCE) ? key : key ^ ASKED_ONCE;
 		if (key && item->named && !known_names_has(known, key))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames that say the same: of one binary, with the same function, line and inlined functions. Each is
- * stood for by the first row of them that there is.
+ * Frames that say the same: of one binary, with the same function, line and inlined functions. Each
+ * is stood for by the first row of them that there is.
  */
 #pragma once
 

@@ -4,12 +4,13 @@
  *
  * frames     [id, difference, ...]: rows of `frame`, each as the difference to the one before
  * processes  [pid, program, ...]: pid null where there is none
- * paths      [frame, ..., -distance, frame, ...]: nodes of the tree in order, each the segment's number of
- *            its frame; the parent is the node before, or, after a negative number, the one so
- *            far before. Node 0 is the root, which has no frame.
- * entries    [[process, difference, ..., -samples, [samples, ns], ...], ...]: for each process the nodes in
- *            which its stacks end, ascending, each as the difference to the one before; one sample each,
- *            unless a negative number (that many) or a list (that many, of that weight in all) follows.
+ * paths      [frame, ..., -distance, frame, ...]: nodes of the tree in order, each the segment's
+ *            number of its frame; the parent is the node before, or, after a negative number, the
+ *            one so far before. Node 0 is the root, which has no frame.
+ * entries    [[process, difference, ..., -samples, [samples, ns], ...], ...]: for each process the
+ *            nodes in which its stacks end, ascending, each as the difference to the one before;
+ *            one sample each, unless a negative number (that many) or a list (that many, of that
+ *            weight in all) follows.
  *
  * The decoders believe nothing: whatever does not fit is -EBADMSG.
  */
@@ -85,7 +86,9 @@ int paths_decode(struct tree *tree, const char *text, size_t size);
 
 /* Returns 0 or what ends the reading. */
 typedef int (*entry_fn)(void *context, const struct entry *entry);
-/* Values of processes and nodes that the tree has. Returns 0, -EBADMSG or what `take` has returned. */
+/*
+ * Values of processes and nodes that the tree has. Returns 0, -EBADMSG or what `take` has returned.
+ */
 int entries_decode(const struct tree *tree, const char *text, size_t size, int64_t weight_ns,
 		   entry_fn take, void *context);
 /* Pairs of numbers that are not below 0: [function, line, ...]. `numbers` gets both of each. */

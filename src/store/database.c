@@ -69,7 +69,10 @@ static const char *words_for(int r)
 	}
 }
 
-/* Whether a statement failed because tables lack what ours have: the schema is text in the file, too. */
+/*
+ * Whether a statement failed because tables lack what ours have: the schema is text in the file,
+ * too.
+ */
 static bool is_other_schema(sqlite3 *db, int result)
 {
 	static const char *const words[] = { "no such table", "no such column", "has no column",
@@ -171,7 +174,9 @@ static int set_up(sqlite3 *db, uint32_t cache_bytes)
 
 	(void)sqlite3_extended_result_codes(db, 1);
 	(void)sqlite3_busy_timeout(db, BUSY_MS);
-	/* The file may be anybody's work: no functions with effects in its schema, no writes to it. */
+	/*
+	 * The file may be anybody's work: no functions with effects in its schema, no writes to it.
+	 */
 	(void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	(void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
@@ -290,8 +295,8 @@ int database_open(sqlite3 **ret, const char *folder, enum database_use use, uint
 	if (use == DATABASE_WRITE)
 		return open_one(ret, path, SQLITE_OPEN_READWRITE, cache_bytes, path, why);
 	/*
-	 * Without anybody who writes, the files that readers and writers share are not there, and who may
-	 * not write the folder cannot make them.
+	 * Without anybody who writes, the files that readers and writers share are not there, and
+	 * who may not write the folder cannot make them.
 	 */
 	if (access(folder, W_OK) < 0 && access(wal, F_OK) < 0) {
 		add_uri(&uri, path);
@@ -315,7 +320,9 @@ int database_create(const char *folder, struct bytes *why)
 	result = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, NULL);
 	snprintf(numbers, sizeof(numbers), "PRAGMA application_id = %d; PRAGMA user_version = %d",
 		 STORE_APPLICATION_ID, STORE_VERSION);
-	/* Before the first table: the mode of vacuum and the size of pages cannot be changed later. */
+	/*
+	 * Before the first table: the mode of vacuum and the size of pages cannot be changed later.
+	 */
 	if (result == SQLITE_OK)
 		result = database_exec(db,
 				       "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL;"

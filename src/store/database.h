@@ -28,8 +28,8 @@ static inline void statement_cleanup(sqlite3_stmt **statement)
 }
 
 /*
- * What a result of SQLite is here: 0 (OK, ROW, DONE), STORE_DAMAGED, or a negative errno. path: of the
- * file, for *why, which gets a line unless it is 0. db may be NULL.
+ * What a result of SQLite is here: 0 (OK, ROW, DONE), STORE_DAMAGED, or a negative errno. path: of
+ * the file, for *why, which gets a line unless it is 0. db may be NULL.
  */
 int database_result(sqlite3 *db, int result, const char *path, struct bytes *why);
 
@@ -38,8 +38,8 @@ enum database_use {
 	DATABASE_READ,
 };
 /*
- * Opens FOLDER/history.db and makes sure that it is ours: STORE_MISSING, STORE_NEWER, STORE_DAMAGED or a negative
- * errno otherwise, and *why has a line. cache_bytes: for its pages.
+ * Opens FOLDER/history.db and makes sure that it is ours: STORE_MISSING, STORE_NEWER, STORE_DAMAGED
+ * or a negative errno otherwise, and *why has a line. cache_bytes: for its pages.
  */
 int database_open(sqlite3 **ret, const char *folder, enum database_use use, uint32_t cache_bytes,
 		  struct bytes *why);

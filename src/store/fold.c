@@ -204,8 +204,8 @@ int fold_add_segment(struct fold *fold, struct store_reader *reader, int64_t id,
 /* ---- Order. ---- */
 
 /*
- * Gives each node its place in the tree from the root down. Children come after their parent among the
- * nodes, so that they can be chained by going backwards.
+ * Gives each node its place in the tree from the root down. Children come after their parent among
+ * the nodes, so that they can be chained by going backwards.
  */
 static int rank_nodes(struct fold *fold)
 {

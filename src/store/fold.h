@@ -2,11 +2,11 @@
 /*
  * Makes one segment with longer windows out of several.
  *
- * Values of the same process and path in one of the new windows are added; frames that say the same become
- * one; processes that were seen in only one of the new windows lose their pid, so that thousands of short ones
- * are one; and when that is still more than `budget_bytes`, rare ones are thinned (thin.h): first those with
- * less than two samples in the whole segment, then less than three, and so on. What is thinned weighs as much as
- * the limit below which it was.
+ * Values of the same process and path in one of the new windows are added; frames that say the same
+ * become one; processes that were seen in only one of the new windows lose their pid, so that
+ * thousands of short ones are one; and when that is still more than `budget_bytes`, rare ones are
+ * thinned (thin.h): first those with less than two samples in the whole segment, then less than
+ * three, and so on. What is thinned weighs as much as the limit below which it was.
  */
 #pragma once
 
@@ -51,7 +51,10 @@ struct fold {
 	int64_t unit_ns; /* the longest period */
 	/* Of the segment that is being read: its numbers → ours + 1. */
 	ARRAY_OF(uint32_t) node_map, process_map;
-	/* By node: its place from the root down, children in the order of their numbers; and the reverse. */
+	/*
+	 * By node: its place from the root down, children in the order of their numbers; and the
+	 * reverse.
+	 */
 	uint32_t *ranks, *order;
 	/* What is to be written, in the first of the windows. */
 	int64_t thin_ns;

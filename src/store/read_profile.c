@@ -306,8 +306,8 @@ static int is_chosen(struct collector *c, const struct tree *tree, uint32_t id, 
 }
 
 /*
- * Of a slice that is only partly wanted, so many of the samples: each is in or out, and in any stretch
- * of them as many are in as belong there.
+ * Of a slice that is only partly wanted, so many of the samples: each is in or out, and in any
+ * stretch of them as many are in as belong there.
  */
 static void cut(struct collector *c, struct entry *entry)
 {

@@ -2,8 +2,8 @@
 /*
  * Reading the history, while it is written or not. Nothing is trusted: it is a file.
  *
- * Windows are the grain: one that is only partly in the interval counts by the part that is, each of
- * its samples being in or out. The interval is [from_ns, until_ns) of CLOCK_REALTIME.
+ * Windows are the grain: one that is only partly in the interval counts by the part that is, each
+ * of its samples being in or out. The interval is [from_ns, until_ns) of CLOCK_REALTIME.
  */
 #pragma once
 
@@ -18,8 +18,9 @@
 struct store_reader;
 
 /*
- * folder: NULL: STORE_DEFAULT_FOLDER. Returns 0, STORE_MISSING, STORE_NEWER, STORE_DAMAGED, STORE_ABSENT or a
- * negative errno (-EACCES, ...); whenever it is not 0, *why has a line for a person.
+ * folder: NULL: STORE_DEFAULT_FOLDER. Returns 0, STORE_MISSING, STORE_NEWER, STORE_DAMAGED,
+ * STORE_ABSENT or a negative errno (-EACCES, ...); whenever it is not 0, *why has a line for a
+ * person.
  */
 int store_reader_open(struct store_reader **ret, const char *folder, struct bytes *why);
 /* Accepts NULL. */
@@ -29,8 +30,8 @@ DEFINE_CLEANUP(struct store_reader, store_reader_close);
 const char *store_reader_why(const struct store_reader *reader);
 
 /*
- * All given conditions must hold; texts are those of the labels; NULL or 0: any. Patterns are those of
- * fnmatch(3). What has no such label does not match.
+ * All given conditions must hold; texts are those of the labels; NULL or 0: any. Patterns are those
+ * of fnmatch(3). What has no such label does not match.
  */
 struct store_query {
 	int64_t from_ns, until_ns;
@@ -67,9 +68,9 @@ struct store_answer {
 
 /*
  * Everything that the query chose, as one profile that is not frozen: types samples/count and
- * cpu/nanoseconds; the labels of store_add_window; meta as of a recording, without texts. A profile without
- * samples when nothing was recorded: see answer->windows. Returns 0, STORE_TOO_LARGE, STORE_DAMAGED or a negative
- * errno.
+ * cpu/nanoseconds; the labels of store_add_window; meta as of a recording, without texts. A profile
+ * without samples when nothing was recorded: see answer->windows. Returns 0, STORE_TOO_LARGE,
+ * STORE_DAMAGED or a negative errno.
  */
 int store_read(struct store_reader *reader, const struct store_query *query, struct profile **ret,
 	       struct store_answer *answer);
@@ -78,8 +79,8 @@ int store_read(struct store_reader *reader, const struct store_query *query, str
 typedef int (*store_profile_fn)(void *context, struct profile *profile,
 				const struct store_answer *answer);
 /*
- * The same, cut into consecutive stretches of step_ns (the last one may be shorter), in the order of time:
- * for what varies. Stretches in which nothing was recorded are left out.
+ * The same, cut into consecutive stretches of step_ns (the last one may be shorter), in the order
+ * of time: for what varies. Stretches in which nothing was recorded are left out.
  */
 int store_read_steps(struct store_reader *reader, const struct store_query *query, int64_t step_ns,
 		     store_profile_fn each, void *context);

@@ -56,7 +56,10 @@ int reader_result(struct store_reader *reader, int result);
 /* -EBADMSG of the decoders is a damaged file. */
 int reader_bad(struct store_reader *reader, int r);
 
-/* All slices that overlap [from_ns, until_ns), segment by segment, in the order in which they were written. */
+/*
+ * All slices that overlap [from_ns, until_ns), segment by segment, in the order in which they were
+ * written.
+ */
 int reader_walk(struct store_reader *reader, int64_t from_ns, int64_t until_ns,
 		const struct walk *walk);
 
@@ -64,7 +67,10 @@ int reader_walk(struct store_reader *reader, int64_t from_ns, int64_t until_ns,
 int reader_walk_segment(struct store_reader *reader, int64_t id, int64_t thin_ns,
 			const struct walk *walk);
 
-/* Labels of a program; texts are borrowed until the statement's next use. Returns 0 or as store_read; *ret_found. */
+/*
+ * Labels of a program; texts are borrowed until the statement's next use. Returns 0 or as
+ * store_read; *ret_found.
+ */
 int reader_program(struct store_reader *reader, uint32_t id, struct program *ret, bool *ret_found);
 
 /* Whether a query chooses this process. */

@@ -3,12 +3,14 @@
  * What the history holds.
  *
  * A segment is up to an hour of slices (windows as they are stored) that share three lists: frames,
- * processes, and nodes of a tree of call paths. Each slice carries what of these was new in it, so that a
- * window is one row, written at once; numbers in a slice are positions in the segment's lists, which
- * keeps them short. Lists are JSON, so that SQL can read them (codec.h has their grammar).
+ * processes, and nodes of a tree of call paths. Each slice carries what of these was new in it, so
+ * that a window is one row, written at once; numbers in a slice are positions in the segment's
+ * lists, which keeps them short. Lists are JSON, so that SQL can read them (codec.h has their
+ * grammar).
  *
- * What frames and processes refer to is shared by all segments and found through hashes, because an index
- * over texts would hold all of them again. Rows that no segment refers to any more are swept (sweep.h).
+ * What frames and processes refer to is shared by all segments and found through hashes, because an
+ * index over texts would hold all of them again. Rows that no segment refers to any more are swept
+ * (sweep.h).
  */
 #include "store/schema.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The views, for people with `sqlite3`: they decode the lists (codec.h). Documented in profd-history(5); made anew
- * by each writer that opens the file.
+ * The views, for people with `sqlite3`: they decode the lists (codec.h). Documented in
+ * profd-history(5); made anew by each writer that opens the file.
  */
 #include "store/schema.h"
 
@@ -14,8 +14,11 @@ const char schema_views[] =
 	"  slice.begin_ns AS begin_ns, duration_ns / 1e9 AS seconds, period_ns, samples,"
 	"  slice.cpu_ns AS cpu_ns, slice.cpu_ns * 1.0 / duration_ns AS cores, lost, cpus, level, thin_ns"
 	" FROM slice JOIN segment ON segment.id = slice.id >> 20;"
-	/* One row for each value: the entries of a window, with the running sums and weights told. The
-	 * columns of PARTITION BY are those by which a query can choose before anything is decoded. */
+	/*
+	 * One row for each value: the entries of a window, with the running sums and weights told.
+	 * The columns of PARTITION BY are those by which a query can choose before anything is
+	 * decoded.
+	 */
 	"DROP VIEW IF EXISTS samples;"
 	"CREATE VIEW samples AS"
 	" WITH item AS ("
@@ -79,7 +82,10 @@ const char schema_views[] =
 	"  FROM slice, json_each(slice.processes) AS one)"
 	" SELECT segment, process, pid, comm, exe, build_id, user, uid, cgroup, unit, container, pod"
 	" FROM item LEFT JOIN program ON program.id = item.program WHERE place % 2 = 0;"
-	/* Samples with the function that they were in. CROSS JOIN keeps the order: one row of each for a sample. */
+	/*
+	 * Samples with the function that they were in. CROSS JOIN keeps the order: one row of each
+	 * for a sample.
+	 */
 	"DROP VIEW IF EXISTS leaves;"
 	"CREATE VIEW leaves AS"
 	" SELECT samples.*, nodes.parent AS parent, frames.frame AS frame, function, module, file, line, kind"

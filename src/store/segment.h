@@ -62,6 +62,9 @@ int segment_process(struct segment *segment, int64_t pid, uint32_t program, uint
 		    bool *ret_new);
 /* The number of the frame at this place, or HASH_ABSENT. */
 uint32_t segment_find_frame(const struct segment *segment, uint32_t binary, uint64_t address);
-/* Adds one, in the place of `instead`, which is HASH_ABSENT when there is none. Returns 0 or -ENOMEM. */
+/*
+ * Adds one, in the place of `instead`, which is HASH_ABSENT when there is none. Returns 0 or
+ * -ENOMEM.
+ */
 int segment_add_frame(struct segment *segment, const struct segment_frame *frame, uint32_t instead,
 		      uint32_t *ret);

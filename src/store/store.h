@@ -37,7 +37,10 @@ enum store_outcome {
 	STORE_OK,
 	STORE_BUSY,  /* another profd writes it */
 	STORE_NEWER, /* a newer profd has made it: it is left alone */
-	/* It was damaged and is now history.db.damaged-DATE, or somebody removed it: a new one was begun. */
+	/*
+	 * It was damaged and is now history.db.damaged-DATE, or somebody removed it: a new one was
+	 * begun.
+	 */
 	STORE_SET_ASIDE,
 	STORE_MISSING,	 /* reading: there is no history in the folder */
 	STORE_DAMAGED,	 /* reading: the file is not what it should be */
@@ -53,19 +56,21 @@ struct store_health {
 
 /*
  * Opens the history for writing. Returns 0, STORE_SET_ASIDE (it is open all the same), STORE_BUSY,
- * STORE_NEWER, STORE_ABSENT or a negative errno. Whenever it is not 0, *why has a line for a person, without
- * "profd: " and newline.
+ * STORE_NEWER, STORE_ABSENT or a negative errno. Whenever it is not 0, *why has a line for a
+ * person, without "profd: " and newline.
  */
 int store_open(struct store **ret, const struct store_options *options, struct bytes *why);
 /*
- * Adds a window: a profile, frozen or not, with the types samples/count and cpu/nanoseconds, in this order;
- * meta.time_ns (CLOCK_REALTIME of its begin), duration_ns and period (ns) filled. Labels that are
- * kept: comm, pid, exe, build_id, user, uid, cgroup, unit, container, pod. A location without a name
- * keeps the one that the history knows; one with more than that replaces it.
+ * Adds a window: a profile, frozen or not, with the types samples/count and cpu/nanoseconds, in
+ * this order; meta.time_ns (CLOCK_REALTIME of its begin), duration_ns and period (ns) filled.
+ * Labels that are kept: comm, pid, exe, build_id, user, uid, cgroup, unit, container, pod. A
+ * location without a name keeps the one that the history knows; one with more than that replaces
+ * it.
  *
- * health: NULL: nothing was lost. Returns 0; STORE_SET_ASIDE: the history was damaged, the window is in the
- * new one; -EINVAL: not such a profile; or another negative errno (-ENOSPC, -EROFS, ...): this window is not in the
- * history, and the next one may be tried. Whenever it is not 0, *why has a line for a person.
+ * health: NULL: nothing was lost. Returns 0; STORE_SET_ASIDE: the history was damaged, the window
+ * is in the new one; -EINVAL: not such a profile; or another negative errno (-ENOSPC, -EROFS, ...):
+ * this window is not in the history, and the next one may be tried. Whenever it is not 0, *why has
+ * a line for a person.
  */
 int store_add_window(struct store *store, const struct profile *window,
 		     const struct store_health *health, struct bytes *why);

@@ -5,7 +5,7 @@
 #include <sqlite3.h>
 
 /*
- * Within a transaction that writes, so that nobody takes into use meanwhile what is removed. Returns a result of
- * SQLite; SQLITE_CORRUPT also for lists that are none.
+ * Within a transaction that writes, so that nobody takes into use meanwhile what is removed.
+ * Returns a result of SQLite; SQLITE_CORRUPT also for lists that are none.
  */
 int sweep_run(sqlite3 *db);

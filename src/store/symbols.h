@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What all segments share, by what it is: binaries, frames with their functions, programs (the labels of a
- * process without its pid). Found through a hash of it, added when it is not there.
+ * What all segments share, by what it is: binaries, frames with their functions, programs (the
+ * labels of a process without its pid). Found through a hash of it, added when it is not there.
  *
  * Names belong to (binary, address). Where a build ID says that the code is the same, a frame is
- * named once, or better. Where nothing does (generated code, the kernel after a reboot), one address with another name is
- * another frame, and the one added last is the one that counts.
+ * named once, or better. Where nothing does (generated code, the kernel after a reboot), one
+ * address with another name is another frame, and the one added last is the one that counts.
  */
 #pragma once
 
@@ -77,8 +77,8 @@ uint32_t frame_name_hash(const struct profile *profile, uint32_t location);
 bool frame_is_news(const struct profile *profile, uint32_t location,
 		   const struct frame_knowledge *known);
 /*
- * The row of a location: found, named (better), or added. known->id: of the row that is known already; 0: none.
- * Fills *known.
+ * The row of a location: found, named (better), or added. known->id: of the row that is known
+ * already; 0: none. Fills *known.
  */
 int symbols_frame(struct symbols *symbols, const struct profile *profile, uint32_t location,
 		  uint32_t binary, struct frame_knowledge *known);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Thinning without bias: systematic sampling with probability proportional to size (W. G. Madow, 1949). Pure.
+ * Thinning without bias: systematic sampling with probability proportional to size (W. G. Madow,
+ * 1949). Pure.
  *
- * Weights are laid end to end, and a mark is made every `unit` from a random start. What has n marks
- * then weighs n units. The expected weight of anything, and of any sum, is what it was; and any run of
- * neighbours keeps its sum to less than a unit, so what lies beside one another should be alike.
+ * Weights are laid end to end, and a mark is made every `unit` from a random start. What has n
+ * marks then weighs n units. The expected weight of anything, and of any sum, is what it was; and
+ * any run of neighbours keeps its sum to less than a unit, so what lies beside one another should
+ * be alike.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Folding, then age, then size, then names that nothing uses. Each step is a transaction of its own, and
- * whoever cuts it off leaves a history that is whole. The segment that is being written is the
- * newest row; it is never touched.
+ * Folding, then age, then size, then names that nothing uses. Each step is a transaction of its
+ * own, and whoever cuts it off leaves a history that is whole. The segment that is being written is
+ * the newest row; it is never touched.
  */
 #include "store/tidy.h"
 
@@ -79,8 +79,8 @@ static bool is_due(const struct tidier *tidier, const struct level *level, int64
 }
 
 /*
- * Finds the next segments of one block, from a row on. An empty group: there are none. What was folded for
- * want of memory in several parts stays so.
+ * Finds the next segments of one block, from a row on. An empty group: there are none. What was
+ * folded for want of memory in several parts stays so.
  */
 static int find_group(struct tidier *tidier, uint32_t from_level, int64_t from_id)
 {

@@ -20,8 +20,9 @@ static inline void slice_fini_cleanup(struct slice *slice)
 }
 
 /*
- * Adds to the segment what it did not have, rows for it through `symbols`, and fills *ret. Returns 0, -ENOMEM
- * or, above 0, a result of SQLite. After a failure the segment is to be forgotten, and the transaction as well.
+ * Adds to the segment what it did not have, rows for it through `symbols`, and fills *ret. Returns
+ * 0, -ENOMEM or, above 0, a result of SQLite. After a failure the segment is to be forgotten, and
+ * the transaction as well.
  */
 int window_to_slice(struct slice *ret, struct segment *segment, struct symbols *symbols,
 		    const struct profile *window);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Writes hours of history out of one recording, with a clock of its own, tidying as the daemon does.
+ * Writes hours of history out of one recording, with a clock of its own, tidying as the daemon
+ * does.
  *
  * history-fill FOLDER PROFILE HOURS [MAX_MIB]
  *
- * The recording's samples are taken for those of one hour at its rate: those of processes with many are
- * spread over all of it, those of the others over a few windows. Each hour they are dealt anew, and
- * processes have other pids. Prints a JSON object per hour.
+ * The recording's samples are taken for those of one hour at its rate: those of processes with many
+ * are spread over all of it, those of the others over a few windows. Each hour they are dealt anew,
+ * and processes have other pids. Prints a JSON object per hour.
  */
 #include <fcntl.h>
 #include <inttypes.h>

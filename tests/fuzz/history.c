@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The lists of a slice: frames, processes, paths, entries, inlined functions; a line each. What was read is written
- * again, and then reads as the same.
+ * The lists of a slice: frames, processes, paths, entries, inlined functions; a line each. What was
+ * read is written again, and then reads as the same.
  */
 #include "store/codec.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Does with a history what stdin says, for tests that kill it, fill its disk and damage its file. One
- * command a line; each answers with one line: the result, and why.
+ * Does with a history what stdin says, for tests that kill it, fill its disk and damage its file.
+ * One command a line; each answers with one line: the result, and why.
  *
  *   open FOLDER MAX_BYTES AGE_S     0: as the daemon does
  *   window BEGIN_S DURATION_S       begins a window at 100 Hz
@@ -114,7 +114,10 @@ static int add(struct bytes *why)
 	return r;
 }
 
-/* Windows that all differ, and whose sums say which they are: the n-th holds n samples more than STACKS. */
+/*
+ * Windows that all differ, and whose sums say which they are: the n-th holds n samples more than
+ * STACKS.
+ */
 static void add_many(double begin_s, long count, long stacks)
 {
 	struct bytes why = {};

@@ -96,7 +96,8 @@ static void add_stack(struct profile *window, uint32_t number, int64_t count)
 
 /*
  * More than the budget allows: rare stacks are thinned. What is read of groups of functions is
- * compared with what was written, over many histories: the mean is that, within four of its standard errors.
+ * compared with what was written, over many histories: the mean is that, within four of its
+ * standard errors.
  */
 static void thinning_has_no_bias(void **state)
 {
