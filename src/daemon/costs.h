@@ -12,8 +12,8 @@ struct costs {
 	uint64_t steady_ns; /* the part of cpu_ns that grows with the rate of sampling: without tables and
 			       names of new programs, and without what answers clients */
 	uint64_t bpf_ns;
-	uint64_t rss_bytes;    /* resident now, all processes */
-	uint64_t reader_bytes; /* of it, the processes that read programs' files */
+	/* Resident, when costs_read_memory looked last: all processes; those that read programs' files. */
+	uint64_t rss_bytes, reader_bytes, liner_bytes;
 	uint64_t kernel_bytes; /* BPF maps and programs */
 };
 
@@ -21,5 +21,8 @@ struct costs {
  * helpers: other processes of profd (0: none); ended_ns: CPU time of those that have ended;
  * fixed_kernel_bytes: cpu_source_kernel_bytes, which does not change.
  */
+void costs_read_memory(struct costs *ret, const struct recording *rec, const pid_t *helpers,
+		       unsigned helper_count);
+/* Everything but memory, which takes longer to find out. */
 void costs_read(struct costs *ret, const struct recording *rec, const pid_t *helpers,
 		unsigned helper_count, uint64_t ended_ns, uint64_t fixed_kernel_bytes);

@@ -21,9 +21,13 @@
 /* No window is shorter: each costs a transaction. */
 #define SHORTEST_NS 1000000000ULL
 #define LOOK_NS 1000000000ULL
-#define MEMORY_NS 10000000000ULL
+/* Not oftener: what is let go of has to be read again. */
+#define RELIEVE_NS 300000000000ULL
 
-enum { TURN_MS = 500, CLOSE_MS = 5000 };
+enum {
+	TURN_MS = 500,
+	CLOSE_MS = 5000,
+};
 
 /* ---- between two turns ---- */
 
@@ -48,26 +52,28 @@ static void stop_or_go_on(struct daemon *d, uint64_t now_ns)
 }
 
 /*
- * The first thing that is let go of is what can be had again; the profile of a window is limited by
- * itself (daemon_run).
+ * Above the limit who reads source lines begins anew, which gets largest by what it keeps; if that is not
+ * enough, all else that can be had again is let go of. The profile of a window is limited by itself
+ * (open_recording).
  */
-static void mind_memory(struct daemon *d)
+static void mind_memory(struct daemon *d, uint64_t now_ns)
 {
+	const pid_t helpers[] = { d->has_server ? d->server.pid : 0, d->tidy_pid };
 	struct workers *workers = &d->recording.workers;
-	bool over = d->costs.rss_bytes > d->config->memory_bytes;
+	uint64_t limit = d->config->memory_bytes;
 
-	if (over) {
-		worker_restart(&workers->liner);
-		if (d->over_memory)
-			worker_restart(&workers->reader);
-		(void)malloc_trim(0);
+	(void)malloc_trim(0); /* of the window that has been handed over */
+	costs_read_memory(&d->costs, &d->recording, helpers, ARRAY_SIZE(helpers));
+	if (d->costs.rss_bytes <= limit || now_ns - d->relieved_ns < RELIEVE_NS)
+		return;
+	log_debug("%llu MiB resident, more than %llu MiB: what can be had again is let go of",
+		  (unsigned long long)d->costs.rss_bytes >> 20, (unsigned long long)limit >> 20);
+	d->relieved_ns = now_ns;
+	worker_restart(&workers->liner);
+	if (d->costs.rss_bytes - d->costs.liner_bytes > limit) {
+		worker_restart(&workers->reader);
+		known_names_forget(&d->known);
 	}
-	if (over && !d->over_memory)
-		log_debug("%llu MiB resident, more than %llu MiB: the processes that read programs' "
-			  "files begin anew",
-			  (unsigned long long)d->costs.rss_bytes >> 20,
-			  (unsigned long long)d->config->memory_bytes >> 20);
-	d->over_memory = over;
 }
 
 static void tell_status(struct daemon *d)
@@ -147,8 +153,12 @@ static void watch(void *context, bool asking)
 	struct daemon *d = context;
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
-	if (asking)
+	if (asking) {
+		/* That may take a while, and who asks how things are is not to wait for it. */
+		if (d->began_ns)
+			helpers_answer(d);
 		return;
+	}
 	if (!d->began_ns)
 		begin(d);
 	if (now - d->looked_ns >= LOOK_NS)
@@ -158,9 +168,9 @@ static void watch(void *context, bool asking)
 			   (captures_want_cut(&d->captures, now) &&
 			    now - d->began_ns >= SHORTEST_NS))) {
 		look_around(d, now);
-		mind_memory(d);
 		if (daemon_cut(d, now) < 0)
 			log_error("out of memory: a window was not cut");
+		mind_memory(d, now);
 		tell_status(d);
 		/* Its end may be what somebody waits for. */
 		now = clock_ns(CLOCK_MONOTONIC);

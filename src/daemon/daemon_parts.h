@@ -40,6 +40,7 @@ struct daemon {
 	struct control control;
 	uint64_t server_again_ns; /* when it may be started anew; 0: it runs */
 	unsigned server_failures; /* in a row */
+	uint64_t server_began_ns;
 
 	pid_t tidy_pid; /* 0: it does not run */
 	uint64_t tidied_ns;
@@ -55,7 +56,7 @@ struct daemon {
 	uint64_t looked_ns; /* when slow things were looked at last */
 	struct notify notify;
 	bool paused; /* by the stop file */
-	bool over_memory;
+	uint64_t relieved_ns; /* when too much memory was taken last */
 	bool must_reload;
 };
 
@@ -74,6 +75,8 @@ void daemon_status(const struct daemon *d, struct bytes *ret);
 void helpers_open(struct daemon *d);
 /* Starts what is due, takes away what has ended, answers the server. */
 void helpers_look(struct daemon *d, uint64_t now_ns);
+/* Only answers the server: at any time once sampling has begun. */
+void helpers_answer(struct daemon *d);
 void helpers_close(struct daemon *d);
 
 /* daemon.c */

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "proc/cgroup_find.h"
 
 #define TIDY_NS 60000000000ULL
 /* After it has ended by itself; doubled each time, up to the second. */
@@ -58,6 +59,32 @@ static int answer(struct daemon *d, enum control_result result, uint64_t id, con
 	return control_answer(&d->control, &told);
 }
 
+/* Whether there is such a target now; where that is not to be found out, it is waited for. */
+static bool is_there(const struct control_request *request)
+{
+	cleanup(bytes_fini) struct bytes path = {};
+
+	if (request->kind != CONTROL_UNIT && request->kind != CONTROL_CONTAINER)
+		return true;
+	/* Of a pattern any one may come. */
+	return strpbrk(request->value, "*?[") ||
+	       cgroup_find_here(&path,
+				request->kind == CONTROL_UNIT ? CGROUP_UNIT : CGROUP_CONTAINER,
+				request->value) != -ENOENT;
+}
+
+static const char *missing(const struct control_request *request)
+{
+	switch (request->kind) {
+	case CONTROL_UNIT:
+		return "no such unit has processes now";
+	case CONTROL_CONTAINER:
+		return "no such container is running";
+	default:
+		return "no such process";
+	}
+}
+
 /* What goes wrong with sending is seen when the socket is served next. */
 static void handle(void *context, const struct control_request *request)
 {
@@ -85,14 +112,14 @@ static void handle(void *context, const struct control_request *request)
 			(void)answer(d, CONTROL_BUSY, request->id,
 				     "sampling is slowed down to keep profd's own cost below its limit");
 		} else {
-			r = captures_add(&d->captures, request);
+			r = is_there(request) ? captures_add(&d->captures, request) : -ESRCH;
 			if (r < 0)
 				(void)answer(d,
 					     r == -ESRCH    ? CONTROL_ABSENT
 					     : r == -EAGAIN ? CONTROL_BUSY
 							    : CONTROL_FAILED,
 					     request->id,
-					     r == -ESRCH    ? "no such process"
+					     r == -ESRCH    ? missing(request)
 					     : r == -EAGAIN ? "too many are under way"
 							    : strerror(-r));
 		}
@@ -116,23 +143,31 @@ static void answer_captures(struct daemon *d)
 	}
 }
 
-static void look_at_server(struct daemon *d, uint64_t now_ns)
+void helpers_answer(struct daemon *d)
 {
 	int r;
 
-	if (d->server_again_ns) {
-		if (now_ns >= d->server_again_ns)
-			start_server(d);
+	if (!d->has_server || d->server_again_ns)
 		return;
-	}
-	answer_captures(d);
 	r = control_serve(&d->control, handle, d);
 	if (r < 0)
 		end_server(d, r == -EPIPE     ? "it closed the connection"
 			      : r == -EBADMSG ? "it said what makes no sense"
 					      : strerror(-r));
-	else if (now_ns - d->looked_ns > AGAIN_MAX_NS)
+}
+
+static void look_at_server(struct daemon *d, uint64_t now_ns)
+{
+	if (d->server_again_ns) {
+		if (now_ns < d->server_again_ns)
+			return;
+		start_server(d);
+		d->server_began_ns = now_ns;
+	}
+	if (now_ns - d->server_began_ns > AGAIN_MAX_NS)
 		d->server_failures = 0;
+	answer_captures(d);
+	helpers_answer(d);
 }
 
 /* ---- the history ---- */

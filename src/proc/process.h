@@ -51,6 +51,7 @@ struct process {
 	bool dirty;          /* mappings differ from what the kernel half was told */
 	bool dead;    /* its first thread has ended */
 	bool goes_on; /* though dead: other threads live */
+	bool single;  /* it has never had other threads, as far as events tell; false: not known */
 	pid_t thread; /* a living one, as far as is known: by its id /proc tells of the process */
 	uint32_t files; /* about how many of its mappings have an object */
 	bool target;         /* named by the user: its tables are built ahead */

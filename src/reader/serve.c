@@ -2,6 +2,7 @@
 #include "reader/serve.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -118,6 +119,8 @@ int serve(answer_fn answer, void *state)
 		}
 		close_all(reply.fds, reply.fd_count);
 		bytes_fini(&reply.bytes);
+		/* Next time may be in an hour, and what it took is seldom little. */
+		(void)malloc_trim(0);
 	}
 	return r < 0;
 }

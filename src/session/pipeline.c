@@ -213,8 +213,12 @@ static int apply_fork(struct pipeline *p, const struct lifecycle_event *event)
 	struct process *parent, *child;
 	int r;
 
-	if (event->pid == event->parent_pid)
-		return 0; /* a thread */
+	if (event->pid == event->parent_pid) {
+		child = process_table_find(&p->processes, event->pid);
+		if (child)
+			child->single = false;
+		return 0;
+	}
 	child = process_table_find(&p->processes, event->pid);
 	if (child && event->time_ns < child->read_ns) {
 		/* How the process began that was looked at since; an exit before was another's. */
@@ -232,6 +236,7 @@ static int apply_fork(struct pipeline *p, const struct lifecycle_event *event)
 		return r;
 	child->parent = event->parent_pid;
 	child->sure_ns = event->time_ns;
+	child->single = true;
 	return parent && meet_knows(p, parent, event->time_ns) ? process_inherit(child, parent) : 0;
 }
 
@@ -434,8 +439,12 @@ static int keep_rest(struct pipeline *p, uint32_t events_used, uint32_t samples_
 /* Asleep, its other threads may be, until long after the first one has ended. */
 static bool still_goes_on(struct pipeline *p, struct process *process)
 {
-	pid_t thread = proc_living_thread(process->pid);
+	pid_t thread;
 
+	/* Looking at each that has ended would cost more than all else, where many do. */
+	if (process->single && process->exit_ns > p->doubt_ns)
+		return false;
+	thread = proc_living_thread(process->pid);
 	if (thread < 0)
 		return false;
 	process->goes_on = true;
