@@ -215,20 +215,28 @@ static int add_change(struct book *book, struct book_deploy *deploy, const struc
 	return r;
 }
 
-/* Functions by themselves, then those with what they call, unless they were named already. */
+/*
+ * What became dearer, then what became cheaper for it: functions by themselves, then those with what
+ * they call, unless they were named already.
+ */
 static int add_changes(struct book *book, struct book_deploy *deploy, const struct diff *diff)
 {
+	static const enum diff_mark marks[] = { DIFF_DEARER, DIFF_CHEAPER };
 	cleanup(free) struct diff_entry *selfs = NULL, *totals = NULL;
 	uint32_t self_count, total_count;
 	int r = diff_rank_functions(diff, false, &selfs, &self_count);
 
 	if (r == 0)
 		r = diff_rank_functions(diff, true, &totals, &total_count);
-	for (uint32_t i = 0; r == 0 && i < self_count && selfs[i].value->mark; i++)
-		r = add_change(book, deploy, diff, &selfs[i]);
-	for (uint32_t i = 0; r == 0 && i < total_count && totals[i].value->mark; i++)
-		if (diff->function_self[totals[i].index].mark != totals[i].value->mark)
-			r = add_change(book, deploy, diff, &totals[i]);
+	for (size_t m = 0; r == 0 && m < ARRAY_SIZE(marks); m++) {
+		for (uint32_t i = 0; r == 0 && i < self_count; i++)
+			if (selfs[i].value->mark == marks[m])
+				r = add_change(book, deploy, diff, &selfs[i]);
+		for (uint32_t i = 0; r == 0 && i < total_count; i++)
+			if (totals[i].value->mark == marks[m] &&
+			    diff->function_self[totals[i].index].mark != marks[m])
+				r = add_change(book, deploy, diff, &totals[i]);
+	}
 	return r;
 }
 

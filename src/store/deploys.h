@@ -67,7 +67,7 @@ struct book_deploy {
 	int64_t judged_ns; /* 0: not yet */
 	bool is_undecided; /* judged, but there were too few samples to compare */
 	struct book_side old, new;
-	ARRAY_OF(struct book_change) changes; /* largest first */
+	ARRAY_OF(struct book_change) changes; /* what became dearer first, then the largest */
 	bool is_dirty;
 };
 
