@@ -219,6 +219,14 @@ static bool is_developed(const struct book *book, const struct book_deploy *depl
 	return count >= rules->many_in_an_hour;
 }
 
+/* Outside of units a moment of another build was another container's: nothing was replaced. */
+static bool is_stray(const struct book *book, const struct book_deploy *deploy)
+{
+	uint32_t old = watch_find(book, deploy->unit, deploy->program, deploy->old_build);
+
+	return !deploy->unit && old != UINT32_MAX && book->builds.at[old].samples < FEW_SAMPLES;
+}
+
 /* The one before it has nothing more to tell from here on. */
 static void end_earlier(struct book *book, const struct book_deploy *deploy)
 {
@@ -279,7 +287,7 @@ static int settle_all(struct book *book, int64_t until_ns, const struct watch_ru
 		if (settling == SETTLED)
 			make_current(book, new);
 		if (settling == GIVEN_UP || deploy->old_build == deploy->new_build ||
-		    is_developed(book, deploy, rules)) {
+		    is_stray(book, deploy) || is_developed(book, deploy, rules)) {
 			if (drop_deploy(book, i--) < 0)
 				return -ENOMEM;
 			continue;

@@ -267,6 +267,27 @@ static void outside_of_units_the_old_one_must_have_gone(void **state)
 	assert_string_equal(book_text(&world->book, world->book.deploys.at[0].unit), "");
 }
 
+/* A container with a file system of its own, for a moment, before the machine's own is seen. */
+static void a_stray_outside_of_units_was_not_replaced(void **state)
+{
+	struct world *world = *state;
+
+	ran(world, "", "/usr/bin/sed", "aa", 0, M);
+	world->rows.rows.at[0].samples = 1;
+	scan(world, M);
+	for (int64_t i = 1; i < 10; i++) {
+		ran(world, "", "/usr/bin/sed", "bb", i * M, (i + 1) * M);
+		scan(world, (i + 1) * M);
+	}
+	assert_int_equal(world->book.deploys.count, 0);
+	for (int64_t i = 10; i < 20; i++) {
+		ran(world, "", "/usr/bin/sed", "cc", i * M, (i + 1) * M);
+		scan(world, (i + 1) * M);
+	}
+	assert_int_equal(world->book.deploys.count, 1);
+	expect(world, 0, "bb", "cc", 10 * M, BOOK_WAITS);
+}
+
 /* Releases in folders of their own; and two programs of one name, which both stay. */
 static void a_release_may_have_a_folder_of_its_own(void **state)
 {
@@ -399,6 +420,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(both_may_run_side_by_side, begin, end),
 		cmocka_unit_test_setup_teardown(a_rollback_is_one_that_ran_before, begin, end),
 		cmocka_unit_test_setup_teardown(outside_of_units_the_old_one_must_have_gone, begin,
+						end),
+		cmocka_unit_test_setup_teardown(a_stray_outside_of_units_was_not_replaced, begin,
 						end),
 		cmocka_unit_test_setup_teardown(a_release_may_have_a_folder_of_its_own, begin, end),
 		cmocka_unit_test_setup_teardown(units_are_told_apart, begin, end),
