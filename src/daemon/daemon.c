@@ -21,6 +21,7 @@
 /* No window is shorter: each costs a transaction. */
 #define SHORTEST_NS 1000000000ULL
 #define LOOK_NS 1000000000ULL
+#define MEMORY_NS 60000000000ULL
 /* Not oftener: what is let go of has to be read again. */
 #define RELIEVE_NS 300000000000ULL
 
@@ -62,7 +63,11 @@ static void mind_memory(struct daemon *d, uint64_t now_ns)
 	struct workers *workers = &d->recording.workers;
 	uint64_t limit = d->config->memory_bytes;
 
-	(void)malloc_trim(0); /* of the window that has been handed over */
+	/* Looking costs as much as recording does in a second. */
+	if (d->memory_ns && now_ns - d->memory_ns < MEMORY_NS)
+		return;
+	d->memory_ns = now_ns;
+	(void)malloc_trim(0); /* of windows that have been handed over */
 	costs_read_memory(&d->costs, &d->recording, helpers, ARRAY_SIZE(helpers));
 	if (d->costs.rss_bytes <= limit || now_ns - d->relieved_ns < RELIEVE_NS)
 		return;

@@ -56,6 +56,7 @@ struct daemon {
 	uint64_t looked_ns; /* when slow things were looked at last */
 	struct notify notify;
 	bool paused; /* by the stop file */
+	uint64_t memory_ns;   /* when it was looked how much memory is taken */
 	uint64_t relieved_ns; /* when too much memory was taken last */
 	bool must_reload;
 };
