@@ -128,6 +128,19 @@ void captures_cancel(struct captures *c, uint64_t id)
 	apply(c);
 }
 
+bool captures_break_off(struct captures *c, uint64_t *id)
+{
+	for (uint32_t i = 0; i < c->list.count; i++) {
+		if (c->list.at[i].state == CAPTURE_WRITTEN)
+			continue;
+		*id = c->list.at[i].asked.id;
+		end_at(c, i);
+		apply(c);
+		return true;
+	}
+	return false;
+}
+
 void captures_drop_all(struct captures *c)
 {
 	while (c->list.count)

@@ -61,5 +61,7 @@ void captures_cut(struct captures *captures, uint64_t now_ns, int64_t wall_ns, u
 bool captures_take(struct captures *captures, struct capture *ret, uint64_t written);
 /* The soonest end of one that runs, CLOCK_MONOTONIC; UINT64_MAX: none does. */
 uint64_t captures_next_end(const struct captures *captures);
+/* Takes one off the list that is not whole. Returns whether there was one; then *id is its id. */
+bool captures_break_off(struct captures *captures, uint64_t *id);
 /* Everything asked for is over. */
 void captures_drop_all(struct captures *captures);

@@ -42,13 +42,16 @@ static void stop_or_go_on(struct daemon *d, uint64_t now_ns)
 	if (stopped) {
 		(void)daemon_cut(d, now_ns);
 		cpu_source_stop(d->recording.source);
-		captures_drop_all(&d->captures);
+		helpers_stopped(d);
 		log_info("sampling is stopped, for there is the file %s", d->config->stop_file);
 		return;
 	}
 	(void)cpu_source_start(d->recording.source);
 	d->began_ns = now_ns;
 	d->began_wall = (int64_t)clock_ns(CLOCK_REALTIME);
+	/* What the stop took belongs to no window. */
+	d->lost_before = daemon_lost(d);
+	d->costs_before = d->costs;
 	log_info("sampling goes on: the file %s is gone", d->config->stop_file);
 }
 
@@ -117,13 +120,18 @@ static void reload(struct daemon *d)
 	tell_status(d);
 }
 
-static void look_around(struct daemon *d, uint64_t now_ns)
+static void read_costs(struct daemon *d)
 {
 	const pid_t helpers[] = { d->has_server ? d->server.pid : 0, d->tidy_pid };
 
-	d->looked_ns = now_ns;
 	costs_read(&d->costs, &d->recording, helpers, ARRAY_SIZE(helpers), d->ended_cpu_ns,
 		   d->fixed_kernel_bytes);
+}
+
+static void look_around(struct daemon *d, uint64_t now_ns)
+{
+	d->looked_ns = now_ns;
+	read_costs(d);
 	stop_or_go_on(d, now_ns);
 	if (d->must_reload)
 		reload(d);
@@ -135,6 +143,8 @@ static uint32_t turn_ms(const struct daemon *d, uint64_t now_ns)
 	uint64_t until = d->began_ns + d->config->window_ns;
 	uint64_t end = captures_next_end(&d->captures), ms;
 
+	if (d->paused)
+		return TURN_MS; /* no window ends */
 	if (end < until)
 		until = end;
 	ms = until > now_ns ? (until - now_ns) / 1000000 + 1 : 1;
@@ -147,8 +157,10 @@ static void begin(struct daemon *d)
 {
 	d->began_ns = d->recording.began_ns;
 	d->began_wall = d->recording.began_wall_ns;
-	look_around(d, d->began_ns);
+	/* Before anything may end the window. */
+	read_costs(d);
 	d->costs_before = d->costs;
+	look_around(d, d->began_ns);
 	notify_ready(&d->notify, "recording");
 	tell_status(d);
 }

@@ -78,6 +78,8 @@ void helpers_open(struct daemon *d);
 void helpers_look(struct daemon *d, uint64_t now_ns);
 /* Only answers the server: at any time once sampling has begun. */
 void helpers_answer(struct daemon *d);
+/* Sampling is stopped: tells those who wait for more of it. */
+void helpers_stopped(struct daemon *d);
 void helpers_close(struct daemon *d);
 
 /* daemon.c */

@@ -85,6 +85,16 @@ static const char *missing(const struct control_request *request)
 	}
 }
 
+static const char is_stopped[] = "sampling is stopped by the stop file";
+
+void helpers_stopped(struct daemon *d)
+{
+	uint64_t id;
+
+	while (captures_break_off(&d->captures, &id))
+		(void)answer(d, CONTROL_BUSY, id, is_stopped);
+}
+
 /* What goes wrong with sending is seen when the socket is served next. */
 static void handle(void *context, const struct control_request *request)
 {
@@ -106,8 +116,7 @@ static void handle(void *context, const struct control_request *request)
 			(void)answer(d, CONTROL_FAILED, request->id,
 				     "profd runs without a history, which holds what is asked for");
 		} else if (d->paused) {
-			(void)answer(d, CONTROL_BUSY, request->id,
-				     "sampling is stopped by the stop file");
+			(void)answer(d, CONTROL_BUSY, request->id, is_stopped);
 		} else if (d->governor.rate_hz < d->governor.asked_hz) {
 			(void)answer(d, CONTROL_BUSY, request->id,
 				     "sampling is slowed down to keep profd's own cost below its limit");

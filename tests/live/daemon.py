@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """profd daemon: what it records of the machine, at what rate, and what happens to it meanwhile."""
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -256,16 +257,32 @@ def test_asked_targets_are_sampled_closely():
         check_equal(daemon.stop(), 0, daemon.said())
 
 
+def wakeups(pid):
+    """How often it has slept so far."""
+    with open(f'/proc/{pid}/status', encoding='ascii') as file:
+        return int(re.search(r'^voluntary_ctxt_switches:\s*(\d+)', file.read(), re.M)[1])
+
+
 def test_stop_file():
-    with Daemon('--window', '1s', '-F', '99') as daemon, Target('recurse', 10):
+    """Nothing is sampled, who waits for more is told so, and the daemon sleeps."""
+    with Daemon('--window', '1s', '-F', '99', '--max-overhead', '50%') as daemon, \
+            Target('recurse', 10):
         daemon.wait_recording()
         daemon.wait_windows(1)
-        with open(daemon.stop_file, 'w', encoding='ascii'):
-            pass
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            waits = pool.submit(ask_socket, daemon.socket, '/debug/pprof/profile?seconds=300')
+            daemon.wait_windows(2)
+            with open(daemon.stop_file, 'w', encoding='ascii'):
+                pass
+            code, words = waits.result()
+        check_equal(code, 503, words)
+        check(b'stop file' in words, words)
         wait_until(lambda: daemon.status()['paused'], 'goes on all the same')
         time.sleep(1.2)
-        before = daemon.status()
+        before, slept = daemon.status(), wakeups(daemon.pid)
         time.sleep(2)
+        slept = wakeups(daemon.pid) - slept
+        check(slept < 100, f'woke up {slept} times in 2 s')
         after = daemon.status()
         check_equal(after['samples'], before['samples'], 'samples while it is stopped')
         os.unlink(daemon.stop_file)
