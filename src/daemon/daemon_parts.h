@@ -41,6 +41,8 @@ struct daemon {
 	uint64_t server_again_ns; /* when it may be started anew; 0: it runs */
 	unsigned server_failures; /* in a row */
 	uint64_t server_began_ns;
+	dev_t server_store_device; /* the folder that it may read; 0: none */
+	ino_t server_store_inode;
 
 	pid_t tidy_pid; /* 0: it does not run */
 	uint64_t tidied_ns;

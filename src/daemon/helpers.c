@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,10 +25,22 @@
 
 /* ---- the HTTP server ---- */
 
+/* Zeros where there is none. */
+static void read_store_folder(const struct daemon *d, struct stat *ret)
+{
+	if (!d->has_windows || stat(d->config->store_folder, ret) < 0)
+		*ret = (struct stat){};
+}
+
 static void start_server(struct daemon *d)
 {
-	int r = server_start(&d->server);
+	struct stat folder;
+	int r;
 
+	read_store_folder(d, &folder);
+	d->server_store_device = folder.st_dev;
+	d->server_store_inode = folder.st_ino;
+	r = server_start(&d->server);
 	d->server_again_ns = 0;
 	if (r == 0) {
 		control_init(&d->control, d->server.control);
@@ -50,6 +63,23 @@ static void end_server(struct daemon *d, const char *why)
 	d->server_failures++;
 	d->server_again_ns =
 		clock_ns(CLOCK_MONOTONIC) + (pause < AGAIN_MAX_NS ? pause : AGAIN_MAX_NS);
+}
+
+/* It is confined to the folder that was there when it began, not to that path. */
+static void mind_store_folder(struct daemon *d)
+{
+	struct stat folder;
+
+	if (d->server_again_ns)
+		return;
+	read_store_folder(d, &folder);
+	if (folder.st_dev == d->server_store_device && folder.st_ino == d->server_store_inode)
+		return;
+	log_info("the folder of the history is another one: the HTTP server is started again");
+	captures_drop_all(&d->captures);
+	control_fini(&d->control);
+	server_stop(&d->server);
+	start_server(d);
 }
 
 static int answer(struct daemon *d, enum control_result result, uint64_t id, const char *words)
@@ -145,6 +175,11 @@ static void answer_captures(struct daemon *d)
 					       .from_ns = done.from_wall,
 					       .until_ns = done.until_wall };
 
+		/* Then its windows are nowhere to be found. */
+		if (d->written.trouble[0])
+			told = (struct control_answer){ .result = CONTROL_BUSY,
+							.id = done.asked.id,
+							.text = d->written.trouble };
 		/* The clock was set back meanwhile. */
 		if (told.until_ns <= told.from_ns)
 			told.until_ns = told.from_ns + done.asked.seconds * 1000000000LL;
@@ -241,7 +276,11 @@ void helpers_open(struct daemon *d)
 void helpers_look(struct daemon *d, uint64_t now_ns)
 {
 	if (d->has_windows) {
+		uint64_t before = d->written.written;
+
 		windows_look(&d->windows, &d->written);
+		if (d->has_server && d->written.written != before)
+			mind_store_folder(d);
 		if (d->written.names_lost)
 			known_names_forget(&d->known);
 		take_tidy_away(d);

@@ -292,6 +292,33 @@ def test_stop_file():
               daemon.said())
 
 
+def test_history_that_cannot_be_written():
+    """Who waits for a capture hears why there is none; it goes on as soon as it can be written."""
+    with Daemon('--window', '1s', '--max-overhead', '50%') as daemon:
+        daemon.wait_recording()
+        daemon.wait_windows(1)
+        shutil.rmtree(daemon.store)
+        with open(daemon.store, 'w', encoding='ascii'):
+            pass
+        wait_until(lambda: daemon.status()['store_error'], 'writes all the same')
+        code, words = ask_socket(daemon.socket, '/debug/pprof/profile?seconds=1')
+        check_equal(code, 503, words)
+        check(daemon.store.encode() in words, words)
+        os.unlink(daemon.store)
+        # The server is started anew to read the new folder, and may drop who asks just then.
+        wait_until(lambda: 'is another one' in daemon.said(), f'never went on: {daemon.said()}')
+        codes = []
+
+        def is_answered():
+            with contextlib.suppress(OSError, IndexError):
+                codes.append(ask_socket(daemon.socket, '/debug/pprof/profile?seconds=1'))
+            return bool(codes)
+        wait_until(is_answered, 'nobody answers')
+        check_equal(codes[0][0], 200, codes[0][1])
+        check_equal(daemon.status()['store_error'], None, 'trouble')
+        check_equal(daemon.stop(), 0, daemon.said())
+
+
 def test_killed_at_any_moment():
     """What was finished is there; the next one goes on with the same history."""
     path = folder()
