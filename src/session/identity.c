@@ -27,6 +27,8 @@ enum {
 };
 
 #define USERS_NS 60000000000ULL
+/* So long a process is believed to be where it was, and its pid to be its own. */
+#define PROCESS_NS 10000000000ULL
 
 /* The root's id says nothing where another hierarchy is in use beside it. */
 static bool is_only_version_2(void)
@@ -47,14 +49,18 @@ void identities_init(struct identities *i)
 		i->root = -1;
 }
 
+static void group_fini(struct group_identity *group)
+{
+	free(group->path);
+	free(group->unit);
+	free(group->container);
+	free(group->pod);
+}
+
 static void forget_groups(struct identities *i)
 {
-	for (uint32_t k = 0; k < i->groups.count; k++) {
-		free(i->groups.at[k].path);
-		free(i->groups.at[k].unit);
-		free(i->groups.at[k].container);
-		free(i->groups.at[k].pod);
-	}
+	for (uint32_t k = 0; k < i->groups.count; k++)
+		group_fini(&i->groups.at[k]);
 	array_fini(&i->groups);
 	hash_index_fini(&i->group_index);
 }
@@ -141,34 +147,67 @@ static int path_of_process(char ret[PATH_MAX], pid_t pid)
 	return r;
 }
 
+/* Returns 0, or -ENOMEM with nothing in *ret. */
+static int group_init(struct group_identity *ret, uint64_t key, const char *path)
+{
+	struct cgroup_identity names;
+
+	cgroup_identify(&names, path);
+	*ret = (struct group_identity){ key,
+					strdup(path),
+					strdup(names.unit),
+					strdup(names.container),
+					strdup(names.pod),
+					clock_ns(CLOCK_MONOTONIC) };
+	if (ret->path && ret->unit && ret->container && ret->pod)
+		return 0;
+	group_fini(ret);
+	return -ENOMEM;
+}
+
+/* Processes move, and pids are given to others; one that has ended stays what it was. */
+static void look_again(struct group_identity *group, pid_t pid)
+{
+	struct group_identity now;
+	char path[PATH_MAX];
+
+	if (clock_ns(CLOCK_MONOTONIC) - group->read_ns < PROCESS_NS)
+		return;
+	group->read_ns = clock_ns(CLOCK_MONOTONIC);
+	if (path_of_process(path, pid) < 0 || strcmp(path, group->path) == 0 ||
+	    group_init(&now, group->id, path) < 0)
+		return;
+	group_fini(group);
+	*group = now;
+}
+
 const struct group_identity *identities_group(struct identities *i, uint64_t id, pid_t pid)
 {
 	/* Where version 1 is used, all may have the same id: that of the root. */
 	bool tells = id > 1 || (id == 1 && i->only_version_2);
 	uint64_t key = tells ? id : 1ULL << 63 | (uint64_t)pid;
 	uint32_t at = hash_index_find(&i->group_index, hash_u64(key), NULL, NULL, NULL);
-	struct cgroup_identity names;
 	struct group_identity *group;
 	char path[PATH_MAX];
 
-	if (at != HASH_ABSENT)
+	if (at != HASH_ABSENT) {
+		if (!tells)
+			look_again(&i->groups.at[at], pid);
 		return &i->groups.at[at];
+	}
 	if ((!tells || path_of_id(path, i, id) < 0) && (!pid || path_of_process(path, pid) < 0))
 		return NULL;
 	if (i->groups.count >= GROUPS_MAX)
 		forget_groups(i);
-	cgroup_identify(&names, path);
 	group = array_push(&i->groups);
 	if (!group)
 		return NULL;
-	*group = (struct group_identity){ key, strdup(path), strdup(names.unit),
-					  strdup(names.container), strdup(names.pod) };
-	if (!group->path || !group->unit || !group->container || !group->pod ||
-	    hash_index_add(&i->group_index, hash_u64(key), i->groups.count - 1) < 0) {
-		free(group->path);
-		free(group->unit);
-		free(group->container);
-		free(group->pod);
+	if (group_init(group, key, path) < 0) {
+		i->groups.count--;
+		return NULL;
+	}
+	if (hash_index_add(&i->group_index, hash_u64(key), i->groups.count - 1) < 0) {
+		group_fini(group);
 		i->groups.count--;
 		return NULL;
 	}

@@ -17,6 +17,7 @@
 struct group_identity {
 	uint64_t id;
 	char *path, *unit, *container, *pod;
+	uint64_t read_ns; /* CLOCK_MONOTONIC */
 };
 
 struct user_identity {
