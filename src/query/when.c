@@ -290,7 +290,8 @@ static int parse(int64_t *ret_ns, const char *text, int64_t now_ns, const int64_
 	rest = after_word(text, "today");
 	if (rest)
 		return parse_day(ret_ns, rest, now_ns, 0, from_ns);
-	if (strlen(text) >= 8 && text[4] == '-')
+	/* "120m-ago" has it there as well. */
+	if (strlen(text) >= 8 && text[4] == '-' && isdigit((unsigned char)text[5]))
 		return parse_date(ret_ns, text, from_ns);
 	if (strchr(text, ':'))
 		return parse_clock(ret_ns, text, now_ns, from_ns);

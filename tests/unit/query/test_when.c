@@ -58,6 +58,8 @@ static void takes_what_is_relative_to_now(void **state)
 	is_at("7d", now, now - 7 * D);
 	is_at("1h-ago", now, now - H);
 	is_at("1h ago", now, now - H);
+	is_at("120m-ago", now, now - 2 * H);
+	is_at("1.5h-ago", now, now - 3 * H / 2);
 	ends_at("5m", now, now - H, now - 5 * M);
 	ends_at("now", now, now - H, now);
 	ends_at("+5m", now, now - H, now - 55 * M);
