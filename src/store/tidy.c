@@ -405,19 +405,28 @@ static int shrink(struct tidier *tidier)
 	return r;
 }
 
+/* What cannot be folded, for want of memory or of space, must not keep all else for ever. */
 static int run(struct tidier *tidier)
 {
-	int r = fold_all(tidier, 0);
+	struct bytes *why = &tidier->reader->why;
+	int folded = fold_all(tidier, 0), r;
+	size_t said;
 
-	if (r == 0)
-		r = fold_all(tidier, 1);
-	if (r == 0)
-		r = retain(tidier);
+	if (folded == 0)
+		folded = fold_all(tidier, 1);
+	if (folded == STORE_DAMAGED)
+		return folded;
+	said = why->size;
+	r = retain(tidier);
 	if (r == 0 && tidier->changed)
 		r = reader_result(tidier->reader, in_transaction(tidier, sweep_step, NULL));
 	if (r == 0)
 		r = shrink(tidier);
-	return r;
+	if (folded == 0)
+		return r;
+	why->size = said;
+	(void)bytes_str(why);
+	return folded;
 }
 
 int store_tidy(const struct store_options *options, int64_t now_ns, struct bytes *why)
