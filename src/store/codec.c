@@ -382,7 +382,8 @@ int inlined_decode(struct inlined *ret, const char *text, size_t size)
 	while (next_of_list(&tokens, &r)) {
 		uint32_t *added;
 
-		if (tokens.number < 0 || tokens.number > UINT32_MAX)
+		if (tokens.number < 0 || tokens.number > UINT32_MAX ||
+		    ret->numbers.count >= 2 * INLINED_MAX)
 			return -EBADMSG;
 		added = array_push(&ret->numbers);
 		if (!added)

@@ -91,6 +91,8 @@ typedef int (*entry_fn)(void *context, const struct entry *entry);
  */
 int entries_decode(const struct tree *tree, const char *text, size_t size, int64_t weight_ns,
 		   entry_fn take, void *context);
+/* Functions that are inlined at one place: far more than are ever recorded. */
+enum { INLINED_MAX = 1024 };
 /* Pairs of numbers that are not below 0: [function, line, ...]. `numbers` gets both of each. */
 struct inlined {
 	ARRAY_OF(uint32_t) numbers;

@@ -85,8 +85,12 @@ void reader_begin(struct store_reader *reader)
 
 int reader_result(struct store_reader *reader, int result)
 {
-	int r = database_result(reader->db, result, reader->path, &reader->why);
+	int r;
 
+	/* Lists that nobody would have written. */
+	if ((result & 0xff) == SQLITE_TOOBIG)
+		result = SQLITE_CORRUPT;
+	r = database_result(reader->db, result, reader->path, &reader->why);
 	(void)bytes_str(&reader->why);
 	return r;
 }

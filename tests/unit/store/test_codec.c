@@ -174,11 +174,38 @@ static void thinning_keeps_sums(void **state)
 		assert_int_equal(sums[i], weights[i]);
 }
 
+static void inlined_functions_have_a_limit(void **state)
+{
+	struct inlined inlined = {};
+	struct bytes text = {};
+
+	(void)state;
+	bytes_add_str(&text, "[1,2");
+	for (uint32_t i = 1; i <= INLINED_MAX; i++) {
+		size_t size = text.size;
+
+		bytes_add_char(&text, ']');
+		assert_int_equal(inlined_decode(&inlined, text.at, text.size), 0);
+		assert_int_equal(inlined.numbers.count, 2 * i);
+		array_fini(&inlined.numbers);
+		inlined = (struct inlined){};
+		text.size = size;
+		bytes_add_str(&text, ",1,2");
+	}
+	bytes_add_char(&text, ']');
+	assert_int_equal(inlined_decode(&inlined, text.at, text.size), -EBADMSG);
+	array_fini(&inlined.numbers);
+	bytes_fini(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lists_are_short),	  cmocka_unit_test(nothing_is_no_list),
-		cmocka_unit_test(only_what_fits_is_read), cmocka_unit_test(trees_are_not_too_deep),
+		cmocka_unit_test(inlined_functions_have_a_limit),
+		cmocka_unit_test(lists_are_short),
+		cmocka_unit_test(nothing_is_no_list),
+		cmocka_unit_test(only_what_fits_is_read),
+		cmocka_unit_test(trees_are_not_too_deep),
 		cmocka_unit_test(thinning_keeps_sums),
 	};
 
