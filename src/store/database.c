@@ -265,8 +265,8 @@ static void add_uri(struct bytes *ret, const char *path)
 int database_open(sqlite3 **ret, const char *folder, enum database_use use, uint32_t cache_bytes,
 		  struct bytes *why)
 {
-	cleanup(free) char *path = NULL, *wal = NULL;
-	cleanup(bytes_fini) struct bytes uri = {}, first_why = {};
+	cleanup(free) char *path = NULL, *wal = NULL, *shm = NULL;
+	cleanup(bytes_fini) struct bytes uri = {};
 	struct stat status;
 	int r;
 
@@ -274,6 +274,8 @@ int database_open(sqlite3 **ret, const char *folder, enum database_use use, uint
 		return path = NULL, -ENOMEM;
 	if (asprintf(&wal, "%s-wal", path) < 0)
 		return wal = NULL, -ENOMEM;
+	if (asprintf(&shm, "%s-shm", path) < 0)
+		return shm = NULL, -ENOMEM;
 	if (stat(path, &status) < 0) {
 		r = -errno;
 		bytes_add_format(why, "history %s: %s", path,
@@ -304,6 +306,14 @@ int database_open(sqlite3 **ret, const char *folder, enum database_use use, uint
 			return -ENOMEM;
 		return open_one(ret, uri.at, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, cache_bytes,
 				path, why);
+	}
+	/* A copy of what was being written, or what a crash has left. */
+	if (access(folder, W_OK) < 0 && access(shm, F_OK) < 0) {
+		bytes_add_format(why,
+				 "history %s: it was left in the middle of writing: until the"
+				 " daemon runs again, only who may write its folder can read it",
+				 path);
+		return -EACCES;
 	}
 	return open_one(ret, path, SQLITE_OPEN_READONLY, cache_bytes, path, why);
 }
