@@ -53,6 +53,8 @@ static void apply(struct captures *c)
 		all |= capture->asked.kind == CONTROL_ALL;
 	}
 	cpu_source_look_closely_at_all(c->source, all);
+	if (hz && c->slowed > 0)
+		hz = (uint32_t)(hz * c->slowed) + 1;
 	cpu_source_look_closely(c->source, hz);
 }
 

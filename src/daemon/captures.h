@@ -34,6 +34,7 @@ struct capture {
 
 struct captures {
 	struct cpu_source *source; /* borrowed */
+	double slowed; /* what the governor has left of the rates that are asked for; 0: all */
 	ARRAY_OF(struct capture) list;
 };
 

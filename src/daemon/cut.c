@@ -57,9 +57,10 @@ static void govern(struct daemon *d, uint64_t wall_ns)
 		.cpu_ns = steady_ns + d->costs.bpf_ns - d->costs_before.bpf_ns,
 		.cpus = d->recording.cpus.cpus.count,
 	};
-	/* What was asked for costs what it costs, for a while; but then no more is taken on. */
 	uint32_t rate = governor_look(&d->governor, &figures);
 
+	/* Captures give way as all others do. */
+	d->captures.slowed = rate < d->governor.asked_hz ? (double)rate / d->governor.asked_hz : 0;
 	if (rate == before)
 		return;
 	cpu_source_set_rate(d->recording.source, rate);

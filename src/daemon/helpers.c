@@ -147,9 +147,6 @@ static void handle(void *context, const struct control_request *request)
 				     "profd runs without a history, which holds what is asked for");
 		} else if (d->paused) {
 			(void)answer(d, CONTROL_BUSY, request->id, is_stopped);
-		} else if (d->governor.rate_hz < d->governor.asked_hz) {
-			(void)answer(d, CONTROL_BUSY, request->id,
-				     "sampling is slowed down to keep profd's own cost below its limit");
 		} else {
 			r = is_there(request) ? captures_add(&d->captures, request) : -ESRCH;
 			if (r < 0)

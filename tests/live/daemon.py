@@ -228,11 +228,13 @@ def test_asked_targets_are_sampled_closely():
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    with Daemon('--listen', f'127.0.0.1:{port}') as daemon:
+    with Daemon('--listen', f'127.0.0.1:{port}', config='[cost]\nmax-overhead = 100\n') as daemon:
         daemon.wait_recording()
-        with Target('split') as target, Target('recurse', 10) as other:
-            used = cpu_seconds(target.pid)
-            for path in (f'pid/{target.pid}', 'comm/split'):
+        # Of a name that no other process has.
+        copy = os.path.join(daemon.home, f'split-{os.getpid()}')
+        shutil.copy(os.path.join(TARGETS, 'split'), copy)
+        with Target(copy, prefix=()) as target, Target('recurse', 10) as other:
+            for path in (f'pid/{target.pid}', f'comm/{os.path.basename(copy)}'):
                 path_of = os.path.join(daemon.home, 'capture.pb.gz')
                 begin = time.monotonic()
                 used = cpu_seconds(target.pid)
