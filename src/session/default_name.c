@@ -106,5 +106,15 @@ char *dated_name(const char *path, const struct writer *writer, time_t now)
 	}
 	(void)localtime_r(&now, &tm);
 	strftime(date, sizeof(date), "%Y%m%d-%H%M%S", &tm);
-	return asprintf(&ret, "%.*s.%s%s", (int)stem, path, date, path + stem) < 0 ? NULL : ret;
+	for (unsigned number = 1;; number++) {
+		char count[16] = "";
+
+		if (number > 1)
+			snprintf(count, sizeof(count), "-%u", number);
+		if (asprintf(&ret, "%.*s.%s%s%s", (int)stem, path, date, count, path + stem) < 0)
+			return NULL;
+		if (access(ret, F_OK) < 0 || number >= 1000)
+			return ret;
+		free(ret);
+	}
 }

@@ -22,7 +22,8 @@ int default_name(char **ret, const struct target *target, const char *word, cons
 		 time_t now);
 /*
  * "out.svg" → "out.20260131-235959.svg" (local time), for one of several: the time goes before what the
- * writer's names end with, or else at the end; "-" stays. malloc'ed, or NULL.
+ * writer's names end with, or else at the end; of several in one second the second one gets "-2"
+ * behind it. "-" stays. malloc'ed, or NULL.
  */
 char *dated_name(const char *path, const struct writer *writer, time_t now);
 /* Copies a name with everything but [A-Za-z0-9._-] made '_', cut to size; "" becomes "unknown". */

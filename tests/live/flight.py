@@ -47,7 +47,7 @@ def test_what_is_older_is_not_written():
     check({'split', 'recurse'} <= set(commands(early)), commands(early))
     # The name of each file tells when it was written.
     for path in wait_written(recorder, 2):
-        check(re.search(r'/out\.20\d{6}-\d{6}\.folded$', path), path)
+        check(re.search(r'/out\.20\d{6}-\d{6}(-\d)?\.folded$', path), path)
     for stacks in (late, recording.stacks):
         check_equal(set(commands(stacks)), {'recurse'}, 'commands')
         # 99 Hz of one process, of which others may take a part; 3 s at most are kept.
