@@ -192,17 +192,17 @@ def test_the_governor_biases_nothing():
     with Daemon('--window', '1s', '-F', '397', config='[cost]\nmax-overhead = 100\n') as daemon:
         daemon.wait_recording()
         with Target('split') as target:
-            daemon.wait_windows(1)
+            daemon.wait_windows(4)  # until names are known: what finding them costs is no matter of rate
             begin, used = time.time(), cpu_seconds(target.pid)
             before = daemon.status()
             daemon.wait_windows(2)
             after = daemon.status()
-            # What it costs now, in percent of the machine; a quarter of that is to be enough.
+            # What it costs now, in percent of the machine; an eighth of that is to be enough.
             cost = 100 * (after['bpf_ns'] - before['bpf_ns'] + after['own_cpu_ns'] -
                           before['own_cpu_ns']) / after['cpus'] / (
                               (after['now_s'] - before['now_s']) * 1e9)
             with open(daemon.config, 'w', encoding='ascii') as file:
-                file.write(f'[cost]\nmax-overhead = {cost / 6:.6f}\n')
+                file.write(f'[cost]\nmax-overhead = {cost / 8:.6f}\n')
             daemon.process.send_signal(signal.SIGHUP)
             wait_until(lambda: daemon.status()['rate_hz'] <= 397 / 4, 'the rate stays')
             daemon.wait_windows(4)
