@@ -311,7 +311,7 @@ const struct option_row daemon_option_rows[] = {
 	  "of the machine's CPU time; profd samples less often before it takes more (default 1%)",
 	  apply_max_overhead, VALUE_TEXT, .initial = "1%" },
 	{ "max-memory", 0, "SIZE",
-	  "of the process that records; what is at hand is forgotten before it takes more (default 40M)",
+	  "of all its processes; above it, what can be read again is let go of (default 40M)",
 	  apply_max_memory, VALUE_TEXT, .initial = "40M" },
 	{ "max-kernel-memory", 0, "SIZE",
 	  "for unwind tables and buffers in the kernel (default 30M)", apply_max_kernel_memory,

@@ -53,8 +53,8 @@ void costs_read_memory(struct costs *ret, const struct recording *rec, const pid
 	const struct workers *workers = &rec->workers;
 
 	ret->liner_bytes = resident_bytes(workers->liner.pid);
-	ret->reader_bytes = resident_bytes(workers->reader.pid);
-	ret->rss_bytes = resident_bytes(getpid()) + ret->reader_bytes + ret->liner_bytes +
+	ret->rss_bytes = resident_bytes(getpid()) + ret->liner_bytes +
+			 resident_bytes(workers->reader.pid) +
 			 resident_bytes(workers->opener.pid);
 	for (unsigned i = 0; i < helper_count; i++)
 		ret->rss_bytes += resident_bytes(helpers[i]);

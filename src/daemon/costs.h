@@ -12,8 +12,8 @@ struct costs {
 	uint64_t steady_ns; /* the part of cpu_ns that grows with the rate of sampling: without tables and
 			       names of new programs, and without what answers clients */
 	uint64_t bpf_ns;
-	/* Resident, when costs_read_memory looked last: all processes; those that read programs' files. */
-	uint64_t rss_bytes, reader_bytes, liner_bytes;
+	/* Resident, when costs_read_memory looked last: all processes; who reads source lines. */
+	uint64_t rss_bytes, liner_bytes;
 	uint64_t kernel_bytes; /* BPF maps and programs */
 };
 

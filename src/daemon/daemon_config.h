@@ -26,7 +26,7 @@ struct daemon_config {
 	struct config record;	     /* its texts are borrowed from `texts` and the command line */
 	double max_overhead_percent; /* of all CPUs together, above 0 */
 	bool itself;		     /* profd's own processes are sampled, too */
-	uint64_t memory_bytes;	     /* resident, of the process that records */
+	uint64_t memory_bytes;	     /* resident, of all processes */
 	uint64_t kernel_bytes;	     /* BPF maps and perf buffers */
 	char *stop_file;	     /* while it exists nothing is sampled; NULL: there is none */
 

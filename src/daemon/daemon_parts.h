@@ -15,10 +15,9 @@
 #include "session/identity.h"
 #include "session/recording.h"
 
-/* Of windows that were handed over, and what each took. */
+/* Of windows that were handed over. */
 struct daemon_totals {
 	uint64_t frames, frames_named;
-	uint64_t units_other;
 };
 
 struct daemon {
@@ -63,11 +62,6 @@ struct daemon {
 	bool must_reload;
 };
 
-/* daemon.c */
-
-/* Samples that were lost so far, of whatever kind. */
-uint64_t daemon_lost(const struct daemon *d);
-
 /* status.c */
 
 /* One line of JSON, see server/control_protocol.h. */
@@ -91,5 +85,7 @@ void daemon_meet_all(struct daemon *d);
 
 /* cut.c */
 
+/* Samples that were lost so far, of whatever kind. */
+uint64_t daemon_lost(const struct daemon *d);
 /* Hands the window under way over, if it holds anything or someone asked for it. */
 int daemon_cut(struct daemon *d, uint64_t now_ns);
