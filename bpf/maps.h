@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the CPU sampler keeps between two ticks, and shares with user space. Sizes that depend on the
- * target are set by user space before loading.
+ * What samplers keep between two samples, and share with user space and with each other: the CPU
+ * sampler's object makes these maps, those of other events take them over (cpu_source_share). Sizes that
+ * depend on the target are set by user space before loading.
  */
 #pragma once
 
@@ -145,6 +146,7 @@ struct scratch {
 	uint32_t first_mapping, mapping_count;
 	uint32_t last_mapping; /* index of the mapping of the frame before; most frames share it */
 	uint32_t outcome;
+	uint32_t leaf_exact; /* what `at.exact` was when the walk began */
 	uint32_t guess; /* user space may guess the caller of the frame where the walk ended */
 	struct stack_copy copy;
 	uint32_t copy_offset; /* in the payload */

@@ -111,6 +111,9 @@ __attribute__((noinline)) uint64_t find_rule(uint32_t table_id, uint64_t address
 	return walk_rule_pack(rule, (uint32_t)(address & 0xffff) - (row & 0xffff));
 }
 
+#define READ_ONCE(of) (*(const volatile typeof(of) *)&(of))
+#define WRITE_ONCE(of, value) (*(volatile typeof(of) *)&(of) = (value))
+
 /* The same callers come back sample after sample: what was found for them is kept, per CPU. */
 static __always_inline uint64_t walk_find(uint32_t table, uint64_t address, void *memory)
 {
@@ -123,12 +126,15 @@ static __always_inline uint64_t walk_find(uint32_t table, uint64_t address, void
 	if (!cache || address >> 48)
 		return find_rule(table, address);
 	slot = &cache->slots[(key * 0x9e3779b97f4a7c15ULL) >> (64 - WIRE_RULE_CACHE_BITS)];
-	if (slot->key == key)
-		return slot->rule;
+	/* A timer's program may come in between, also where another one walks. */
+	rule = READ_ONCE(slot->rule);
+	if (READ_ONCE(slot->key) == key)
+		return rule;
 	rule = find_rule(table, address);
 	if (rule != WALK_FIND_NO_TABLE) {
-		slot->key = key;
-		slot->rule = rule;
+		WRITE_ONCE(slot->key, 0);
+		WRITE_ONCE(slot->rule, rule);
+		WRITE_ONCE(slot->key, key);
 	}
 	return rule;
 }

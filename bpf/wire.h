@@ -236,6 +236,15 @@ struct wire_config {
 	uint32_t translate_pids; /* profd is not in the initial pid namespace, see bpf/pids.h */
 };
 
+/* What a sample is of. */
+enum wire_event {
+	EVENT_CPU,    /* time on a CPU: weight_ns of it */
+	EVENT_GROWTH, /* memory that became resident: the page at `address` stands for `size` bytes */
+	EVENT_ALLOC,  /* a call that allocates `size` bytes */
+	EVENT_HEAP,   /* the same of an object, at `address`, that is followed until it is freed */
+	EVENTS
+};
+
 enum wire_sample_flags {
 	SAMPLE_MAPPINGS_STALE = 1, /* executable memory changed since the process entry was made */
 	SAMPLE_KERNEL_MODE = 2,    /* the tick hit kernel code */
@@ -275,7 +284,8 @@ struct wire_sample {
 	uint32_t other_bytes;
 	uint64_t cgroup; /* id in the version 2 hierarchy; 0: not known */
 	uint32_t uid;	 /* real */
-	uint32_t reserved;
+	uint32_t event;	 /* enum wire_event */
+	uint64_t address, size; /* what they are of depends on the event */
 	char comm[WIRE_COMM_BYTES];
 };
 
@@ -312,7 +322,7 @@ _Static_assert(sizeof(struct wire_rule) == 8, "wire_rule");
 _Static_assert(sizeof(struct wire_table) == 16, "wire_table");
 _Static_assert(sizeof(struct wire_mapping) == 32, "wire_mapping");
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
-_Static_assert(sizeof(struct wire_sample) == 200, "wire_sample");
+_Static_assert(sizeof(struct wire_sample) == 216, "wire_sample");
 _Static_assert(sizeof(struct wire_far_line) == 72, "wire_far_line");
 _Static_assert(sizeof(struct wire_thread) == 224, "wire_thread");
 _Static_assert(WIRE_BLOCK_HEADER_BYTES % 4 == 0, "rows are aligned");

@@ -19,6 +19,7 @@
 #include "fetch/library.h"
 #include "fetch/servers.h"
 #include "session/group.h"
+#include "session/measures.h"
 #include "source/comm_glob.h"
 
 #define MAX_RATE_HZ 10000
@@ -28,7 +29,7 @@
 #define MAX_PID 4194304 /* PID_MAX_LIMIT, include/linux/threads.h */
 #define MAX_RATE_PATH "/proc/sys/kernel/perf_event_max_sample_rate"
 
-/* What can be measured. */
+/* What can be measured: each has a row in event_sources. */
 const char *const measure_events[] = { "cpu", NULL };
 /* How stacks can be walked, by enum unwind_choice. */
 const char *const measure_unwind_ways[] = {
@@ -188,10 +189,13 @@ int measure_apply_uid(void *context, const char *argument, struct options_reason
 
 int measure_apply_event(void *context, const char *argument, struct options_reason *reason)
 {
+	struct measure_request *request = context;
 	const char *event;
 	size_t size;
 
-	(void)context;
+	if (!request->has_event)
+		request->config->events = 0;
+	request->has_event = true;
 	while (next_element(&argument, &event, &size)) {
 		if (size == 0)
 			return options_bad(reason, "needs the name of an event");
@@ -199,6 +203,9 @@ int measure_apply_event(void *context, const char *argument, struct options_reas
 			return options_refuse(
 				reason, "event '%.*s' is not in this build, which measures: cpu",
 				(int)(size < 64 ? size : 64), event);
+		for (unsigned i = 0; i < EVENTS; i++)
+			if (strlen(event_names[i]) == size && memcmp(event_names[i], event, size) == 0)
+				request->config->events |= EVENT_BIT(i);
 	}
 	return 0;
 }

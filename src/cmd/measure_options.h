@@ -23,7 +23,7 @@ struct measure_request {
 	const struct record_limits *limits;
 	const char *user;    /* as --uid has it */
 	const char *servers; /* as --debuginfod has them */
-	bool has_rate, has_period, has_debuginfod, has_debuginfod_timeout, verbose;
+	bool has_event, has_rate, has_period, has_debuginfod, has_debuginfod_timeout, verbose;
 };
 
 /*

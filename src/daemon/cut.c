@@ -29,7 +29,7 @@ static void count_frames(struct daemon *d)
 
 	for (uint32_t i = 0; i < profile->samples.count; i++) {
 		struct profile_run run = profile->stacks.at[profile->samples.at[i].stack];
-		uint64_t times = (uint64_t)profile_value(profile, i, p->samples_type);
+		uint64_t times = (uint64_t)profile_value(profile, i, p->measures.types[MEASURE_SAMPLES]);
 
 		for (uint32_t k = 0; k < run.count; k++) {
 			uint32_t id = profile->stack_locations.at[run.first + k];
@@ -93,8 +93,8 @@ int daemon_cut(struct daemon *d, uint64_t now_ns)
 	profile->meta.time_ns = d->began_wall;
 	profile->meta.duration_ns = (int64_t)(now_ns - d->began_ns);
 	profile->meta.period = (int64_t)cpu_source_period_ns(d->recording.source);
-	profile->meta.period_type = profile->meta.main_type = p->cpu_type;
-	profile->meta.count_type = p->samples_type;
+	profile->meta.period_type = profile->meta.main_type = p->measures.types[MEASURE_CPU];
+	profile->meta.count_type = p->measures.types[MEASURE_SAMPLES];
 	profile->meta.of_machine = true;
 	health.lost = lost - d->lost_before;
 	if (d->has_windows)

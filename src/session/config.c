@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/config.h"
 
+#include "session/measures.h"
+
 void config_init(struct config *config)
 {
 	*config = (struct config){
+		.events = EVENT_BIT(EVENT_CPU),
 		.frequency_hz = 99, /* not 100: no lock step with timers of round rates */
 		.unwind = UNWIND_AUTO,
 		.max_depth = 1024,

@@ -36,6 +36,7 @@ struct target {
 
 struct config {
 	struct target target;
+	uint32_t events; /* EVENT_BIT of what is measured, see measures.h */
 	ARRAY_OF(struct config_output) outputs; /* never empty once complete */
 	char *default_path;   /* owned: the generated output name, if any */
 	uint64_t duration_ns; /* 0: until told to stop or the targets end */

@@ -113,8 +113,8 @@ int describe(const struct recording *rec, const struct health *health, struct pr
 	meta->time_ns = began;
 	meta->duration_ns = (int64_t)(health->duration_s * 1e9);
 	meta->period = (int64_t)cpu_source_period_ns(rec->source);
-	meta->period_type = meta->main_type = rec->pipeline.cpu_type;
-	meta->count_type = rec->pipeline.samples_type;
+	meta->period_type = meta->main_type = rec->pipeline.measures.types[MEASURE_CPU];
+	meta->count_type = rec->pipeline.measures.types[MEASURE_SAMPLES];
 	meta->of_machine = target->everything;
 	if (!bytes_str(&comment))
 		return -ENOMEM;

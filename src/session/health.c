@@ -72,7 +72,7 @@ void health_gather(struct health *ret, const struct cpu_source *source,
 	ret->outside = pipeline->everything ? ret->counters[COUNT_OUTSIDE] : 0;
 	memcpy(ret->outcomes, pipeline->outcomes, sizeof(ret->outcomes));
 	ret->through_generated_code = pipeline->through_generated_code;
-	health_count_frames(ret, pipeline->profile, pipeline->samples_type);
+	health_count_frames(ret, pipeline->profile, pipeline->measures.types[MEASURE_SAMPLES]);
 	ret->finished = pipeline->finished;
 	ret->bpf_ns = ret->counters[COUNT_RUN_NS];
 	ret->start_ns = plain_ns(&(struct health_clock){}, started);

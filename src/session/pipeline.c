@@ -47,18 +47,29 @@
 /* Nothing is known of a process just met: it is taken for such a one until the first turns. */
 #define FIRST_REUSE_NS 500000000ULL
 
-static int new_profile(struct profile **ret, uint32_t *samples_type, uint32_t *cpu_type)
+static int new_profile(struct profile **ret, struct measures *measures, uint32_t events)
 {
 	cleanup(profile_free) struct profile *profile = NULL;
 	int r = profile_new(&profile);
 
 	if (r == 0)
-		r = profile_type_add(profile, samples_type, "samples", "count");
-	if (r == 0)
-		r = profile_type_add(profile, cpu_type, "cpu", "nanoseconds");
+		r = measures_add(measures, profile, events);
 	if (r == 0)
 		*ret = TAKE_PTR(profile);
 	return r;
+}
+
+int pipeline_measure(struct pipeline *p, uint32_t events)
+{
+	struct profile *profile;
+	int r = new_profile(&profile, &p->measures, events);
+
+	if (r != 0)
+		return r;
+	profile_free(p->profile);
+	p->events = events;
+	p->profile = p->naming.profile = profile;
+	return 0;
 }
 
 int pipeline_init(struct pipeline *p, struct workers *workers,
@@ -73,14 +84,13 @@ int pipeline_init(struct pipeline *p, struct workers *workers,
 	if (r == 0)
 		r = table_store_new(&p->store, maps, table_budget_bytes);
 	if (r == 0)
-		r = new_profile(&p->profile, &p->samples_type, &p->cpu_type);
+		r = pipeline_measure(p, EVENT_BIT(EVENT_CPU));
 	if (r == 0)
 		r = symbolizer_new(&p->symbolizer, &options, workers);
 	if (r < 0)
 		return r;
 	p->tables.store = p->store;
 	p->tables.workers = workers;
-	p->naming.profile = p->profile;
 	p->naming.symbolizer = p->symbolizer;
 	p->stack_addresses = calloc(SAMPLE_STACK_MAX, sizeof(*p->stack_addresses));
 	p->stack_locations = calloc(SAMPLE_STACK_MAX, sizeof(*p->stack_locations));
@@ -614,7 +624,7 @@ int pipeline_publish(struct pipeline *p)
 int pipeline_cut(struct pipeline *p, struct profile **ret)
 {
 	struct profile *profile;
-	int r = new_profile(&profile, &p->samples_type, &p->cpu_type);
+	int r = new_profile(&profile, &p->measures, p->events);
 
 	if (r < 0)
 		return r;

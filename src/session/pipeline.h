@@ -16,6 +16,7 @@
 #include "bpf/wire.h"
 #include "proc/process_table.h"
 #include "profile/profile.h"
+#include "session/measures.h"
 #include "session/naming.h"
 #include "session/object_tables.h"
 #include "source/lifecycle.h"
@@ -32,12 +33,34 @@ struct pending_sample {
 	size_t size;
 };
 
+struct pipeline;
+
 /* What the two streams have told. */
 struct collected {
 	ARRAY_OF(struct pending_event) events;
 	struct bytes texts;
 	ARRAY_OF(struct pending_sample) samples;
 	struct bytes bytes;
+};
+
+/*
+ * What the samples of an event are worth. The pipeline walks and names them; it knows only CPU time
+ * itself.
+ */
+struct sample_counter {
+	/* values: by type of the profile, all 0 before; NULL: the event is not measured. */
+	void (*values)(void *context, const struct pipeline *pipeline,
+		       const struct wire_sample *sample, int64_t *values);
+	/*
+	 * A label more, by key and text of the profile. Returns 0 (*ret_count is how many there are: 0 or
+	 * 1), PROFILE_FULL or a negative errno. NULL: there is none.
+	 */
+	int (*label)(void *context, struct pipeline *pipeline, const struct wire_sample *sample,
+		     struct profile_label *ret, uint32_t *ret_count);
+	/* It was counted there. Returns 0 or a negative errno. NULL: nobody asks. */
+	int (*counted)(void *context, const struct wire_sample *sample, uint32_t stack,
+		       uint32_t labels);
+	void *context;
 };
 
 struct call_site;
@@ -96,13 +119,20 @@ struct pipeline {
 
 	uint64_t *stack_addresses; /* scratch */
 	uint32_t *stack_locations;
-	uint32_t samples_type, cpu_type;
+	uint32_t events; /* EVENT_BIT of what is measured */
+	struct measures measures;
+	struct sample_counter counters[EVENTS]; /* of those that others count than the pipeline itself */
 };
 
-/* workers: borrowed; maps: of the kernel half, or all -1. Returns 0 or a negative errno. */
+/*
+ * workers: borrowed; maps: of the kernel half, or all -1. What is measured is CPU time. Returns 0 or a
+ * negative errno.
+ */
 int pipeline_init(struct pipeline *pipeline, struct workers *workers,
 		  const struct table_store_maps *maps, uint64_t table_budget_bytes);
 void pipeline_fini(struct pipeline *pipeline);
+/* Before the first sample: what is measured instead (EVENT_BIT). Returns 0 or a negative errno. */
+int pipeline_measure(struct pipeline *pipeline, uint32_t events);
 
 /*
  * A process the user named: its mappings are read and its tables compiled before sampling begins.

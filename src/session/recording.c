@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "session/event_source.h"
 #include "session/meet.h"
 #include "session/new_files.h"
 
@@ -42,7 +43,9 @@ static void end_it(struct recording *rec, enum recording_end end)
 	if (rec->end == RECORDING_RUNS || end == RECORDING_SIGNAL)
 		rec->end = end;
 	if (rec->began_ns && !rec->ended_ns) {
-		cpu_source_stop(rec->source);
+		FOR_EACH_EVENT_SOURCE(source, rec)
+			if ((*source)->stop)
+				(*source)->stop(rec);
 		rec->ended_ns = clock_ns(CLOCK_MONOTONIC);
 	}
 	workers_hurry(&rec->workers);
@@ -185,6 +188,9 @@ void recording_let_signals_through(struct recording *rec)
 void recording_fini(struct recording *rec)
 {
 	launch_fini(&rec->launch);
+	FOR_EACH_EVENT_SOURCE(source, rec)
+		if ((*source)->close)
+			(*source)->close(rec);
 	if (rec->pipeline_ready)
 		pipeline_fini(&rec->pipeline);
 	fetches_fini(&rec->fetches);
@@ -224,6 +230,9 @@ static int turn(struct recording *rec, bool last)
 		r = lifecycle_drain(rec->lifecycle, pipeline_event, p);
 	if (r == 0)
 		r = pipeline_advance(p, horizon);
+	FOR_EACH_EVENT_SOURCE(source, rec)
+		if (r == 0 && (*source)->turn)
+			r = (*source)->turn(rec, last);
 	if (r == 0 && !last)
 		r = pipeline_publish(p);
 	if (r == 0 && rec->config->debuginfod_servers)
@@ -286,7 +295,7 @@ static int warm_up(struct recording *rec)
 
 static int start(struct recording *rec)
 {
-	int r;
+	int r = 0;
 
 	/*
 	 * A busy target must not starve its profiler of the few milliseconds that it needs. The
@@ -299,8 +308,10 @@ static int start(struct recording *rec)
 	health_clock_read(&rec->started, &rec->pipeline);
 	rec->began_wall_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 	rec->began_ns = clock_ns(CLOCK_MONOTONIC);
-	r = cpu_source_start(rec->source);
-	return r < 0 ? recording_complain(r, "cannot start the timers") : 0;
+	FOR_EACH_EVENT_SOURCE(source, rec)
+		if (r == 0 && (*source)->start)
+			r = (*source)->start(rec);
+	return r;
 }
 
 static void let_command_go(struct recording *rec)

@@ -17,6 +17,7 @@
 #include "proc/stat.h"
 #include "proc/view.h"
 #include "session/complain.h"
+#include "session/event_source.h"
 #include "session/file_limit.h"
 #include "session/group.h"
 #include "session/keep_names.h"
@@ -148,6 +149,7 @@ static int open_source(struct recording *rec)
 		.mapping_capacity =
 			target->everything ? MAPPINGS_OF_EVERYTHING : MAPPINGS_OF_TARGETS,
 		.cpus = &rec->cpus,
+		.no_timers = !(config->events & EVENT_BIT(EVENT_CPU)),
 	};
 	struct source_failure failure;
 	struct cpu_source_maps fds;
@@ -173,6 +175,9 @@ static int open_source(struct recording *rec)
 	r = pipeline_init(&rec->pipeline, &rec->workers, &maps, table_budget(rec));
 	if (r < 0)
 		return recording_complain(r, "cannot set up the tables");
+	r = pipeline_measure(&rec->pipeline, config->events);
+	if (r != 0)
+		return recording_complain(r < 0 ? r : -EINVAL, "cannot set up the profile");
 	rec->pipeline.everything = target->everything;
 	rec->pipeline.children = target->children;
 	rec->pipeline.threads = config->threads;
@@ -196,6 +201,17 @@ static int refuse_unseen(pid_t pid, const char *kind, const char *why)
 	if (proc_view_hides(pid))
 		why = "/proc is mounted with hidepid, which hides it from all without CAP_SYS_PTRACE";
 	return refuse(pid, kind, why);
+}
+
+/* Has each event's source know of it. */
+static int watch_process(struct recording *rec, pid_t pid)
+{
+	int r = 0;
+
+	FOR_EACH_EVENT_SOURCE(source, rec)
+		if (r == 0 && (*source)->watch)
+			r = (*source)->watch(rec, pid);
+	return r;
 }
 
 static int add_pid(struct recording *rec, pid_t pid)
@@ -230,7 +246,7 @@ static int add_pid(struct recording *rec, pid_t pid)
 	if (r < 0)
 		return recording_complain(r, "cannot read the process");
 	rec->targets_alive++;
-	return 0;
+	return watch_process(rec, pid);
 }
 
 static int add_tid(struct recording *rec, pid_t tid)
@@ -298,7 +314,7 @@ static int add_command(struct recording *rec)
 	process->mappings_known = true;
 	process->read_ns = process->sure_ns = clock_ns(CLOCK_MONOTONIC);
 	rec->targets_alive++;
-	return 0;
+	return watch_process(rec, rec->launch.pid);
 }
 
 static int add_targets(struct recording *rec)
@@ -370,6 +386,11 @@ int recording_open(struct recording *rec, const struct config *config)
 								       : FETCH_NS);
 		if (r < 0)
 			return recording_complain(r, "cannot set up");
+	}
+	FOR_EACH_EVENT_SOURCE(source, rec) {
+		r = (*source)->open ? (*source)->open(rec) : 0;
+		if (r < 0)
+			return r;
 	}
 	return add_targets(rec);
 }

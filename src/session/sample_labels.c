@@ -65,9 +65,10 @@ static int add_identity(struct pipeline *p, struct process *process,
 int sample_labels(struct pipeline *p, struct process *process, const struct wire_sample *sample,
 		  uint32_t *ret)
 {
+	const struct sample_counter *counter = &p->counters[sample->event];
 	struct profile_label labels[LABELS_MAX] = {};
 	char comm[WIRE_COMM_BYTES + 1] = "";
-	uint32_t count = 0;
+	uint32_t count = 0, more = 0;
 	int r;
 
 	memcpy(comm, sample->comm, WIRE_COMM_BYTES);
@@ -86,6 +87,10 @@ int sample_labels(struct pipeline *p, struct process *process, const struct wire
 	}
 	if (r == 0 && p->identities && process)
 		r = add_identity(p, process, sample, labels, &count);
+	if (r == 0 && counter->label) {
+		r = counter->label(counter->context, p, sample, &labels[count], &more);
+		count += more;
+	}
 	return r != 0 ? r : profile_labels_add(p->profile, ret, labels, count);
 }
 

@@ -421,6 +421,28 @@ static int add_stack(struct pipeline *p, const struct process *process,
 	return r != 0 ? r : profile_stack_add(p->profile, ret, p->stack_locations, count);
 }
 
+static void fill_values(const struct pipeline *p, const struct wire_sample *sample, int64_t *values)
+{
+	const struct sample_counter *counter = &p->counters[sample->event];
+
+	if (counter->values) {
+		counter->values(counter->context, p, sample, values);
+	} else {
+		values[p->measures.types[MEASURE_SAMPLES]] = 1;
+		values[p->measures.types[MEASURE_CPU]] = (int64_t)sample->weight_ns;
+	}
+}
+
+static int add_values(struct pipeline *p, const struct wire_sample *sample, uint32_t stack,
+		      uint32_t labels, const int64_t *values)
+{
+	const struct sample_counter *counter = &p->counters[sample->event];
+	int r = profile_sample_add(p->profile, stack, labels, values);
+
+	return r == 0 && counter->counted ? counter->counted(counter->context, sample, stack, labels)
+					  : r;
+}
+
 /* Counts the sample as it is. */
 static int count_whole(struct pipeline *p, struct process *process,
 		       const struct wire_sample *sample, struct walked *walked,
@@ -431,7 +453,7 @@ static int count_whole(struct pipeline *p, struct process *process,
 
 	if (r == 0)
 		r = sample_labels(p, process, sample, &labels);
-	return r != 0 ? r : profile_sample_add(p->profile, stack, labels, values);
+	return r != 0 ? r : add_values(p, sample, stack, labels, values);
 }
 
 /*
@@ -455,7 +477,7 @@ static int count_merged(struct pipeline *p, struct process *process,
 		r = truncation_location(p, WALK_PROFILE_FULL, &p->stack_locations[0]);
 	if (r == 0)
 		r = profile_stack_add(p->profile, &stack, p->stack_locations, 1);
-	return r != 0 ? r : profile_sample_add(p->profile, stack, labels, values);
+	return r != 0 ? r : add_values(p, sample, stack, labels, values);
 }
 
 static uint64_t bytes_used(const struct pipeline *p)
@@ -468,10 +490,11 @@ static uint64_t bytes_used(const struct pipeline *p)
 static int count(struct pipeline *p, struct process *process, const struct wire_sample *sample,
 		 struct walked *walked)
 {
-	const int64_t values[2] = { 1, (int64_t)sample->weight_ns };
+	int64_t values[PROFILE_MAX_TYPES] = {};
 	uint64_t *share = process ? &process->profile_bytes : &p->kernel_bytes;
 	int r;
 
+	fill_values(p, sample, values);
 	p->budget.used = bytes_used(p);
 	p->profile->closed = !budget_allows(&p->budget, *share, 0, 1);
 	r = count_whole(p, process, sample, walked, values);
@@ -516,12 +539,21 @@ static int walk_whole(struct pipeline *p, const struct wire_sample *sample, stru
 	return 0;
 }
 
+static bool is_measured(const struct pipeline *p, const struct wire_sample *sample)
+{
+	return sample->event < EVENTS && p->events & EVENT_BIT(sample->event) &&
+	       (sample->event == EVENT_CPU || p->counters[sample->event].values);
+}
+
 int sample_stack_count(struct pipeline *p, const struct wire_sample *sample)
 {
 	struct process *process;
 	struct walked walked;
-	int r = walk_whole(p, sample, &walked, &process);
+	int r;
 
+	if (!is_measured(p, sample))
+		return 0;
+	r = walk_whole(p, sample, &walked, &process);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	p->sample_count++;

@@ -99,6 +99,7 @@ static int load(struct cpu_source *source, const struct cpu_source_options *opti
 	    (r = bpf_map__set_max_entries(bpf->maps.mappings, options->mapping_capacity)) < 0 ||
 	    (r = bpf_map__set_max_entries(bpf->maps.scratches, source->possible_cpus)) < 0 ||
 	    (r = bpf_map__set_max_entries(bpf->maps.rule_caches, source->possible_cpus)) < 0 ||
+	    (r = bpf_program__set_autoload(bpf->progs.cpu_tick, !options->no_timers)) < 0 ||
 	    (r = bpf_program__set_autoload(bpf->progs.learn_namespace, translate)) < 0)
 		return fail(failure, r, "cannot set up the BPF programs");
 	r = cpu_bpf__load(bpf);
@@ -170,7 +171,7 @@ int cpu_source_open(struct cpu_source **ret, const struct cpu_source_options *op
 	r = load(source, options, failure);
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < options->cpus->cpus.count; i++) {
+	for (uint32_t i = 0; !options->no_timers && i < options->cpus->cpus.count; i++) {
 		struct timer *timer = &source->timers[source->timer_count++];
 
 		*timer = (struct timer){ .fd = -1, .cpu = options->cpus->cpus.at[i] };
@@ -370,6 +371,34 @@ uint64_t cpu_source_kernel_bytes(const struct cpu_source *source)
 	bpf_object__for_each_program(program, source->bpf->obj)
 		bytes += kernel_bytes_of(bpf_program__fd(program));
 	return bytes;
+}
+
+int cpu_source_share(const struct cpu_source *source, struct bpf_object *object,
+		     struct wire_config *config, struct cpu_source_namespace *own_namespace)
+{
+	struct bpf_map *map, *mine;
+
+	bpf_object__for_each_map(map, object) {
+		const char *name = bpf_map__name(map);
+		int r;
+
+		/* Another program may be in the middle of one; variables are each object's own. */
+		if (bpf_map__is_internal(map) || strcmp(name, "scratches") == 0)
+			continue;
+		mine = bpf_object__find_map_by_name(source->bpf->obj, name);
+		if (!mine)
+			continue;
+		r = bpf_map__reuse_fd(map, bpf_map__fd(mine));
+		if (r < 0)
+			return r;
+	}
+	map = bpf_object__find_map_by_name(object, "scratches");
+	if (map && bpf_map__set_max_entries(map, source->possible_cpus) < 0)
+		return -EINVAL;
+	*config = source->bpf->rodata->config;
+	*own_namespace = (struct cpu_source_namespace){ source->bpf->bss->own_pid_namespace,
+							source->bpf->bss->own_pid_level };
+	return 0;
 }
 
 struct cpu_source_maps cpu_source_maps(const struct cpu_source *source)

@@ -26,9 +26,16 @@ struct cpu_source_options {
 	uint32_t ring_bytes;       /* a power of two, at least 64 KiB */
 	uint32_t mapping_capacity; /* mappings of all processes together */
 	const struct cpu_list *cpus;
+	bool no_timers; /* samples come from other events only, see cpu_source_share */
 };
 
 struct cpu_source;
+
+/* As the kernel half knows it, see bpf/pids.h. */
+struct cpu_source_namespace {
+	uint64_t address;
+	uint32_t level;
+};
 
 /* What failed, in words, for the one line that is shown; set when cpu_source_open fails. */
 struct source_failure {
@@ -83,6 +90,16 @@ void cpu_source_counters(const struct cpu_source *source, uint64_t ret[COUNT_COU
 uint64_t cpu_source_period_ns(const struct cpu_source *source);
 /* What the kernel half's maps and programs occupy, in bytes, without the table chunks. */
 uint64_t cpu_source_kernel_bytes(const struct cpu_source *source);
+
+/*
+ * Has the programs of another event walk by the same tables, watch the same targets, write into the
+ * same ring and count in the same counters: to be called between opening and loading their object, whose
+ * maps of the same names are made the source's; `config`, `own_namespace`: what the object's variables of
+ * these names (bpf/maps.h, bpf/pids.h) are to be set to. Returns 0 or a negative errno.
+ */
+struct bpf_object;
+int cpu_source_share(const struct cpu_source *source, struct bpf_object *object,
+		     struct wire_config *config, struct cpu_source_namespace *own_namespace);
 
 /* Descriptors for the table store, borrowed. */
 struct cpu_source_maps {

@@ -106,9 +106,9 @@ static int64_t whole(uint64_t weight_ns)
 
 	for (uint32_t i = 0; i < profile->samples.count; i++) {
 		struct profile_run run = profile->stacks.at[profile->samples.at[i].stack];
-		int64_t samples = profile_value(profile, i, p.samples_type);
+		int64_t samples = profile_value(profile, i, p.measures.types[MEASURE_SAMPLES]);
 
-		if (profile_value(profile, i, p.cpu_type) == samples * (int64_t)weight_ns &&
+		if (profile_value(profile, i, p.measures.types[MEASURE_CPU]) == samples * (int64_t)weight_ns &&
 		    run.count == 2 && is_code(run.first) && is_code(run.first + 1))
 			count += samples;
 	}

@@ -149,7 +149,7 @@ static const char *stack_of(uint64_t weight_ns)
 		struct profile_run run = profile->stacks.at[profile->samples.at[i].stack];
 		size_t used = 0;
 
-		if (profile_value(profile, i, p.cpu_type) != (int64_t)weight_ns)
+		if (profile_value(profile, i, p.measures.types[MEASURE_CPU]) != (int64_t)weight_ns)
 			continue;
 		text[0] = '\0';
 		for (uint32_t k = 0; k < run.count; k++) {
@@ -612,8 +612,8 @@ static void equal_stacks_are_one_sample(void **state)
 		unwalked(10 + i, PID, OLD_CODE + 0x10, OLD_CODE + 0x21, 7);
 	assert_ok(pipeline_advance(&p, 100));
 	assert_int_equal(p.profile->samples.count, 1);
-	assert_int_equal(profile_value(p.profile, 0, p.samples_type), 10);
-	assert_int_equal(profile_value(p.profile, 0, p.cpu_type), 70);
+	assert_int_equal(profile_value(p.profile, 0, p.measures.types[MEASURE_SAMPLES]), 10);
+	assert_int_equal(profile_value(p.profile, 0, p.measures.types[MEASURE_CPU]), 70);
 	assert_int_equal(p.sample_count, 10);
 }
 
@@ -701,7 +701,7 @@ static void a_process_does_not_fill_the_profile_alone(void **state)
 	assert_int_equal(whole + p.outcomes[WALK_PROFILE_FULL], SAMPLES);
 	assert_true(whole > 100 && whole < SAMPLES / 2);
 	assert_true(bytes > p.budget.limit / 2 - SLACK && bytes < p.budget.limit / 2 + SLACK);
-	assert_int_equal(profile_total(p.profile, p.samples_type), SAMPLES);
+	assert_int_equal(profile_total(p.profile, p.measures.types[MEASURE_SAMPLES]), SAMPLES);
 	/* What is known is counted as ever; what is not is still the process's. */
 	deep_in_the_kernel(PID, PID, 0);
 	assert_ok(pipeline_advance(&p, 10));
@@ -728,10 +728,10 @@ static void many_processes_do_not_fill_the_profile(void **state)
 	assert_ok(pipeline_advance(&p, 10));
 	assert_true(p.outcomes[WALK_COMPLETE] > 100);
 	assert_true(bytes_of_profile() < p.budget.limit + SLACK);
-	assert_int_equal(profile_total(p.profile, p.samples_type), SAMPLES * PROCESSES);
+	assert_int_equal(profile_total(p.profile, p.measures.types[MEASURE_SAMPLES]), SAMPLES * PROCESSES);
 	assert_ok(naming_advance(&p.naming, UINT64_MAX));
 	assert_ok(profile_freeze(p.profile));
-	assert_int_equal(profile_total(p.profile, p.samples_type), SAMPLES * PROCESSES);
+	assert_int_equal(profile_total(p.profile, p.measures.types[MEASURE_SAMPLES]), SAMPLES * PROCESSES);
 }
 
 /* One deep stack in many threads: small in the profile, but not in a picture. */
@@ -748,11 +748,11 @@ static void many_threads_do_not_fill_the_picture(void **state)
 	assert_ok(pipeline_advance(&p, 10));
 	assert_true(p.outcomes[WALK_COMPLETE] > 500);
 	assert_true(p.outcomes[WALK_PROFILE_FULL] > 5000);
-	assert_int_equal(profile_total(p.profile, p.samples_type), SAMPLES);
+	assert_int_equal(profile_total(p.profile, p.measures.types[MEASURE_SAMPLES]), SAMPLES);
 	assert_true(p.profile->sample_frames * PROFILE_FRAME_BYTES < p.budget.limit / 2);
 	assert_ok(naming_advance(&p.naming, UINT64_MAX));
 	assert_ok(profile_freeze(p.profile));
-	assert_ok(call_tree_new(&tree, p.profile, p.samples_type));
+	assert_ok(call_tree_new(&tree, p.profile, p.measures.types[MEASURE_SAMPLES]));
 	assert_int_equal(call_tree_total(tree), SAMPLES);
 	assert_true(tree->nodes.count * sizeof(*tree->nodes.at) < 3UL * p.budget.limit);
 }

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/measures.h"
+
+const char *const event_names[EVENTS] = {
+	[EVENT_CPU] = "cpu",
+	[EVENT_GROWTH] = "growth",
+	[EVENT_ALLOC] = "alloc",
+	[EVENT_HEAP] = "heap",
+};
+
+static const struct {
+	const char *name, *unit;
+	uint32_t events; /* that have it */
+} kinds[MEASURES] = {
+	[MEASURE_SAMPLES] = { "samples", "count", ~0U },
+	[MEASURE_CPU] = { "cpu", "nanoseconds", EVENT_BIT(EVENT_CPU) },
+	[MEASURE_TOUCHED] = { "touched", "bytes", EVENT_BIT(EVENT_GROWTH) },
+	[MEASURE_GROWTH] = { "growth", "bytes", EVENT_BIT(EVENT_GROWTH) },
+	[MEASURE_ALLOC_OBJECTS] = { "alloc_objects", "count",
+				    EVENT_BIT(EVENT_ALLOC) | EVENT_BIT(EVENT_HEAP) },
+	[MEASURE_ALLOC_SPACE] = { "alloc_space", "bytes",
+				  EVENT_BIT(EVENT_ALLOC) | EVENT_BIT(EVENT_HEAP) },
+	[MEASURE_INUSE_OBJECTS] = { "inuse_objects", "count", EVENT_BIT(EVENT_HEAP) },
+	[MEASURE_INUSE_SPACE] = { "inuse_space", "bytes", EVENT_BIT(EVENT_HEAP) },
+};
+
+/* The first one that is measured is what pictures show. */
+static const enum measure main_order[] = { MEASURE_CPU, MEASURE_GROWTH, MEASURE_INUSE_SPACE,
+					   MEASURE_ALLOC_SPACE, MEASURE_SAMPLES };
+
+static int add(struct measures *ret, struct profile *profile, uint32_t events, enum measure measure)
+{
+	if (!(kinds[measure].events & events))
+		return 0;
+	return profile_type_add(profile, &ret->types[measure], kinds[measure].name,
+				kinds[measure].unit);
+}
+
+int measures_add(struct measures *ret, struct profile *profile, uint32_t events)
+{
+	bool heap_alone = events == EVENT_BIT(EVENT_HEAP);
+	int r = 0;
+
+	for (unsigned i = 0; i < MEASURES; i++)
+		ret->types[i] = PROFILE_NO_TYPE;
+	for (unsigned i = heap_alone; r == 0 && i < MEASURES; i++)
+		r = add(ret, profile, events, i);
+	if (r == 0 && heap_alone)
+		r = add(ret, profile, events, MEASURE_SAMPLES);
+	for (unsigned i = ARRAY_SIZE(main_order); r == 0 && i-- > 0;)
+		if (ret->types[main_order[i]] != PROFILE_NO_TYPE)
+			ret->main = ret->types[main_order[i]];
+	return r;
+}
