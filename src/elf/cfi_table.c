@@ -24,6 +24,27 @@ int cfi_table_add(struct cfi_table *table, uint64_t address, const struct wire_r
 	return 0;
 }
 
+int cfi_table_add_rows(struct cfi_table *table, const struct cfi_row *rows, uint32_t count)
+{
+	uint32_t more = count - 1;
+	/* What is in force may say the same as the first of them. */
+	int r = cfi_table_add(table, rows[0].address, &rows[0].rule);
+
+	if (r < 0)
+		return r;
+	if (table->rows.count + (uint64_t)more > MAX_ROWS)
+		return -EFBIG;
+	if (more == 0)
+		return 0;
+	if (!array_reserve(&table->rows, (uint64_t)table->rows.count + more))
+		return -ENOMEM;
+	memcpy(table->rows.at + table->rows.count, rows + 1, more * sizeof(*rows));
+	table->rows.count += more;
+	for (uint32_t i = 1; i < count; i++)
+		table->unsupported += cfi_rule_is(&rows[i].rule, CFI_UNKNOWN);
+	return 0;
+}
+
 void cfi_table_fini(struct cfi_table *table)
 {
 	array_fini(&table->rows);

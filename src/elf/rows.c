@@ -32,17 +32,40 @@ static const struct wire_rule *rule_in_force(const struct steps *steps)
 	return steps->next ? &steps->table->rows.at[steps->next - 1].rule : &gap;
 }
 
+/*
+ * Goes on to the first row at or behind `end`. What lies before it is appended as it is: it is what is in
+ * force there.
+ */
+static int copy_rows(struct cfi_table *ret, struct steps *steps, uint64_t end)
+{
+	uint32_t first = steps->next;
+
+	while (next_address(steps) < end)
+		steps->next++;
+	return steps->next == first ? 0
+				    : cfi_table_add_rows(ret, steps->table->rows.at + first,
+							 steps->next - first);
+}
+
 static int merge_rows(struct cfi_table *ret, const struct cfi_table *table,
 		      const struct cfi_table *more)
 {
 	struct steps first = { table, 0 }, second = { more, 0 };
 
+	if (!array_reserve(&ret->rows, (uint64_t)table->rows.count + more->rows.count))
+		return -ENOMEM;
 	while (first.next < table->rows.count || second.next < more->rows.count) {
 		uint64_t a = next_address(&first), b = next_address(&second);
 		uint64_t address = a < b ? a : b;
 		const struct wire_rule *rule;
 		int r;
 
+		if (a < b && cfi_rule_is(rule_in_force(&second), CFI_GAP)) {
+			r = copy_rows(ret, &first, b);
+			if (r < 0)
+				return r;
+			continue;
+		}
 		first.next += a == address;
 		second.next += b == address;
 		rule = rule_in_force(&first);
@@ -111,6 +134,19 @@ int cfi_table_fill(struct cfi_table *table, const struct cfi_table *more)
 	return 0;
 }
 
+/* As cfi_table_fill; without anything in the table there is nothing to merge. */
+static int take_or_fill(struct cfi_table *table, struct cfi_table *more)
+{
+	struct cfi_table empty = *table;
+
+	if (table->rows.count || table->functions.count)
+		return cfi_table_fill(table, more);
+	*table = *more;
+	table->broken += empty.broken;
+	*more = empty;
+	return 0;
+}
+
 /* Decodes what has no rows. What of it cannot be read adds none. */
 static int fill_by_decoding(struct cfi_table *table, const struct object *object)
 {
@@ -130,7 +166,7 @@ int rows_read(struct cfi_table *ret, const struct object *object)
 	if (r == 0)
 		r = cfi_read(&more, object);
 	if (r == 0)
-		r = cfi_table_fill(&table, &more);
+		r = take_or_fill(&table, &more);
 	if (r == 0)
 		r = row_marks_add(&table, object);
 	if (r == 0)
