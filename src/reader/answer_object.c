@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "elf/allocator.h"
 #include "elf/call_sites.h"
 #include "elf/needed.h"
 #include "elf/rows.h"
@@ -101,6 +102,38 @@ int reader_answer_needed(struct known_object *known, struct reply *reply)
 	bytes_add(&reply->bytes, &wire, sizeof(wire));
 	bytes_add(&reply->bytes, needed.names.at, needed.names.count * sizeof(*needed.names.at));
 	bytes_add(&reply->bytes, needed.texts.at, needed.texts.size);
+	return 0;
+}
+
+int reader_answer_allocator(struct known_object *known, struct reply *reply)
+{
+	cleanup(allocator_fini) struct allocator allocator = {};
+	struct wire_allocator wire = {};
+	int r = allocator_read(&allocator, known->object);
+
+	if (r < 0)
+		return r;
+	wire.site_count = allocator.sites.count;
+	wire.slot_count = allocator.slots.count;
+	wire.prefixed = allocator.prefixed;
+	bytes_add(&reply->bytes, &wire, sizeof(wire));
+	for (uint32_t i = 0; i < allocator.sites.count; i++) {
+		const struct allocation_site *from = &allocator.sites.at[i];
+		const struct wire_allocation_site site = {
+			.entry = from->entry,
+			.address = from->address,
+			.function = from->function,
+			.outcome = from->outcome,
+			.flags = from->flags,
+			.stack_moved = from->stack_moved,
+			.size_register = from->size_register,
+			.other_register = from->other_register,
+		};
+
+		bytes_add(&reply->bytes, &site, sizeof(site));
+	}
+	bytes_add(&reply->bytes, allocator.slots.at,
+		  allocator.slots.count * sizeof(*allocator.slots.at));
 	return 0;
 }
 

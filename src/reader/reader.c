@@ -139,6 +139,8 @@ static int answer_about(struct known_object *known, uint32_t what, const void *p
 		return reader_answer_needed(known, reply);
 	case READER_CODE:
 		return reader_answer_code(known, payload, size, reply);
+	case READER_ALLOCATOR:
+		return reader_answer_allocator(known, reply);
 	case READER_CALLS:
 		return reader_answer_calls(known, payload, size, reply);
 	}

@@ -22,5 +22,6 @@ int reader_answer_keep(struct known_object *known, struct reply *reply);
 int reader_answer_needed(struct known_object *known, struct reply *reply);
 int reader_answer_code(struct known_object *known, const void *payload, size_t size,
 		       struct reply *reply);
+int reader_answer_allocator(struct known_object *known, struct reply *reply);
 int reader_answer_calls(struct known_object *known, const void *payload, size_t size,
 			struct reply *reply);

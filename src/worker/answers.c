@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "elf/instruction.h"
 
 enum {
 	/* As object_file.c makes them. */
@@ -317,5 +318,61 @@ int answer_needed(struct needed *ret, const unsigned char *data, size_t size)
 		return -ENOMEM;
 	*ret = needed;
 	needed = (struct needed){};
+	return 0;
+}
+
+/* ---- where memory is given out ---- */
+
+static bool is_register(uint32_t number, bool absent)
+{
+	return number < REGISTERS || (absent && number == REGISTER_NONE);
+}
+
+static bool is_site(const struct wire_allocation_site *wire)
+{
+	return wire->function < ALLOCATION_FUNCTIONS && wire->outcome < ALLOCATION_OUTCOMES &&
+	       wire->flags <= (ALLOCATION_NULL_LEADS_ON | ALLOCATION_SMALL_LEADS_ON) &&
+	       wire->stack_moved <= ALLOCATION_STACK_MAX && wire->address >= wire->entry &&
+	       wire->address - wire->entry < ALLOCATION_PROLOGUE_BYTES &&
+	       is_register(wire->size_register, wire->outcome != ALLOCATION_SITE) &&
+	       is_register(wire->other_register, true);
+}
+
+int answer_allocator(struct allocator *ret, const unsigned char *data, size_t size)
+{
+	struct reader reader = reader_of(data, size);
+	const struct wire_allocator *wire = (const void *)reader_take(&reader, sizeof(*wire));
+	cleanup(allocator_fini) struct allocator allocator = {};
+	const struct wire_allocation_site *sites;
+	int r;
+
+	if (!wire || wire->site_count > ALLOCATION_SITES_MAX ||
+	    wire->slot_count > ALLOCATION_SLOTS_MAX)
+		return -EBADMSG;
+	allocator.prefixed = wire->prefixed;
+	sites = (const void *)reader_take(&reader, wire->site_count * sizeof(*sites));
+	r = TAKE_ARRAY(&allocator.slots, &reader, wire->slot_count);
+	if (r == 0 && (reader.overrun || reader_left(&reader)))
+		r = -EBADMSG;
+	if (r == 0 && !array_reserve(&allocator.sites, wire->site_count))
+		r = -ENOMEM;
+	for (uint32_t i = 0; r == 0 && i < wire->site_count; i++) {
+		if (!is_site(&sites[i]))
+			return -EBADMSG;
+		allocator.sites.at[allocator.sites.count++] = (struct allocation_site){
+			.entry = sites[i].entry,
+			.address = sites[i].address,
+			.function = (enum allocation_function)sites[i].function,
+			.outcome = (enum allocation_outcome)sites[i].outcome,
+			.flags = sites[i].flags,
+			.size_register = (uint8_t)sites[i].size_register,
+			.other_register = (uint8_t)sites[i].other_register,
+			.stack_moved = sites[i].stack_moved,
+		};
+	}
+	if (r < 0)
+		return r;
+	*ret = allocator;
+	allocator = (struct allocator){};
 	return 0;
 }

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "elf/allocator.h"
 #include "elf/needed.h"
 #include "elf/object.h"
 #include "unwind/table.h"
@@ -50,3 +51,5 @@ int answer_names(const unsigned char *data, size_t size, uint32_t address_count,
 int answer_calls(uint64_t *ret, uint32_t count, const unsigned char *data, size_t size);
 /* Free with needed_fini. */
 int answer_needed(struct needed *ret, const unsigned char *data, size_t size);
+/* Free with allocator_fini. */
+int answer_allocator(struct allocator *ret, const unsigned char *data, size_t size);

@@ -177,6 +177,20 @@ int ask_needed(struct workers *workers, struct needed *ret, struct object *objec
 	return reader_request(workers, object, &request);
 }
 
+static int take_allocator(void *allocator, int result, const unsigned char *data, size_t size)
+{
+	return result > 0 ? -EBADMSG : answer_allocator(allocator, data, size);
+}
+
+int ask_allocator(struct workers *workers, struct allocator *ret, struct object *object)
+{
+	const struct reader_request request = { .what = READER_ALLOCATOR,
+						.take = take_allocator,
+						.context = ret };
+
+	return reader_request(workers, object, &request);
+}
+
 struct calls_answer {
 	uint64_t *calls;
 	uint32_t count;

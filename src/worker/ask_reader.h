@@ -47,6 +47,8 @@ int ask_names(struct workers *workers, struct object *object, const uint64_t *ad
 int ask_to_keep(struct workers *workers, struct object *object);
 /* Free with needed_fini. */
 int ask_needed(struct workers *workers, struct needed *ret, struct object *object);
+/* Returns as said, or -EOPNOTSUPP: profd has no decoder for it. Free with allocator_fini. */
+int ask_allocator(struct workers *workers, struct allocator *ret, struct object *object);
 /*
  * ret[i]: what call_ends_at (elf/call_sites.h) says of addresses[i]. count: at most
  * ASK_MAX_ADDRESSES.

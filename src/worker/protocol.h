@@ -81,6 +81,7 @@ enum reader_question {
 	READER_CALLS,    /* addresses → for each what call_ends_at (elf/call_sites.h) says */
 	/* An address → struct wire_code_head, instructions, texts: the function that holds it, decoded. */
 	READER_CODE,
+	READER_ALLOCATOR, /* → struct wire_allocator, sites, pointers (elf/allocator.h) */
 	READER_STATES,   /* ids of objects (uint32_t) → a struct wire_state for each */
 	READER_DEMANGLE, /* names, each with its NUL → readable ones in their order, "" for "is not" */
 	READER_FORGET,   /* the object is not needed any more */
@@ -187,6 +188,17 @@ struct wire_instruction {
 	uint64_t address;
 	uint32_t text; /* in texts */
 	uint32_t length;
+};
+
+/* Behind it: sites, ELF addresses of pointers. Result -EOPNOTSUPP: there is no decoder. */
+struct wire_allocator {
+	uint32_t site_count, slot_count, prefixed, reserved;
+};
+
+struct wire_allocation_site {
+	uint64_t entry, address;
+	uint32_t function, outcome, flags, stack_moved;
+	uint32_t size_register, other_register;
 };
 
 /* ---- the opener: opens files that may never answer ---- */

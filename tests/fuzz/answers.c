@@ -8,12 +8,13 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "elf/instruction.h"
 #include "fuzz.h"
 #include "tests/unit/unwind/packed_rule.h"
 #include "unwind/table_store.h"
 #include "worker/code_listing.h"
 
-enum { ANSWER_OBJECT, ANSWER_TABLE, ANSWER_NAMES, ANSWER_NEEDED, ANSWER_CODE, ANSWERS };
+enum { ANSWER_OBJECT, ANSWER_TABLE, ANSWER_NAMES, ANSWER_NEEDED, ANSWER_CODE, ANSWER_ALLOCATOR, ANSWERS };
 
 static void check_object(const unsigned char *data, size_t size, uint32_t file_size)
 {
@@ -140,6 +141,25 @@ static void check_code(const unsigned char *data, size_t size, uint64_t address)
 	code_listing_fini(&code);
 }
 
+static void check_allocator(const unsigned char *data, size_t size)
+{
+	struct allocator allocator = {};
+
+	if (answer_allocator(&allocator, data, size) != 0)
+		return;
+	FUZZ_CHECK(allocator.sites.count <= ALLOCATION_SITES_MAX &&
+		   allocator.slots.count <= ALLOCATION_SLOTS_MAX);
+	for (uint32_t i = 0; i < allocator.sites.count; i++) {
+		const struct allocation_site *site = &allocator.sites.at[i];
+
+		FUZZ_CHECK(allocation_function_name(site->function));
+		FUZZ_CHECK(site->address - site->entry < ALLOCATION_PROLOGUE_BYTES);
+		FUZZ_CHECK(site->outcome != ALLOCATION_SITE || site->size_register < REGISTERS);
+		FUZZ_CHECK(site->other_register < REGISTERS || site->other_register == REGISTER_NONE);
+	}
+	allocator_fini(&allocator);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct reader reader = reader_of(data, size);
@@ -168,6 +188,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case ANSWER_CODE:
 		check_code(answer, size, number);
+		break;
+	case ANSWER_ALLOCATOR:
+		check_allocator(answer, size);
 		break;
 	}
 	free(answer);
