@@ -303,7 +303,7 @@ const struct option_row daemon_option_rows[] = {
 	{ "max-depth", 0, "N", "keep at most N frames of a stack, 1..1024 (default 1024)",
 	  measure_apply_max_depth, VALUE_TEXT, .initial = "1024", .at_start = true },
 	{ "symbol-cache", 0, "DIR",
-	  "keep names and lines of programs here; or 'none' (default /var/cache/profd-daemon)",
+	  "keep what was read of programs here; or 'none' (default /var/cache/profd-daemon)",
 	  measure_apply_symbol_cache, VALUE_FILE, .initial = "/var/cache/profd-daemon",
 	  .at_start = true },
 	{ .help = "Cost", .initial = "cost" },

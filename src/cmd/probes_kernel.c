@@ -243,7 +243,7 @@ static void symbol_cache(struct probe_result *ret)
 	while (folder && (entry = readdir(folder)))
 		count += entry->d_name[0] != '.';
 	if (folder)
-		probe_say(ret, PROBE_OK, "names and lines of %u programs are kept in %s", count,
+		probe_say(ret, PROBE_OK, "%u files about programs are kept in %s", count,
 			  path.at);
 	else if (errno == ENOENT)
 		probe_say(ret, PROBE_OK, "will be kept in %s", path.at);

@@ -91,7 +91,7 @@ const struct option_row record_option_rows[] = {
 	  apply_format, VALUE_FORMAT },
 	{ "summary", 0, "FILE", "the closing summary as one JSON object; - is stdout",
 	  apply_summary, VALUE_FILE },
-	{ "symbol-cache", 0, "DIR", "keep names and lines here for the next time; or 'none'",
+	{ "symbol-cache", 0, "DIR", "keep what was read here for the next time; or 'none'",
 	  measure_apply_symbol_cache, VALUE_FILE },
 	{ "quiet", 'q', NULL, "say nothing but errors and warnings", apply_quiet },
 	{ "verbose", 'v', NULL, "say what is being done", measure_apply_verbose },

@@ -52,7 +52,7 @@ static const struct option_row rows[] = {
 	{ "interval", 0, "TIME", "between two looks (default 1s)", apply_interval, VALUE_TEXT },
 	{ "once", 0, NULL, "print one interval as text: 5 s, or as long as -d says", apply_once },
 	{ "json", 'j', NULL, "the same as one JSON object", apply_json },
-	{ "symbol-cache", 0, "DIR", "keep names and lines here for the next time; or 'none'",
+	{ "symbol-cache", 0, "DIR", "keep what was read here for the next time; or 'none'",
 	  measure_apply_symbol_cache, VALUE_FILE },
 	{ "verbose", 'v', NULL, "say what is being done", measure_apply_verbose },
 	OPTION_ROW_HELP,

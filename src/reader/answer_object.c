@@ -9,6 +9,8 @@
 #include "elf/needed.h"
 #include "elf/rows.h"
 #include "unwind/table.h"
+#include "worker/kept_table.h"
+#include "worker/symbol_cache.h"
 
 int reader_answer_object(struct known_object *known, struct reply *reply)
 {
@@ -68,12 +70,17 @@ static void add_table(struct bytes *ret, const struct unwind_table *table,
 	bytes_add(ret, table->blocks.at, table->blocks.count);
 }
 
-int reader_answer_table(struct known_object *known, struct reply *reply)
+int reader_answer_table(struct known_object *known, const int *fds, unsigned fd_count,
+			struct reply *reply)
 {
 	struct unwind_table table = {};
 	struct cfi_table rows = {};
-	int r = rows_read(&rows, known->object);
+	int r;
 
+	/* What is no good is made anew, and kept in its place. */
+	if (fd_count && kept_table_read(&reply->bytes, fds[0], SYMBOL_CACHE_HEAD_BYTES) == 0)
+		return WIRE_TABLE_KEPT;
+	r = rows_read(&rows, known->object);
 	if (r == 0)
 		r = unwind_table_build(&table, &rows);
 	if (r == 0)

@@ -130,7 +130,7 @@ static int answer_about(struct known_object *known, uint32_t what, const void *p
 	case READER_OBJECT:
 		return reader_answer_object(known, reply);
 	case READER_TABLE:
-		return reader_answer_table(known, reply);
+		return reader_answer_table(known, fds, fd_count, reply);
 	case READER_NAMES:
 		return reader_answer_names(known, payload, size, fds, fd_count, reply);
 	case READER_KEEP:

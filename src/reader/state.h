@@ -13,9 +13,10 @@ struct known_object {
 	struct object_names *names; /* NULL: not set up */
 };
 
-/* Answers about one object. Return answer_head.result. fds: debug files, in READER_NAMES. */
+/* Answers about one object. Return answer_head.result. fds: see enum reader_question. */
 int reader_answer_object(struct known_object *known, struct reply *reply);
-int reader_answer_table(struct known_object *known, struct reply *reply);
+int reader_answer_table(struct known_object *known, const int *fds, unsigned fd_count,
+			struct reply *reply);
 int reader_answer_names(struct known_object *known, const void *payload, size_t size, int *fds,
 			unsigned fd_count, struct reply *reply);
 int reader_answer_keep(struct known_object *known, struct reply *reply);

@@ -186,8 +186,8 @@ void health_line(const struct health *h, struct bytes *ret)
 		bytes_add_format(ret, "; %.1f%% of frames named",
 				 percent(h->frames_named, h->frames));
 	}
-	bytes_add_format(ret, "; cost %.2f%% of one CPU, %" PRIu64 " MiB",
-			 health_cost_percent(h), (h->rss_bytes + (1 << 19)) >> 20);
+	bytes_add_format(ret, "; cost %.2f%% of one CPU, %" PRIu64 " MiB", health_cost_percent(h),
+			 (h->rss_bytes + (1 << 19)) >> 20);
 	if (h->outside)
 		bytes_add_format(ret,
 				 "; left out: %" PRIu64
@@ -244,7 +244,10 @@ void health_json(const struct health *h, struct bytes *ret)
 		json_end(&json);
 	}
 	json_end(&json);
-	json_u64(&json, "symbol_cache_files", h->workers ? h->workers->symbol_cache.used : 0);
+	json_u64(&json, "symbol_cache_files",
+		 h->workers ? h->workers->symbol_cache.used[SYMBOL_CACHE_NAMES] : 0);
+	json_u64(&json, "table_cache_files",
+		 h->workers ? h->workers->symbol_cache.used[SYMBOL_CACHE_TABLE] : 0);
 	if (h->fetches)
 		fetches_json(h->fetches, &json);
 	json_object(&json, "cost");
@@ -265,7 +268,8 @@ void health_json(const struct health *h, struct bytes *ret)
 		char name[32] = "";
 
 		for (size_t k = 0; counter_names[i][k] && k < sizeof(name) - 1; k++)
-			name[k] = (char)(counter_names[i][k] == '_' ? '_' : counter_names[i][k] | 0x20);
+			name[k] = (char)(counter_names[i][k] == '_' ? '_'
+								    : counter_names[i][k] | 0x20);
 		json_u64(&json, name, h->counters[i]);
 	}
 	json_end(&json);

@@ -34,7 +34,6 @@ void keep_names(struct pipeline *pipeline)
 	(void)object_cache_each(pipeline->processes.objects, keep_object, pipeline->workers);
 	if (cache->written)
 		symbol_cache_trim(cache);
-	if (cache->used || cache->written)
-		log_debug("symbol cache: %u files were used, %u written", cache->used,
-			  cache->written);
+	log_debug("symbol cache: names of %u objects and tables of %u were used, %u files written",
+		  cache->used[SYMBOL_CACHE_NAMES], cache->used[SYMBOL_CACHE_TABLE], cache->written);
 }

@@ -268,7 +268,8 @@ static int add_kept(struct workers *workers, struct object *object, int *files, 
 	int fd;
 
 	free(object->cache_key);
-	object->cache_key = symbol_cache_key_new(cache, object, files, (unsigned)count);
+	object->cache_key =
+		symbol_cache_key_new(cache, object, SYMBOL_CACHE_NAMES, files, (unsigned)count);
 	fd = object->cache_key ? symbol_cache_find(cache, object->cache_key) : -1;
 	*kept = fd >= 0;
 	if (fd < 0)
@@ -325,7 +326,8 @@ int ask_names(struct workers *workers, struct object *object, const uint64_t *ad
 	int r = -EIO;
 
 	/* Names only, where lines are not to be had. */
-	for (int lines = !object->lines_declined; lines >= 0 && !answer.taken && r != -ENOMEM; lines--) {
+	for (int lines = !object->lines_declined; lines >= 0 && !answer.taken && r != -ENOMEM;
+	     lines--) {
 		const struct wire_names_question head = {
 			.address_count = count,
 			.lines = (uint32_t)lines,

@@ -128,8 +128,7 @@ static uint64_t place_of(pid_t thread, uint64_t device)
 		return device;
 	if (theirs.st_ino != ours.st_ino)
 		return id_of(PLACE, hash_pair(device, theirs.st_ino));
-	return has_our_root(thread) ? device
-				    : id_of(PROCESS, hash_pair(device, (uint32_t)thread));
+	return has_our_root(thread) ? device : id_of(PROCESS, hash_pair(device, (uint32_t)thread));
 }
 
 /*

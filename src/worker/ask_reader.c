@@ -2,6 +2,7 @@
 #include "worker/ask_reader.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "elf/vdso.h"
+#include "worker/kept_table.h"
 #include "worker/reader_request.h"
 
 static int take_object(void *object, int result, const unsigned char *data, size_t size)
@@ -22,8 +24,8 @@ int ask_object(struct workers *workers, struct object **ret, int fd, int root_fd
 {
 	cleanup(object_unref) struct object *object = object_new(fd, path);
 	const struct reader_request request = { .what = READER_OBJECT,
-					 .take = take_object,
-					 .context = object };
+						.take = take_object,
+						.context = object };
 	int r;
 
 	if (!object) {
@@ -94,10 +96,10 @@ static bool may_have_changed(const struct object *object)
 static void ask_states(struct workers *workers, struct states *states)
 {
 	const struct reader_request request = { .what = READER_STATES,
-					 .payload = states->ids,
-					 .size = states->count * sizeof(*states->ids),
-					 .take = take_states,
-					 .context = states };
+						.payload = states->ids,
+						.size = states->count * sizeof(*states->ids),
+						.take = take_states,
+						.context = states };
 
 	if (states->count)
 		(void)reader_request(workers, states->objects[0], &request);
@@ -138,25 +140,56 @@ bool ask_is_unchanged(struct workers *workers, struct object *object, uint64_t s
 	return object_is_unchanged(object);
 }
 
+/* ---- tables ---- */
+
 struct table_answer {
 	struct unwind_table *table;
 	struct table_figures *figures;
+	struct workers *workers;
+	const struct object *object;
+	const struct symbol_cache_key *key; /* NULL: nothing is to be kept */
 };
+
+/* Puts it into the symbol cache. That it could not be kept is no harm. */
+static void keep_table(const struct table_answer *answer, const unsigned char *data, size_t size)
+{
+	cleanup(bytes_fini) struct bytes bytes = {};
+
+	if (answer->key && kept_table_is_worth_it(size, answer->workers->reader.used_ns) &&
+	    object_is_unchanged(answer->object) && kept_table_write(&bytes, data, size) == 0)
+		(void)symbol_cache_put(&answer->workers->symbol_cache, answer->key, bytes.at,
+				       bytes.size);
+}
 
 static int take_table(void *context, int result, const unsigned char *data, size_t size)
 {
 	const struct table_answer *answer = context;
+	int r;
 
-	return result > 0 ? -EBADMSG : answer_table(answer->table, answer->figures, data, size);
+	if (result > WIRE_TABLE_KEPT)
+		return -EBADMSG;
+	r = answer_table(answer->table, answer->figures, data, size);
+	if (r == 0 && result != WIRE_TABLE_KEPT)
+		keep_table(answer, data, size);
+	return r;
 }
 
 int ask_table(struct workers *workers, struct unwind_table *ret, struct table_figures *figures,
 	      struct object *object)
 {
-	struct table_answer answer = { ret, figures };
+	struct symbol_cache *cache = &workers->symbol_cache;
+	/* The vdso is no file that there will be another time. */
+	cleanup(free) struct symbol_cache_key *key =
+		object->path[0] == '/'
+			? symbol_cache_key_new(cache, object, SYMBOL_CACHE_TABLE, NULL, 0)
+			: NULL;
+	cleanup(close) int kept = key ? symbol_cache_find(cache, key) : -1;
+	struct table_answer answer = { ret, figures, workers, object, key };
 	const struct reader_request request = { .what = READER_TABLE,
-					 .take = take_table,
-					 .context = &answer };
+						.more = &kept,
+						.more_count = kept >= 0,
+						.take = take_table,
+						.context = &answer };
 
 	return reader_request(workers, object, &request);
 }
@@ -171,8 +204,8 @@ static int take_needed(void *needed, int result, const unsigned char *data, size
 int ask_needed(struct workers *workers, struct needed *ret, struct object *object)
 {
 	const struct reader_request request = { .what = READER_NEEDED,
-					 .take = take_needed,
-					 .context = ret };
+						.take = take_needed,
+						.context = ret };
 
 	return reader_request(workers, object, &request);
 }
@@ -208,10 +241,10 @@ int ask_calls(struct workers *workers, uint64_t *ret, struct object *object,
 {
 	struct calls_answer answer = { ret, count };
 	const struct reader_request request = { .what = READER_CALLS,
-					 .payload = addresses,
-					 .size = count * sizeof(*addresses),
-					 .take = take_calls,
-					 .context = &answer };
+						.payload = addresses,
+						.size = count * sizeof(*addresses),
+						.take = take_calls,
+						.context = &answer };
 
 	return reader_request(workers, object, &request);
 }

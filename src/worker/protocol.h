@@ -64,7 +64,11 @@ enum { WORKER_PING = UINT32_MAX }; /* any worker: it is there, and has what it n
  */
 enum reader_question {
 	READER_OBJECT,   /* → struct wire_object, its segments, the name of its debug link */
-	READER_TABLE,    /* → struct wire_table_head and what it counts */
+	/*
+	 * With nothing or a file of the symbol cache → struct wire_table_head and what it counts;
+	 * result WIRE_TABLE_KEPT: that is what was in the file.
+	 */
+	READER_TABLE,
 	/*
 	 * struct wire_names_question, addresses → struct wire_names_head, ...; or WIRE_NAMES_WANT and
 	 * up to WIRE_WANTED_MAX paths with a NUL each, shorter than PATH_MAX, relative ones from the
@@ -108,6 +112,8 @@ struct wire_table_head {
 	uint32_t dropped_rules, unsupported, broken;
 	uint32_t no_rows; /* there is no unwind information at all */
 };
+
+enum { WIRE_TABLE_KEPT = 1 };
 
 struct wire_names_question {
 	uint32_t address_count; /* uint64_t each, behind this */

@@ -23,6 +23,7 @@
 #define MAX_BYTES (256ULL << 20) /* of all files */
 enum {
 	MAX_FILES = 4096,
+	WRITTEN_AT_ONCE = 256,	 /* files, before it is looked for those that are too many */
 	NEW_FILE_SECONDS = 3600, /* whoever writes one is gone by then */
 };
 static const char new_prefix[] = ".profd-", magic[8] = "profd-1";
@@ -35,6 +36,7 @@ struct file_key {
 /* As it stands at the beginning of a file, after the magic. */
 struct symbol_cache_key {
 	struct file_key maker, object, files[SYMBOL_CACHE_FILES_MAX];
+	uint32_t kind, reserved;
 	uint32_t file_count, build_id_size;
 	uint8_t build_id[OBJECT_BUILD_ID_MAX];
 };
@@ -142,7 +144,8 @@ static struct file_key file_key_of(const struct object_identity *identity)
 }
 
 struct symbol_cache_key *symbol_cache_key_new(const struct symbol_cache *cache,
-					      const struct object *object, const int *files,
+					      const struct object *object,
+					      enum symbol_cache_kind kind, const int *files,
 					      unsigned count)
 {
 	cleanup(free) struct symbol_cache_key *key = NULL;
@@ -153,6 +156,7 @@ struct symbol_cache_key *symbol_cache_key_new(const struct symbol_cache *cache,
 	key = calloc(1, sizeof(*key));
 	if (!key)
 		return NULL;
+	key->kind = kind;
 	key->maker = file_key_of(&cache->maker);
 	key->object = file_key_of(&object->identity);
 	/* Each container has an overlay of its own over the same files. */
@@ -174,17 +178,22 @@ struct symbol_cache_key *symbol_cache_key_new(const struct symbol_cache *cache,
 	return TAKE_PTR(key);
 }
 
-/* BUILDID-HASH */
+static const char *const suffixes[SYMBOL_CACHE_KINDS] = {
+	[SYMBOL_CACHE_NAMES] = "",
+	[SYMBOL_CACHE_TABLE] = "-table",
+};
+
+/* BUILDID-HASH and what it is */
 static void name_file(const struct symbol_cache_key *key, char ret[NAME_MAX + 1])
 {
 	size_t at = 0;
 
 	for (uint32_t i = 0; i < key->build_id_size; i++)
 		at += (size_t)snprintf(ret + at, NAME_MAX + 1 - at, "%02x", key->build_id[i]);
-	snprintf(ret + at, NAME_MAX + 1 - at, "%s-%016" PRIx64, at ? "" : "none",
-		 hash_bytes(key, sizeof(*key)));
+	snprintf(ret + at, NAME_MAX + 1 - at, "%s-%016" PRIx64 "%s", at ? "" : "none",
+		 hash_bytes(key, sizeof(*key)), suffixes[key->kind]);
 }
-_Static_assert(2 * OBJECT_BUILD_ID_MAX + 18 <= NAME_MAX, "the name fits");
+_Static_assert(2 * OBJECT_BUILD_ID_MAX + 24 <= NAME_MAX, "the name fits");
 
 /* Whoever chose the folder may have other files there. */
 static bool is_name_of_file(const char *name)
@@ -194,8 +203,12 @@ static bool is_name_of_file(const char *name)
 
 	if (size == 0 && strncmp(name, "none", 4) == 0)
 		size = 4;
-	return size && name[size] == '-' && strspn(name + size + 1, digits) == 16 &&
-	       name[size + 17] == '\0';
+	if (!size || name[size] != '-' || strspn(name + size + 1, digits) != 16)
+		return false;
+	for (unsigned kind = 0; kind < SYMBOL_CACHE_KINDS; kind++)
+		if (strcmp(name + size + 17, suffixes[kind]) == 0)
+			return true;
+	return false;
 }
 
 /* Of one that is being written. */
@@ -234,7 +247,7 @@ int symbol_cache_find(struct symbol_cache *cache, const struct symbol_cache_key 
 		return -ENOENT;
 	/* When it was used last. */
 	(void)futimens(fd, NULL);
-	cache->used++;
+	cache->used[key->kind]++;
 	return TAKE_FD(fd);
 }
 
@@ -265,8 +278,8 @@ int symbol_cache_put(struct symbol_cache *cache, const struct symbol_cache_key *
 		r = -errno;
 	if (r < 0)
 		(void)unlinkat(cache->folder, new_name, 0);
-	else
-		cache->written++;
+	else if (++cache->written % WRITTEN_AT_ONCE == 0)
+		symbol_cache_trim(cache);
 	return r;
 }
 

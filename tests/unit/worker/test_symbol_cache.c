@@ -46,7 +46,8 @@ static int tear_down(void **state)
 
 static struct symbol_cache_key *key_of(const int *files, unsigned count)
 {
-	struct symbol_cache_key *key = symbol_cache_key_new(&cache, object, files, count);
+	struct symbol_cache_key *key =
+		symbol_cache_key_new(&cache, object, SYMBOL_CACHE_NAMES, files, count);
 
 	assert_non_null(key);
 	return key;
@@ -103,7 +104,7 @@ static void keeps_and_finds(void **state)
 	assert_ok(symbol_cache_put(&cache, key, "second", 6));
 	assert_true(finds(key, "second"));
 	assert_int_equal(count_files(), 1);
-	assert_int_equal(cache.used, 2);
+	assert_int_equal(cache.used[SYMBOL_CACHE_NAMES], 2);
 	assert_int_equal(cache.written, 2);
 	fd = open_any(name);
 	assert_non_null(strstr(name, "/12ab-"));
@@ -169,13 +170,13 @@ static void leaves_out_the_dishonest(void **state)
 
 	(void)state;
 	object->honest = false;
-	assert_null(symbol_cache_key_new(&cache, object, NULL, 0));
+	assert_null(symbol_cache_key_new(&cache, object, SYMBOL_CACHE_NAMES, NULL, 0));
 	object->honest = true;
 	object->may_block = true;
-	assert_null(symbol_cache_key_new(&cache, object, NULL, 0));
+	assert_null(symbol_cache_key_new(&cache, object, SYMBOL_CACHE_NAMES, NULL, 0));
 	object->may_block = false;
 	assert_ok(pipe(pipes));
-	assert_null(symbol_cache_key_new(&cache, object, pipes, 1));
+	assert_null(symbol_cache_key_new(&cache, object, SYMBOL_CACHE_NAMES, pipes, 1));
 	assert_int_equal(cache.folder >= 0, 1);
 	close(pipes[0]);
 	close(pipes[1]);
