@@ -22,6 +22,9 @@
 /* Each time costs half a period on average: a timer that is moved too often never fires. */
 #define REPHASE_PERIODS 20
 
+/* How often it is looked whether CPUs came online. */
+#define FOLLOW_CPUS_NS 2000000000ULL
+
 /* How far behind now samples are used, so that no event of the same time is still on its way. */
 #define SLACK_NS 5000000ULL
 
@@ -343,10 +346,36 @@ static uint64_t rephase_ns(const struct recording *rec)
 	return least > REPHASE_NS ? least : REPHASE_NS;
 }
 
+/* CPUs that came online are listened to, and sampled. What happened on them until now is not known. */
+static int follow_cpus(struct recording *rec)
+{
+	struct cpu_list online = {}, changed = {};
+	struct lifecycle_event unknown = { .type = LIFECYCLE_LOST, .lost = 1 };
+	int r = cpu_list_online(&online);
+
+	if (r == 0)
+		r = cpu_source_follow(rec->source, &online, &changed);
+	for (uint32_t i = 0; r == 0 && i < changed.cpus.count; i++) {
+		r = lifecycle_drain(rec->lifecycle, pipeline_event, &rec->pipeline);
+		if (r == 0)
+			r = lifecycle_listen_again(rec->lifecycle, changed.cpus.at[i]);
+		unknown.time_ns = clock_ns(CLOCK_MONOTONIC);
+		if (r == 0)
+			r = pipeline_event(&rec->pipeline, &unknown);
+		if (!rec->config->quiet && !rec->config->on_screen)
+			log_info("CPU %u came online meanwhile: it is sampled from now on, and was not "
+				 "for up to %.0f s before",
+				 changed.cpus.at[i], FOLLOW_CPUS_NS * 1.5 / 1e9);
+	}
+	array_fini(&online.cpus);
+	array_fini(&changed.cpus);
+	return r;
+}
+
 static int loop(struct recording *rec)
 {
 	bool progress = !rec->config->quiet && !rec->config->on_screen && isatty(STDERR_FILENO);
-	uint64_t shown_ns = 0, phased_ns = rec->began_ns;
+	uint64_t shown_ns = 0, phased_ns = rec->began_ns, followed_ns = rec->began_ns;
 	int r = 0;
 
 	while (r == 0 && rec->end == RECORDING_RUNS) {
@@ -357,12 +386,17 @@ static int loop(struct recording *rec)
 			cpu_source_rephase(rec->source, now - phased_ns);
 			phased_ns = now;
 		}
-		if (rec->config->duration_ns) {
+		if (now - followed_ns >= FOLLOW_CPUS_NS) {
+			r = follow_cpus(rec);
+			followed_ns = now;
+		}
+		if (r == 0 && rec->config->duration_ns) {
 			uint64_t until = rec->began_ns + rec->config->duration_ns;
 
 			left = now < until ? (until - now) / 1000000 + 1 : 0;
 		}
-		r = wait_for_events(rec, left < (uint64_t)ms ? (int)left : ms);
+		if (r == 0)
+			r = wait_for_events(rec, left < (uint64_t)ms ? (int)left : ms);
 		if (r == 0 && rec->end != RECORDING_DURATION)
 			r = turn(rec, false);
 		if (r == 0 && rec->watch)

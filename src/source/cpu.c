@@ -19,11 +19,16 @@
 #include "source/perf_event.h"
 
 struct timer {
-	int fd;
+	int fd; /* -1: none */
 	uint32_t cpu;
 	struct bpf_link *link;
 	double shift; /* of the period, relative; 0: take a new one */
+	uint64_t ticks; /* when it was last looked at */
 };
+
+/* A timer that has not ticked for so long has ended with its CPU; an idle one ticks, too. */
+#define LOOK_NS 1000000000ULL
+#define LOOK_TICKS 10
 
 /* By how much a period is shortened or lengthened at most, relative. */
 #define SHIFT_MAX 0.05
@@ -31,8 +36,9 @@ struct timer {
 struct cpu_source {
 	struct cpu_bpf *bpf;
 	struct ring_buffer *ring;
-	struct timer *timers;
-	uint32_t timer_count;
+	struct timer *timers; /* by CPU, as many as are possible */
+	bool runs;
+	uint64_t looked_ns; /* when it was last looked whether the timers tick */
 	uint64_t period_ns;
 	uint64_t closer_ns; /* the period of who is looked at closely; 0: nobody is */
 	bool exact; /* the period was asked for, not a rate */
@@ -120,6 +126,16 @@ static int load(struct cpu_source *source, const struct cpu_source_options *opti
 	return source->ring ? 0 : fail(failure, -errno, "cannot map the sample ring");
 }
 
+static void timer_close(struct timer *timer)
+{
+	bpf_link__destroy(timer->link);
+	/* Destroying the link closes the event's descriptor with it. */
+	if (!timer->link && timer->fd >= 0)
+		close(timer->fd);
+	timer->link = NULL;
+	timer->fd = -1;
+}
+
 static int timer_open(struct cpu_source *source, struct timer *timer)
 {
 	struct perf_event_attr attr = {
@@ -162,9 +178,11 @@ int cpu_source_open(struct cpu_source **ret, const struct cpu_source_options *op
 	if (r < 0)
 		return fail(failure, r, "cannot count the CPUs");
 	source->possible_cpus = (uint32_t)r;
-	source->timers = calloc(options->cpus->cpus.count, sizeof(*source->timers));
+	source->timers = calloc(source->possible_cpus, sizeof(*source->timers));
 	if (!source->timers)
 		return fail(failure, -ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < source->possible_cpus; i++)
+		source->timers[i] = (struct timer){ .fd = -1, .cpu = i };
 	source->bpf = cpu_bpf__open();
 	if (!source->bpf)
 		return fail(failure, -errno, "cannot open the BPF programs");
@@ -172,12 +190,13 @@ int cpu_source_open(struct cpu_source **ret, const struct cpu_source_options *op
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; !options->no_timers && i < options->cpus->cpus.count; i++) {
-		struct timer *timer = &source->timers[source->timer_count++];
+		uint32_t cpu = options->cpus->cpus.at[i];
 
-		*timer = (struct timer){ .fd = -1, .cpu = options->cpus->cpus.at[i] };
-		r = timer_open(source, timer);
+		if (cpu >= source->possible_cpus)
+			continue;
+		r = timer_open(source, &source->timers[cpu]);
 		if (r == -ENODEV || r == -ENXIO)
-			source->timer_count--; /* the CPU went offline just now */
+			timer_close(&source->timers[cpu]); /* the CPU went offline just now */
 		else if (r == -EPERM || r == -EACCES)
 			return fail(failure, r, "the kernel does not allow events on whole CPUs");
 		else if (r < 0)
@@ -191,12 +210,8 @@ void cpu_source_close(struct cpu_source *source)
 {
 	if (!source)
 		return;
-	for (uint32_t i = 0; i < source->timer_count; i++) {
-		bpf_link__destroy(source->timers[i].link);
-		/* Destroying the link closes the event's descriptor with it. */
-		if (!source->timers[i].link && source->timers[i].fd >= 0)
-			close(source->timers[i].fd);
-	}
+	for (uint32_t i = 0; source->timers && i < source->possible_cpus; i++)
+		timer_close(&source->timers[i]);
 	ring_buffer__free(source->ring);
 	cpu_bpf__destroy(source->bpf);
 	free(source->timers);
@@ -217,16 +232,20 @@ bool cpu_source_watches_any(const struct cpu_source *source)
 
 int cpu_source_start(struct cpu_source *source)
 {
-	for (uint32_t i = 0; i < source->timer_count; i++)
-		if (ioctl(source->timers[i].fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
+	for (uint32_t i = 0; i < source->possible_cpus; i++)
+		if (source->timers[i].fd >= 0 &&
+		    ioctl(source->timers[i].fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
 			return -errno;
+	source->runs = true;
 	return 0;
 }
 
 void cpu_source_stop(struct cpu_source *source)
 {
-	for (uint32_t i = 0; i < source->timer_count; i++)
-		(void)ioctl(source->timers[i].fd, PERF_EVENT_IOC_DISABLE, 0);
+	source->runs = false;
+	for (uint32_t i = 0; i < source->possible_cpus; i++)
+		if (source->timers[i].fd >= 0)
+			(void)ioctl(source->timers[i].fd, PERF_EVENT_IOC_DISABLE, 0);
 }
 
 int cpu_source_drain(struct cpu_source *source,
@@ -278,9 +297,10 @@ static void change_period(struct cpu_source *source)
 	source->bpf->bss->rate_changed_ns = source->bpf->bss->rephased_ns;
 	source->bpf->bss->tick_period_ns = period;
 	source->bpf->bss->others_period_ns = source->closer_ns ? source->period_ns : 0;
-	for (uint32_t i = 0; i < source->timer_count; i++) {
+	for (uint32_t i = 0; i < source->possible_cpus; i++) {
 		source->timers[i].shift = 0;
-		(void)ioctl(source->timers[i].fd, PERF_EVENT_IOC_PERIOD, &period);
+		if (source->timers[i].fd >= 0)
+			(void)ioctl(source->timers[i].fd, PERF_EVENT_IOC_PERIOD, &period);
 	}
 }
 
@@ -330,7 +350,7 @@ void cpu_source_rephase(struct cpu_source *source, uint64_t elapsed_ns)
 	if (source->exact)
 		return;
 	source->bpf->bss->rephased_ns = clock_ns(CLOCK_MONOTONIC);
-	for (uint32_t i = 0; i < source->timer_count; i++) {
+	for (uint32_t i = 0; i < source->possible_cpus; i++) {
 		struct timer *timer = &source->timers[i];
 		/* Each shift is followed by its opposite, so that the rate is right after two. */
 		double random = (double)(hash_pair(source->bpf->bss->rephased_ns, i) >> 11) * 0x1p-53;
@@ -338,8 +358,61 @@ void cpu_source_rephase(struct cpu_source *source, uint64_t elapsed_ns)
 		uint64_t period = (uint64_t)(mean * (1 + shift));
 
 		timer->shift = timer->shift != 0 ? 0 : shift;
-		(void)ioctl(timer->fd, PERF_EVENT_IOC_PERIOD, &period);
+		if (timer->fd >= 0)
+			(void)ioctl(timer->fd, PERF_EVENT_IOC_PERIOD, &period);
 	}
+}
+
+/* A CPU that comes again has a timer that never ticks any more. */
+static int revive(struct cpu_source *source, struct timer *timer, struct cpu_list *changed)
+{
+	uint64_t period = tick_ns(source);
+	uint32_t *slot;
+	int r;
+
+	timer_close(timer);
+	r = timer_open(source, timer);
+	if (r < 0) {
+		timer_close(timer);
+		return r == -ENODEV || r == -ENXIO ? 0 : r;
+	}
+	/* What was missed meanwhile was no tick of it. */
+	source->bpf->bss->rephased_ns = clock_ns(CLOCK_MONOTONIC);
+	(void)ioctl(timer->fd, PERF_EVENT_IOC_PERIOD, &period);
+	if (ioctl(timer->fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
+		return -errno;
+	slot = array_push(&changed->cpus);
+	if (!slot)
+		return -ENOMEM;
+	*slot = timer->cpu;
+	return 0;
+}
+
+int cpu_source_follow(struct cpu_source *source, const struct cpu_list *online,
+		      struct cpu_list *changed)
+{
+	cleanup(free) uint64_t *ticks = calloc(source->possible_cpus, sizeof(*ticks));
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), pause = now - source->looked_ns;
+	uint32_t key = COUNT_TICKS;
+	int r = 0;
+
+	if (!source->runs || pause < LOOK_NS || pause < LOOK_TICKS * source->period_ns)
+		return 0;
+	if (!ticks)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(bpf_map__fd(source->bpf->maps.counters), &key, ticks) < 0)
+		return -errno;
+	for (uint32_t i = 0; r == 0 && i < online->cpus.count; i++) {
+		uint32_t cpu = online->cpus.at[i];
+		struct timer *timer = cpu < source->possible_cpus ? &source->timers[cpu] : NULL;
+
+		if (timer && (timer->fd < 0 || (source->looked_ns && ticks[cpu] == timer->ticks)))
+			r = revive(source, timer, changed);
+	}
+	for (uint32_t cpu = 0; cpu < source->possible_cpus; cpu++)
+		source->timers[cpu].ticks = ticks[cpu];
+	source->looked_ns = now;
+	return r;
 }
 
 /* "memlock:" of /proc/self/fdinfo/N, which the kernel prints for maps and programs. */

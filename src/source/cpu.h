@@ -64,6 +64,15 @@ void cpu_source_stop(struct cpu_source *source);
 void cpu_source_rephase(struct cpu_source *source, uint64_t elapsed_ns);
 
 /*
+ * CPUs come and go, as when a machine was suspended or gets more of them: to be called now and then with
+ * those that are online. Of those that had no timer, or one that does not tick any more, it opens one, and
+ * adds their numbers to *changed (the caller's). Nothing happens before cpu_source_start, and within a
+ * second after the last time. Returns 0 or a negative errno.
+ */
+int cpu_source_follow(struct cpu_source *source, const struct cpu_list *online,
+		      struct cpu_list *changed);
+
+/*
  * Another rate from here on; samples weigh what they stand for, so nothing is biased by it. With an
  * exact period, too.
  */

@@ -26,6 +26,7 @@ enum {
 };
 
 struct ring {
+	uint32_t cpu;
 	int fd;
 	struct perf_event_mmap_page *page; /* NULL: not mapped */
 };
@@ -37,7 +38,17 @@ struct lifecycle {
 	unsigned char record[RECORD_MAX];
 };
 
-static int ring_open(struct ring *ring, uint32_t cpu)
+static void ring_close(struct ring *ring)
+{
+	if (ring->page)
+		munmap(ring->page, (1 + RING_PAGES) * PAGE_BYTES);
+	if (ring->fd >= 0)
+		close(ring->fd);
+	ring->page = NULL;
+	ring->fd = -1;
+}
+
+static int ring_open(struct ring *ring)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -57,7 +68,7 @@ static int ring_open(struct ring *ring, uint32_t cpu)
 	};
 	void *page;
 
-	ring->fd = perf_event_new(&attr, -1, (int)cpu);
+	ring->fd = perf_event_new(&attr, -1, (int)ring->cpu);
 	if (ring->fd < 0) {
 		int r = ring->fd;
 
@@ -72,6 +83,19 @@ static int ring_open(struct ring *ring, uint32_t cpu)
 	return 0;
 }
 
+/* Has the ring open, and listened to, if its CPU is online. */
+static int ring_listen(struct lifecycle *l, struct ring *ring)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int r = ring_open(ring);
+
+	if (r == -ENODEV || r == -ENXIO)
+		return 0; /* the CPU went offline just now */
+	if (r < 0)
+		return r;
+	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, ring->fd, &event) < 0 ? -errno : 0;
+}
+
 int lifecycle_open(struct lifecycle **ret, const struct cpu_list *cpus)
 {
 	struct lifecycle *l = calloc(1, sizeof(*l));
@@ -84,7 +108,7 @@ int lifecycle_open(struct lifecycle **ret, const struct cpu_list *cpus)
 	if (!l->rings)
 		goto fail;
 	for (uint32_t i = 0; i < cpus->cpus.count; i++)
-		l->rings[i].fd = -1;
+		l->rings[i] = (struct ring){ .cpu = cpus->cpus.at[i], .fd = -1 };
 	l->ring_count = cpus->cpus.count;
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll_fd < 0) {
@@ -92,17 +116,9 @@ int lifecycle_open(struct lifecycle **ret, const struct cpu_list *cpus)
 		goto fail;
 	}
 	for (uint32_t i = 0; i < l->ring_count; i++) {
-		struct epoll_event event = { .events = EPOLLIN };
-
-		r = ring_open(&l->rings[i], cpus->cpus.at[i]);
-		if (r == -ENODEV || r == -ENXIO)
-			continue; /* the CPU went offline just now */
+		r = ring_listen(l, &l->rings[i]);
 		if (r < 0)
 			goto fail;
-		if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->rings[i].fd, &event) < 0) {
-			r = -errno;
-			goto fail;
-		}
 	}
 	*ret = l;
 	return 0;
@@ -111,16 +127,31 @@ fail:
 	return r;
 }
 
+int lifecycle_listen_again(struct lifecycle *l, uint32_t cpu)
+{
+	struct ring *rings, *ring = NULL;
+
+	for (uint32_t i = 0; i < l->ring_count && !ring; i++)
+		if (l->rings[i].cpu == cpu)
+			ring = &l->rings[i];
+	if (!ring) {
+		rings = reallocarray(l->rings, l->ring_count + 1ULL, sizeof(*rings));
+		if (!rings)
+			return -ENOMEM;
+		l->rings = rings;
+		ring = &rings[l->ring_count++];
+		*ring = (struct ring){ .cpu = cpu, .fd = -1 };
+	}
+	ring_close(ring);
+	return ring_listen(l, ring);
+}
+
 void lifecycle_close(struct lifecycle *l)
 {
 	if (!l)
 		return;
-	for (uint32_t i = 0; l->rings && i < l->ring_count; i++) {
-		if (l->rings[i].page)
-			munmap(l->rings[i].page, (1 + RING_PAGES) * PAGE_BYTES);
-		if (l->rings[i].fd >= 0)
-			close(l->rings[i].fd);
-	}
+	for (uint32_t i = 0; l->rings && i < l->ring_count; i++)
+		ring_close(&l->rings[i]);
 	if (l->epoll_fd >= 0)
 		close(l->epoll_fd);
 	free(l->rings);

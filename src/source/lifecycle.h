@@ -44,6 +44,11 @@ struct lifecycle_event {
 struct cpu_list;
 int lifecycle_open(struct lifecycle **ret, const struct cpu_list *cpus);
 void lifecycle_close(struct lifecycle *lifecycle);
+/*
+ * For a CPU that came online, maybe again: what its ring still holds should have been drained. Returns 0
+ * or a negative errno.
+ */
+int lifecycle_listen_again(struct lifecycle *lifecycle, uint32_t cpu);
 
 /* A descriptor that polls readable when the rings should be drained soon. */
 int lifecycle_fd(const struct lifecycle *lifecycle);

@@ -422,6 +422,7 @@ def run(names):
     results = {'ok': 0, 'failed': 0, 'skipped': 0}
     repeated = 0
     for name, function in tests:
+        began = time.monotonic()
         result, why = attempt(function)
         for _ in range(TRIES - 1):
             if result != 'failed':
@@ -430,7 +431,7 @@ def run(names):
             repeated += 1
             result, why = attempt(function)
         results[result] += 1
-        print(f'{result} {name}{why}', flush=True)
+        print(f'{result} {name}{why} ({time.monotonic() - began:.1f} s)', flush=True)
     print(', '.join(f'{count} {result}' for result, count in results.items()) +
           (f'; {repeated} repeated' if repeated else ''))
     if results['failed'] or not tests:

@@ -4,9 +4,12 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
+import time
 
-from harness import TARGETS, Target, check, check_equal, folder, need, record, run
+from harness import (TARGETS, Recorder, Skipped, Target, check, check_equal, cpu_ns, folder, need,
+                     rate, record, run)
 
 
 def test_counts_agree():
@@ -85,6 +88,34 @@ def test_unnamed_is_counted():
     own = {frame for frames, _ in recording.stacks for frame in frames if 'stripped+0x' in frame}
     # recurse, leaf, main, _start: one name each, not one for each address.
     check(3 <= len(own) <= 5, f'{own}')
+
+
+def test_cpu_that_comes_again():
+    """Its timer ends with it, as when a machine is suspended: what runs there later counts, too."""
+    switch = '/sys/devices/system/cpu/cpu1/online'
+    if not os.access(switch, os.W_OK):
+        raise Skipped('no CPU that can be switched off')
+    with Target('recurse', 30) as one, Target('recurse', 30) as other:
+        recorder = Recorder('-F', rate(997), '-p', f'{one.pid},{other.pid}')
+        recorder.wait_timers()
+        before = cpu_ns(one.pid) + cpu_ns(other.pid)
+        try:
+            for state in ('0', '1'):
+                with open(switch, 'w', encoding='ascii') as file:
+                    file.write(state)
+                time.sleep(0.3)
+        finally:
+            with open(switch, 'w', encoding='ascii') as file:
+                file.write('1')
+        time.sleep(9)
+        used = cpu_ns(one.pid) + cpu_ns(other.pid) - before
+        recorder.signal(signal.SIGINT)
+        recording = recorder.finish()
+    seen = recording.samples / rate(997) * 1e9
+    print(f'    {seen / 1e9:.1f} s of {used / 1e9:.1f} s of CPU time were seen')
+    check('CPU 1 came online' in recording.stderr, recording.stderr)
+    # Half a second of one CPU would be seen without it.
+    check(0.75 * used < seen < 1.1 * used, f'{seen} ns of {used} ns')
 
 
 if __name__ == '__main__':
