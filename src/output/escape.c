@@ -2,6 +2,7 @@
 #include "output/escape.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -179,4 +180,32 @@ void text_add_count(struct bytes *bytes, int64_t count)
 			bytes_add_char(bytes, ',');
 		bytes_add_char(bytes, digits[i]);
 	}
+}
+
+void text_add_size(struct bytes *bytes, int64_t size)
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	double in_units = (double)size;
+	unsigned unit = 0;
+
+	/* What would be rounded to 1024.0 is one of the next. */
+	while (fabs(in_units) >= 1023.95 && unit + 1 < ARRAY_SIZE(units)) {
+		in_units /= 1024;
+		unit++;
+	}
+	if (unit)
+		bytes_add_format(bytes, "%.1f %s", in_units, units[unit]);
+	else
+		bytes_add_format(bytes, "%" PRId64 " %s", size, size == 1 ? "byte" : "bytes");
+}
+
+void text_add_amount(struct bytes *bytes, int64_t amount, const char *unit)
+{
+	if (strcmp(unit, "bytes") == 0) {
+		text_add_size(bytes, amount);
+		return;
+	}
+	text_add_count(bytes, amount);
+	bytes_add_char(bytes, ' ');
+	bytes_add_str(bytes, amount == 1 && strcmp(unit, "samples") == 0 ? "sample" : unit);
 }

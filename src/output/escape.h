@@ -51,3 +51,7 @@ size_t text_add_clipped(struct bytes *bytes, const char *text, size_t columns);
 void escape_xml(struct bytes *bytes, const char *text, size_t size);
 /* Adds 1234567 as "1,234,567". */
 void text_add_count(struct bytes *bytes, int64_t count);
+/* Adds an amount of memory as "72.1 MiB"; below one KiB as "512 bytes". */
+void text_add_size(struct bytes *bytes, int64_t size);
+/* Adds "1,234 samples", "1 sample", "72.1 MiB" (of "bytes"): an amount in its unit, which is clean. */
+void text_add_amount(struct bytes *bytes, int64_t amount, const char *unit);

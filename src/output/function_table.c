@@ -65,7 +65,7 @@ static bool has_sum(const struct page *page, const struct function_table *table)
 
 static void add_heading(struct page *page, const struct function_table *table)
 {
-	const char *cores = page_cores_heading(page);
+	const char *cores = page_absolute_heading(page);
 
 	if (table->order == FUNCTIONS_BY_SELF)
 		page_heading(page, "    SELF     %s%s      TOTAL         FUNCTION", cores,
@@ -82,10 +82,10 @@ static void add_row(struct page *page, const struct function_table *table,
 		    const struct call_frame *frame, int64_t sum)
 {
 	bool by_total = table->order == FUNCTIONS_BY_TOTAL;
-	size_t used = 2 * PAGE_SHARE_COLUMNS + 4 + page_cores_columns(page);
+	size_t used = 2 * PAGE_SHARE_COLUMNS + 4 + page_absolute_columns(page);
 
 	page_share(page, by_total ? frame->total : frame->self);
-	page_cores(page, by_total ? frame->total : frame->self);
+	page_absolute(page, by_total ? frame->total : frame->self);
 	if (has_sum(page, table)) {
 		bytes_add_format(&page->out, "  %5.1f %%",
 				 100 * call_tree_share(page->tree, sum).share);
@@ -107,9 +107,9 @@ static void add_rest(struct page *page, const struct function_table *table, uint
 
 	if (table->order == FUNCTIONS_BY_SELF) {
 		page_share(page, rest);
-		page_cores(page, rest);
+		page_absolute(page, rest);
 	} else {
-		blank += PAGE_SHARE_COLUMNS + page_cores_columns(page);
+		blank += PAGE_SHARE_COLUMNS + page_absolute_columns(page);
 	}
 	if (has_sum(page, table))
 		bytes_add_format(&page->out, "  %5.1f %%",

@@ -152,12 +152,17 @@ static void add_share(struct report *report, int64_t weight)
 	add(report, "</td>");
 }
 
-static void add_cores(struct report *report, int64_t weight)
+static void add_absolute(struct report *report, int64_t weight)
 {
 	const struct call_tree *tree = report->page.tree;
 
-	if (tree->core_weight > 0)
+	if (tree->core_weight > 0) {
 		bytes_add_format(&report->out, "<td>%.2f</td>", call_tree_cores(tree, weight));
+	} else if (strcmp(tree->unit, "bytes") == 0) {
+		add(report, "<td>");
+		text_add_size(&report->out, weight);
+		add(report, "</td>");
+	}
 }
 
 /* The name of a function, and where it is. */
@@ -203,6 +208,8 @@ static int add_functions(struct report *report)
 	    "<section>\n<h2>Functions</h2>\n<table>\n<thead><tr><th scope=\"col\">Self</th>");
 	if (tree->core_weight > 0)
 		add(report, "<th scope=\"col\">Cores</th>");
+	else if (strcmp(tree->unit, "bytes") == 0)
+		add(report, "<th scope=\"col\">Size</th>");
 	add(report, "<th scope=\"col\">Sum</th><th scope=\"col\">With callees</th>"
 		    "<th scope=\"col\" class=\"name\">Function</th></tr></thead>\n<tbody>\n");
 	for (uint32_t i = 0; i < shown; i++) {
@@ -211,7 +218,7 @@ static int add_functions(struct report *report)
 		sum = profile_sum(sum, frame->self);
 		add(report, "<tr>");
 		add_share(report, frame->self);
-		add_cores(report, frame->self);
+		add_absolute(report, frame->self);
 		bytes_add_format(&report->out, "<td>%.1f %%</td>",
 				 100 * call_tree_share(tree, sum).share);
 		add_share(report, frame->total);
@@ -224,7 +231,7 @@ static int add_functions(struct report *report)
 	if (shown < count) {
 		add(report, "<tr class=\"rest\">");
 		add_share(report, rest);
-		add_cores(report, rest);
+		add_absolute(report, rest);
 		bytes_add_format(&report->out,
 				 "<td>%.1f %%</td><td></td><td class=\"name\">%" PRIu32
 				 " more function%s</td></tr>\n",

@@ -11,7 +11,7 @@
 #include "output/short_name.h"
 #include "profile/weights.h"
 
-enum { CORES_COLUMNS = 8 };
+enum { CORES_COLUMNS = 8, BYTES_COLUMNS = 12 };
 
 void page_fini(struct page *page)
 {
@@ -117,20 +117,37 @@ static bool has_cores(const struct page *page)
 	return page->tree->core_weight > 0;
 }
 
-size_t page_cores_columns(const struct page *page)
+static bool has_bytes(const struct page *page)
 {
-	return has_cores(page) && !page_is_narrow(page) ? CORES_COLUMNS : 0;
+	return strcmp(page->tree->unit, "bytes") == 0;
 }
 
-const char *page_cores_heading(const struct page *page)
+size_t page_absolute_columns(const struct page *page)
 {
-	return page_cores_columns(page) ? "   CORES" : "";
+	if (page_is_narrow(page))
+		return 0;
+	return has_cores(page) ? CORES_COLUMNS : has_bytes(page) ? BYTES_COLUMNS : 0;
 }
 
-void page_cores(struct page *page, int64_t weight)
+const char *page_absolute_heading(const struct page *page)
 {
-	if (page_cores_columns(page))
+	if (!page_absolute_columns(page))
+		return "";
+	return has_cores(page) ? "   CORES" : "        SIZE";
+}
+
+void page_absolute(struct page *page, int64_t weight)
+{
+	cleanup(bytes_fini) struct bytes size = {};
+
+	if (!page_absolute_columns(page))
+		return;
+	if (has_cores(page)) {
 		bytes_add_format(&page->out, "  %6.2f", call_tree_cores(page->tree, weight));
+		return;
+	}
+	text_add_size(&size, weight);
+	bytes_add_format(&page->out, "  %*s", BYTES_COLUMNS - 2, bytes_str(&size) ? size.at : "");
 }
 
 /* "libfoo.so.1+0x1234" says already where it is. */
@@ -219,6 +236,10 @@ void page_value(struct page *page, int64_t value, const char *unit)
 {
 	if (strcmp(unit, "nanoseconds") == 0) {
 		bytes_add_format(&page->out, "%.2f s", (double)value / 1e9);
+		return;
+	}
+	if (strcmp(unit, "bytes") == 0) {
+		text_add_size(&page->out, value);
 		return;
 	}
 	text_add_count(&page->out, value);

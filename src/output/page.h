@@ -62,17 +62,18 @@ static inline bool page_is_narrow(const struct page *page)
 	return page_width(page) < PAGE_NARROW;
 }
 /*
- * A column of its own, page_cores_columns wide, with its name; nothing where that is 0, as on narrow
- * pages.
+ * What a weight is, where that tells more than its share: cores of a recording of the whole machine, an
+ * amount of memory. A column of its own, page_absolute_columns wide, with its name; nothing where that is
+ * 0, as on narrow pages.
  */
-void page_cores(struct page *page, int64_t weight);
-size_t page_cores_columns(const struct page *page);
-const char *page_cores_heading(const struct page *page);
+void page_absolute(struct page *page, int64_t weight);
+size_t page_absolute_columns(const struct page *page);
+const char *page_absolute_heading(const struct page *page);
 /* The names of columns, below an empty line. */
 void page_heading(struct page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Ends a row, whose last cells may be empty. */
 void page_end_row(struct page *page);
-/* "12.34 s", "1,234 bytes"; things that are counted are called by the name that stands before it. */
+/* "12.34 s", "1.2 MiB"; things that are counted are called by the name that stands before it. */
 void page_value(struct page *page, int64_t value, const char *unit);
 /* A weight in its unit: "1,234 samples". */
 void page_weight(struct page *page, int64_t weight);

@@ -30,17 +30,21 @@ static void add_stack(struct page *page, uint32_t leaf)
 
 	bytes_add_char(&page->out, '\n');
 	page_share(page, nodes[leaf].self);
-	if (page_cores_columns(page))
+	if (page->tree->core_weight > 0 && page_absolute_columns(page))
 		bytes_add_format(&page->out, "  %.2f cores",
 				 call_tree_cores(page->tree, nodes[leaf].self));
-	bytes_add_str(&page->out, "  (");
+	else if (page_absolute_columns(page))
+		page_absolute(page, nodes[leaf].self);
 	if (page->tree->is_counted) {
-		text_add_count(&page->out, nodes[leaf].self_count);
-		bytes_add_str(&page->out, nodes[leaf].self_count == 1 ? " sample" : " samples");
-	} else {
+		bytes_add_str(&page->out, "  (");
+		text_add_amount(&page->out, nodes[leaf].self_count, "samples");
+		bytes_add_str(&page->out, ")");
+	} else if (!page_absolute_columns(page)) {
+		bytes_add_str(&page->out, "  (");
 		page_value(page, nodes[leaf].self, page->tree->unit);
+		bytes_add_str(&page->out, ")");
 	}
-	bytes_add_str(&page->out, ")\n");
+	bytes_add_str(&page->out, "\n");
 	if (!leaf)
 		bytes_add_str(&page->out, "    (no frames)\n");
 	for (uint32_t at = leaf; at; at = nodes[at].parent, n++) {

@@ -253,7 +253,7 @@ static int groups_text(struct report *report, struct page *page)
 {
 	cleanup(groups_fini) struct groups groups = {};
 	bool has_self = report->options->group == GROUP_MODULE;
-	size_t used = PAGE_SHARE_COLUMNS + 2 + page_cores_columns(page);
+	size_t used = PAGE_SHARE_COLUMNS + 2 + page_absolute_columns(page);
 	uint32_t shown = 0, left_out = 0;
 	int64_t sum = 0, rest = 0;
 	int r = find_groups(report, &groups);
@@ -263,9 +263,9 @@ static int groups_text(struct report *report, struct page *page)
 	used += has_self ? PAGE_SHARE_COLUMNS + 2 : 9;
 	if (has_self)
 		page_heading(page, "    SELF     %s      TOTAL        MODULE",
-			     page_cores_heading(page));
+			     page_absolute_heading(page));
 	else
-		page_heading(page, "    TOTAL    %s       SUM  %s", page_cores_heading(page),
+		page_heading(page, "    TOTAL    %s       SUM  %s", page_absolute_heading(page),
 			     heading_of(report));
 	for (uint32_t i = 0; i < groups.rows.count; i++) {
 		const struct group *group = &groups.rows.at[i];
@@ -279,7 +279,7 @@ static int groups_text(struct report *report, struct page *page)
 		shown++;
 		sum = profile_sum(sum, group->self);
 		page_share(page, group->self);
-		page_cores(page, group->self);
+		page_absolute(page, group->self);
 		bytes_add_str(&page->out, "  ");
 		if (has_self)
 			page_share(page, group->total);

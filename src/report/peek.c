@@ -114,7 +114,7 @@ static int find_neighbours(const struct call_tree *tree, uint32_t function, stru
 static void add_row(struct page *page, int64_t weight, int64_t of, const char *mark)
 {
 	page_share(page, weight);
-	page_cores(page, weight);
+	page_absolute(page, weight);
 	bytes_add_format(&page->out, "  %5.1f %%  %s",
 			 of > 0 ? 100 * (double)weight / (double)of : 0, mark);
 }
@@ -123,7 +123,7 @@ enum { ROW_COLUMNS = PAGE_SHARE_COLUMNS + 2 + 7 + 2 + 2 };
 
 static size_t name_columns(const struct page *page)
 {
-	size_t used = ROW_COLUMNS + page_cores_columns(page);
+	size_t used = ROW_COLUMNS + page_absolute_columns(page);
 
 	return page_width(page) > used + 8 ? page_width(page) - used : 8;
 }
@@ -176,7 +176,7 @@ static int add_function(struct report *report, struct page *page, uint32_t id)
 
 	if (r < 0)
 		return r;
-	page_heading(page, "    TOTAL    %s    OF IT    FUNCTION", page_cores_heading(page));
+	page_heading(page, "    TOTAL    %s    OF IT    FUNCTION", page_absolute_heading(page));
 	if (shows_callers(report))
 		add_neighbours(report, page, found.callers.at, found.callers.count, frame->total,
 			       "↓ ");

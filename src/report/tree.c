@@ -117,7 +117,7 @@ static int push_level(struct writer_of_trees *writer, uint32_t node)
 
 static size_t figures_columns(const struct writer_of_trees *writer)
 {
-	return FIGURES_COLUMNS + page_cores_columns(writer->page);
+	return FIGURES_COLUMNS + page_absolute_columns(writer->page);
 }
 
 /*
@@ -299,7 +299,7 @@ static void add_figures(struct writer_of_trees *writer, int64_t total, int64_t s
 	struct page *page = writer->page;
 
 	page_share(page, total);
-	page_cores(page, total);
+	page_absolute(page, total);
 	if (has_self && self)
 		bytes_add_format(&page->out, "  %5.1f %%  ",
 				 100 * call_tree_share(writer->tree, self).share);
@@ -429,7 +429,7 @@ static int tree_text(struct report *report, struct page *page)
 
 	if (!writer.active)
 		return -ENOMEM;
-	page_heading(page, "    TOTAL    %s     SELF    CALLS", page_cores_heading(page));
+	page_heading(page, "    TOTAL    %s     SELF    CALLS", page_absolute_heading(page));
 	r = add_rows(&writer);
 	if (r == 0 && (writer.has_recursion || writer.has_parts))
 		bytes_add_char(&page->out, '\n');

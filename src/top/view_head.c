@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "output/escape.h"
 
 enum {
 	GRAPH_ROWS = 20, /* of the screen from which on the last minutes are shown */
@@ -46,26 +47,12 @@ enum look ui_share_look(const struct ui *ui, int64_t weight)
 	return share >= 0.2 ? LOOK_HOT : share >= 0.05 ? LOOK_WARM : LOOK_PLAIN;
 }
 
-/* "72.1 MiB" */
-static void size_text(char *ret, size_t size, double bytes)
-{
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	unsigned unit = 0;
-
-	while (fabs(bytes) >= 1024 && unit + 1 < ARRAY_SIZE(units)) {
-		bytes /= 1024;
-		unit++;
-	}
-	snprintf(ret, size, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
-}
-
 static void add_memory(const struct ui *ui, struct bytes *line, bool wide)
 {
-	char text[32];
 	double slope;
 
-	size_text(text, sizeof(text), (double)ui->status.usage.resident_bytes);
-	bytes_add_format(line, "  %s %s", ui->status.usage.machine_user ? "memory" : "RSS", text);
+	bytes_add_str(line, ui->status.usage.machine_user ? "  memory " : "  RSS ");
+	text_add_size(line, (int64_t)ui->status.usage.resident_bytes);
 	if (!status_slope(&ui->status, &slope))
 		return;
 	/* Pages that come and go are no trend. */
@@ -73,8 +60,9 @@ static void add_memory(const struct ui *ui, struct bytes *line, bool wide)
 		bytes_add_str(line, wide ? ", steady" : "");
 		return;
 	}
-	size_text(text, sizeof(text), slope);
-	bytes_add_format(line, " %s%s/s", slope > 0 ? "+" : "", text);
+	bytes_add_str(line, slope > 0 ? " +" : " ");
+	text_add_size(line, (int64_t)slope);
+	bytes_add_str(line, "/s");
 }
 
 static void draw_usage(const struct ui *ui, int y)

@@ -55,9 +55,7 @@ static int add_description(struct picture *picture)
 	if (r < 0)
 		return r;
 	bytes_add_str(line, "<desc id=\"desc\">Flame graph of ");
-	text_add_count(line, call_tree_total(tree));
-	bytes_add_char(line, ' ');
-	escape_xml(line, tree->unit, strlen(tree->unit));
+	flame_add_amount(line, call_tree_total(tree), tree->unit);
 	if (picture->profile->types.count > 1) {
 		const struct profile_type *type =
 			&picture->profile->types.at[picture->profile->meta.main_type];

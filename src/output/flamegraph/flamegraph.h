@@ -83,3 +83,5 @@ int table_write(const struct call_tree *tree, const struct profile *profile,
 const char *flame_clean(struct bytes *into, const char *text);
 /* Adds `text`, clean, at most `columns` of it, escaped for XML. */
 void flame_add_clipped(struct bytes *line, const char *text, size_t columns);
+/* Adds an amount in its unit as XML, see text_add_amount. */
+void flame_add_amount(struct bytes *line, int64_t amount, const char *unit);

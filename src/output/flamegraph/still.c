@@ -53,6 +53,17 @@ void flame_add_clipped(struct bytes *line, const char *text, size_t columns)
 	line->failed |= clipped.failed;
 }
 
+void flame_add_amount(struct bytes *line, int64_t amount, const char *unit)
+{
+	cleanup(bytes_fini) struct bytes text = {};
+
+	text_add_amount(&text, amount, unit);
+	if (bytes_str(&text))
+		escape_xml(line, text.at, text.size);
+	else
+		line->failed = true;
+}
+
 static bool is_wide(const struct still *still, uint32_t node)
 {
 	return !node || still->tree->nodes.at[node].total >= still->smallest;
@@ -124,12 +135,7 @@ static void begin_title(struct still *still, const char *name, int64_t weight)
 
 	flame_add_clipped(line, name, NAME_LIMIT);
 	bytes_add_str(line, " (");
-	text_add_count(line, weight);
-	bytes_add_char(line, ' ');
-	if (weight == 1 && strcmp(tree->unit, "samples") == 0)
-		bytes_add_str(line, "sample");
-	else
-		escape_xml(line, tree->unit, strlen(tree->unit));
+	flame_add_amount(line, weight, tree->unit);
 	bytes_add_format(line, ", %.2f%%", 100 * share.share);
 	if (tree->core_weight > 0)
 		bytes_add_format(line, ", %.2f cores", call_tree_cores(tree, weight));
