@@ -193,20 +193,29 @@ static void judge(struct cut_quality *quality, const struct profile *from, uint3
 	}
 }
 
+static int take_type(struct cutter *c, uint32_t *ret, uint32_t type)
+{
+	const struct profile_type *from = &c->from->types.at[type];
+
+	return profile_type_add(c->to, ret, profile_text(c->from, from->name),
+				profile_text(c->from, from->unit));
+}
+
 static int prepare(struct cutter *c)
 {
 	const struct profile *from = c->from;
-	uint32_t count_type, cpu_type;
+	struct span_types to;
 	int r = profile_new(&c->to);
 
 	if (r == 0)
-		r = profile_type_add(c->to, &count_type, "samples", "count");
+		r = take_type(c, &to.count, c->options->types.count);
 	if (r == 0)
-		r = profile_type_add(c->to, &cpu_type, "cpu", "nanoseconds");
+		r = take_type(c, &to.value, c->options->types.value);
 	if (r < 0)
 		return r;
-	c->to->meta.count_type = count_type;
-	c->to->meta.main_type = c->to->meta.period_type = cpu_type;
+	c->to->meta.count_type = to.count;
+	c->to->meta.main_type = to.value;
+	c->to->meta.period_type = c->options->period_ns ? to.value : PROFILE_NO_TYPE;
 	c->strings = calloc(from->strings.offsets.count + 1ULL, sizeof(*c->strings));
 	c->mappings = calloc(from->mappings.count + 1ULL, sizeof(*c->mappings));
 	c->functions = calloc(from->functions.count + 1ULL, sizeof(*c->functions));
@@ -224,7 +233,7 @@ int cut_profile(struct profile **ret, struct cut_quality *quality, const struct 
 	for (uint32_t i = 0; r == 0 && i < weights->samples.count; i++) {
 		const struct span_change *change = &weights->samples.at[i];
 		const struct profile_sample *sample = &from->samples.at[change->sample];
-		const int64_t values[2] = { change->count, change->ns };
+		const int64_t values[2] = { change->count, change->value };
 		uint32_t stack, labels;
 		bool out;
 

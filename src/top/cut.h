@@ -12,7 +12,8 @@ struct cut_options {
 	bool no_kernel; /* frames of the kernel are left out: their time is their callers' */
 	bool no_user;	/* samples taken outside of the kernel are left out, and all other frames */
 	bool threads;	/* threads stay apart: their labels stay */
-	uint64_t period_ns; /* of CPU time between two samples */
+	struct span_types types; /* of the profile that is cut */
+	uint64_t period_ns; /* of CPU time between two samples; 0: they are of something else */
 	bool of_machine;
 };
 
@@ -23,7 +24,7 @@ struct cut_quality {
 };
 
 /*
- * from: growing or not, with the types samples/count and cpu/nanoseconds. The result is the caller's
+ * from: growing or not; of its types those two are taken over, the count first. The result is the caller's
  * (profile_free) and frozen; its meta has types, period, time and duration, but no texts. Returns 0,
  * or -ENOMEM.
  */

@@ -16,6 +16,7 @@
 #include "session/keep_names.h"
 #include "session/recording.h"
 #include "top/feed.h"
+#include "top/measured.h"
 #include "top/picture.h"
 #include "top/status.h"
 #include "top/ui.h"
@@ -25,6 +26,7 @@ enum {
 	TEXT_ROWS = 40,
 	COLUMNS_BEFORE_NAME = 13 + 2 + 13 + 2,
 	CORES_COLUMNS = 8,
+	SIZE_COLUMNS = 12,
 };
 
 struct once {
@@ -95,8 +97,12 @@ static void add_head(const struct once *once, struct bytes *out)
 static void add_row(const struct once *once, struct bytes *out, const struct row *row)
 {
 	bool cores = once->picture->tree->core_weight > 0;
-	size_t columns = WIDTH - COLUMNS_BEFORE_NAME - (cores ? CORES_COLUMNS : 0);
-	cleanup(bytes_fini) struct bytes place = {}, clean = {}, name = {};
+	bool memory = picture_is_of_memory(once->picture);
+	size_t columns = WIDTH - COLUMNS_BEFORE_NAME -
+			 (cores	   ? CORES_COLUMNS
+			  : memory ? SIZE_COLUMNS
+				   : 0);
+	cleanup(bytes_fini) struct bytes place = {}, clean = {}, name = {}, size = {};
 	const char *module = row->kind == CALL_KERNEL ? "kernel" : ui_base_name(row->module);
 
 	add_share(once, out, row->self);
@@ -104,6 +110,10 @@ static void add_row(const struct once *once, struct bytes *out, const struct row
 	add_share(once, out, row->total);
 	if (cores)
 		bytes_add_format(out, "  %6.2f", call_tree_cores(once->picture->tree, row->self));
+	if (memory) {
+		picture_add_amount(once->picture, &size, row->self);
+		bytes_add_format(out, "  %10s", bytes_str(&size) ? size.at : "");
+	}
 	bytes_add_str(out, "  ");
 	if (*module && row->kind != CALL_NOTE)
 		bytes_add_format(&place, *module == '[' ? "  %s" : "  [%s]", module);
@@ -152,7 +162,9 @@ static int make_text(struct once *once, struct bytes *out)
 		return -ENOMEM;
 	add_head(once, out);
 	bytes_add_format(out, "\n    SELF           TOTAL   %s    FUNCTION\n",
-			 once->picture->tree->core_weight > 0 ? "    CORES" : "");
+			 once->picture->tree->core_weight > 0   ? "    CORES"
+			 : picture_is_of_memory(once->picture) ? "        SIZE"
+							       : "");
 	for (uint32_t i = 0; i < table->rows.count && i < TEXT_ROWS; i++)
 		add_row(once, out, &table->rows.at[i]);
 	if (table->rows.count > TEXT_ROWS)
@@ -170,7 +182,10 @@ static void json_share(const struct once *once, struct json *json, const char *k
 	json_double(json, "share", share.share);
 	json_double(json, "low", share.low);
 	json_double(json, "high", share.high);
-	json_double(json, "seconds", picture_seconds(once->picture, weight));
+	if (picture_is_of_memory(once->picture))
+		json_i64(json, "bytes", weight);
+	else
+		json_double(json, "seconds", picture_seconds(once->picture, weight));
 	json_end(json);
 }
 
@@ -264,7 +279,7 @@ static int make_json(struct once *once, struct bytes *out)
 	json_u64(&json, "resident_bytes", usage->resident_bytes);
 	json_end(&json);
 	json_u64(&json, "samples", q->samples);
-	json_u64(&json, "period_ns", cpu_source_period_ns(once->recording.source));
+	json_u64(&json, "period_ns", measured_period_ns(&once->recording));
 	json_u64(&json, "lost", once->status.lost);
 	json_known(&json, "profd_cpu_percent", once->status.cost_percent_all);
 	json_object(&json, "quality");
@@ -289,14 +304,15 @@ static int make_picture(struct once *once)
 	cleanup(span_weights_fini) struct span_weights weights = {};
 	struct cut_options options = {
 		.threads = config->threads,
-		.period_ns = cpu_source_period_ns(rec->source),
+		.types = measured_types(rec),
+		.period_ns = measured_period_ns(rec),
 		.of_machine = config->target.everything,
 	};
 	struct spans *spans = calloc(1, sizeof(*spans));
 	int r = spans ? 0 : -ENOMEM;
 
 	if (r == 0) {
-		spans_init(spans, rec->began_ns);
+		spans_init(spans, rec->began_ns, options.types);
 		r = spans_look(spans, rec->pipeline.profile, rec->ended_ns);
 	}
 	if (r == 0)

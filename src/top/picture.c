@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "output/escape.h"
 
 void picture_free(struct picture *p)
 {
@@ -92,6 +93,19 @@ int picture_new(struct picture **ret, const struct profile *from,
 double picture_seconds(const struct picture *p, int64_t weight)
 {
 	return (double)weight * p->period_ns / 1e9;
+}
+
+bool picture_is_of_memory(const struct picture *p)
+{
+	return strcmp(p->tree->unit, "bytes") == 0;
+}
+
+void picture_add_amount(const struct picture *p, struct bytes *to, int64_t weight)
+{
+	if (picture_is_of_memory(p))
+		text_add_size(to, weight);
+	else
+		bytes_add_format(to, "%.2f s", picture_seconds(p, weight));
 }
 
 /* ---- tables ---- */

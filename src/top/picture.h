@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/bytes.h"
 #include "profile/call_tree.h"
 #include "top/cut.h"
 
@@ -38,7 +39,7 @@ struct picture {
 	bool has_table[ROW_PROCESS + 1];
 	struct cut_quality quality;
 	double seconds;
-	double period_ns;	  /* of CPU time that a weight of 1 stands for */
+	double period_ns;	  /* of CPU time that a weight of 1 stands for; 1 for other things */
 	uint64_t end_ns, made_ns; /* CLOCK_MONOTONIC */
 	uint64_t cost_ns;	  /* of CPU time that making it, and its tables, took */
 };
@@ -54,5 +55,9 @@ DEFINE_CLEANUP(struct picture, picture_free);
 
 /* A table of all rows, unordered; made when it is first asked for. NULL: out of memory. */
 const struct row_table *picture_table(struct picture *picture, enum row_kind kind);
-/* CPU seconds of a weight. */
+/* CPU seconds of a weight, where it is CPU time. */
 double picture_seconds(const struct picture *picture, int64_t weight);
+/* Weights are amounts of memory. */
+bool picture_is_of_memory(const struct picture *picture);
+/* Adds "1.20 s", or "3.4 MiB". */
+void picture_add_amount(const struct picture *picture, struct bytes *to, int64_t weight);

@@ -7,9 +7,11 @@
 /* A sample that counts for less than this is forgotten. */
 #define FORGOTTEN 0.01
 
-void spans_init(struct spans *spans, uint64_t began_ns)
+void spans_init(struct spans *spans, uint64_t began_ns, struct span_types types)
 {
-	*spans = (struct spans){ .began_ns = began_ns, .reset_ns = began_ns, .now_ns = began_ns };
+	*spans = (struct spans){
+		.types = types, .began_ns = began_ns, .reset_ns = began_ns, .now_ns = began_ns
+	};
 }
 
 void spans_fini(struct spans *spans)
@@ -48,7 +50,7 @@ static void decay(struct spans *spans, double seconds)
 
 	for (uint32_t i = 0; i < spans->samples; i++) {
 		spans->decayed.at[i].count *= kept;
-		spans->decayed.at[i].ns *= kept;
+		spans->decayed.at[i].value *= kept;
 	}
 	spans->decayed_s = spans->decayed_s * kept + seconds;
 	spans->decayed_sum *= kept;
@@ -88,11 +90,12 @@ int spans_look(struct spans *spans, const struct profile *profile, uint64_t now_
 	interval->end_ns = now_ns;
 	decay(spans, (double)(now_ns - spans->now_ns) / 1e9);
 	for (uint32_t i = 0; i < count; i++) {
-		const int64_t *now = &profile->values.at[2ULL * i];
+		const int64_t now[2] = { profile_value(profile, i, spans->types.count),
+					 profile_value(profile, i, spans->types.value) };
 		int64_t *last = &spans->last.at[2ULL * i];
 		struct span_change change = { i, now[0] - last[0], now[1] - last[1] }, *added;
 
-		if (change.count <= 0)
+		if (change.count <= 0 && change.value == 0)
 			continue;
 		added = array_push(&interval->changes);
 		if (!added)
@@ -101,7 +104,7 @@ int spans_look(struct spans *spans, const struct profile *profile, uint64_t now_
 		last[0] = now[0];
 		last[1] = now[1];
 		spans->decayed.at[i].count += (double)change.count;
-		spans->decayed.at[i].ns += (double)change.ns;
+		spans->decayed.at[i].value += (double)change.value;
 		spans->decayed_sum += (double)change.count;
 		spans->decayed_squares += (double)change.count;
 	}
@@ -126,15 +129,15 @@ int spans_reset(struct spans *spans)
 	return 0;
 }
 
-static bool add(struct span_weights *ret, uint32_t sample, int64_t count, int64_t ns)
+static bool add(struct span_weights *ret, uint32_t sample, int64_t count, int64_t value)
 {
 	struct span_change *added;
 
-	if (count <= 0)
+	if (count <= 0 && value == 0)
 		return true;
 	added = array_push(&ret->samples);
 	if (added)
-		*added = (struct span_change){ sample, count, ns };
+		*added = (struct span_change){ sample, count, value };
 	return added != NULL;
 }
 
@@ -152,7 +155,7 @@ static int select_recent(const struct spans *spans, struct span_weights *ret)
 		for (uint32_t i = 0; i < interval->changes.count; i++) {
 			const struct span_change *change = &interval->changes.at[i];
 
-			if (!add(ret, change->sample, change->count, change->ns))
+			if (!add(ret, change->sample, change->count, change->value))
 				return -ENOMEM;
 		}
 		begin_ns = interval->begin_ns;
@@ -180,7 +183,7 @@ static int select_decayed(const struct spans *spans, struct span_weights *ret)
 
 		/* There are no parts of samples; that there was something is not to be lost. */
 		if (decayed->count >= FORGOTTEN &&
-		    !add(ret, i, (int64_t)ceil(decayed->count), llround(decayed->ns)))
+		    !add(ret, i, (int64_t)ceil(decayed->count), llround(decayed->value)))
 			return -ENOMEM;
 	}
 	ret->seconds = spans->decayed_s;

@@ -4,12 +4,17 @@
  * counting for less. What each sample of a growing profile has gained is noted interval by interval;
  * the profile itself is not touched.
  *
- * Values of a sample are two: how many, and nanoseconds (types 0 and 1 of the profile).
+ * Values of a sample are two: how many, and what it stands for, as CPU time.
  */
 #pragma once
 
 #include "base/array.h"
 #include "profile/profile.h"
+
+/* Which of the profile's types these are. */
+struct span_types {
+	uint32_t count, value;
+};
 
 enum span { SPAN_RECENT, SPAN_RESET, SPAN_DECAY, SPAN_COUNT };
 
@@ -21,7 +26,7 @@ enum {
 
 struct span_change {
 	uint32_t sample;
-	int64_t count, ns;
+	int64_t count, value; /* value: less than 0 where memory was given back */
 };
 
 struct span_interval {
@@ -30,10 +35,11 @@ struct span_interval {
 };
 
 struct span_decayed {
-	double count, ns;
+	double count, value;
 };
 
 struct spans {
+	struct span_types types;
 	uint32_t samples;	      /* that were there when it was looked last */
 	ARRAY_OF(int64_t) last, base; /* two values a sample: now, and at the reset */
 	ARRAY_OF(struct span_decayed) decayed;
@@ -56,7 +62,7 @@ struct span_weights {
 };
 
 /* began_ns: when the values were all 0 (CLOCK_MONOTONIC). */
-void spans_init(struct spans *spans, uint64_t began_ns);
+void spans_init(struct spans *spans, uint64_t began_ns, struct span_types types);
 void spans_fini(struct spans *spans);
 /* Takes over what the profile holds at this time. Returns 0 or -ENOMEM. */
 int spans_look(struct spans *spans, const struct profile *profile, uint64_t now_ns);

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "output/escape.h"
+#include "top/measured.h"
 #include "top/save.h"
 
 #define MESSAGE_NS 5000000000ULL
@@ -518,7 +519,8 @@ static void rebuild(struct ui *ui)
 		.no_kernel = ui->no_kernel,
 		.no_user = ui->no_user,
 		.threads = ui->config->record.threads,
-		.period_ns = cpu_source_period_ns(ui->feed->recording->source),
+		.types = measured_types(ui->feed->recording),
+		.period_ns = measured_period_ns(ui->feed->recording),
 		.of_machine = target->everything,
 	};
 	struct picture *picture;
@@ -625,7 +627,7 @@ int ui_run(struct ui *ui)
 	uint64_t asked = clock_ns(CLOCK_MONOTONIC);
 	int r = 0;
 
-	spans_init(&ui->spans, asked);
+	spans_init(&ui->spans, asked, measured_types(ui->feed->recording));
 	ui_draw(ui);
 	feed_want(ui->feed, false);
 	while (r == 0 && !ui->quit && !atomic_load(&ui->feed->leave)) {

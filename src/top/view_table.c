@@ -10,6 +10,7 @@
 enum {
 	SHARE_COLUMNS = 14,
 	CORES_COLUMNS = 6,
+	SIZE_COLUMNS = 10,
 	ID_COLUMNS = 8,
 	NARROW = 64, /* columns of the screen below which only shares and names are shown */
 };
@@ -107,15 +108,23 @@ static uint64_t key_at(const struct ui *ui, uint32_t position)
 
 /* Where the columns of a table begin. */
 struct columns {
-	int self, total, cores, id, name, module, place, end;
+	int self, total, absolute, id, name, module, place, end;
 };
+
+/* Cores, or an amount of memory; 0: a share says as much. */
+static int absolute_columns(const struct ui *ui)
+{
+	return ui->picture->tree->core_weight > 0	? CORES_COLUMNS
+	       : picture_is_of_memory(ui->picture)	? SIZE_COLUMNS
+							: 0;
+}
 
 static struct columns lay_out(const struct ui *ui)
 {
 	int width = ui->screen.columns, x = SHARE_COLUMNS + 1, left;
 	struct columns c = { .self = 0,
 			     .total = -1,
-			     .cores = -1,
+			     .absolute = -1,
 			     .id = -1,
 			     .module = -1,
 			     .place = -1,
@@ -125,9 +134,9 @@ static struct columns lay_out(const struct ui *ui)
 		c.total = x;
 		x += SHARE_COLUMNS + 1;
 	}
-	if (ui->picture->tree->core_weight > 0 && width >= NARROW) {
-		c.cores = x;
-		x += CORES_COLUMNS + 1;
+	if (absolute_columns(ui) && width >= NARROW) {
+		c.absolute = x;
+		x += absolute_columns(ui) + 1;
 	}
 	if (is_group(ui->view)) {
 		c.id = x;
@@ -157,12 +166,13 @@ static void draw_titles(const struct ui *ui, int y, const struct columns *c)
 						       [VIEW_PROCESSES] = "PROCESS" };
 
 	screen_fill(s, y, 0, s->columns, LOOK_STRONG);
-	screen_put(s, y, c->self, SHARE_COLUMNS, group ? " CPU" : " SELF", LOOK_STRONG);
+	screen_put(s, y, c->self, SHARE_COLUMNS, group ? picture_is_of_memory(ui->picture) ? " MEMORY" : " CPU" : " SELF", LOOK_STRONG);
 	if (c->total >= 0)
 		screen_put(s, y, c->total, SHARE_COLUMNS, group ? " IN KERNEL" : " TOTAL",
 			   LOOK_STRONG);
-	if (c->cores >= 0)
-		screen_put(s, y, c->cores, CORES_COLUMNS + 1, " CORES", LOOK_STRONG);
+	if (c->absolute >= 0)
+		screen_put(s, y, c->absolute, absolute_columns(ui) + 1,
+			   picture_is_of_memory(ui->picture) ? "      SIZE" : " CORES", LOOK_STRONG);
 	if (c->id >= 0)
 		screen_put(s, y, c->id, ID_COLUMNS,
 			   ui->view == VIEW_THREADS ? "     TID" : "     PID", LOOK_STRONG);
@@ -180,6 +190,21 @@ static void draw_share(const struct ui *ui, int y, int x, int64_t weight, bool c
 	ui_share_text(ui, text, sizeof(text), weight);
 	screen_put(&ui->screen, y, x, SHARE_COLUMNS, text,
 		   colored ? ui_share_look(ui, weight) : LOOK_PLAIN);
+}
+
+static void draw_absolute(const struct ui *ui, int y, int x, int64_t weight)
+{
+	cleanup(bytes_fini) struct bytes size = {};
+	char text[48];
+
+	if (picture_is_of_memory(ui->picture)) {
+		picture_add_amount(ui->picture, &size, weight);
+		snprintf(text, sizeof(text), "%*s", SIZE_COLUMNS, bytes_str(&size) ? size.at : "");
+	} else {
+		snprintf(text, sizeof(text), "%*.2f", CORES_COLUMNS,
+			 call_tree_cores(ui->picture->tree, weight));
+	}
+	screen_put(&ui->screen, y, x, absolute_columns(ui), text, LOOK_PLAIN);
 }
 
 /* "libfoo.so.1+0x1234" says already where it is. */
@@ -201,11 +226,8 @@ static void draw_row(const struct ui *ui, int y, const struct row *row, const st
 	draw_share(ui, y, c->self, group ? row->total : row->self, true);
 	if (c->total >= 0)
 		draw_share(ui, y, c->total, group ? row->total - row->self : row->total, false);
-	if (c->cores >= 0) {
-		snprintf(text, sizeof(text), "%6.2f",
-			 call_tree_cores(ui->picture->tree, group ? row->total : row->self));
-		screen_put(s, y, c->cores, CORES_COLUMNS, text, LOOK_PLAIN);
-	}
+	if (c->absolute >= 0)
+		draw_absolute(ui, y, c->absolute, group ? row->total : row->self);
 	if (c->id >= 0 && row->id >= 0) {
 		snprintf(text, sizeof(text), "%8lld", (long long)row->id);
 		screen_put(s, y, c->id, ID_COLUMNS, text, LOOK_PLAIN);
@@ -273,18 +295,24 @@ void view_table_detail(struct ui *ui, int y)
 		return;
 	bytes_add_str(&text, row->name);
 	if (is_group(ui->view)) {
-		bytes_add_format(&text, " %lld%s%s: %.2f s of CPU time, %.2f s of it in the kernel",
-				 (long long)row->id, *row->module ? " of " : "", row->module,
-				 picture_seconds(ui->picture, row->total),
-				 picture_seconds(ui->picture, row->total - row->self));
+		bool memory = picture_is_of_memory(ui->picture);
+
+		bytes_add_format(&text, " %lld%s%s: ", (long long)row->id,
+				 *row->module ? " of " : "", row->module);
+		picture_add_amount(ui->picture, &text, row->total);
+		bytes_add_str(&text, memory ? ", " : " of CPU time, ");
+		picture_add_amount(ui->picture, &text, row->total - row->self);
+		bytes_add_str(&text, " of it in the kernel");
 	} else {
 		bytes_add_format(&text, "%s  %s%s%s", row->inlined ? " (inlined)" : "", row->module,
 				 *row->file ? "  " : "", row->file);
 		if (row->line)
 			bytes_add_format(&text, ":%u", row->line);
-		bytes_add_format(&text, "  %.2f s, %.2f s with what it calls",
-				 picture_seconds(ui->picture, row->self),
-				 picture_seconds(ui->picture, row->total));
+		bytes_add_str(&text, "  ");
+		picture_add_amount(ui->picture, &text, row->self);
+		bytes_add_str(&text, ", ");
+		picture_add_amount(ui->picture, &text, row->total);
+		bytes_add_str(&text, " with what it calls");
 	}
 	screen_put(&ui->screen, y, 0, ui->screen.columns, bytes_str(&text) ? text.at : "",
 		   LOOK_PLAIN);

@@ -51,6 +51,7 @@ static struct picture *take(const struct profile *profile, struct cut_options op
 	struct picture *picture;
 
 	options.period_ns = BUILDER_PERIOD;
+	options.types = (struct span_types){ 0, 1 };
 	assert_ok(picture_new(&picture, profile, &weights, &options));
 	span_weights_fini(&weights);
 	return picture;
@@ -107,7 +108,7 @@ static void keys_stay(void **state)
 	static const uint32_t first[] = { 0, 2 }, second[] = { 0, 1, 2, 3, 4 };
 	struct profile *profile = build();
 	struct span_weights a = weigh(profile, first, 2), b = weigh(profile, second, 5);
-	const struct cut_options options = { .period_ns = BUILDER_PERIOD };
+	const struct cut_options options = { .types = { 0, 1 }, .period_ns = BUILDER_PERIOD };
 	struct picture *x, *y;
 	uint32_t found = 0;
 
@@ -139,7 +140,7 @@ static void nothing_at_all(void **state)
 
 	(void)state;
 	assert_ok(picture_new(&picture, profile, &none,
-			      &(struct cut_options){ .period_ns = BUILDER_PERIOD }));
+			      &(struct cut_options){ .types = { 0, 1 }, .period_ns = BUILDER_PERIOD }));
 	assert_int_equal(call_tree_total(picture->tree), 0);
 	for (unsigned kind = 0; kind <= ROW_PROCESS; kind++)
 		assert_int_equal(picture_table(picture, kind)->rows.count, 0);

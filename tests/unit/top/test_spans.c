@@ -31,7 +31,7 @@ static void spans_hold_what_was_counted_in_them(void **state)
 	double seconds;
 
 	(void)state;
-	spans_init(spans, 100 * S);
+	spans_init(spans, 100 * S, (struct span_types){ 0, 1 });
 	for (unsigned second = 1; second <= 20; second++) {
 		build_sample(profile, "a", NULL, 0, "u:main|u:early", second <= 10 ? 7 : 0);
 		build_sample(profile, "a", NULL, 0, "u:main|u:always", 3);
@@ -74,7 +74,7 @@ static void decayed_samples_say_less(void **state)
 	double sum = 0, squares = 0;
 
 	(void)state;
-	spans_init(spans, 0);
+	spans_init(spans, 0, (struct span_types){ 0, 1 });
 	for (unsigned second = 1; second <= 60; second++) {
 		build_sample(profile, "a", NULL, 0, "u:main", 10);
 		assert_ok(spans_look(spans, profile, second * S));
@@ -99,7 +99,7 @@ static void many_looks(void **state)
 	struct spans *spans = calloc(1, sizeof(*spans));
 
 	(void)state;
-	spans_init(spans, 0);
+	spans_init(spans, 0, (struct span_types){ 0, 1 });
 	for (unsigned tenth = 1; tenth <= 1000; tenth++) {
 		build_sample(profile, "a", NULL, 0, "u:main", 1);
 		assert_ok(spans_look(spans, profile, tenth * S / 10));
