@@ -73,6 +73,7 @@ struct task_struct {
 	struct sched_info sched_info;
 	struct sched_entity se;
 	unsigned long nvcsw, nivcsw; /* how often the task has left the CPU */
+	unsigned long min_flt, maj_flt; /* page faults */
 	unsigned int flags;
 	int pid, tgid; /* in the initial pid namespace */
 	struct pid *thread_pid;

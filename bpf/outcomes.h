@@ -44,7 +44,10 @@ enum walk_outcome {
 	COUNTER(DROPPED, "samples dropped: ring full")                                             \
 	COUNTER(COPIES, "samples that carry a piece of stack")                                     \
 	COUNTER(RUN_NS, "nanoseconds spent in the program, all ticks")                             \
-	COUNTER(SAMPLE_NS, "nanoseconds spent in the program, ticks that became samples")
+	COUNTER(SAMPLE_NS, "nanoseconds spent in the program, ticks that became samples")          \
+	COUNTER(FAULTS, "page faults that reached the program")                                    \
+	COUNTER(FAULT_SAMPLES, "those of them that became samples")                                \
+	COUNTER(MOVES_DROPPED, "moved pieces of memory that were not told: ring full")
 
 enum wire_counter {
 #define COUNTER(name, text) COUNT_##name,

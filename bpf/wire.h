@@ -239,10 +239,26 @@ struct wire_config {
 /* What a sample is of. */
 enum wire_event {
 	EVENT_CPU,    /* time on a CPU: weight_ns of it */
-	EVENT_GROWTH, /* memory that became resident: the page at `address` stands for `size` bytes */
+	EVENT_GROWTH, /* memory that became resident: the page at `address` stands for `size` bytes,
+			 if it is a small one */
 	EVENT_ALLOC,  /* a call that allocates `size` bytes */
 	EVENT_HEAP,   /* the same of an object, at `address`, that is followed until it is freed */
 	EVENTS
+};
+
+/* In the low bits of the address of a sample of EVENT_GROWTH. */
+enum {
+	GROWTH_ONLY_LARGE = 1, /* not in the sample by its hash: it counts if the page is a huge one */
+	GROWTH_MAJOR = 2,      /* it was read from a disk */
+	GROWTH_RANGE = 4,      /* `size` bytes from there on became resident at once */
+	GROWTH_FLAGS = 7,
+};
+
+/* Memory that mremap has put elsewhere, with all its pages. */
+struct wire_move {
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	uint64_t from, to, bytes;
+	uint32_t pid, reserved;
 };
 
 enum wire_sample_flags {
@@ -323,6 +339,7 @@ _Static_assert(sizeof(struct wire_table) == 16, "wire_table");
 _Static_assert(sizeof(struct wire_mapping) == 32, "wire_mapping");
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
 _Static_assert(sizeof(struct wire_sample) == 216, "wire_sample");
+_Static_assert(sizeof(struct wire_move) == 40, "wire_move");
 _Static_assert(sizeof(struct wire_far_line) == 72, "wire_far_line");
 _Static_assert(sizeof(struct wire_thread) == 224, "wire_thread");
 _Static_assert(WIRE_BLOCK_HEADER_BYTES % 4 == 0, "rows are aligned");

@@ -30,7 +30,7 @@
 #define MAX_RATE_PATH "/proc/sys/kernel/perf_event_max_sample_rate"
 
 /* What can be measured: each has a row in event_sources. */
-const char *const measure_events[] = { "cpu", NULL };
+const char *const measure_events[] = { "cpu", "growth", NULL };
 /* How stacks can be walked, by enum unwind_choice. */
 const char *const measure_unwind_ways[] = {
 	[UNWIND_AUTO] = "auto", [UNWIND_TABLE] = "table", NULL
@@ -201,7 +201,7 @@ int measure_apply_event(void *context, const char *argument, struct options_reas
 			return options_bad(reason, "needs the name of an event");
 		if (find_word(measure_events, event, size) < 0)
 			return options_refuse(
-				reason, "event '%.*s' is not in this build, which measures: cpu",
+				reason, "event '%.*s' is not in this build, which measures: cpu, growth",
 				(int)(size < 64 ? size : 64), event);
 		for (unsigned i = 0; i < EVENTS; i++)
 			if (strlen(event_names[i]) == size && memcmp(event_names[i], event, size) == 0)
@@ -432,6 +432,14 @@ static int find_servers(const struct measure_request *request)
 	}
 	request->config->debuginfod_servers = servers.at;
 	return 0;
+}
+
+int measure_only_cpu(const struct config *config, const struct command *command)
+{
+	if (config->events == EVENT_BIT(EVENT_CPU))
+		return 0;
+	return options_usage_error(command, "%s shows CPU time only: use 'profd record' for -e growth",
+				   command->name);
 }
 
 int measure_complete(struct measure_request *request, const struct command *command,

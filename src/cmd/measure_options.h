@@ -60,6 +60,8 @@ int measure_apply_no_inline(void *context, const char *argument, struct options_
 int measure_apply_threads(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_idle(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_verbose(void *context, const char *argument, struct options_reason *reason);
+/* For commands that know CPU time only. Returns 0 or an outcome of options.h. */
+int measure_only_cpu(const struct config *config, const struct command *command);
 extern const char *const measure_events[],
 	*const measure_unwind_ways[], *const measure_duration_words[], *const measure_rate_words[];
 
@@ -85,7 +87,7 @@ extern const char *const measure_events[],
 	{ "uid", 0, "USER", "only what runs as this user (a name or a number)", measure_apply_uid, \
 	  VALUE_USER }, \
 	{ .help = "What, and for how long" }, \
-	{ "event", 'e', "EVENT", "what to measure: cpu (default)", measure_apply_event, VALUE_TEXT, \
+	{ "event", 'e', "EVENT[,EVENT...]", "what to measure: cpu (default), growth: memory that became resident; or both", measure_apply_event, VALUE_TEXT, \
 	  measure_events }, \
 	{ "duration", 'd', "TIME", \
 	  "30, 30s, 5m or unlimited; else until Ctrl-C, or until the target ends", measure_apply_duration, \

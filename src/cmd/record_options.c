@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "cmd/command.h"
 #include "cmd/output_options.h"
+#include "session/measures.h"
 
 #define LAST_MIN_NS 1000000000ULL
 
@@ -114,6 +115,9 @@ static int complete(struct request *request, const struct command *command,
 
 	if (r == 0 && config->quiet && request->measure.verbose)
 		r = options_usage_error(command, "-q and -v exclude each other");
+	/* What stayed is known at the end only. */
+	if (r == 0 && config->last_ns && config->events & EVENT_BIT(EVENT_GROWTH))
+		r = options_usage_error(command, "--last keeps CPU time only, not -e growth");
 	if (r == 0)
 		r = output_options_complete(&request->outputs, config, command, NULL);
 	if (r != 0)

@@ -64,6 +64,8 @@ static int complete(struct request *request, const struct options_result *words)
 	struct top_config *top = request->top;
 	int r = measure_complete(&request->measure, &command_top, words);
 
+	if (r == 0)
+		r = measure_only_cpu(&top->record, &command_top);
 	if (r == 0 && top->once && request->has_interval)
 		r = options_usage_error(&command_top, "--interval is of the live view: with --once "
 						      "and --json, -d says how long");

@@ -44,6 +44,8 @@ static bool parse_line(struct maps_line *line, const char *text, size_t size)
 	    !take_number(&c, &line->end, 16) || !take_char(&c, ' ') || c.end - c.at < 5)
 		return false;
 	line->executable = c.at[2] == 'x';
+	line->shared = c.at[3] == 's';
+	line->untouchable = memcmp(c.at, "---", 3) == 0;
 	c.at += 4;
 	if (!take_char(&c, ' ') || !take_number(&c, &line->file_offset, 16) ||
 	    !take_char(&c, ' ') || !take_number(&c, &major, 16) || !take_char(&c, ':') ||

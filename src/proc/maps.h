@@ -17,6 +17,8 @@ struct maps_line {
 	uint64_t start, end, file_offset, inode;
 	uint32_t device_major, device_minor;
 	bool executable;
+	bool shared;      /* MAP_SHARED */
+	bool untouchable; /* neither to be read, written nor executed: a guard */
 	const char *path; /* not terminated; "" for anonymous memory */
 	size_t path_size;
 };

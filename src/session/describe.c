@@ -83,6 +83,26 @@ static int take_text(char **ret, struct bytes *text)
 	return 0;
 }
 
+static int add_line(struct profile *profile,
+		    void (*write)(const struct growth_summary *, struct bytes *),
+		    const struct growth_summary *growth)
+{
+	cleanup(bytes_fini) struct bytes text = {};
+
+	write(growth, &text);
+	return bytes_str(&text) ? profile_comment_add(profile, text.at) : -ENOMEM;
+}
+
+static int describe_growth(const struct growth_summary *growth, struct profile *profile)
+{
+	int r = add_line(profile, growth_sentence, growth);
+
+	/* Pages of 2 MiB weigh more than small ones. */
+	if (profile->meta.period_type == PROFILE_NO_TYPE)
+		profile->meta.evenness = growth->evenness;
+	return r < 0 ? r : add_line(profile, growth_caveats, growth);
+}
+
 int describe(const struct recording *rec, const struct health *health, struct profile *profile)
 {
 	cleanup(bytes_fini) struct bytes title = {}, subtitle = {}, quality = {}, comment = {};
@@ -102,7 +122,9 @@ int describe(const struct recording *rec, const struct health *health, struct pr
 		bytes_add_str(&subtitle, " · ");
 	bytes_add_format(&subtitle, "%s · ", host.nodename);
 	add_time(&subtitle, began);
-	bytes_add_format(&subtitle, ", %.1f s · %.4g Hz", health->duration_s, health->frequency_hz);
+	bytes_add_format(&subtitle, ", %.1f s", health->duration_s);
+	if (health->frequency_hz > 0)
+		bytes_add_format(&subtitle, " · %.4g Hz", health->frequency_hz);
 	health_line(health, &quality);
 	bytes_add_format(&comment, "profd %s on %s %s %s; walked in the kernel from unwind tables",
 			 PROFD_VERSION, host.sysname, host.release, host.machine);
@@ -113,7 +135,8 @@ int describe(const struct recording *rec, const struct health *health, struct pr
 	meta->time_ns = began;
 	meta->duration_ns = (int64_t)(health->duration_s * 1e9);
 	meta->period = (int64_t)cpu_source_period_ns(rec->source);
-	meta->period_type = meta->main_type = rec->pipeline.measures.types[MEASURE_CPU];
+	meta->period_type = rec->pipeline.measures.types[MEASURE_CPU];
+	meta->main_type = rec->pipeline.measures.main;
 	meta->count_type = rec->pipeline.measures.types[MEASURE_SAMPLES];
 	meta->of_machine = target->everything;
 	if (!bytes_str(&comment))
@@ -122,5 +145,6 @@ int describe(const struct recording *rec, const struct health *health, struct pr
 	    (r = profile_comment_add(profile, meta->subtitle)) < 0 ||
 	    (r = profile_comment_add(profile, meta->quality)) < 0)
 		return r;
-	return profile_comment_add(profile, bytes_str(&comment));
+	r = profile_comment_add(profile, bytes_str(&comment));
+	return r == 0 && health->has_growth ? describe_growth(&health->growth, profile) : r;
 }

@@ -30,6 +30,7 @@ struct event_source {
 };
 
 extern const struct event_source event_source_cpu;
+extern const struct event_source event_source_growth;
 
 /* By event; NULL: this build does not measure it. */
 extern const struct event_source *const event_sources[EVENTS];

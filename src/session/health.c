@@ -177,10 +177,11 @@ static void add_stacks(const struct health *h, struct bytes *ret)
 
 void health_line(const struct health *h, struct bytes *ret)
 {
-	bytes_add_format(ret, "%" PRIu64 " samples in %.1f s (%.*g Hz), %" PRIu64 " lost",
-			 h->samples, h->duration_s, h->frequency_hz < 1000 ? 4 : 9,
-			 h->frequency_hz < 1000 ? h->frequency_hz : round(h->frequency_hz),
-			 health_lost(h));
+	bytes_add_format(ret, "%" PRIu64 " samples in %.1f s", h->samples, h->duration_s);
+	if (h->frequency_hz > 0)
+		bytes_add_format(ret, " (%.*g Hz)", h->frequency_hz < 1000 ? 4 : 9,
+				 h->frequency_hz < 1000 ? h->frequency_hz : round(h->frequency_hz));
+	bytes_add_format(ret, ", %" PRIu64 " lost", health_lost(h));
 	if (h->samples) {
 		add_stacks(h, ret);
 		bytes_add_format(ret, "; %.1f%% of frames named",
@@ -250,6 +251,8 @@ void health_json(const struct health *h, struct bytes *ret)
 		 h->workers ? h->workers->symbol_cache.used[SYMBOL_CACHE_TABLE] : 0);
 	if (h->fetches)
 		fetches_json(h->fetches, &json);
+	if (h->has_growth)
+		growth_json(&h->growth, &json);
 	json_object(&json, "cost");
 	json_u64(&json, "bpf_ns", h->bpf_ns);
 	json_u64(&json, "user_ns", h->user_ns);

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "bpf/outcomes.h"
+#include "session/growth.h"
 
 struct cpu_source;
 struct pipeline;
@@ -20,7 +21,7 @@ struct health {
 	int64_t began_wall_ns; /* CLOCK_REALTIME; 0: when the recording began */
 	uint64_t samples;
 	double duration_s;
-	double frequency_hz;
+	double frequency_hz; /* 0: the timers did not run */
 	uint64_t lost_ring;      /* the ring was full */
 	uint64_t lost_ticks;     /* ticks of busy CPUs that did not reach the program */
 	uint64_t lost_lifecycle; /* process events that the kernel dropped */
@@ -42,6 +43,8 @@ struct health {
 	uint64_t names_refused;  /* functions without names because there are too many */
 	const struct workers *workers; /* borrowed; NULL: none */
 	const struct fetches *fetches; /* borrowed; NULL: debug files were not downloaded */
+	bool has_growth;
+	struct growth_summary growth; /* of EVENT_GROWTH */
 	const char *kernel_trouble; /* why kernel frames have no names; NULL: they have */
 };
 

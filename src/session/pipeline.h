@@ -48,6 +48,9 @@ struct collected {
  * itself.
  */
 struct sample_counter {
+	/* Comes first, before its stack is finished: false: it does not count at all. NULL: all do. */
+	bool (*take)(void *context, const struct pipeline *pipeline,
+		     const struct wire_sample *sample);
 	/* values: by type of the profile, all 0 before; NULL: the event is not measured. */
 	void (*values)(void *context, const struct pipeline *pipeline,
 		       const struct wire_sample *sample, int64_t *values);

@@ -69,6 +69,16 @@ static void log_line(const struct health *health)
 	log_info("%s", bytes_str(&line) ? line.at : "out of memory");
 }
 
+static void log_growth(const struct growth_summary *growth)
+{
+	cleanup(bytes_fini) struct bytes sentence = {}, caveats = {};
+
+	growth_sentence(growth, &sentence);
+	growth_caveats(growth, &caveats);
+	log_info("%s", bytes_str(&sentence) ? sentence.at : "out of memory");
+	log_info("%s", bytes_str(&caveats) ? caveats.at : "out of memory");
+}
+
 /* Each under its name with the time in it, so that none is written over by the next one. */
 static void write_meanwhile(void *context, struct profile *profile, const struct health *health)
 {
@@ -125,8 +135,12 @@ static int write_everything(struct recording *rec, struct profile *profile,
 			log_info("kernel frames have no names: %s", health->kernel_trouble);
 		if (health->fetches)
 			log_fetches(health->fetches);
+		if (health->has_growth)
+			log_growth(&health->growth);
 		if (health->samples == 0)
-			log_info("no samples: the target used too little CPU time meanwhile");
+			log_info(health->has_growth ? "no samples: no new memory was touched meanwhile"
+						    : "no samples: the target used too little CPU "
+						      "time meanwhile");
 		for (uint32_t i = 0; i < config->outputs.count && r == 0; i++)
 			if (strcmp(config->outputs.at[i].path, "-") != 0)
 				log_info("wrote %s", config->outputs.at[i].path);

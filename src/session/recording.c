@@ -493,8 +493,13 @@ int recording_finish(struct recording *rec, struct health *ret)
 	health_clock_read(&rec->stopped, &rec->pipeline);
 	*ret = (struct health){
 		.duration_s = (double)(rec->ended_ns - rec->began_ns) / 1e9,
-		.frequency_hz = 1e9 / (double)cpu_source_period_ns(rec->source),
 	};
+	if (rec->config->events & EVENT_BIT(EVENT_CPU))
+		ret->frequency_hz = 1e9 / (double)cpu_source_period_ns(rec->source);
+	if (rec->growth) {
+		ret->has_growth = true;
+		growth_summarize(rec->growth, &ret->growth);
+	}
 	if (rec->config->debuginfod_servers)
 		ret->fetches = &rec->fetches;
 	health_gather(ret, rec->source, &rec->pipeline, &rec->started, &rec->stopped);

@@ -27,6 +27,8 @@ enum recording_end {
 	RECORDING_STOPPED,     /* recording_stop */
 };
 
+struct growth;
+
 struct recording {
 	const struct config *config;
 	struct cpu_list cpus;
@@ -34,6 +36,7 @@ struct recording {
 	struct lifecycle *lifecycle;
 	struct cpu_source *source;
 	struct pipeline pipeline;
+	struct growth *growth; /* of EVENT_GROWTH; owned by its source */
 	bool pipeline_ready;
 	struct launch launch;
 	struct fetches fetches;      /* of debug files; unused without --debuginfod */

@@ -547,11 +547,15 @@ static bool is_measured(const struct pipeline *p, const struct wire_sample *samp
 
 int sample_stack_count(struct pipeline *p, const struct wire_sample *sample)
 {
+	const struct sample_counter *counter;
 	struct process *process;
 	struct walked walked;
 	int r;
 
 	if (!is_measured(p, sample))
+		return 0;
+	counter = &p->counters[sample->event];
+	if (counter->take && !counter->take(counter->context, p, sample))
 		return 0;
 	r = walk_whole(p, sample, &walked, &process);
 	if (r != 0)

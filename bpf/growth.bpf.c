@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Memory that becomes resident: page faults that are over, of which some are taken as samples, by a hash
+ * of the page's address. Its programs share the maps of cpu.bpf.c (cpu_source_share).
+ *
+ * Most faults are not in the sample: they must cost next to nothing, so the hash comes first, then the
+ * question whether anybody asked for the task. How many are taken is settled here, at once: when more came
+ * than what user space allows, only every other page of those stays in the sample.
+ *
+ * A fault may have made a huge page resident, whose hash says nothing of its 2 MiB. No field tells so, and
+ * the page tables are out of reach (their addresses are physical, page_offset_base is not exported). What
+ * can be huge is the first page seen of its 2 MiB: that becomes a sample anyway, one small page in 512,
+ * and user space asks /proc/PID/pagemap.
+ */
+#include <linux/bpf.h>
+#include <linux/bpf_perf_event.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "page_hash.h"
+#include "take_sample.h"
+#include "watched.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile uint64_t page_salt;
+
+/* One page of 2^sample_shift is in the sample. User space may raise it, too. */
+uint32_t sample_shift;
+/* Samples that were taken; how many may be, by user space (grows with time) and each time they got fewer. */
+uint64_t taken, allowed, granted;
+
+enum { GRANT = 1024 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 * 1024);
+} moves SEC(".maps");
+
+/* Counted up by user space about once a second: regions that were seen before are looked at again. */
+uint64_t epoch;
+
+/* Where faults were seen lately: (process, 2 MiB, epoch), in slots that others may take. */
+enum { REGIONS = 4096 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, REGIONS);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+} regions SEC(".maps");
+
+/* The last fault of this CPU that was looked at: a thread may have inherited the event, and have its own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+} last_fault SEC(".maps");
+
+static __always_inline int is_first_of_region(struct task_struct *task, uint64_t address)
+{
+	uint64_t key = ((uint64_t)task->tgid << 32 ^ address >> GROWTH_LARGE_SHIFT) *
+			       0x9e3779b97f4a7c15ULL +
+		       epoch;
+	uint32_t slot = key >> 52;
+	uint64_t *seen = bpf_map_lookup_elem(&regions, &slot);
+
+	if (!seen || *seen == key)
+		return 0;
+	*seen = key;
+	return 1;
+}
+
+static __always_inline int is_same_fault(struct task_struct *task)
+{
+	uint64_t key = (uint64_t)task->pid << 32 ^ (task->min_flt + task->maj_flt);
+	uint32_t zero = 0;
+	uint64_t *last = bpf_map_lookup_elem(&last_fault, &zero);
+
+	if (!last || *last == key)
+		return 1;
+	*last = key;
+	return 0;
+}
+
+/* Keeps the number of samples within what is allowed: N doubles. */
+static __always_inline void account(void)
+{
+	uint64_t before = __sync_fetch_and_add(&taken, 1);
+
+	if (before < allowed + granted || sample_shift >= GROWTH_MAX_SHIFT)
+		return;
+	__sync_fetch_and_add(&granted, GRANT);
+	sample_shift++;
+}
+
+static __always_inline int take_fault(struct bpf_perf_event_data *ctx, uint64_t flags)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	uint64_t address = ctx->addr, now, spent;
+	uint32_t shift = sample_shift;
+	struct task_ids ids;
+
+	count_add(COUNT_FAULTS, 1);
+	if (!page_in_sample(address, page_salt, shift)) {
+		if (!is_first_of_region(task, address))
+			return 0;
+		flags |= GROWTH_ONLY_LARGE;
+	}
+	now = bpf_ktime_get_ns();
+	ids = ids_of(task);
+	if (!is_watched(task, ids) || is_same_fault(task))
+		return 0;
+	take_sample(ctx, task, ids,
+		    &(struct occasion){ .time_ns = now,
+					.address = (address & ~0xfffULL) | flags,
+					.size = 4096ULL << (shift & 31),
+					.event = EVENT_GROWTH });
+	account();
+	spent = bpf_ktime_get_ns() - now;
+	count_add(COUNT_FAULT_SAMPLES, 1);
+	count_add(COUNT_RUN_NS, spent);
+	count_add(COUNT_SAMPLE_NS, spent);
+	return 0;
+}
+
+SEC("perf_event")
+int minor_fault(struct bpf_perf_event_data *ctx)
+{
+	return take_fault(ctx, 0);
+}
+
+SEC("perf_event")
+int major_fault(struct bpf_perf_event_data *ctx)
+{
+	return take_fault(ctx, GROWTH_MAJOR);
+}
+
+#if defined(__TARGET_ARCH_x86)
+/* Numbers of system calls, and a flag of mmap (asm/unistd_64.h, linux/mman.h). */
+enum { SYSTEM_CALL_MMAP = 9, SYSTEM_CALL_MREMAP = 25, POPULATE = 0x8000 };
+#endif
+
+static __always_inline void tell_move(struct task_ids ids, uint64_t from, uint64_t bytes,
+				      uint64_t to)
+{
+	struct wire_move move = { .time_ns = bpf_ktime_get_ns(),
+				  .from = from,
+				  .to = to,
+				  .bytes = bytes,
+				  .pid = ids.tgid };
+
+	if (bpf_ringbuf_output(&moves, &move, sizeof(move), BPF_RB_NO_WAKEUP) < 0)
+		count_add(COUNT_MOVES_DROPPED, 1);
+}
+
+/* Memory that is resident when mmap returns (MAP_POPULATE) has no faults that events would tell of. */
+static __always_inline void take_populated(struct task_struct *task, struct task_ids ids,
+					   struct pt_regs___kernel *saved, uint64_t address,
+					   uint64_t bytes)
+{
+	struct occasion why = { .time_ns = bpf_ktime_get_ns(),
+				.address = (address & ~0xfffULL) | GROWTH_RANGE,
+				.size = bytes,
+				.event = EVENT_GROWTH };
+	struct scratch *s = sample_begin(ids, &why);
+	struct saved_place place;
+
+	if (!s)
+		return;
+	s->leaf_exact = 0;
+	place_saved_registers(&place, s->sample.temporaries, task, saved);
+	s->at.ip = place.ip;
+	s->at.sp = place.sp;
+	s->at.bp = place.bp;
+	s->at.bx = place.bx;
+	s->at.exact = place.exact;
+	sample_walk(s, task, ids.tgid, 0);
+	sample_send(s, task, 0);
+	account();
+	count_add(COUNT_FAULT_SAMPLES, 1);
+}
+
+/*
+ * The place for a new mapping was found. mremap moves pages there without any fault; what the call is, and
+ * of what, is in the registers that the kernel has saved. This tracepoint is passed once per mapping.
+ * Tracepoints of single system calls would have every call of every process on the machine take the long
+ * way (see tests/bench/growth).
+ */
+SEC("tp_btf/vm_unmapped_area")
+int BPF_PROG(place_found, unsigned long address)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs___kernel *saved;
+	struct task_ids ids;
+	uint64_t call;
+
+	if (!task->mm || address & 0xfff)
+		return 0;
+	saved = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
+	if (!saved || saved->cs == USER32_CS)
+		return 0;
+	call = saved->orig_ax;
+	if (call != SYSTEM_CALL_MREMAP && (call != SYSTEM_CALL_MMAP || !(saved->r10 & POPULATE)))
+		return 0;
+	ids = ids_of(task);
+	if (!is_watched(task, ids))
+		return 0;
+	if (call == SYSTEM_CALL_MREMAP)
+		tell_move(ids, saved->di, saved->si, address);
+	else if (config.user_stacks)
+		take_populated(task, ids, saved, address, (saved->si + 4095) & ~4095ULL);
+	return 0;
+}

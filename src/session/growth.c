@@ -1,0 +1,753 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/growth.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "bpf/page_hash.h"
+#include "memory/ledger.h"
+#include "memory/memory_map.h"
+#include "memory/resident.h"
+#include "proc/stat.h"
+#include "session/event_source.h"
+#include "session/recording_parts.h"
+#include "source/growth.h"
+#include "worker/ask_opener.h"
+
+enum {
+	PAGE_BYTES = 4096,
+	LARGE_BYTES = 2 << 20,
+	AROUND_BYTES = 65536, /* that one fault of a file maps, fault_around_bytes of mm/memory.c */
+	LEDGER_PAGES = 16384, /* a share is within one point by as many */
+	PROCESSES_MAX = 4096,
+	MOVES_MAX = 65536,
+};
+
+/* A look at all pages takes 10 ms at most; it may take so much of the time. */
+#define LOOK_NS 1000000000ULL
+#define LOOK_PART 200
+#define MAP_READ_NS 5000000000ULL
+#define TREND_NS 200000000ULL
+
+/* One memory: a process has another one after exec. */
+struct growth_process {
+	pid_t pid;
+	struct resident resident;
+	struct memory_map map;
+	uint64_t map_read_ns;
+	uint64_t map_turn;     /* of the recording's loop, in which it was read */
+	uint64_t start_time;   /* of the process, as in struct proc_stat */
+	uint64_t before_bytes; /* resident when it was met */
+	uint64_t resident_bytes;
+	bool over;    /* its memory is gone */
+	bool refused; /* its memory cannot be looked at */
+};
+
+/* What the sample at hand is of. */
+struct growth_at_hand {
+	struct ledger_page page;
+	enum memory_kind kind;
+	uint64_t touched; /* bytes that it stands for */
+};
+
+struct growth {
+	struct recording *rec; /* borrowed */
+	struct growth_source *source;
+	struct ledger ledger;
+	ARRAY_OF(struct growth_process *) processes;
+	struct hash_index by_pid; /* those that are not over */
+	ARRAY_OF(struct wire_move) moves;
+	struct growth_at_hand at_hand;
+	struct trend trend;
+	uint64_t turn;	    /* from 1 */
+	bool moves_drained; /* in this turn */
+	uint64_t looked_ns, look_cost_ns;
+	uint64_t machine_before; /* in use on the machine, where all of it is recorded */
+	uint64_t before, after;
+	uint64_t moves_dropped;
+	uint32_t processes_refused;
+	pid_t limited; /* whose control groups limit it */
+	double weights, squares;
+	uint64_t touched, stayed, pages, samples, faults;
+	uint32_t shift;
+	bool settled;
+};
+
+/* ---- processes ---- */
+
+static bool is_machine(const struct growth *g)
+{
+	const struct target *target = &g->rec->config->target;
+
+	return target->everything && !target->comm && !target->group && !target->has_uid;
+}
+
+static uint64_t resident_bytes(pid_t pid)
+{
+	cleanup(bytes_fini) struct bytes text = {};
+	unsigned long long size, resident;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+	if (fs_read(&text, AT_FDCWD, path, 4096) < 0 || !bytes_str(&text) ||
+	    sscanf(text.at, "%llu %llu", &size, &resident) != 2)
+		return 0;
+	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t machine_bytes(void)
+{
+	cleanup(bytes_fini) struct bytes text = {};
+	uint64_t total, available;
+
+	if (fs_read(&text, AT_FDCWD, "/proc/meminfo", 65536) < 0 || !bytes_str(&text) ||
+	    memory_limit_meminfo(&total, text.at, "MemTotal") < 0 ||
+	    memory_limit_meminfo(&available, text.at, "MemAvailable") < 0 || available > total)
+		return 0;
+	return total - available;
+}
+
+static void process_free(struct growth_process *process)
+{
+	if (!process)
+		return;
+	resident_close(&process->resident);
+	memory_map_fini(&process->map);
+	free(process);
+}
+
+static uint32_t find_process(const struct growth *g, pid_t pid)
+{
+	return hash_index_find(&g->by_pid, hash_u64((uint64_t)pid), NULL, NULL, NULL);
+}
+
+static void end_process(struct growth *g, uint32_t index)
+{
+	struct growth_process *process = g->processes.at[index];
+
+	process->over = true;
+	resident_close(&process->resident);
+	memory_map_fini(&process->map);
+	hash_index_remove(&g->by_pid, hash_u64((uint64_t)process->pid), index);
+}
+
+/* Its memory is gone. After exec the process lives on without it; else it kept it until its end. */
+static void lose_process(struct growth *g, uint32_t index)
+{
+	const struct growth_process *process = g->processes.at[index];
+	struct proc_stat stat;
+
+	if (proc_stat_read(&stat, process->pid) == 0 && stat.state != 'Z' && stat.state != 'X' &&
+	    stat.start_time == process->start_time)
+		ledger_forget(&g->ledger, index);
+	end_process(g, index);
+}
+
+/* *ret: its number. Returns 0, -ESRCH (too many), or -ENOMEM. */
+static int add_process(struct growth *g, uint32_t *ret, pid_t pid)
+{
+	struct growth_process *process, **slot;
+	struct proc_stat stat;
+	int r;
+
+	if (g->processes.count >= PROCESSES_MAX)
+		return -ESRCH;
+	process = calloc(1, sizeof(*process));
+	slot = process ? array_push(&g->processes) : NULL;
+	if (!slot) {
+		free(process);
+		return -ENOMEM;
+	}
+	*slot = process;
+	process->pid = pid;
+	process->resident = (struct resident)RESIDENT_NULL;
+	if (proc_stat_read(&stat, pid) == 0)
+		process->start_time = stat.start_time;
+	r = resident_open(&process->resident,
+			  proc_living_thread(pid) > 0 ? proc_living_thread(pid) : pid, false);
+	if (r < 0 && r != -ESRCH) {
+		process->refused = true;
+		g->processes_refused++;
+	}
+	process->resident_bytes = process->before_bytes = resident_bytes(pid);
+	*ret = g->processes.count - 1;
+	return hash_index_add(&g->by_pid, hash_u64((uint64_t)pid), *ret);
+}
+
+static int get_process(struct growth *g, uint32_t *ret, pid_t pid)
+{
+	uint32_t index = find_process(g, pid);
+
+	if (index != HASH_ABSENT && g->processes.at[index]->resident.pagemap >= 0 &&
+	    !resident_alive(&g->processes.at[index]->resident)) {
+		lose_process(g, index);
+		index = HASH_ABSENT;
+	}
+	if (index == HASH_ABSENT)
+		return add_process(g, ret, pid);
+	*ret = index;
+	return 0;
+}
+
+static void read_map(struct growth *g, struct growth_process *process, uint64_t now)
+{
+	cleanup(bytes_fini) struct bytes text = {};
+
+	process->map_read_ns = now;
+	process->map_turn = g->turn;
+	if (ask_maps(g->rec->pipeline.workers, &text, process->pid) == 0)
+		(void)memory_map_parse(&process->map, text.at, text.size);
+}
+
+static enum memory_kind kind_of(struct growth *g, struct growth_process *process, uint64_t address,
+				uint64_t sp)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	bool known = memory_map_find(&process->map, address);
+
+	if (!process->over &&
+	    (now - process->map_read_ns > MAP_READ_NS || (!known && process->map_turn != g->turn)))
+		read_map(g, process, now);
+	return memory_map_kind(&process->map, address, sp);
+}
+
+/* ---- moved memory ---- */
+
+static int keep_move(void *context, const struct wire_move *move)
+{
+	struct growth *g = context;
+	struct wire_move *kept = g->moves.count < MOVES_MAX ? array_push(&g->moves) : NULL;
+
+	if (kept)
+		*kept = *move;
+	else
+		g->moves_dropped++;
+	return 0;
+}
+
+/* Those up to a time; samples from before that are all counted. */
+static int apply_moves(struct growth *g, uint64_t horizon_ns)
+{
+	uint32_t done = 0;
+	int r = 0;
+
+	if (!g->moves_drained)
+		r = growth_source_drain_moves(g->source, keep_move, g);
+	g->moves_drained = true;
+
+	for (; done < g->moves.count && r == 0; done++) {
+		const struct wire_move *move = &g->moves.at[done];
+		uint32_t index;
+
+		if (move->time_ns > horizon_ns)
+			break;
+		index = find_process(g, (pid_t)move->pid);
+		if (index != HASH_ABSENT)
+			r = ledger_move(&g->ledger, index, move->from, move->bytes, move->to,
+					move->time_ns);
+	}
+	if (done) {
+		memmove(g->moves.at, g->moves.at + done,
+			(g->moves.count - done) * sizeof(*g->moves.at));
+		g->moves.count -= done;
+	}
+	return r;
+}
+
+/* Where a page has been put since, by what is not applied yet. */
+static uint64_t place_now(const struct growth *g, pid_t pid, uint64_t address)
+{
+	for (uint32_t i = 0; i < g->moves.count; i++) {
+		const struct wire_move *move = &g->moves.at[i];
+
+		if (move->pid == (uint32_t)pid && address - move->from < move->bytes)
+			address = address - move->from + move->to;
+	}
+	return address;
+}
+
+/* ---- samples ---- */
+
+struct found {
+	uint64_t bytes;
+	unsigned flags;
+};
+
+static int add_found(void *context, uint64_t from, uint64_t to, unsigned flags)
+{
+	struct found *found = context;
+
+	found->bytes += to - from;
+	found->flags |= flags;
+	return 0;
+}
+
+static struct found find_resident(struct growth_process *process, uint64_t start, uint64_t end)
+{
+	struct found found = {};
+
+	if (process->resident.pagemap >= 0)
+		(void)resident_scan(&process->resident, start, end, add_found, &found);
+	return found;
+}
+
+/*
+ * A fault that reads a file maps what else is in memory of the 64 KiB around: that belongs to the first
+ * fault there.
+ */
+static uint64_t bytes_around(struct growth *g, uint32_t index, uint64_t address)
+{
+	struct growth_process *process = g->processes.at[index];
+	const struct memory_area *area = memory_map_find(&process->map, address);
+	uint64_t start = address & ~(AROUND_BYTES - 1ULL), end = start + AROUND_BYTES, known = 0;
+	struct found found;
+
+	if (!area)
+		return PAGE_BYTES;
+	start = start > area->start ? start : area->start;
+	end = end < area->end ? end : area->end;
+	found = find_resident(process, start, end);
+	for (uint64_t at = start; at < end; at += PAGE_BYTES) {
+		const struct ledger_page *page = ledger_find(&g->ledger, index, at);
+
+		known += page ? page->bytes : 0;
+	}
+	return found.bytes > known + PAGE_BYTES ? found.bytes - known : PAGE_BYTES;
+}
+
+static uint32_t shift_of(const struct wire_sample *sample)
+{
+	uint32_t shift = 0;
+
+	while (shift < GROWTH_MAX_SHIFT && (uint64_t)PAGE_BYTES << shift < sample->size)
+		shift++;
+	return shift;
+}
+
+/* Finds out what the sample is of. False: it is of nothing. */
+static bool take(void *context, const struct pipeline *p, const struct wire_sample *sample)
+{
+	struct growth *g = context;
+	uint64_t address = sample->address & ~(PAGE_BYTES - 1ULL),
+		 flags = sample->address & GROWTH_FLAGS;
+	struct ledger_page page = { .address = address,
+				    .span = PAGE_BYTES,
+				    .bytes = PAGE_BYTES,
+				    .time_ns = sample->time_ns,
+				    .hashed = address,
+				    .by_hash = true };
+	struct growth_process *process;
+	enum memory_kind kind;
+	struct found found;
+	uint64_t now_at;
+	uint32_t index;
+
+	(void)p;
+	if (address >> 47 || get_process(g, &index, (pid_t)sample->pid) < 0 ||
+	    apply_moves(g, sample->time_ns) < 0)
+		return false;
+	process = g->processes.at[index];
+	page.process = index;
+	now_at = place_now(g, process->pid, address);
+	kind = kind_of(g, process, now_at, sample->sp);
+	if (flags & GROWTH_RANGE) {
+		if (sample->size >> 47)
+			return false;
+		found = find_resident(process, now_at, now_at + sample->size);
+		page.by_hash = false;
+		page.span = page.bytes = sample->size;
+		if (found.bytes)
+			page.bytes = found.bytes;
+	} else {
+		found = find_resident(process, now_at, now_at + PAGE_BYTES);
+		if (found.flags & RESIDENT_HUGE) {
+			page.address = address & ~(LARGE_BYTES - 1ULL);
+			page.span = page.bytes = LARGE_BYTES;
+			page.by_hash = false;
+		} else if (flags & GROWTH_ONLY_LARGE) {
+			return false;
+		} else if (kind == MEMORY_FILE && found.flags & RESIDENT_FILE) {
+			page.bytes = bytes_around(g, index, address);
+		}
+	}
+	page.held = page.bytes;
+	g->at_hand = (struct growth_at_hand){ page, kind,
+					      page.by_hash ? page.bytes << shift_of(sample)
+							   : page.bytes };
+	return true;
+}
+
+static void values(void *context, const struct pipeline *p, const struct wire_sample *sample,
+		   int64_t *ret)
+{
+	const struct growth *g = context;
+
+	(void)sample;
+	ret[p->measures.types[MEASURE_SAMPLES]] = 1;
+	ret[p->measures.types[MEASURE_TOUCHED]] = (int64_t)g->at_hand.touched;
+}
+
+static int label(void *context, struct pipeline *p, const struct wire_sample *sample,
+		 struct profile_label *ret, uint32_t *ret_count)
+{
+	const struct growth *g = context;
+	int r = profile_string(p->profile, &ret->key, "memory");
+
+	(void)sample;
+	if (r == 0)
+		r = profile_string(p->profile, &ret->text, memory_kind_names[g->at_hand.kind]);
+	*ret_count = r == 0;
+	return r;
+}
+
+static int counted(void *context, const struct wire_sample *sample, uint32_t stack, uint32_t labels)
+{
+	struct growth *g = context;
+	struct ledger_page page = g->at_hand.page;
+	double weight = (double)g->at_hand.touched;
+
+	(void)sample;
+	page.stack = stack;
+	page.labels = labels;
+	g->touched += g->at_hand.touched;
+	g->weights += weight;
+	g->squares += weight * weight;
+	g->samples++;
+	return ledger_add(&g->ledger, &page);
+}
+
+/* ---- which pages are still there ---- */
+
+struct looked_at {
+	uint64_t address, end;
+	uint64_t there;		/* bytes */
+	uint32_t process, page; /* the page's index in the ledger */
+};
+
+struct looking {
+	ARRAY_OF(struct looked_at) list;
+	/* One piece of it, which is scanned at once. */
+	uint32_t from, to;
+};
+
+static int by_place(const void *a, const void *b)
+{
+	const struct looked_at *x = a, *y = b;
+
+	if (x->process != y->process)
+		return x->process < y->process ? -1 : 1;
+	return x->address < y->address ? -1 : x->address > y->address;
+}
+
+static int add_there(void *context, uint64_t from, uint64_t to, unsigned flags)
+{
+	struct looking *looking = context;
+
+	(void)flags;
+	/* Those that end before can be passed over: runs ascend. */
+	while (looking->from < looking->to && looking->list.at[looking->from].end <= from)
+		looking->from++;
+	for (uint32_t i = looking->from; i < looking->to; i++) {
+		struct looked_at *at = &looking->list.at[i];
+		uint64_t begin = at->address > from ? at->address : from;
+		uint64_t end = at->end < to ? at->end : to;
+
+		if (at->address >= to)
+			break;
+		if (begin < end)
+			at->there += end - begin;
+	}
+	return 0;
+}
+
+/* Pages that lie near each other are asked for together. */
+static int look_at_process(struct growth *g, struct looking *looking, uint32_t from, uint32_t to)
+{
+	enum { NEAR_BYTES = 65536 };
+	uint32_t index = looking->list.at[from].process;
+	struct growth_process *process = g->processes.at[index];
+	int r = 0;
+
+	if (process->over || process->resident.pagemap < 0)
+		return 0;
+	for (uint32_t begin = from, end; begin < to && r == 0; begin = end) {
+		uint64_t last = looking->list.at[begin].end;
+
+		for (end = begin + 1;
+		     end < to && looking->list.at[end].address <= last + NEAR_BYTES; end++)
+			if (looking->list.at[end].end > last)
+				last = looking->list.at[end].end;
+		looking->from = begin;
+		looking->to = end;
+		r = resident_scan(&process->resident, looking->list.at[begin].address, last,
+				  add_there, looking);
+	}
+	/* In the middle of its end, less and less is there. */
+	if (r < 0 || !resident_alive(&process->resident))
+		return 0;
+	for (uint32_t i = from; i < to; i++) {
+		struct looked_at *at = &looking->list.at[i];
+		struct ledger_page *page = &g->ledger.pages.at[at->page];
+
+		page->held = (uint64_t)((__uint128_t)page->bytes * at->there / page->span);
+	}
+	return 0;
+}
+
+static int look(struct growth *g)
+{
+	struct looking looking = {};
+	uint64_t began = clock_ns(CLOCK_MONOTONIC);
+	int r = 0;
+
+	for (uint32_t i = 0; i < g->ledger.pages.count; i++) {
+		const struct ledger_page *page = &g->ledger.pages.at[i];
+		struct looked_at *at = array_push(&looking.list);
+
+		if (!at) {
+			array_fini(&looking.list);
+			return -ENOMEM;
+		}
+		*at = (struct looked_at){ page->address, page->address + page->span, 0,
+					  page->process, i };
+	}
+	if (looking.list.count)
+		qsort(looking.list.at, looking.list.count, sizeof(*looking.list.at), by_place);
+	for (uint32_t from = 0, to; from < looking.list.count && r == 0; from = to) {
+		for (to = from + 1; to < looking.list.count &&
+				    looking.list.at[to].process == looking.list.at[from].process;
+		     to++)
+			;
+		r = look_at_process(g, &looking, from, to);
+	}
+	array_fini(&looking.list);
+	/* Changes the ledger: only now. */
+	for (uint32_t i = 0; i < g->processes.count; i++)
+		if (!g->processes.at[i]->over && g->processes.at[i]->resident.pagemap >= 0 &&
+		    !resident_alive(&g->processes.at[i]->resident))
+			lose_process(g, i);
+	g->looked_ns = clock_ns(CLOCK_MONOTONIC);
+	g->look_cost_ns = g->looked_ns - began;
+	return r;
+}
+
+/* ---- how much there is ---- */
+
+/* Bytes that are resident of what is recorded, on top of `before` of processes met later. */
+static uint64_t level(struct growth *g)
+{
+	uint64_t bytes = g->before;
+
+	if (is_machine(g))
+		return machine_bytes();
+	for (uint32_t i = 0; i < g->processes.count; i++) {
+		struct growth_process *process = g->processes.at[i];
+
+		if (process->over)
+			continue;
+		process->resident_bytes = resident_bytes(process->pid);
+		bytes += process->resident_bytes - process->before_bytes;
+	}
+	return (int64_t)bytes < 0 ? 0 : bytes;
+}
+
+static int measure_level(struct growth *g, bool last)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), bytes;
+	uint32_t count = g->trend.points.count;
+
+	if (count && !last &&
+	    now < g->trend.points.at[count - 1].time_ns + g->trend.spacing_ns * 7 / 8)
+		return 0;
+	/* After the end of all there is nothing to measure. */
+	bytes = level(g);
+	if (last && g->rec->end == RECORDING_TARGET_GONE)
+		return 0;
+	g->after = bytes;
+	return trend_add(&g->trend, now, bytes);
+}
+
+/* ---- the source ---- */
+
+void growth_free(struct growth *g)
+{
+	if (!g)
+		return;
+	growth_source_close(g->source);
+	for (uint32_t i = 0; i < g->processes.count; i++)
+		process_free(g->processes.at[i]);
+	array_fini(&g->processes);
+	hash_index_fini(&g->by_pid);
+	array_fini(&g->moves);
+	ledger_fini(&g->ledger);
+	trend_fini(&g->trend);
+	free(g);
+}
+
+static int open_growth(struct recording *rec)
+{
+	const struct target *target = &rec->config->target;
+	struct growth_source_options options = {};
+	struct source_failure failure;
+	struct growth *g = calloc(1, sizeof(*g));
+	int r;
+
+	rec->growth = g;
+	if (!g)
+		return recording_complain(-ENOMEM, "cannot set up");
+	g->rec = rec;
+	if (getrandom(&options.salt, sizeof(options.salt), GRND_NONBLOCK) != sizeof(options.salt))
+		options.salt = clock_ns(CLOCK_MONOTONIC);
+	/* Threads are told by the kernel half, as filters are. */
+	if (target->everything || target->tids.count)
+		options.cpus = &rec->cpus;
+	ledger_init(&g->ledger, options.salt, LEDGER_PAGES);
+	trend_init(&g->trend, TREND_NS);
+	r = growth_source_open(&g->source, rec->source, &options, &failure);
+	if (r < 0)
+		return recording_complain(r, failure.what);
+	if (!growth_source_tells_moves(g->source))
+		log_debug("this kernel does not tell when memory is moved: pages that mremap moves "
+			  "count as given back");
+	rec->pipeline.counters[EVENT_GROWTH] = (struct sample_counter){
+		.take = take, .values = values, .label = label, .counted = counted, .context = g
+	};
+	return 0;
+}
+
+static int watch(struct recording *rec, pid_t pid)
+{
+	struct growth *g = rec->growth;
+	uint32_t index;
+	int r = growth_source_watch(g->source, pid);
+
+	if (r == -ESRCH)
+		r = 0; /* it has just ended, which is told elsewhere */
+	if (r < 0)
+		return recording_complain(r, "cannot open events for page faults");
+	g->limited = pid;
+	/* What runs now is not yet the command. */
+	if (pid == rec->launch.pid)
+		return 0;
+	r = add_process(g, &index, pid);
+	if (r < 0)
+		return r == -ESRCH ? 0 : recording_complain(r, "cannot set up");
+	if (g->processes.at[index]->refused) {
+		log_error("cannot record growth: /proc/%d/pagemap cannot be read, which tells what "
+			  "stays resident; it needs CAP_SYS_PTRACE",
+			  (int)pid);
+		return -EACCES;
+	}
+	g->before += g->processes.at[index]->before_bytes;
+	return 0;
+}
+
+static int start(struct recording *rec)
+{
+	struct growth *g = rec->growth;
+	int r;
+
+	if (is_machine(g))
+		g->before = machine_bytes();
+	growth_source_allow(g->source, clock_ns(CLOCK_MONOTONIC));
+	r = growth_source_start(g->source);
+	return r < 0 ? recording_complain(r, "cannot start the events for page faults") : 0;
+}
+
+static void stop(struct recording *rec)
+{
+	if (rec->growth)
+		growth_source_stop(rec->growth->source);
+}
+
+/* What each page still holds becomes its stack's growth. */
+static int settle(struct growth *g, struct pipeline *p)
+{
+	uint64_t counters[COUNT_COUNTERS];
+	int r = 0;
+
+	for (uint32_t i = 0; i < g->ledger.pages.count && r == 0; i++) {
+		const struct ledger_page *page = &g->ledger.pages.at[i];
+		int64_t ret[PROFILE_MAX_TYPES] = {};
+		uint64_t held = ledger_held(&g->ledger, page);
+
+		if (!held)
+			continue;
+		g->stayed += held;
+		g->pages++;
+		ret[p->measures.types[MEASURE_GROWTH]] = (int64_t)held;
+		r = profile_sample_add(p->profile, page->stack, page->labels, ret);
+	}
+	cpu_source_counters(g->rec->source, counters);
+	g->faults = counters[COUNT_FAULTS];
+	g->moves_dropped += counters[COUNT_MOVES_DROPPED];
+	g->settled = true;
+	return r < 0 ? r : 0;
+}
+
+static int turn(struct recording *rec, bool last)
+{
+	struct growth *g = rec->growth;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	int r;
+
+	growth_source_allow(g->source, now);
+	r = apply_moves(g, last ? UINT64_MAX : rec->pipeline.horizon_ns);
+	g->moves_drained = false;
+	g->turn++;
+	ledger_raise(&g->ledger, growth_source_shift(g->source));
+	growth_source_raise_shift(g->source, g->ledger.shift);
+	if (r == 0 && rec->began_ns)
+		r = measure_level(g, last);
+	if (r == 0 && (last || now - g->looked_ns >= LOOK_NS + LOOK_PART * g->look_cost_ns))
+		r = look(g);
+	if (r == 0 && last && !g->settled)
+		r = settle(g, &rec->pipeline);
+	return r;
+}
+
+static void close_growth(struct recording *rec)
+{
+	growth_free(rec->growth);
+	rec->growth = NULL;
+}
+
+const struct event_source event_source_growth = {
+	.event = EVENT_GROWTH,
+	.open = open_growth,
+	.watch = watch,
+	.start = start,
+	.stop = stop,
+	.turn = turn,
+	.close = close_growth,
+};
+
+void growth_summarize(const struct growth *g, struct growth_summary *ret)
+{
+	*ret = (struct growth_summary){
+		.touched = g->touched,
+		.stayed = g->stayed,
+		.before = g->before,
+		.after = g->after,
+		.pages = g->pages,
+		.one_of = 1U << g->ledger.shift,
+		.faults = g->faults,
+		.samples = g->samples,
+		.moves_dropped = g->moves_dropped,
+		.refused = g->ledger.refused,
+		.processes_refused = g->processes_refused,
+		.tells_moves = growth_source_tells_moves(g->source),
+		.trend = trend_judge(&g->trend),
+		.evenness = g->samples ? g->weights * g->weights / (g->squares * (double)g->samples)
+				       : 0,
+	};
+	memory_limit_read(&ret->limit, is_machine(g) ? 0 : g->limited);
+}

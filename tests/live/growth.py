@@ -1,0 +1,194 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""-e growth, against programs that print what stays of what they touch, by path."""
+import glob
+import json
+import os
+import subprocess
+
+from harness import (Recorder, Skipped, Target, check, check_equal, has, profd, run)
+
+POINTS = 3.0
+
+
+class Run:
+    """A grower that was recorded while it grew: its truth, what was recorded, and shares of that."""
+
+    def __init__(self, how, *options, megabytes=64, ms=200, environment=None,
+                 outputs=('out.folded',)):
+        with Target('grower', how, megabytes, ms, stdin=subprocess.PIPE,
+                    env=dict(os.environ, **(environment or {}))) as target:
+            recorder = Recorder('-e', 'growth', '-p', target.pid, *options, outputs=outputs)
+            recorder.wait_timers()
+            target.process.stdin.write(b'.')
+            self.truth = json.loads(target.read_line())
+            recorder.signal(2)
+            self.recording = recorder.finish()
+        check_equal(self.recording.status, 0, self.recording.stderr)
+        self.growth = self.recording.summary['growth']
+        self.how = how
+
+    def true_share(self, path):
+        stays = self.truth['stays']
+        return 100 * stays[path] / sum(stays.values())
+
+    def print(self):
+        growth = self.growth
+        print(f'    {self.how}: {growth["growth_bytes"] / 1e6:.1f} MB stay of '
+              f'{growth["touched_bytes"] / 1e6:.1f} touched, {self.truth["resident"] / 1e6:.1f} by its '
+              f'own account; 1 of {growth["one_of_pages"]}, {growth["fault_samples"]} of '
+              f'{growth["faults"]} faults; {growth["trend"]}')
+
+    def check(self, total_percent=5.0, much='keep_much'):
+        """Shares within three points, and all together what the program has grown by."""
+        self.print()
+        share = 100 * self.recording.share(has(much))
+        want = self.true_share('keep_much')
+        print(f'    keep_much {share:.1f} %, truly {want:.1f} %')
+        check(abs(share - want) <= POINTS, f'{self.how}: keep_much {share:.1f} %, truly {want:.1f} %')
+        resident = self.truth['resident']
+        off = 100 * abs(self.growth['growth_bytes'] - resident) / resident
+        check(off <= total_percent, f'{self.how}: {self.growth["growth_bytes"]} bytes of {resident}')
+
+
+def test_small_blocks():
+    Run('small').check()
+
+
+def test_big_blocks():
+    Run('big').check()
+
+
+def test_partly_touched():
+    Run('partly').check()
+
+
+def test_calloc():
+    Run('calloc').check()
+
+
+def test_mmap():
+    Run('mmap').check()
+
+
+def test_populated():
+    Run('populate').check()
+
+
+def test_huge_pages():
+    run_ = Run('huge', megabytes=120)
+    run_.check()
+    check(run_.growth['faults'] < 1000, f'no huge pages: {run_.growth["faults"]} faults')
+
+
+def test_huge_beside_small():
+    """So many small pages that not all are in the sample; huge ones still are."""
+    run_ = Run('mixed', megabytes=240)
+    run_.check()
+    check(run_.growth['one_of_pages'] > 1, 'all pages were sampled')
+
+
+def test_huge_malloc():
+    """glibc asks for huge pages itself: each belongs to the path that touched it first, by chance."""
+    run_ = Run('small', environment={'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1'})
+    run_.print()
+    resident = run_.truth['resident']
+    check(abs(run_.growth['growth_bytes'] - resident) <= resident / 20, f'{run_.growth}')
+    check(run_.growth['faults'] < 4000, f'no huge pages: {run_.growth["faults"]} faults')
+
+
+def test_realloc():
+    Run('realloc').check()
+
+
+def test_containers():
+    Run('containers').check()
+
+
+def test_file():
+    Run('file').check()
+
+
+def test_shared():
+    Run('shared').check()
+
+
+def test_stacks():
+    Run('stacks').check(much='stack_of_much')
+
+
+def test_labels():
+    """Kinds of memory are told apart, and cpu and growth share a profile."""
+    with Target('grower', 'shared', 32, stdin=subprocess.PIPE) as target:
+        recorder = Recorder('-e', 'cpu,growth', '-F', 997, '-p', target.pid, outputs=('out.pb.gz',))
+        recorder.wait_timers()
+        target.process.stdin.write(b'.')
+        target.read_line()
+        recorder.signal(2)
+        recording = recorder.finish()
+    check_equal(recording.status, 0, recording.stderr)
+    status, text, errors = profd('report', recording.path('out.pb.gz'), '--type', 'growth',
+                                 '--by', 'memory')
+    check_equal(status, 0, errors)
+    rows = [line.split() for line in text.splitlines() if line.split()[-1:] == ['shared']]
+    check(rows and float(rows[0][0]) > 90, text)
+    status, text, errors = profd('report', recording.path('out.pb.gz'), '--type', 'cpu')
+    check(status == 0 and 'samples of cpu' in text, text + errors)
+
+
+def test_given_back():
+    """What is unmapped or given back has been touched, and has not stayed."""
+    run_ = Run('back')
+    run_.print()
+    stays = run_.truth['stays']['keep_little']
+    check(run_.recording.share(has('keep_much')) <= POINTS / 100, 'what was given back stayed')
+    check(abs(run_.growth['growth_bytes'] - stays) <= 0.05 * stays, f'{run_.growth}')
+    touched = sum(run_.truth['touched'].values())
+    check(abs(run_.growth['touched_bytes'] - touched) <= 0.05 * touched, f'{run_.growth}')
+    check(run_.growth['churn'] > 0.7, f'{run_.growth}')
+    check('names who uses most memory' in run_.recording.stderr, run_.recording.stderr)
+
+
+def test_steady():
+    """Small blocks that come and go: no growth, and hardly any page."""
+    run_ = Run('steady', ms=1600)
+    run_.print()
+    check_equal(run_.growth['trend'], 'no growth', run_.recording.stderr)
+    check(run_.growth['growth_bytes'] < 1 << 20, f'{run_.growth}')
+
+
+def test_churn():
+    """Large blocks that come and go: much is touched, nothing grows, and it is told so."""
+    run_ = Run('churn', ms=1600)
+    run_.print()
+    check_equal(run_.growth['trend'], 'no growth', run_.recording.stderr)
+    check(run_.growth['churn'] > 0.9, f'{run_.growth}')
+    check('no growth' in run_.recording.stderr and
+          'names who uses most memory' in run_.recording.stderr, run_.recording.stderr)
+
+
+def test_leak_is_told():
+    run_ = Run('small', ms=1600)
+    check_equal(run_.growth['trend'], 'grows', run_.recording.stderr)
+    check('it grows by ' in run_.recording.stderr and ' is reached in ' in run_.recording.stderr,
+          run_.recording.stderr)
+
+
+def test_refusals():
+    for arguments, words in ((('record', '-e', 'growth', '--last', '5s', '-p', '1'), '--last'),
+                             (('top', '-e', 'growth', '-p', '1'), "'profd record'")):
+        status, _, errors = profd(*arguments)
+        check_equal(status, 2, errors)
+        check(words in errors, errors)
+
+
+def test_jemalloc():
+    libraries = glob.glob('/usr/lib/*/libjemalloc.so.2')
+    if not libraries:
+        raise Skipped('jemalloc is not installed')
+    for how in ('small', 'big'):
+        Run(how, environment={'LD_PRELOAD': libraries[0]}).check()
+
+
+if __name__ == '__main__':
+    run(globals())
