@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/fs.h"
 
+#define TRIM_NS 1000000ULL
+
 union control {
 	char buffer[CMSG_SPACE((1 + MESSAGE_MAX_FDS) * sizeof(int))];
 	struct cmsghdr align;
@@ -41,11 +43,14 @@ static ssize_t receive(void *data, size_t size, int *fds, unsigned *fd_count)
 	return got;
 }
 
-static int send_answer(const struct answer_head *head, const int *fds, unsigned fd_count)
+/* behind: bytes that go behind the head. */
+static int send_answer(const struct answer_head *head, const void *behind, size_t size,
+		       const int *fds, unsigned fd_count)
 {
 	union control control = {};
-	struct iovec part = { (void *)(uintptr_t)head, sizeof(*head) };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	struct iovec parts[] = { { (void *)(uintptr_t)head, sizeof(*head) },
+				 { (void *)(uintptr_t)behind, size } };
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = size ? 2 : 1 };
 
 	if (fd_count) {
 		struct cmsghdr *first;
@@ -64,16 +69,18 @@ static int send_answer(const struct answer_head *head, const int *fds, unsigned 
 	return 0;
 }
 
-/* memory: consumed */
-static int reply_to(const struct question *question, int memory, int result, struct reply *reply)
+/* memory: consumed. *cpu_ns: see struct answer_head. */
+static int reply_to(const struct question *question, int memory, int result, struct reply *reply,
+		    uint64_t *cpu_ns)
 {
 	struct answer_head head = { .sequence = question->sequence, .result = result };
+	bool behind = reply->bytes.size <= ANSWER_BEHIND_MAX;
 
 	if (reply->bytes.failed)
 		head.result = -ENOMEM;
 	else if (head.result >= 0 && reply->bytes.size > ANSWER_BYTES_MAX)
 		head.result = -ENOMEM;
-	if (head.result >= 0) {
+	if (head.result >= 0 && !behind) {
 		int r = fs_write_all(memory, reply->bytes.at, reply->bytes.size);
 
 		if (r < 0)
@@ -84,8 +91,9 @@ static int reply_to(const struct question *question, int memory, int result, str
 		head.size = reply->bytes.size;
 		head.fd_count = reply->fd_count;
 	}
-	head.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-	return send_answer(&head, reply->fds, head.fd_count);
+	head.cpu_ns = *cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	return send_answer(&head, reply->bytes.at, behind ? head.size : 0, reply->fds,
+			   head.fd_count);
 }
 
 static void close_all(const int *fds, unsigned count)
@@ -99,6 +107,7 @@ int serve(answer_fn answer, void *state)
 {
 	static _Alignas(8) unsigned char message[QUESTION_BYTES_MAX];
 	int fds[1 + MESSAGE_MAX_FDS], r = 0;
+	uint64_t cpu_ns = 0, trimmed_ns = 0;
 	unsigned fd_count;
 	ssize_t size;
 
@@ -115,12 +124,15 @@ int serve(answer_fn answer, void *state)
 					     fd_count - 1, &reply);
 			/* Before the answer: it may take for ever, see opener.c. */
 			close_all(fds + 1, fd_count - 1);
-			r = reply_to(question, fds[0], r, &reply);
+			r = reply_to(question, fds[0], r, &reply, &cpu_ns);
 		}
 		close_all(reply.fds, reply.fd_count);
 		bytes_fini(&reply.bytes);
-		/* Next time may be in an hour, and what it took is seldom little. */
-		(void)malloc_trim(0);
+		/* Next time may be in an hour. What has taken little time has taken little memory. */
+		if (cpu_ns - trimmed_ns > TRIM_NS) {
+			trimmed_ns = cpu_ns;
+			(void)malloc_trim(0);
+		}
 	}
 	return r < 0;
 }

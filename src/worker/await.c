@@ -28,12 +28,14 @@ enum {
 	MAX_HALVINGS = 3,
 };
 
-/* CPU time of a process, also of another user's: its clock (clock_getcpuclockid(3)). */
-static uint64_t process_cpu_ns(pid_t pid)
+/* CPU time of the process, also of another user's. */
+static uint64_t process_cpu_ns(const struct worker *worker)
 {
-	clockid_t clock;
+	struct timespec now;
 
-	return clock_getcpuclockid(pid, &clock) == 0 ? clock_ns(clock) : 0;
+	return clock_gettime(worker->clock, &now) == 0
+		       ? (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec
+		       : 0;
 }
 
 /* What it is doing, as in proc(5): 'R' runs or waits for its turn, 'T' was stopped; 0: not known. */
@@ -127,7 +129,7 @@ static uint64_t newly_queued_ns(struct worker *worker)
 /* Accounts for the time since the last look. waiting: the process seems to wait for something. */
 static void look(struct worker *worker, struct watch *watch, bool waiting)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC), cpu = process_cpu_ns(worker->pid);
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), cpu = process_cpu_ns(worker);
 	uint64_t passed = now - watch->seen_ns;
 	uint64_t used = cpu > watch->seen_cpu_ns ? cpu - watch->seen_cpu_ns : 0;
 	uint64_t busy = used, waited;
@@ -188,7 +190,7 @@ static int judge(struct worker *worker, const struct watch *watch)
 
 int worker_await(struct worker *worker)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC), cpu = process_cpu_ns(worker->pid);
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), cpu = process_cpu_ns(worker);
 	struct watch watch = { now, cpu, now, cpu };
 	int r = 0;
 

@@ -3,10 +3,10 @@
  * What profd and its worker processes say to each other, over a socket that keeps messages apart
  * (SOCK_SEQPACKET, unix(7)).
  *
- * A question is a struct question with its payload behind it. Beside it come the memory for the
+ * A question is a struct question with its payload behind it. Beside it come memory for the
  * answer's bytes (base/sealed.h) and further descriptors: open files, or parcels with one
- * (base/parcel.h), which are as good. An answer is a struct answer_head, with descriptors beside it
- * only from who opens files; from who parses them none is ever taken. One question at a time.
+ * (base/parcel.h), which are as good. An answer is a struct answer_head, with its bytes behind it where
+ * they are few, else they are in the memory; with descriptors beside it only from who opens files; from who parses them none is ever taken. One question at a time.
  * Both ends are the same program, so the layout is that of the machine. Nothing that a worker says
  * is believed: every count and offset is checked by who asked.
  */
@@ -19,6 +19,7 @@
 enum {
 	QUESTION_BYTES_MAX = 64 * 1024, /* with its payload */
 	MESSAGE_MAX_FDS = 16, /* without the memory */
+	ANSWER_BEHIND_MAX = 16 * 1024, /* bytes of an answer behind its head: most have a few hundred */
 	ANSWER_BYTES_MAX = 128 << 20, /* the largest tables and 4096 of the longest names are less */
 	WORKER_SOCKET = 3, /* in a worker process */
 };
@@ -38,7 +39,7 @@ struct answer_head {
 	uint64_t cpu_ns; /* CPU time that the worker has used so far, all in all */
 	int32_t result;  /* what the function would have returned: 0, below 0, or a named outcome */
 	uint32_t fd_count;
-	uint64_t size; /* of what was written into the memory */
+	uint64_t size; /* of what is behind this, or was written into the memory */
 };
 
 /* What an answer is put together in. */

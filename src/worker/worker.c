@@ -44,6 +44,7 @@ void worker_init(struct worker *worker, const char *role)
 	*worker = (struct worker){
 		.role = role,
 		.socket = -1,
+		.memory = -1,
 		.patience_ns = PATIENCE_NS,
 		.overtime_ns = OVERTIME_NS,
 		.waiting_limit_ns = UINT64_MAX,
@@ -101,6 +102,8 @@ int worker_start(struct worker *worker)
 	if (pid == 0)
 		become_worker(theirs, parent, worker->role);
 	worker->pid = pid;
+	if (clock_getcpuclockid(pid, &worker->clock) != 0)
+		worker->clock = -1; /* it is gone already, and this is no clock */
 	worker->socket = TAKE_FD(ours);
 	worker->generation++;
 	worker->current_cpu_ns = 0;
@@ -151,6 +154,9 @@ static void end(struct worker *worker)
 	was_gone = poll(&(struct pollfd){ .fd = worker->socket }, 1, 0) > 0;
 	close(worker->socket);
 	worker->socket = -1;
+	if (worker->memory >= 0)
+		close(worker->memory);
+	worker->memory = -1;
 	if (kill(worker->pid, SIGKILL) < 0)
 		was_gone = true;
 	for (unsigned i = 0; i < END_MS && !gone; i++) {
@@ -275,15 +281,23 @@ static int send_question(struct worker *worker, const struct question *question,
 	return errno == EAGAIN ? WORKER_NONSENSE : -errno;
 }
 
+/* An answer as it came: its head, and what lay behind it. */
+struct received {
+	struct answer_head head;
+	_Alignas(8) unsigned char behind[ANSWER_BEHIND_MAX];
+	size_t behind_size;
+};
+
 /* fds: room for MESSAGE_MAX_FDS. Whatever came in *fd_count of them is to be closed. */
-static int receive(struct worker *worker, struct answer_head *head, int *fds, unsigned *fd_count)
+static int receive(struct worker *worker, struct received *ret, int *fds, unsigned *fd_count)
 {
 	union {
 		char buffer[CMSG_SPACE(MESSAGE_MAX_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} control;
-	struct iovec part = { head, sizeof(*head) };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	struct iovec parts[] = { { &ret->head, sizeof(ret->head) },
+				 { ret->behind, sizeof(ret->behind) } };
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
 	ssize_t size;
 
 	/* Without room for them the kernel lets go of descriptors; to close one here could block. */
@@ -305,26 +319,52 @@ static int receive(struct worker *worker, struct answer_head *head, int *fds, un
 	}
 	if (size == 0 && *fd_count == 0 && !(message.msg_flags & MSG_CTRUNC))
 		return WORKER_DIED;
-	return size == sizeof(*head) && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
-		       ? 0
-		       : WORKER_NONSENSE;
+	if (size < (ssize_t)sizeof(ret->head) || message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+		return WORKER_NONSENSE;
+	ret->behind_size = (size_t)size - sizeof(ret->head);
+	return 0;
 }
 
-/* Takes the answer out of the message. fds: all that came, -1 once taken. */
-static int unpack(struct worker *worker, struct answer *ret, const struct answer_head *head,
-		  uint64_t sequence, int memory, int *fds, unsigned fd_count)
+/* Takes what lay behind the head, or what was written into the memory, which is used up then. */
+static int unpack_bytes(struct worker *worker, struct answer *ret, const struct received *from)
 {
-	if (head->sequence != sequence || fd_count != head->fd_count || head->result < -MAX_ERRNO)
-		return WORKER_NONSENSE;
-	if (head->size) {
+	cleanup(close) int memory = -1;
+	void *copy;
+
+	if (from->behind_size) {
+		copy = malloc(from->behind_size);
+		if (!copy)
+			return -ENOMEM;
+		ret->at = memcpy(copy, from->behind, from->behind_size);
+		ret->size = from->behind_size;
+	} else {
+		memory = TAKE_FD(worker->memory);
 		if (sealed_map(&ret->at, &ret->size, memory, ANSWER_BYTES_MAX) < 0)
 			return WORKER_NONSENSE;
 		ret->mapped = true;
-		if (ret->size != head->size)
-			return WORKER_NONSENSE;
+	}
+	return ret->size == from->head.size ? 0 : WORKER_NONSENSE;
+}
+
+/* Takes the answer out of the message. fds: all that came, -1 once taken. */
+static int unpack(struct worker *worker, struct answer *ret, const struct received *from,
+		  uint64_t sequence, int *fds, unsigned fd_count)
+{
+	const struct answer_head *head = &from->head;
+	int r;
+
+	if (head->sequence != sequence || fd_count != head->fd_count || head->result < -MAX_ERRNO)
+		return WORKER_NONSENSE;
+	if (head->size || from->behind_size) {
+		r = unpack_bytes(worker, ret, from);
+		if (r != 0)
+			return r;
 	}
 	for (unsigned i = 0; i < fd_count; i++)
 		ret->fds[ret->fd_count++] = TAKE_FD(fds[i]);
+	/* Some of it may have been written. */
+	if (head->result < 0 && worker->memory >= 0)
+		close(TAKE_FD(worker->memory));
 	ret->result = head->result;
 	/* No more than it really had: what is wrong here is only a figure. */
 	if (head->cpu_ns > worker->current_cpu_ns)
@@ -332,37 +372,51 @@ static int unpack(struct worker *worker, struct answer *ret, const struct answer
 	return 0;
 }
 
-static int ask_process(struct worker *worker, struct answer *ret, const struct question *question,
-		       const void *payload, size_t size, const int *fds, unsigned fd_count)
+/*
+ * With memory, which an answer of few bytes leaves for the next one: who it is for could have written there
+ * before as well. Returns 0, WORKER_DIED (it was gone already), WORKER_NONSENSE or a negative errno.
+ */
+static int send_to_process(struct worker *worker, const struct question *question,
+			   const void *payload, size_t size, const int *fds, unsigned fd_count)
 {
-	cleanup(close) int memory = sealed_new();
-	struct answer_head head = {};
-	int sent[1 + MESSAGE_MAX_FDS] = { memory }, received[MESSAGE_MAX_FDS];
-	unsigned count = 0;
-	int r = memory < 0 ? memory : worker_start(worker);
+	int sent[1 + MESSAGE_MAX_FDS];
+	int r = worker_start(worker);
 
 	if (r < 0)
 		return r;
+	if (worker->memory < 0)
+		worker->memory = sealed_new();
+	if (worker->memory < 0)
+		return worker->memory;
+	sent[0] = worker->memory;
 	if (fd_count)
 		memcpy(sent + 1, fds, fd_count * sizeof(*fds));
-	r = send_question(worker, question, payload, size, sent, 1 + fd_count);
+	return send_question(worker, question, payload, size, sent, 1 + fd_count);
+}
+
+static int ask_process(struct worker *worker, struct answer *ret, const struct question *question,
+		       const void *payload, size_t size, const int *fds, unsigned fd_count)
+{
+	struct received answer;
+	int files[MESSAGE_MAX_FDS];
+	unsigned count = 0;
+	int r = send_to_process(worker, question, payload, size, fds, fd_count);
+
 	if (r == WORKER_DIED) { /* while nobody asked */
 		end(worker);
-		r = worker_start(worker);
-		if (r == 0)
-			r = send_question(worker, question, payload, size, sent, 1 + fd_count);
+		r = send_to_process(worker, question, payload, size, fds, fd_count);
 	}
 	if (r != 0)
 		return r;
 	worker->asked++;
 	r = worker_await(worker);
 	if (r == 0)
-		r = receive(worker, &head, received, &count);
+		r = receive(worker, &answer, files, &count);
 	if (r == 0)
-		r = unpack(worker, ret, &head, question->sequence, memory, received, count);
+		r = unpack(worker, ret, &answer, question->sequence, files, count);
 	for (unsigned i = 0; i < count; i++)
-		if (received[i] >= 0)
-			close(received[i]);
+		if (files[i] >= 0)
+			close(files[i]);
 	return r;
 }
 

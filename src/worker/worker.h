@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "base/array.h"
 #include "worker/protocol.h"
@@ -40,6 +41,8 @@ struct worker {
 	const char *role; /* what the child is told to be: "reader" or "opener" */
 	pid_t pid;        /* 0: not running */
 	int socket;       /* -1: not running */
+	int memory; /* for the next answer that is large, of this process; -1: there is none yet */
+	clockid_t clock; /* of the CPU time of the process */
 	uint32_t generation; /* of the process; 0: none was started yet */
 	uint32_t lost;       /* processes that did not answer */
 	uint32_t stuck, overran; /* of them: WORKER_STUCK, WORKER_OVERTIME */
