@@ -22,11 +22,14 @@
 #define SHORTEST_NS 1000000000ULL
 #define LOOK_NS 1000000000ULL
 #define MEMORY_NS 60000000000ULL
+/* Each look asks about every file of every process that runs. */
+#define CHECK_NS 1000000000ULL
 /* Not oftener: what is let go of has to be read again. */
 #define RELIEVE_NS 300000000000ULL
 
 enum {
-	TURN_MS = 500,
+	TURN_MS = 1000,
+	CAPTURE_TURN_MS = 100, /* for a capture to end when it is to */
 	CLOSE_MS = 5000,
 };
 
@@ -148,8 +151,8 @@ static uint32_t turn_ms(const struct daemon *d, uint64_t now_ns)
 	if (end < until)
 		until = end;
 	ms = until > now_ns ? (until - now_ns) / 1000000 + 1 : 1;
-	if (d->captures.list.count && ms > TURN_MS / 5)
-		ms = TURN_MS / 5;
+	if (d->captures.list.count && ms > CAPTURE_TURN_MS)
+		ms = CAPTURE_TURN_MS;
 	return ms < TURN_MS ? (uint32_t)ms : TURN_MS;
 }
 
@@ -303,6 +306,7 @@ static int open_recording(struct daemon *d)
 	p->identities = &d->identities;
 	p->meet = meet;
 	p->meet_context = d;
+	p->check_ns = CHECK_NS;
 	if (d->has_windows) {
 		p->naming.knows = known_names_has;
 		p->naming.knows_context = &d->known;

@@ -481,14 +481,24 @@ static int forget_dead(struct pipeline *p)
 	return 0;
 }
 
+static void begin_round(struct pipeline *p)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	if (p->round && now - p->checked_ns < p->check_ns)
+		return;
+	p->checked_ns = now;
+	if (++p->round == 0)
+		p->round++;
+}
+
 int pipeline_advance(struct pipeline *p, uint64_t horizon_ns)
 {
 	struct collected *w = &p->waiting;
 	uint32_t event = 0, sample = 0;
 	int r = take_incoming(p);
 
-	if (++p->round == 0)
-		p->round++;
+	begin_round(p);
 	if (w->events.count)
 		qsort(w->events.at, w->events.count, sizeof(*w->events.at), by_event_time);
 	if (w->samples.count)
@@ -550,12 +560,11 @@ void pipeline_resolve(struct pipeline *p, struct process *process, struct mappin
 
 static void refresh_after_evictions(struct pipeline *p)
 {
-	struct table_store_figures figures;
+	uint32_t evictions = table_store_evictions(p->store);
 
-	table_store_figures(p->store, &figures);
-	if (figures.evictions == p->evictions_seen)
+	if (evictions == p->evictions_seen)
 		return;
-	p->evictions_seen = figures.evictions;
+	p->evictions_seen = evictions;
 	for (uint32_t i = 0; i < p->processes.processes.count; i++)
 		p->processes.processes.at[i]->dirty = true;
 }
@@ -587,7 +596,8 @@ int pipeline_publish(struct pipeline *p)
 	for (uint32_t i = 0; i < p->processes.processes.count; i++) {
 		struct process *process = p->processes.processes.at[i];
 
-		process_take_contents(process, clock_ns(CLOCK_MONOTONIC));
+		if (process->written_over)
+			process_take_contents(process, clock_ns(CLOCK_MONOTONIC));
 		if (!process->dirty || (process->dead && !process->goes_on))
 			continue;
 		if (process->target)

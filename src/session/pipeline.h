@@ -105,7 +105,12 @@ struct pipeline {
 	struct call_sites calls;
 	struct collected incoming, waiting;
 	uint32_t next_event; /* of those that wait; those before have been used */
-	uint32_t round;      /* of pipeline_advance, from 1 */
+	/*
+	 * Of looking whether files were written to, from 1: in each pipeline_advance, but not oftener than
+	 * check_ns apart.
+	 */
+	uint32_t round;
+	uint64_t check_ns, checked_ns; /* checked_ns: when this one has begun */
 	uint64_t doubt_ns;   /* until when events may have been lost; 0: none were */
 	uint64_t counted_ns; /* when it was last looked which processes have ended unseen */
 	uint64_t swept_ns; /* when unused files were closed last */

@@ -537,6 +537,11 @@ bool table_store_has(const struct table_store *store, uint32_t table)
 	return table && table < store->tables.count && store->tables.at[table].wire.page_count;
 }
 
+uint32_t table_store_evictions(const struct table_store *store)
+{
+	return store->evictions;
+}
+
 uint32_t table_store_rules_refused(const struct table_store *store)
 {
 	return store->rules_refused;

@@ -50,6 +50,8 @@ enum { TABLE_STORE_SOON_MS = 10 };
  */
 int table_store_add(struct table_store *store, uint32_t *ret, const struct unwind_table *table,
 		    uint64_t now_ns);
+/* How many tables have been evicted so far. */
+uint32_t table_store_evictions(const struct table_store *store);
 /* How many rules of tables that were added found no room in the dictionary. */
 uint32_t table_store_rules_refused(const struct table_store *store);
 /* Shows everything added so far to the kernel half. Returns 0 or a negative errno. */
