@@ -18,6 +18,7 @@
 #include "cmd/command.h"
 #include "fetch/library.h"
 #include "fetch/servers.h"
+#include "preload/region.h"
 #include "session/group.h"
 #include "session/measures.h"
 #include "source/comm_glob.h"
@@ -30,7 +31,7 @@
 #define MAX_RATE_PATH "/proc/sys/kernel/perf_event_max_sample_rate"
 
 /* What can be measured: each has a row in event_sources. */
-const char *const measure_events[] = { "cpu", "growth", NULL };
+const char *const measure_events[] = { "cpu", "growth", "heap", NULL };
 /* How stacks can be walked, by enum unwind_choice. */
 const char *const measure_unwind_ways[] = {
 	[UNWIND_AUTO] = "auto", [UNWIND_TABLE] = "table", NULL
@@ -201,12 +202,25 @@ int measure_apply_event(void *context, const char *argument, struct options_reas
 			return options_bad(reason, "needs the name of an event");
 		if (find_word(measure_events, event, size) < 0)
 			return options_refuse(
-				reason, "event '%.*s' is not in this build, which measures: cpu, growth",
+				reason, "event '%.*s' is not in this build, which measures: cpu, growth, heap",
 				(int)(size < 64 ? size : 64), event);
 		for (unsigned i = 0; i < EVENTS; i++)
 			if (strlen(event_names[i]) == size && memcmp(event_names[i], event, size) == 0)
 				request->config->events |= EVENT_BIT(i);
 	}
+	return 0;
+}
+
+int measure_apply_heap_interval(void *context, const char *argument, struct options_reason *reason)
+{
+	struct measure_request *request = context;
+	uint64_t bytes;
+
+	if (parse_size(&bytes, argument) < 0 || bytes < HEAP_INTERVAL_MIN ||
+	    bytes > HEAP_INTERVAL_MAX)
+		return options_bad(reason, "not a number of bytes: 1K..1G, as 512K");
+	request->config->heap_interval = bytes;
+	request->has_heap_interval = true;
 	return 0;
 }
 
@@ -454,6 +468,10 @@ int measure_complete(struct measure_request *request, const struct command *comm
 		r = options_usage_error(command, "--debuginfod-timeout goes with --debuginfod");
 	if (r == 0 && request->has_debuginfod)
 		r = find_servers(request);
+	if (r != 0)
+		return r;
+	if (request->has_heap_interval && !(config->events & EVENT_BIT(EVENT_HEAP)))
+		r = options_usage_error(command, "--heap-interval goes with -e heap");
 	if (r != 0)
 		return r;
 	if (request->has_period)

@@ -24,6 +24,7 @@ struct measure_request {
 	const char *user;    /* as --uid has it */
 	const char *servers; /* as --debuginfod has them */
 	bool has_event, has_rate, has_period, has_debuginfod, has_debuginfod_timeout, verbose;
+	bool has_heap_interval;
 };
 
 /*
@@ -42,6 +43,7 @@ int measure_apply_unit(void *context, const char *argument, struct options_reaso
 int measure_apply_container(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_uid(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_event(void *context, const char *argument, struct options_reason *reason);
+int measure_apply_heap_interval(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_duration(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_delay(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_rate(void *context, const char *argument, struct options_reason *reason);
@@ -87,8 +89,13 @@ extern const char *const measure_events[],
 	{ "uid", 0, "USER", "only what runs as this user (a name or a number)", measure_apply_uid, \
 	  VALUE_USER }, \
 	{ .help = "What, and for how long" }, \
-	{ "event", 'e', "EVENT[,EVENT...]", "what to measure: cpu (default), growth: memory that became resident; or both", measure_apply_event, VALUE_TEXT, \
+	{ "event", 'e', "EVENT[,EVENT...]", \
+	  "what to measure: cpu (default); growth: memory that became resident; heap: memory in use", \
+	  measure_apply_event, VALUE_TEXT, \
 	  measure_events }, \
+	{ "heap-interval", 0, "BYTES", \
+	  "with -e heap: one sample in so many bytes, on average (default 512K)", \
+	  measure_apply_heap_interval, VALUE_TEXT }, \
 	{ "duration", 'd', "TIME", \
 	  "30, 30s, 5m or unlimited; else until Ctrl-C, or until the target ends", measure_apply_duration, \
 	  VALUE_TEXT, measure_duration_words }, \

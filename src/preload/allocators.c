@@ -39,9 +39,6 @@ EXPORT void *malloc(size_t size)
 	return next.malloc(size);
 }
 
-extern __typeof__(malloc) preload_malloc
-	__attribute__((alias("malloc"), visibility("hidden"), copy(malloc)));
-
 static APART void *calloc_crossing(size_t count, size_t size, uint64_t bx)
 {
 	return CROSSING(count * size, next.calloc(count, size));

@@ -52,30 +52,32 @@ static int make_memory(void)
 	return (int)fd;
 }
 
-/* Hands the descriptor to whoever listens there. Returns whether somebody does. */
-static bool announce(int fd, const char *socket_name)
+/* Hands the descriptor to whoever listens there (HEAP_SOCKET_VARIABLE). Returns whether somebody does. */
+static bool announce(int fd, const char *told)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control = {};
-	char what = 'h';
-	struct iovec part = { &what, 1 };
+	struct iovec part = {};
 	struct msghdr message = { .msg_iov = &part,
 				  .msg_iovlen = 1,
 				  .msg_control = &control,
 				  .msg_controllen = CMSG_LEN(sizeof(int)) };
-	uint32_t length = 0;
+	uint32_t length = 0, token = 0;
 	long to, sent = -1;
 
 	/* An abstract name: a zero byte goes before it, and none behind. */
-	while (socket_name[length] && length < sizeof(address.sun_path) - 2) {
-		address.sun_path[1 + length] = socket_name[length];
+	while (told[length] && told[length] != '/' && length < sizeof(address.sun_path) - 2) {
+		address.sun_path[1 + length] = told[length];
 		length++;
 	}
-	if (!length)
+	if (!length || told[length] != '/')
 		return false;
+	while (told[length + 1 + token])
+		token++;
+	part = (struct iovec){ (void *)(uintptr_t)&told[length + 1], token };
 	to = SYSTEM_CALL_3(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (to < 0)
 		return false;
@@ -87,7 +89,7 @@ static bool announce(int fd, const char *socket_name)
 			  offsetof(struct sockaddr_un, sun_path) + 1 + length) == 0)
 		sent = SYSTEM_CALL_3(SYS_sendmsg, to, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)SYSTEM_CALL_1(SYS_close, to);
-	return sent == 1;
+	return sent == (long)token;
 }
 
 struct heap_header *region_new(const struct region_wish *wish)
@@ -113,8 +115,8 @@ struct heap_header *region_new(const struct region_wish *wish)
 	region->pid = (uint32_t)SYSTEM_CALL_1(SYS_getpid, 0);
 	region->interval = wish->interval;
 	/* Whoever is told reads what it wants to know by itself, and nobody waits for that. */
-	region->enabled = wish->socket_name[0] != 0;
-	if (region->enabled && !announce(fd, wish->socket_name))
+	region->enabled = wish->told[0] != 0;
+	if (region->enabled && !announce(fd, wish->told))
 		region->enabled = 0;
 	(void)SYSTEM_CALL_1(SYS_close, fd);
 	return region;

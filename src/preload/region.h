@@ -25,7 +25,10 @@
 
 #define HEAP_MAGIC 0x50414548464f5250ULL /* "PROFHEAP" */
 #define HEAP_MEMORY_NAME "profd-heap"
-/* In the environment: the abstract socket that is told of each region, and the mean of the gaps. */
+/*
+ * In the environment: "NAME/TOKEN", the abstract socket (SOCK_SEQPACKET) that is sent each region's
+ * descriptor with the token as the message; and the mean of the gaps.
+ */
 #define HEAP_SOCKET_VARIABLE "PROFD_HEAP_SOCKET"
 #define HEAP_INTERVAL_VARIABLE "PROFD_HEAP_INTERVAL"
 

@@ -9,7 +9,7 @@
 struct region_wish {
 	uint64_t nonce, parent_nonce, first_id, interval; /* as in struct heap_header */
 	uint32_t flags;
-	const char *socket_name; /* "": nobody is told */
+	const char *told; /* as HEAP_SOCKET_VARIABLE; "": nobody is told */
 };
 
 /*

@@ -10,13 +10,12 @@
 #include "preload/next.h"
 #include "preload/python.h"
 #include "preload/region_new.h"
+#include "preload/sampler.h"
 #include "preload/sampler_start.h"
 #include "preload/system.h"
 
-extern void *preload_malloc(size_t size); /* this library's own malloc, whoever else has one */
-
 static struct region_wish wish;
-static char socket_name[96];
+static char told[128];
 static uint32_t *fork_mark;
 static long seccomp_at_start;
 static uint64_t random_state;
@@ -33,6 +32,24 @@ static bool is_sanitized(void)
 	return false;
 }
 
+/*
+ * What the program calls as malloc: the address would not tell, for a program may have a stub of its
+ * own that leads here.
+ */
+static bool has_own_allocator(void)
+{
+	void *(*its_malloc)(size_t size);
+	void (*its_free)(void *object);
+
+	*(void **)(void *)&its_malloc = dlsym(RTLD_DEFAULT, "malloc");
+	*(void **)(void *)&its_free = dlsym(RTLD_DEFAULT, "free");
+	if (!its_malloc || !its_free)
+		return false;
+	sampler_thread.countdown = 1000;
+	its_free(its_malloc(24));
+	return sampler_thread.countdown == 1000;
+}
+
 static uint64_t read_interval(void)
 {
 	const char *text = getenv(HEAP_INTERVAL_VARIABLE);
@@ -44,12 +61,12 @@ static uint64_t read_interval(void)
 									      : HEAP_INTERVAL_BYTES;
 }
 
-static void read_socket_name(void)
+static void read_told(void)
 {
 	const char *text = getenv(HEAP_SOCKET_VARIABLE);
 
-	for (unsigned i = 0; text && text[i] && i < sizeof(socket_name) - 1; i++)
-		socket_name[i] = text[i];
+	for (unsigned i = 0; text && text[i] && i < sizeof(told) - 1; i++)
+		told[i] = text[i];
 }
 
 static void plant(void)
@@ -137,14 +154,14 @@ static __attribute__((constructor)) void start(void)
 	next_resolve();
 	fork_mark = is_sanitized() ? NULL : region_fork_mark();
 	if (fork_mark) {
-		read_socket_name();
+		read_told();
 		plant();
 		seccomp_at_start = region_seccomp();
-		wish.socket_name = socket_name;
+		wish.told = told;
 		wish.interval = read_interval();
 		wish.nonce = new_nonce();
 		wish.first_id = 1;
-		if (dlsym(RTLD_DEFAULT, "malloc") != (void *)preload_malloc)
+		if (has_own_allocator())
 			wish.flags |= HEAP_OWN_ALLOCATOR;
 		if (python_is_there())
 			wish.flags |= HEAP_PYTHON;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/config.h"
 
+#include "preload/region.h"
 #include "session/measures.h"
 
 void config_init(struct config *config)
@@ -8,6 +9,7 @@ void config_init(struct config *config)
 	*config = (struct config){
 		.events = EVENT_BIT(EVENT_CPU),
 		.frequency_hz = 99, /* not 100: no lock step with timers of round rates */
+		.heap_interval = HEAP_INTERVAL_BYTES,
 		.unwind = UNWIND_AUTO,
 		.max_depth = 1024,
 		.debuginfod_wait_ns = 20000000000ULL,

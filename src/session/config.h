@@ -43,6 +43,7 @@ struct config {
 	uint64_t delay_ns;
 	uint32_t frequency_hz; /* 0: use period_ns */
 	uint64_t period_ns;
+	uint64_t heap_interval; /* mean number of bytes between two samples of the heap */
 	enum unwind_choice unwind;
 	bool no_kernel, no_inline, threads, idle;
 	uint32_t max_depth; /* 1..1024 */

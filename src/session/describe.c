@@ -103,6 +103,28 @@ static int describe_growth(const struct growth_summary *growth, struct profile *
 	return r < 0 ? r : add_line(profile, growth_caveats, growth);
 }
 
+static int describe_heap(const struct heap_summary *heap, struct profile *profile)
+{
+	cleanup(bytes_fini) struct bytes sentence = {}, caveats = {};
+	struct profile_meta *meta = &profile->meta;
+	int r = 0;
+
+	heap_sentence(heap, &sentence);
+	heap_caveats(heap, &caveats);
+	if (!bytes_str(&sentence) || !bytes_str(&caveats))
+		return -ENOMEM;
+	r = profile_comment_add(profile, sentence.at);
+	if (r == 0 && caveats.size)
+		r = profile_comment_add(profile, caveats.at);
+	if (meta->period_type != PROFILE_NO_TYPE || r != 0)
+		return r;
+	/* As Go's heap profiles have it. Large objects weigh more than small ones. */
+	meta->period = (int64_t)heap->interval;
+	meta->evenness = heap->evenness;
+	r = profile_string(profile, &meta->period_of.name, "space");
+	return r != 0 ? r : profile_string(profile, &meta->period_of.unit, "bytes");
+}
+
 int describe(const struct recording *rec, const struct health *health, struct profile *profile)
 {
 	cleanup(bytes_fini) struct bytes title = {}, subtitle = {}, quality = {}, comment = {};
@@ -146,5 +168,7 @@ int describe(const struct recording *rec, const struct health *health, struct pr
 	    (r = profile_comment_add(profile, meta->quality)) < 0)
 		return r;
 	r = profile_comment_add(profile, bytes_str(&comment));
-	return r == 0 && health->has_growth ? describe_growth(&health->growth, profile) : r;
+	if (r == 0 && health->has_growth)
+		r = describe_growth(&health->growth, profile);
+	return r == 0 && health->has_heap ? describe_heap(&health->heap, profile) : r;
 }

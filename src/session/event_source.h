@@ -23,14 +23,15 @@ struct event_source {
 	int (*start)(struct recording *recording);
 	/* It ends; may be called more than once. */
 	void (*stop)(struct recording *recording);
+	/* What has come up to now is handed to the pipeline. */
+	int (*drain)(struct recording *recording);
 	/* After each turn's samples were counted; last: nothing comes any more. */
 	int (*turn)(struct recording *recording, bool last);
 	/* Also of what was opened halfway. */
 	void (*close)(struct recording *recording);
 };
 
-extern const struct event_source event_source_cpu;
-extern const struct event_source event_source_growth;
+extern const struct event_source event_source_cpu, event_source_growth, event_source_heap;
 
 /* By event; NULL: this build does not measure it. */
 extern const struct event_source *const event_sources[EVENTS];

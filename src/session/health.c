@@ -253,6 +253,8 @@ void health_json(const struct health *h, struct bytes *ret)
 		fetches_json(h->fetches, &json);
 	if (h->has_growth)
 		growth_json(&h->growth, &json);
+	if (h->has_heap)
+		heap_json(&h->heap, &json);
 	json_object(&json, "cost");
 	json_u64(&json, "bpf_ns", h->bpf_ns);
 	json_u64(&json, "user_ns", h->user_ns);

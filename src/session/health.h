@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "bpf/outcomes.h"
 #include "session/growth.h"
+#include "session/heap.h"
 
 struct cpu_source;
 struct pipeline;
@@ -18,6 +19,8 @@ struct fetches;
 struct workers;
 
 struct health {
+	bool has_heap;
+	struct heap_summary heap; /* if has_heap */
 	int64_t began_wall_ns; /* CLOCK_REALTIME; 0: when the recording began */
 	uint64_t samples;
 	double duration_s;

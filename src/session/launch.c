@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,7 +27,8 @@ static void leave_terminal(void)
 }
 
 /* The same. */
-static void child(int go_fd, int fail_fd, const struct invoking_user *user, char *const argv[])
+static void child(int go_fd, int fail_fd, const struct invoking_user *user,
+		  char *const environment[], char *const argv[])
 {
 	sigset_t none;
 	char byte;
@@ -41,7 +44,7 @@ static void child(int go_fd, int fail_fd, const struct invoking_user *user, char
 	if (user)
 		r = invoking_user_become(user);
 	if (r == 0) {
-		execvpe(argv[0], argv, user ? user->environment : environ);
+		execvpe(argv[0], argv, environment);
 		r = -errno;
 	}
 	if (write(fail_fd, &r, sizeof(r)) < 0)
@@ -49,13 +52,50 @@ static void child(int go_fd, int fail_fd, const struct invoking_user *user, char
 	_exit(127);
 }
 
+static bool is_same_variable(const char *a, const char *b)
+{
+	size_t size = strcspn(a, "=");
+
+	return strncmp(a, b, size + 1) == 0;
+}
+
+/* *ret: a list of borrowed variables, of which those that are added win. */
+static int merge_environment(char ***ret, char *const *from, char *const *added)
+{
+	size_t have = 0, more = 0, count = 0;
+	char **merged;
+
+	while (from && from[have])
+		have++;
+	while (added && added[more])
+		more++;
+	merged = calloc(have + more + 1, sizeof(*merged));
+	if (!merged)
+		return -ENOMEM;
+	for (size_t i = 0, k; i < have; i++) {
+		for (k = 0; k < more && !is_same_variable(added[k], from[i]); k++)
+			;
+		if (k == more)
+			merged[count++] = from[i];
+	}
+	for (size_t k = 0; k < more; k++)
+		merged[count++] = added[k];
+	*ret = merged;
+	return 0;
+}
+
 int launch_prepare(struct launch *launch, char *const argv[])
 {
 	cleanup(invoking_user_free) struct invoking_user *user = NULL;
+	cleanup(free) char **environment = NULL;
 	int go[2], failed[2], r = invoking_user_find(&user);
 	pid_t pid;
 
-	*launch = (struct launch){ .go_fd = -1, .fail_fd = -1, .off_terminal = launch->off_terminal };
+	if (r >= 0)
+		r = merge_environment(&environment, user ? user->environment : environ,
+				      launch->added);
+	*launch =
+		(struct launch){ .go_fd = -1, .fail_fd = -1, .off_terminal = launch->off_terminal };
 	if (r < 0)
 		return r;
 	if (pipe2(go, O_CLOEXEC) < 0)
@@ -72,7 +112,7 @@ int launch_prepare(struct launch *launch, char *const argv[])
 		close(failed[0]);
 		if (launch->off_terminal)
 			leave_terminal();
-		child(go[0], failed[1], user, argv);
+		child(go[0], failed[1], user, environment, argv);
 	}
 	r = pid < 0 ? -errno : 0;
 	close(go[0]);
@@ -82,7 +122,10 @@ int launch_prepare(struct launch *launch, char *const argv[])
 		close(failed[0]);
 		return r;
 	}
-	*launch = (struct launch){ pid, go[1], failed[0], launch->off_terminal };
+	*launch = (struct launch){ .pid = pid,
+				   .go_fd = go[1],
+				   .fail_fd = failed[0],
+				   .off_terminal = launch->off_terminal };
 	return 0;
 }
 
@@ -137,8 +180,7 @@ static void end_child(pid_t pid)
 
 void launch_fini(struct launch *launch)
 {
-	if (launch->pid &&
-	    (launch->go_fd >= 0 || launch_result(launch) == LAUNCH_UNDER_WAY)) {
+	if (launch->pid && (launch->go_fd >= 0 || launch_result(launch) == LAUNCH_UNDER_WAY)) {
 		end_child(launch->pid);
 		launch->pid = 0;
 	}

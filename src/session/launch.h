@@ -9,6 +9,7 @@ struct launch {
 	pid_t pid;   /* 0: none */
 	int go_fd;   /* writing lets it go; -1 afterwards */
 	int fail_fd; /* a failed exec writes its errno here, another closes it; -1 then */
+	char *const *added; /* set before: variables to its environment; NULL ends it. NULL: none */
 	bool off_terminal; /* set before: what of its descriptors is a terminal is /dev/null */
 };
 

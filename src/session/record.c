@@ -79,6 +79,17 @@ static void log_growth(const struct growth_summary *growth)
 	log_info("%s", bytes_str(&caveats) ? caveats.at : "out of memory");
 }
 
+static void log_heap(const struct heap_summary *heap)
+{
+	cleanup(bytes_fini) struct bytes sentence = {}, caveats = {};
+
+	heap_sentence(heap, &sentence);
+	heap_caveats(heap, &caveats);
+	log_info("%s", bytes_str(&sentence) ? sentence.at : "out of memory");
+	if (caveats.size)
+		log_info("%s", bytes_str(&caveats) ? caveats.at : "out of memory");
+}
+
 /* Each under its name with the time in it, so that none is written over by the next one. */
 static void write_meanwhile(void *context, struct profile *profile, const struct health *health)
 {
@@ -137,7 +148,9 @@ static int write_everything(struct recording *rec, struct profile *profile,
 			log_fetches(health->fetches);
 		if (health->has_growth)
 			log_growth(&health->growth);
-		if (health->samples == 0)
+		if (health->has_heap)
+			log_heap(&health->heap);
+		if (health->samples == 0 && !health->has_heap)
 			log_info(health->has_growth ? "no samples: no new memory was touched meanwhile"
 						    : "no samples: the target used too little CPU "
 						      "time meanwhile");

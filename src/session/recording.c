@@ -14,6 +14,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "session/event_source.h"
+#include "session/heap.h"
+#include "session/measures.h"
 #include "session/meet.h"
 #include "session/new_files.h"
 
@@ -153,6 +155,17 @@ static int wait_for_events(struct recording *rec, int ms)
 	return 0;
 }
 
+/* To be done before events are drained: whatever happened before a sample is known then. */
+static int drain_samples(struct recording *rec)
+{
+	int r = cpu_source_drain(rec->source, pipeline_sample, &rec->pipeline);
+
+	FOR_EACH_EVENT_SOURCE(source, rec)
+		if (r == 0 && (*source)->drain)
+			r = (*source)->drain(rec);
+	return r;
+}
+
 /*
  * While a worker is asked: what comes must not be lost, and is used in the next turn; nor must the
  * question outlive the recording.
@@ -161,7 +174,7 @@ void recording_collect(void *context)
 {
 	struct recording *rec = context;
 
-	if (cpu_source_drain(rec->source, pipeline_sample, &rec->pipeline) == 0)
+	if (drain_samples(rec) == 0)
 		(void)lifecycle_drain(rec->lifecycle, pipeline_event, &rec->pipeline);
 	if (rec->running)
 		(void)wait_for_events(rec, 0);
@@ -220,7 +233,7 @@ static int turn(struct recording *rec, bool last)
 {
 	struct pipeline *p = &rec->pipeline;
 	uint64_t horizon = last ? UINT64_MAX : clock_ns(CLOCK_MONOTONIC) - SLACK_NS;
-	int r = cpu_source_drain(rec->source, pipeline_sample, p);
+	int r = drain_samples(rec);
 
 	if (r == 0)
 		r = lifecycle_drain(rec->lifecycle, pipeline_event, p);
@@ -499,6 +512,10 @@ int recording_finish(struct recording *rec, struct health *ret)
 	if (rec->growth) {
 		ret->has_growth = true;
 		growth_summarize(rec->growth, &ret->growth);
+	}
+	if (rec->heap) {
+		ret->has_heap = true;
+		heap_summarize(rec, &ret->heap);
 	}
 	if (rec->config->debuginfod_servers)
 		ret->fetches = &rec->fetches;

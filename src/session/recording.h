@@ -28,6 +28,7 @@ enum recording_end {
 };
 
 struct growth;
+struct heap;
 
 struct recording {
 	const struct config *config;
@@ -37,6 +38,7 @@ struct recording {
 	struct cpu_source *source;
 	struct pipeline pipeline;
 	struct growth *growth; /* of EVENT_GROWTH; owned by its source */
+	struct heap *heap; /* of EVENT_HEAP; owned by its source */
 	bool pipeline_ready;
 	struct launch launch;
 	struct fetches fetches;      /* of debug files; unused without --debuginfod */
