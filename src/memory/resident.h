@@ -31,7 +31,7 @@ struct resident {
 		.pagemap = -1, .kpageflags = -1                                                    \
 	}
 
-/* words: do without PAGEMAP_SCAN. Returns 0 or a negative errno (-EACCES: needs CAP_SYS_PTRACE). */
+/* words: do without PAGEMAP_SCAN. Returns 0 or a negative errno (-EACCES: needs CAP_SYS_PTRACE; newer kernels are content with CAP_PERFMON). */
 int resident_open(struct resident *ret, pid_t pid, bool words);
 void resident_close(struct resident *resident);
 /* Is it the memory of a process still? */

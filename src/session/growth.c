@@ -90,6 +90,13 @@ static bool is_machine(const struct growth *g)
 	return target->everything && !target->comm && !target->group && !target->has_uid;
 }
 
+/* Who they are shows only when they touch memory: nobody knows what they had before. */
+static bool is_filtered(const struct growth *g)
+{
+	return (g->rec->config->target.everything && !is_machine(g)) ||
+	       g->rec->config->target.tids.count;
+}
+
 static uint64_t resident_bytes(pid_t pid)
 {
 	cleanup(bytes_fini) struct bytes text = {};
@@ -139,23 +146,49 @@ static void end_process(struct growth *g, uint32_t index)
 	hash_index_remove(&g->by_pid, hash_u64((uint64_t)process->pid), index);
 }
 
-/* Its memory is gone. After exec the process lives on without it; else it kept it until its end. */
+/* A process's memory, if it has any. */
+static int open_memory(struct resident *ret, pid_t pid)
+{
+	pid_t thread = proc_living_thread(pid);
+	int r = resident_open(ret, thread > 0 ? thread : pid, false);
+
+	if (r == 0 && !resident_alive(ret)) {
+		resident_close(ret);
+		r = -ESRCH;
+	}
+	return r;
+}
+
+static uint64_t start_time(pid_t pid)
+{
+	struct proc_stat stat;
+
+	return proc_stat_read(&stat, pid) == 0 ? stat.start_time : 0;
+}
+
+/*
+ * Its memory is gone. After exec the process lives on with another one, and all of the first was given
+ * back; else it was kept until the end.
+ */
 static void lose_process(struct growth *g, uint32_t index)
 {
 	const struct growth_process *process = g->processes.at[index];
-	struct proc_stat stat;
+	struct resident other = RESIDENT_NULL;
 
-	if (proc_stat_read(&stat, process->pid) == 0 && stat.state != 'Z' && stat.state != 'X' &&
-	    stat.start_time == process->start_time)
+	if (open_memory(&other, process->pid) == 0 &&
+	    start_time(process->pid) == process->start_time)
 		ledger_forget(&g->ledger, index);
+	resident_close(&other);
 	end_process(g, index);
 }
 
-/* *ret: its number. Returns 0, -ESRCH (too many), or -ENOMEM. */
-static int add_process(struct growth *g, uint32_t *ret, pid_t pid)
+/*
+ * *ret: its number. fresh: nothing was resident in it when the recording began. Returns 0, -ESRCH (too
+ * many), or -ENOMEM.
+ */
+static int add_process(struct growth *g, uint32_t *ret, pid_t pid, bool fresh)
 {
 	struct growth_process *process, **slot;
-	struct proc_stat stat;
 	int r;
 
 	if (g->processes.count >= PROCESSES_MAX)
@@ -169,30 +202,38 @@ static int add_process(struct growth *g, uint32_t *ret, pid_t pid)
 	*slot = process;
 	process->pid = pid;
 	process->resident = (struct resident)RESIDENT_NULL;
-	if (proc_stat_read(&stat, pid) == 0)
-		process->start_time = stat.start_time;
-	r = resident_open(&process->resident,
-			  proc_living_thread(pid) > 0 ? proc_living_thread(pid) : pid, false);
+	process->start_time = start_time(pid);
+	r = open_memory(&process->resident, pid);
 	if (r < 0 && r != -ESRCH) {
 		process->refused = true;
 		g->processes_refused++;
 	}
-	process->resident_bytes = process->before_bytes = resident_bytes(pid);
+	process->resident_bytes = resident_bytes(pid);
+	process->before_bytes = fresh ? 0 : process->resident_bytes;
 	*ret = g->processes.count - 1;
 	return hash_index_add(&g->by_pid, hash_u64((uint64_t)pid), *ret);
+}
+
+/* Has it other memory by now, or is another one called like it? */
+static bool is_another(const struct growth_process *process)
+{
+	if (process->resident.pagemap >= 0)
+		return !resident_alive(&process->resident);
+	return start_time(process->pid) != process->start_time;
 }
 
 static int get_process(struct growth *g, uint32_t *ret, pid_t pid)
 {
 	uint32_t index = find_process(g, pid);
+	bool fresh = pid == g->rec->launch.pid;
 
-	if (index != HASH_ABSENT && g->processes.at[index]->resident.pagemap >= 0 &&
-	    !resident_alive(&g->processes.at[index]->resident)) {
+	if (index != HASH_ABSENT && is_another(g->processes.at[index])) {
 		lose_process(g, index);
 		index = HASH_ABSENT;
+		fresh = true;
 	}
 	if (index == HASH_ABSENT)
-		return add_process(g, ret, pid);
+		return add_process(g, ret, pid, fresh);
 	*ret = index;
 	return 0;
 }
@@ -637,12 +678,13 @@ static int watch(struct recording *rec, pid_t pid)
 	/* What runs now is not yet the command. */
 	if (pid == rec->launch.pid)
 		return 0;
-	r = add_process(g, &index, pid);
+	r = add_process(g, &index, pid, false);
 	if (r < 0)
 		return r == -ESRCH ? 0 : recording_complain(r, "cannot set up");
 	if (g->processes.at[index]->refused) {
 		log_error("cannot record growth: /proc/%d/pagemap cannot be read, which tells what "
-			  "stays resident; it needs CAP_SYS_PTRACE",
+			  "stays resident; it needs CAP_SYS_PTRACE, or "
+			  "CAP_PERFMON on newer kernels",
 			  (int)pid);
 		return -EACCES;
 	}
@@ -746,6 +788,8 @@ void growth_summarize(const struct growth *g, struct growth_summary *ret)
 		.processes_refused = g->processes_refused,
 		.tells_moves = growth_source_tells_moves(g->source),
 		.trend = trend_judge(&g->trend),
+		.filtered = is_filtered(g),
+		.ended = g->rec->end == RECORDING_TARGET_GONE,
 		.evenness = g->samples ? g->weights * g->weights / (g->squares * (double)g->samples)
 				       : 0,
 	};

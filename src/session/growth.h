@@ -30,6 +30,8 @@ struct growth_summary {
 	uint64_t moves_dropped, refused;
 	uint32_t processes_refused; /* whose memory could not be looked at */
 	bool tells_moves;
+	bool filtered; /* how much is resident is not known, nor the trend */
+	bool ended;    /* the target did, before the recording: `after` is what it was shortly before */
 	struct trend_judgement trend;
 	struct memory_limit limit;
 	double evenness; /* see struct profile_meta */

@@ -45,6 +45,12 @@ void growth_sentence(const struct growth_summary *s, struct bytes *ret)
 	const struct trend_judgement *trend = &s->trend;
 	double left = seconds_left(s);
 
+	if (s->filtered) {
+		bytes_add_str(
+			ret, "resident memory is told of processes and of the machine, not of what "
+			     "filters or threads choose");
+		return;
+	}
 	bytes_add_str(ret, "resident memory ");
 	add_bytes(ret, (double)s->before);
 	bytes_add_str(ret, " before, ");
@@ -101,11 +107,13 @@ void growth_caveats(const struct growth_summary *s, struct bytes *ret)
 	if (s->processes_refused)
 		bytes_add_format(ret, ", %u processes' pages could not be looked at",
 				 s->processes_refused);
-	if (s->trend.verdict != TREND_TOO_SHORT && -rest > least) {
+	if (s->ended || s->filtered)
+		rest = 0;
+	if (-rest > least) {
 		bytes_add_str(ret, "; ");
 		add_bytes(ret, -rest);
 		bytes_add_str(ret, " of what was resident before were given back");
-	} else if (s->trend.verdict != TREND_TOO_SHORT && rest > least) {
+	} else if (rest > least) {
 		bytes_add_str(ret, "; ");
 		add_bytes(ret, rest);
 		bytes_add_str(ret,
@@ -125,8 +133,10 @@ void growth_json(const struct growth_summary *s, struct json *json)
 	json_u64(json, "touched_bytes", s->touched);
 	json_u64(json, "growth_bytes", s->stayed);
 	json_double(json, "churn", churn(s));
-	json_u64(json, "resident_before_bytes", s->before);
-	json_u64(json, "resident_after_bytes", s->after);
+	if (!s->filtered) {
+		json_u64(json, "resident_before_bytes", s->before);
+		json_u64(json, "resident_after_bytes", s->after);
+	}
 	json_string(json, "trend", trend_verdict_names[s->trend.verdict]);
 	if (s->trend.verdict != TREND_TOO_SHORT) {
 		json_double(json, "bytes_per_minute", s->trend.per_minute);

@@ -86,7 +86,8 @@ static uint32_t ring_bytes(const struct recording *rec)
 	uint32_t bytes = 1 << 20;
 
 	if (rec->config->frequency_hz > 250 ||
-	    (!rec->config->frequency_hz && rec->config->period_ns < 4000000))
+	    (!rec->config->frequency_hz && rec->config->period_ns < 4000000) ||
+	    rec->config->events & EVENT_BIT(EVENT_GROWTH)) /* a program that starts has many at once */
 		want *= 4;
 	while (bytes < want && bytes < 16u << 20)
 		bytes *= 2;

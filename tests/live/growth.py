@@ -5,8 +5,10 @@ import glob
 import json
 import os
 import subprocess
+import time
 
-from harness import (Recorder, Skipped, Target, check, check_equal, has, profd, run)
+from harness import (TARGETS, Program, Recorder, Skipped, Target, check, check_equal, has, profd,
+                     run)
 
 POINTS = 3.0
 
@@ -172,6 +174,111 @@ def test_leak_is_told():
     check_equal(run_.growth['trend'], 'grows', run_.recording.stderr)
     check('it grows by ' in run_.recording.stderr and ' is reached in ' in run_.recording.stderr,
           run_.recording.stderr)
+
+
+PYTHON_LISTS = """
+import json, sys
+keep = []
+def blobs():
+    keep.append([bytes(3000) for _ in range(300)])
+def lists(first):
+    keep.append([[i] * 40 for i in range(first, first + 3000)])
+def size(thing):
+    return (sys.getsizeof(thing) + 15) // 16 * 16
+print('ready', flush=True)
+sys.stdin.read(1)
+for i in range(30):
+    blobs()
+    lists(1000 + 3000 * i)
+# By malloc, with its own eight bytes; lists and their numbers by Python's own allocator.
+blob = 30 * 300 * ((sys.getsizeof(bytes(3000)) + 8 + 15) // 16 * 16)
+of_list = 30 * 3000 * (size([]) + 320 + 32)
+print(json.dumps({'blobs': blob, 'lists': of_list}), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_python_lists():
+    """What malloc gives, and the lists that Python's own allocator has room for."""
+    with Program(['/usr/bin/python3', '-c', PYTHON_LISTS], stdin=subprocess.PIPE,
+                 stdout=subprocess.PIPE, bufsize=0) as target:
+        target.read_until('ready')
+        recorder = Recorder('-e', 'growth', '-p', target.pid)
+        recorder.wait_timers()
+        target.process.stdin.write(b'.')
+        truth = json.loads(target.read_line())
+        recorder.signal(2)
+        recording = recorder.finish()
+    check_equal(recording.status, 0, recording.stderr)
+    share = 100 * recording.share(lambda frames: 'calloc' in frames)
+    want = 100 * truth['blobs'] / sum(truth.values())
+    print(f'    bytes {share:.1f} %, truly {want:.1f} %')
+    check(abs(share - want) <= POINTS, f'bytes {share:.1f} %, truly {want:.1f} %')
+
+
+def test_command():
+    """A command that ends: what it had then has stayed. Its children count, too."""
+    program = f'{TARGETS}/grower small 24 100 <<< . | head -n 2 >/dev/null'
+    recorder = Recorder('-e', 'growth', command=['bash', '-c', program + '; exit 3'])
+    recording = recorder.finish()
+    check_equal(recording.status, 3, recording.stderr)
+    stayed = sum(weight for frames, weight in recording.stacks if frames[0] == 'grower')
+    print(f'    {stayed / 1e6:.1f} MB of a process that has ended')
+    check(24 << 20 <= stayed <= 28 << 20, f'{stayed} bytes: {recording.stderr}')
+    share = 100 * sum(weight for frames, weight in recording.stacks
+                      if 'keep_much' in frames) / stayed
+    check(65 < share < 78, f'keep_much {share:.1f} %')
+
+
+def test_exec_and_fork():
+    """exec gives back all that there was; a child that writes what it has inherited has copies."""
+    program = """
+import os, sys
+kept = bytearray(40 << 20)
+for i in range(0, len(kept), 4096):
+    kept[i] = 1
+if os.fork() == 0:
+    for i in range(0, len(kept), 4096):
+        kept[i] = 2
+    print('ready', flush=True)
+    sys.stdin.read()
+    os._exit(0)
+os.execv('/bin/sh', ['sh', '-c', 'sleep 60'])
+"""
+    with Program(['/usr/bin/python3', '-c', 'import sys; sys.stdin.read(1); exec(sys.stdin.read(%d))'
+                  % len(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as target:
+        recorder = Recorder('-e', 'growth', '-s', '-p', target.pid)
+        recorder.wait_timers()
+        target.process.stdin.write(('.' + program).encode())
+        target.read_until('ready')
+        time.sleep(1.5)
+        recorder.signal(2)
+        recording = recorder.finish()
+    check_equal(recording.status, 0, recording.stderr)
+    growth = recording.summary['growth']
+    print(f'    {growth["touched_bytes"] / 1e6:.1f} MB touched, {growth["growth_bytes"] / 1e6:.1f} stay')
+    check(80 << 20 <= growth['touched_bytes'] <= 100 << 20, f'{growth}')
+    check(40 << 20 <= growth['growth_bytes'] <= 46 << 20, f'{growth}')
+
+
+def test_filter():
+    """By name, on all CPUs."""
+    recorder = Recorder('-e', 'growth', '--comm', 'grow*')
+    recorder.wait_timers()
+    with Target('grower', 'big', 48, 200, stdin=subprocess.PIPE) as target:
+        target.process.stdin.write(b'.')
+        truth = json.loads(target.read_line())
+        recorder.signal(2)
+        recording = recorder.finish()
+    check_equal(recording.status, 0, recording.stderr)
+    stays = truth['stays']
+    stayed = sum(weight for frames, weight in recording.stacks if 'main' in frames)
+    share = 100 * sum(weight for frames, weight in recording.stacks
+                      if 'keep_much' in frames) / stayed
+    want = 100 * stays['keep_much'] / sum(stays.values())
+    print(f'    {stayed / 1e6:.1f} MB of {sum(stays.values()) / 1e6:.1f}; {share:.1f} %, truly {want:.1f} %')
+    check(abs(share - want) <= 2 * POINTS, f'{share:.1f} %, truly {want:.1f} %')
+    check('resident_before_bytes' not in recording.summary['growth'], 'nobody knows that')
 
 
 def test_refusals():

@@ -4,8 +4,8 @@
  *
  * Says "ready", waits for a byte on its input, then makes memory resident by two paths for about so
  * many ms, of which `keep_much` makes three times as much as `keep_little`, some MB all together. Then it
- * prints its truth, {"stays": {path: bytes}, "touched": {path: bytes}, "resident": bytes}, and waits to be
- * killed. stays, touched: of what it asked for, with what the allocator adds; resident: by how much its
+ * prints its truth, {"stays": {path: bytes}, "touched": {path: bytes}, "resident": bytes}, and waits for
+ * the end of its input. stays, touched: of what it asked for, with what the allocator adds; resident: by how much its
  * resident memory grew by its own account.
  *
  * HOW: small, big, partly, mmap, populate, huge, mixed, realloc, calloc, containers, stacks, file, shared,
@@ -389,6 +389,7 @@ int main(int argc, char **argv)
 	       (unsigned long long)much.touched, (unsigned long long)little.touched,
 	       (long long)(resident_bytes() - before));
 	fflush(stdout);
-	for (;;)
-		pause();
+	while (read(0, &byte, 1) > 0)
+		;
+	return 0;
 }
