@@ -24,11 +24,21 @@ int cfi_table_add(struct cfi_table *table, uint64_t address, const struct wire_r
 	return 0;
 }
 
+int cfi_table_reserve(struct cfi_table *table, uint32_t more)
+{
+	uint64_t need = (uint64_t)table->rows.count + more;
+
+	if (need > MAX_ROWS)
+		return -EFBIG;
+	return array_reserve(&table->rows, need) ? 0 : -ENOMEM;
+}
+
 int cfi_table_add_rows(struct cfi_table *table, const struct cfi_row *rows, uint32_t count)
 {
+	const struct cfi_row first = rows[0];
 	uint32_t more = count - 1;
 	/* What is in force may say the same as the first of them. */
-	int r = cfi_table_add(table, rows[0].address, &rows[0].rule);
+	int r = cfi_table_add(table, first.address, &first.rule);
 
 	if (r < 0)
 		return r;
@@ -38,10 +48,11 @@ int cfi_table_add_rows(struct cfi_table *table, const struct cfi_row *rows, uint
 		return 0;
 	if (!array_reserve(&table->rows, (uint64_t)table->rows.count + more))
 		return -ENOMEM;
-	memcpy(table->rows.at + table->rows.count, rows + 1, more * sizeof(*rows));
+	memmove(table->rows.at + table->rows.count, rows + 1, more * sizeof(*rows));
+	for (uint32_t i = 0; i < more; i++)
+		table->unsupported +=
+			cfi_rule_is(&table->rows.at[table->rows.count + i].rule, CFI_UNKNOWN);
 	table->rows.count += more;
-	for (uint32_t i = 1; i < count; i++)
-		table->unsupported += cfi_rule_is(&rows[i].rule, CFI_UNKNOWN);
 	return 0;
 }
 

@@ -45,7 +45,12 @@ static inline bool cfi_rule_is(const struct wire_rule *rule, enum cfi_none none)
  * below the last row's. Returns 0, -ENOMEM, or -EFBIG: more rows than profd holds.
  */
 int cfi_table_add(struct cfi_table *table, uint64_t address, const struct wire_rule *rule);
-/* Appends rows of which no two neighbours say the same, at least one. Returns as cfi_table_add. */
+/* Makes room for so many more rows. Returns as cfi_table_add. */
+int cfi_table_reserve(struct cfi_table *table, uint32_t more);
+/*
+ * Appends rows of which no two neighbours say the same, at least one. They may lie in the room of the table
+ * itself, where that is enough, behind its rows. Returns as cfi_table_add.
+ */
 int cfi_table_add_rows(struct cfi_table *table, const struct cfi_row *rows, uint32_t count);
 void cfi_table_fini(struct cfi_table *table);
 static inline void cfi_table_fini_cleanup(struct cfi_table *table)

@@ -47,35 +47,44 @@ static int copy_rows(struct cfi_table *ret, struct steps *steps, uint64_t end)
 							 steps->next - first);
 }
 
-static int merge_rows(struct cfi_table *ret, const struct cfi_table *table,
-		      const struct cfi_table *more)
+/*
+ * Both, in the room of `table`: its rows are moved up by as many as there are more, so that what is written
+ * stays behind what is still to be read. Returns 0, -ENOMEM or -EFBIG; then nothing has changed.
+ */
+static int merge_rows(struct cfi_table *table, const struct cfi_table *more)
 {
-	struct steps first = { table, 0 }, second = { more, 0 };
+	uint32_t count = table->rows.count, shift = more->rows.count;
+	struct cfi_table old = {}, merged = {};
+	struct steps first = { &old, 0 }, second = { more, 0 };
+	int r = cfi_table_reserve(table, shift);
 
-	if (!array_reserve(&ret->rows, (uint64_t)table->rows.count + more->rows.count))
-		return -ENOMEM;
-	while (first.next < table->rows.count || second.next < more->rows.count) {
+	if (r < 0)
+		return r;
+	if (count)
+		memmove(table->rows.at + shift, table->rows.at, count * sizeof(*table->rows.at));
+	old.rows.at = table->rows.at + shift;
+	old.rows.count = count;
+	merged.rows.at = table->rows.at;
+	merged.rows.capacity = table->rows.capacity;
+	while (r == 0 && (first.next < count || second.next < shift)) {
 		uint64_t a = next_address(&first), b = next_address(&second);
 		uint64_t address = a < b ? a : b;
-		const struct wire_rule *rule;
-		int r;
+		struct wire_rule rule;
 
 		if (a < b && cfi_rule_is(rule_in_force(&second), CFI_GAP)) {
-			r = copy_rows(ret, &first, b);
-			if (r < 0)
-				return r;
+			r = copy_rows(&merged, &first, b);
 			continue;
 		}
 		first.next += a == address;
 		second.next += b == address;
-		rule = rule_in_force(&first);
-		if (cfi_rule_is(rule, CFI_GAP))
-			rule = rule_in_force(&second);
-		r = cfi_table_add(ret, address, rule);
-		if (r < 0)
-			return r;
+		rule = *rule_in_force(&first);
+		if (cfi_rule_is(&rule, CFI_GAP))
+			rule = *rule_in_force(&second);
+		r = cfi_table_add(&merged, address, &rule);
 	}
-	return 0;
+	table->rows.count = merged.rows.count;
+	table->unsupported = merged.unsupported;
+	return r;
 }
 
 static int add_function(struct cfi_table *table, uint64_t address)
@@ -117,18 +126,17 @@ static int merge_functions(struct cfi_table *ret, const struct cfi_table *table,
 int cfi_table_fill(struct cfi_table *table, const struct cfi_table *more)
 {
 	cleanup(cfi_table_fini) struct cfi_table merged = {};
-	struct cfi_table old = *table;
 	int r;
 
 	if (more->rows.count) {
-		r = merge_rows(&merged, table, more);
+		r = merge_functions(&merged, table, more);
 		if (r == 0)
-			r = merge_functions(&merged, table, more);
+			r = merge_rows(table, more);
 		if (r < 0)
 			return r;
-		merged.broken = table->broken;
-		*table = merged;
-		merged = old;
+		array_fini(&table->functions);
+		memcpy(&table->functions, &merged.functions, sizeof(table->functions));
+		memset(&merged.functions, 0, sizeof(merged.functions));
 	}
 	table->broken += more->broken;
 	return 0;

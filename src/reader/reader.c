@@ -6,6 +6,7 @@
 #include "reader/reader.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,7 +21,10 @@
 #include "symbol/demangle.h"
 #include "symbol/object_names.h"
 
-enum { MAX_OBJECTS = 4096 };
+enum {
+	MAX_OBJECTS = 4096,
+	KEPT_BYTES = 32 << 20, /* of memory, from one question to the next; glibc takes no more */
+};
 
 struct reader_state {
 	ARRAY_OF(struct known_object) objects; /* the one that was asked about last is the last */
@@ -187,6 +191,9 @@ int reader_main(void)
 	struct reader_state *state = reader_state_new();
 	int r = state ? sandbox_enter() : -ENOMEM;
 
+	/* serve gives it back, when there is time. */
+	(void)mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
+	(void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 	if (r < 0)
 		return 1;
 	return serve(reader_answer, state);

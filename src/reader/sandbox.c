@@ -110,6 +110,7 @@ static int filter_system_calls(void)
 		ALLOW(read),
 		ALLOW(write),
 		ALLOW(recvmsg),
+		ALLOW(poll),
 		ALLOW(sendmsg),
 		ALLOW(close),
 		ALLOW(fstat),

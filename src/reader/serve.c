@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,7 +11,10 @@
 #include "base/clock.h"
 #include "base/fs.h"
 
+/* Of CPU time: what has taken less has taken little memory. */
 #define TRIM_NS 1000000ULL
+
+enum { IDLE_MS = 50 };
 
 union control {
 	char buffer[CMSG_SPACE((1 + MESSAGE_MAX_FDS) * sizeof(int))];
@@ -103,6 +107,15 @@ static void close_all(const int *fds, unsigned count)
 			close(fds[i]);
 }
 
+/*
+ * Large tables come with others: what one has taken is there for the next one, for to have a page given costs
+ * as much as to fill it. But the question after that may come in an hour.
+ */
+static bool is_idle(void)
+{
+	return poll(&(struct pollfd){ .fd = WORKER_SOCKET, .events = POLLIN }, 1, IDLE_MS) == 0;
+}
+
 int serve(answer_fn answer, void *state)
 {
 	static _Alignas(8) unsigned char message[QUESTION_BYTES_MAX];
@@ -128,8 +141,7 @@ int serve(answer_fn answer, void *state)
 		}
 		close_all(reply.fds, reply.fd_count);
 		bytes_fini(&reply.bytes);
-		/* Next time may be in an hour. What has taken little time has taken little memory. */
-		if (cpu_ns - trimmed_ns > TRIM_NS) {
+		if (cpu_ns - trimmed_ns > TRIM_NS && is_idle()) {
 			trimmed_ns = cpu_ns;
 			(void)malloc_trim(0);
 		}

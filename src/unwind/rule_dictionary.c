@@ -4,15 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-uint64_t rule_bits(const struct wire_rule *rule)
-{
-	uint64_t bits;
-
-	_Static_assert(sizeof(bits) == sizeof(*rule), "a rule is 64 bits without padding");
-	memcpy(&bits, rule, sizeof(bits));
-	return bits;
-}
-
 int rule_dictionary_init(struct rule_dictionary *dictionary, uint32_t limit)
 {
 	const struct wire_rule none = { .kind_and_step = RULE_NONE };

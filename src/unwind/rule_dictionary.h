@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/array.h"
 #include "base/hash.h"
@@ -43,4 +44,11 @@ bool rule_dictionary_release(struct rule_dictionary *dictionary, uint32_t number
 void rule_dictionary_reclaim(struct rule_dictionary *dictionary, uint32_t number);
 
 /* All of a rule in one number. */
-uint64_t rule_bits(const struct wire_rule *rule);
+static inline uint64_t rule_bits(const struct wire_rule *rule)
+{
+	uint64_t bits;
+
+	_Static_assert(sizeof(bits) == sizeof(*rule), "a rule is 64 bits without padding");
+	memcpy(&bits, rule, sizeof(bits));
+	return bits;
+}
