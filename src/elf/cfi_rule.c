@@ -287,6 +287,43 @@ static bool is_linked(const struct cfi_machine *machine, const struct cfi_state 
 	       state->offset >= 0;
 }
 
+/* As saved_slot, of a register that is where it was or at CFA + offset; below 0 for all others. */
+static int plain_slot(const struct cfi_register *saved, bool by_sp, int64_t cfa_offset)
+{
+	if (saved->how <= SAVED_UNDEFINED)
+		return 0;
+	if (saved->how != SAVED_OFFSET || saved->offset % 8 != 0 || saved->offset > -8 ||
+	    saved->offset < -8 * (RULE_BX_LOST - 1))
+		return -1;
+	return by_sp && saved->offset < -cfa_offset ? 0 : (int)(-saved->offset / 8);
+}
+
+/*
+ * Nearly all rows count from the stack or the frame pointer, and have all that was saved at places that count
+ * from the CFA. Returns false for all others.
+ */
+static bool plain_rule(struct wire_rule *ret, const struct cfi_machine *machine,
+		       const struct cfi_state *state)
+{
+	const struct cfi_register *ra = &state->columns[COLUMN_RETURN_ADDRESS];
+	bool by_sp = state->number == machine->stack_pointer;
+	int bp, bx;
+
+	if (state->cfa != CFA_OFFSET || (!by_sp && state->number != machine->frame_pointer) ||
+	    ra->how != SAVED_OFFSET || ra->offset != machine->return_address_offset ||
+	    state->offset % 8 != 0 || state->offset < 0 || state->offset / 8 > RULE_MAX_CFA_WORDS)
+		return false;
+	bp = plain_slot(&state->columns[COLUMN_FRAME_POINTER], by_sp, state->offset);
+	bx = plain_slot(&state->columns[COLUMN_BASE], by_sp, state->offset);
+	if (bp < 0 || bx < 0)
+		return false;
+	*ret = (struct wire_rule){ .cfa_words = (int32_t)(state->offset / 8),
+				   .bp_slot = (uint8_t)bp,
+				   .bx_slot = (uint32_t)bx,
+				   .kind_and_step = by_sp ? RULE_SP : RULE_BP };
+	return true;
+}
+
 struct wire_rule cfi_rule_of(const struct cfi_machine *machine, const struct cfi_state *state,
 			     bool signal_frame)
 {
@@ -298,6 +335,8 @@ struct wire_rule cfi_rule_of(const struct cfi_machine *machine, const struct cfi
 	struct wire_rule rule = {};
 	int slot;
 
+	if (!signal_frame && plain_rule(&rule, machine, state))
+		return rule;
 	if (ra->how == SAVED_UNDEFINED)
 		return (struct wire_rule){ .kind_and_step = RULE_END };
 	if (signal_frame)

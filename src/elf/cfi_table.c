@@ -16,10 +16,11 @@ int cfi_table_add(struct cfi_table *table, uint64_t address, const struct wire_r
 		return 0;
 	if (count >= MAX_ROWS)
 		return -EFBIG;
-	row = array_push(&table->rows);
-	if (!row)
+	if (!array_reserve(&table->rows, count + 1ULL))
 		return -ENOMEM;
-	*row = (struct cfi_row){ address, *rule };
+	row = &table->rows.at[table->rows.count++];
+	row->address = address;
+	row->rule = *rule;
 	table->unsupported += cfi_rule_is(rule, CFI_UNKNOWN);
 	return 0;
 }

@@ -260,10 +260,11 @@ static int add_page_row(struct builder *b, uint32_t address_low, const struct wi
 
 	if (b->page.count > 0 && same_rule(&b->page.at[b->page.count - 1].rule, rule))
 		return 0;
-	row = array_push(&b->page);
-	if (!row)
+	if (!array_reserve(&b->page, b->page.count + 1ULL))
 		return -ENOMEM;
-	*row = (struct page_row){ address_low, *rule };
+	row = &b->page.at[b->page.count++];
+	row->address_low = address_low;
+	row->rule = *rule;
 	return 0;
 }
 
