@@ -127,7 +127,8 @@ static void read_costs(struct daemon *d)
 {
 	const pid_t helpers[] = { d->has_server ? d->server.pid : 0, d->tidy_pid };
 
-	costs_read(&d->costs, &d->recording, helpers, ARRAY_SIZE(helpers), d->ended_cpu_ns,
+	costs_read(&d->costs, &d->recording, helpers, ARRAY_SIZE(helpers),
+		   d->ended_cpu_ns + d->recorders.ended_cpu_ns,
 		   d->fixed_kernel_bytes);
 }
 

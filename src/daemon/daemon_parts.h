@@ -9,6 +9,7 @@
 #include "daemon/governor.h"
 #include "daemon/known_names.h"
 #include "daemon/notify.h"
+#include "daemon/recorders.h"
 #include "daemon/unit_times.h"
 #include "daemon/windows.h"
 #include "server/server.h"
@@ -27,6 +28,7 @@ struct daemon {
 	struct known_names known;
 	struct governor governor;
 	struct captures captures;
+	struct recorders recorders;
 	struct unit_times units;
 	struct daemon_totals totals;
 

@@ -58,6 +58,7 @@ static void end_server(struct daemon *d, const char *why)
 
 	log_error("the HTTP server has ended (%s); it is started again", why);
 	captures_drop_all(&d->captures);
+	recorders_cancel_all(&d->recorders);
 	control_fini(&d->control);
 	server_stop(&d->server);
 	d->server_failures++;
@@ -77,6 +78,7 @@ static void mind_store_folder(struct daemon *d)
 		return;
 	log_info("the folder of the history is another one: the HTTP server is started again");
 	captures_drop_all(&d->captures);
+	recorders_cancel_all(&d->recorders);
 	control_fini(&d->control);
 	server_stop(&d->server);
 	start_server(d);
@@ -123,6 +125,21 @@ void helpers_stopped(struct daemon *d)
 
 	while (captures_break_off(&d->captures, &id))
 		(void)answer(d, CONTROL_BUSY, id, is_stopped);
+	for (uint32_t i = 0; i < d->recorders.list.count; i++)
+		if (d->recorders.list.at[i].id)
+			(void)answer(d, CONTROL_BUSY, d->recorders.list.at[i].id, is_stopped);
+	recorders_cancel_all(&d->recorders);
+}
+
+/* r: of what was to begin; where it does, the answer comes in the end. */
+static void answer_start(struct daemon *d, const struct control_request *request, int r)
+{
+	if (r == -ESRCH)
+		(void)answer(d, CONTROL_ABSENT, request->id, missing(request));
+	else if (r == -EAGAIN)
+		(void)answer(d, CONTROL_BUSY, request->id, "too many are under way");
+	else if (r < 0)
+		(void)answer(d, CONTROL_FAILED, request->id, strerror(-r));
 }
 
 /* What goes wrong with sending is seen when the socket is served next. */
@@ -130,7 +147,6 @@ static void handle(void *context, const struct control_request *request)
 {
 	struct daemon *d = context;
 	cleanup(bytes_fini) struct bytes json = {};
-	int r;
 
 	switch (request->verb) {
 	case CONTROL_STATUS:
@@ -140,6 +156,14 @@ static void handle(void *context, const struct control_request *request)
 		return;
 	case CONTROL_CANCEL:
 		captures_cancel(&d->captures, request->id);
+		recorders_cancel(&d->recorders, request->id);
+		return;
+	case CONTROL_RECORD:
+		if (d->paused)
+			(void)answer(d, CONTROL_BUSY, request->id, is_stopped);
+		else
+			answer_start(d, request,
+				     is_there(request) ? recorders_start(&d->recorders, request) : -ESRCH);
 		return;
 	case CONTROL_CAPTURE:
 		if (!d->has_windows) {
@@ -148,16 +172,8 @@ static void handle(void *context, const struct control_request *request)
 		} else if (d->paused) {
 			(void)answer(d, CONTROL_BUSY, request->id, is_stopped);
 		} else {
-			r = is_there(request) ? captures_add(&d->captures, request) : -ESRCH;
-			if (r < 0)
-				(void)answer(d,
-					     r == -ESRCH    ? CONTROL_ABSENT
-					     : r == -EAGAIN ? CONTROL_BUSY
-							    : CONTROL_FAILED,
-					     request->id,
-					     r == -ESRCH    ? missing(request)
-					     : r == -EAGAIN ? "too many are under way"
-							    : strerror(-r));
+			answer_start(d, request,
+				     is_there(request) ? captures_add(&d->captures, request) : -ESRCH);
 		}
 	}
 }
@@ -181,6 +197,20 @@ static void answer_captures(struct daemon *d)
 		if (told.until_ns <= told.from_ns)
 			told.until_ns = told.from_ns + done.asked.seconds * 1000000000LL;
 		(void)control_answer(&d->control, &told);
+	}
+}
+
+static void answer_recorders(struct daemon *d)
+{
+	cleanup(bytes_fini) struct bytes words = {};
+	struct control_answer told;
+	int fd;
+
+	while (recorders_take(&d->recorders, &told, &fd, &words)) {
+		if (fd >= 0)
+			(void)control_answer_with(&d->control, &told, fd);
+		else
+			(void)control_answer(&d->control, &told);
 	}
 }
 
@@ -208,6 +238,7 @@ static void look_at_server(struct daemon *d, uint64_t now_ns)
 	if (now_ns - d->server_began_ns > AGAIN_MAX_NS)
 		d->server_failures = 0;
 	answer_captures(d);
+	answer_recorders(d);
 	helpers_answer(d);
 }
 
@@ -295,6 +326,7 @@ void helpers_close(struct daemon *d)
 		server_stop(&d->server);
 		server_close(&d->server);
 	}
+	recorders_fini(&d->recorders);
 	if (d->tidy_pid) {
 		(void)kill(d->tidy_pid, SIGTERM);
 		(void)waitpid(d->tidy_pid, NULL, 0);

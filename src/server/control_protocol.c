@@ -15,16 +15,23 @@ const char *const control_kind_names[CONTROL_KINDS] = {
 	[CONTROL_ALL] = "all",
 };
 
+const char *const control_event_names[CONTROL_EVENTS] = {
+	[CONTROL_GROWTH] = "growth",
+	[CONTROL_ALLOC] = "alloc",
+	[CONTROL_HEAP] = "heap",
+};
+
 static const char *const verb_names[] = {
 	[CONTROL_STATUS] = "status",
 	[CONTROL_CAPTURE] = "capture",
+	[CONTROL_RECORD] = "record",
 	[CONTROL_CANCEL] = "cancel",
 };
 
 static const char *const result_names[] = {
-	[CONTROL_IS_STATUS] = "status", [CONTROL_CAPTURED] = "captured",
-	[CONTROL_ABSENT] = "absent",	[CONTROL_BUSY] = "busy",
-	[CONTROL_FAILED] = "failed",
+	[CONTROL_IS_STATUS] = "status",	  [CONTROL_CAPTURED] = "captured",
+	[CONTROL_RECORDED] = "recorded", [CONTROL_ABSENT] = "absent",
+	[CONTROL_BUSY] = "busy",	  [CONTROL_FAILED] = "failed",
 };
 
 /* ---- words ---- */
@@ -83,20 +90,25 @@ static bool is_value(const char *text)
 
 /* ---- from the server ---- */
 
-static int parse_capture(struct control_request *request, const char *line)
+static int parse_target(struct control_request *request, const char *line)
 {
-	uint64_t seconds, hz, pid;
-	unsigned kind;
+	uint64_t seconds, hz = 0, pid;
+	unsigned kind, event = 0;
 
-	if (next_number(&seconds, &line, CONTROL_SECONDS_MAX) < 0 || !seconds ||
-	    next_number(&hz, &line, CONTROL_HZ_MAX) < 0 || !hz ||
-	    next_name(&kind, &line, control_kind_names, CONTROL_KINDS) < 0 || !is_value(line))
+	if (next_number(&seconds, &line, CONTROL_SECONDS_MAX) < 0 || !seconds)
+		return -EBADMSG;
+	if (request->verb == CONTROL_CAPTURE
+		    ? next_number(&hz, &line, CONTROL_HZ_MAX) < 0 || !hz
+		    : next_name(&event, &line, control_event_names, CONTROL_EVENTS) < 0)
+		return -EBADMSG;
+	if (next_name(&kind, &line, control_kind_names, CONTROL_KINDS) < 0 || !is_value(line))
 		return -EBADMSG;
 	if (kind == CONTROL_PID &&
 	    (line[strspn(line, "0123456789")] || parse_u64(&pid, line, INT32_MAX) != 0 || !pid))
 		return -EBADMSG;
 	request->seconds = (uint32_t)seconds;
 	request->hz = (uint32_t)hz;
+	request->event = event;
 	request->kind = kind;
 	memcpy(request->value, line, strlen(line) + 1);
 	return 0;
@@ -112,7 +124,10 @@ int control_request_parse(struct control_request *ret, const char *line)
 	    next_number(&request.id, &line, UINT64_MAX) < 0)
 		return -EBADMSG;
 	request.verb = verb;
-	r = request.verb == CONTROL_CAPTURE ? parse_capture(&request, line) : *line ? -EBADMSG : 0;
+	if (verb == CONTROL_CAPTURE || verb == CONTROL_RECORD)
+		r = parse_target(&request, line);
+	else
+		r = *line ? -EBADMSG : 0;
 	if (r == 0)
 		*ret = request;
 	return r;
@@ -124,6 +139,10 @@ void control_request_add(struct bytes *ret, const struct control_request *reques
 	if (request->verb == CONTROL_CAPTURE)
 		bytes_add_format(ret, " %" PRIu32 " %" PRIu32 " %s %s", request->seconds,
 				 request->hz, control_kind_names[request->kind], request->value);
+	if (request->verb == CONTROL_RECORD)
+		bytes_add_format(ret, " %" PRIu32 " %s %s %s", request->seconds,
+				 control_event_names[request->event],
+				 control_kind_names[request->kind], request->value);
 	bytes_add_char(ret, '\n');
 }
 
@@ -146,6 +165,9 @@ int control_answer_parse(struct control_answer *ret, const char *line)
 		answer.from_ns = (int64_t)from;
 		answer.until_ns = (int64_t)until;
 	}
+	if (answer.result == CONTROL_RECORDED &&
+	    (next_number(&answer.size, &line, CONTROL_RECORD_BYTES_MAX) < 0 || !answer.size || *line))
+		return -EBADMSG;
 	if (answer.result == CONTROL_IS_STATUS && *line != '{')
 		return -EBADMSG;
 	answer.text = line;
@@ -158,6 +180,8 @@ void control_answer_add(struct bytes *ret, const struct control_answer *answer)
 	bytes_add_format(ret, "%s %" PRIu64 " ", result_names[answer->result], answer->id);
 	if (answer->result == CONTROL_CAPTURED) {
 		bytes_add_format(ret, "%" PRId64 " %" PRId64, answer->from_ns, answer->until_ns);
+	} else if (answer->result == CONTROL_RECORDED) {
+		bytes_add_format(ret, "%" PRIu64, answer->size);
 	} else {
 		size_t begin = ret->size;
 

@@ -10,15 +10,20 @@
  *                                              absent ID WORDS    there is no such target
  *                                              busy ID WORDS      not now: the governor, a limit
  *                                              failed ID WORDS    any other trouble
- *     cancel ID                                nothing; nor is that capture answered any more
+ *     record ID SECONDS EVENT KIND VALUE       recorded ID SIZE, with a descriptor: see below
+ *                                              absent, busy or failed ID WORDS
+ *     cancel ID                                nothing; nor is what has that ID answered any more
  *
  * status: the JSON is one object on one line; server/metrics.h says what is in it.
  * capture: the target is sampled at HZ for SECONDS from now on. The answer comes when the history
  * holds the windows of exactly that stretch (CLOCK_REALTIME). KIND is pid, unit, comm, container or
  * all; VALUE is the rest of the line ("-" for all), CONTROL_VALUE_BYTES at most, without control
  * characters. A cancel for what has been answered already is no mistake.
+ * record: another event than CPU time, of which there is no history: EVENT is growth, alloc or heap. The
+ * answer brings the profile (pprof, packed) as a descriptor of a file of SIZE bytes, which comes with
+ * the line's first byte (SCM_RIGHTS).
  *
- * At any time the server has asked for one status and CONTROL_CAPTURES captures at most, and it always
+ * At any time the server has asked for one status and CONTROL_CAPTURES captures and records at most, and it always
  * takes what comes at once; so neither side ever has more to keep than that. What a side cannot
  * understand it closes the socket for. When the socket is closed, the server ends.
  */
@@ -36,6 +41,7 @@ enum {
 	CONTROL_CAPTURES = 8,
 	CONTROL_SECONDS_MAX = 300,
 	CONTROL_HZ_MAX = 999,
+	CONTROL_RECORD_BYTES_MAX = 32 << 20, /* of a profile */
 };
 
 enum control_kind {
@@ -47,19 +53,24 @@ enum control_kind {
 	CONTROL_KINDS
 };
 
+enum control_event { CONTROL_GROWTH, CONTROL_ALLOC, CONTROL_HEAP, CONTROL_EVENTS };
+
+/* "growth", ... */
+extern const char *const control_event_names[CONTROL_EVENTS];
 /* "pid", ... */
 extern const char *const control_kind_names[CONTROL_KINDS];
 
 /* ---- From the server. ---- */
 
-enum control_verb { CONTROL_STATUS, CONTROL_CAPTURE, CONTROL_CANCEL };
+enum control_verb { CONTROL_STATUS, CONTROL_CAPTURE, CONTROL_RECORD, CONTROL_CANCEL };
 
 struct control_request {
 	enum control_verb verb;
 	uint64_t id;
-	/* Of CONTROL_CAPTURE only. */
-	uint32_t seconds; /* 1 .. CONTROL_SECONDS_MAX */
-	uint32_t hz;	  /* 1 .. CONTROL_HZ_MAX */
+	/* Of CONTROL_CAPTURE and CONTROL_RECORD only. */
+	uint32_t seconds;	  /* 1 .. CONTROL_SECONDS_MAX */
+	uint32_t hz;		  /* of a capture: 1 .. CONTROL_HZ_MAX */
+	enum control_event event; /* of a record */
 	enum control_kind kind;
 	char value[CONTROL_VALUE_BYTES + 1]; /* of CONTROL_PID: decimal, 1 .. INT32_MAX */
 };
@@ -74,6 +85,7 @@ void control_request_add(struct bytes *ret, const struct control_request *reques
 enum control_result {
 	CONTROL_IS_STATUS,
 	CONTROL_CAPTURED,
+	CONTROL_RECORDED,
 	CONTROL_ABSENT,
 	CONTROL_BUSY,
 	CONTROL_FAILED,
@@ -83,6 +95,7 @@ struct control_answer {
 	enum control_result result;
 	uint64_t id;
 	int64_t from_ns, until_ns; /* of CONTROL_CAPTURED; CLOCK_REALTIME, from < until */
+	uint64_t size;		   /* of CONTROL_RECORDED: 1 .. CONTROL_RECORD_BYTES_MAX */
 	const char *text;	   /* the JSON, or the words: the rest of the line, borrowed */
 };
 

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -27,6 +28,8 @@ void link_fini(struct link *link)
 	bytes_fini(&link->in);
 	bytes_fini(&link->out);
 	bytes_fini(&link->status);
+	while (link->fd_count)
+		close(link->fds[--link->fd_count]);
 	if (link->fd >= 0)
 		close(link->fd);
 	link->fd = -1;
@@ -98,14 +101,12 @@ unsigned link_running_captures(const struct link *link)
 	return running;
 }
 
-void link_capture(struct exchange *exchange, uint32_t seconds, uint32_t hz)
+/* asked: all but what the exchange tells, and its id. */
+static void ask(struct exchange *exchange, struct control_request asked)
 {
 	struct link *link = &exchange->site->link;
 	const struct request *request = &exchange->request;
 	uint64_t now = clock_ns(CLOCK_MONOTONIC), first_end = UINT64_MAX;
-	struct control_request capture = {
-		.verb = CONTROL_CAPTURE, .seconds = seconds, .hz = hz, .kind = request->kind
-	};
 	struct capture *slot = NULL;
 
 	for (unsigned i = 0; i < CONTROL_CAPTURES; i++) {
@@ -123,16 +124,29 @@ void link_capture(struct exchange *exchange, uint32_t seconds, uint32_t hz)
 		return;
 	}
 	link->captures_asked++;
-	capture.id = ++link->last_id;
-	memcpy(capture.value, request->value, strlen(request->value) + 1);
-	say(link, &capture);
+	asked.id = ++link->last_id;
+	asked.kind = request->kind;
+	memcpy(asked.value, request->value, strlen(request->value) + 1);
+	say(link, &asked);
 	*slot = (struct capture){
-		.id = capture.id,
+		.id = asked.id,
 		.exchange = exchange,
-		.ends_ns = now + seconds * SECOND_NS,
-		.deadline_ns = now + seconds * SECOND_NS + CAPTURE_PATIENCE_NS,
+		.ends_ns = now + asked.seconds * SECOND_NS,
+		.deadline_ns = now + asked.seconds * SECOND_NS + CAPTURE_PATIENCE_NS,
 	};
-	exchange->capture_id = capture.id;
+	exchange->capture_id = asked.id;
+}
+
+void link_capture(struct exchange *exchange, uint32_t seconds, uint32_t hz)
+{
+	ask(exchange,
+	    (struct control_request){ .verb = CONTROL_CAPTURE, .seconds = seconds, .hz = hz });
+}
+
+void link_record(struct exchange *exchange, uint32_t seconds, enum control_event event)
+{
+	ask(exchange,
+	    (struct control_request){ .verb = CONTROL_RECORD, .seconds = seconds, .event = event });
 }
 
 static struct capture *find(struct link *link, uint64_t id)
@@ -155,20 +169,37 @@ void link_cancel(struct exchange *exchange)
 	*capture = (struct capture){};
 }
 
-static void take_capture(struct site *site, const struct control_answer *answer)
+/* The descriptor that belongs to a line that tells of one; -1: none came. */
+static int take_fd(struct link *link)
+{
+	int fd = link->fd_count ? link->fds[0] : -1;
+
+	if (fd >= 0)
+		memmove(link->fds, link->fds + 1, --link->fd_count * sizeof(*link->fds));
+	return fd;
+}
+
+/* fd: of CONTROL_RECORDED, else -1; consumed. */
+static void take_capture(struct site *site, const struct control_answer *answer, int fd)
 {
 	struct capture *capture = find(&site->link, answer->id);
 	struct exchange *exchange;
 	const char *words = *answer->text ? answer->text : "the daemon does not say why";
 
-	if (!capture) /* cancelled meanwhile */
+	if (!capture) { /* cancelled meanwhile */
+		if (fd >= 0)
+			close(fd);
 		return;
+	}
 	exchange = capture->exchange;
 	exchange->capture_id = 0;
 	*capture = (struct capture){};
 	switch (answer->result) {
 	case CONTROL_CAPTURED:
 		pprof_answer_captured(exchange, answer->from_ns, answer->until_ns);
+		return;
+	case CONTROL_RECORDED:
+		pprof_answer_recorded(exchange, fd, answer->size);
 		return;
 	case CONTROL_ABSENT:
 		exchange_fail(exchange, MHD_HTTP_NOT_FOUND, "%s", words);
@@ -197,16 +228,52 @@ static int take_lines(struct site *site)
 
 	while ((line = control_next_line(&link->in, &start))) {
 		struct control_answer answer;
+		int fd = -1;
 
 		if (control_answer_parse(&answer, line) < 0)
+			return -EBADMSG;
+		if (answer.result == CONTROL_RECORDED && (fd = take_fd(link)) < 0)
 			return -EBADMSG;
 		if (link->asked_id && answer.id == link->asked_id)
 			take_status(site, &answer);
 		else if (answer.result != CONTROL_IS_STATUS)
-			take_capture(site, &answer);
+			take_capture(site, &answer, fd);
 	}
 	control_drop_lines(&link->in, start);
 	return link->in.size > CONTROL_LINE_BYTES ? -EBADMSG : 0;
+}
+
+/* As recv; what comes with it is kept. */
+static ssize_t receive(struct link *link, char *piece, size_t size)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(LINK_FDS * sizeof(int))];
+	} rights;
+	struct iovec to = { piece, size };
+	struct msghdr message = { .msg_iov = &to,
+				  .msg_iovlen = 1,
+				  .msg_control = &rights,
+				  .msg_controllen = sizeof(rights) };
+	ssize_t r = recvmsg(link->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	for (struct cmsghdr *at = r >= 0 ? CMSG_FIRSTHDR(&message) : NULL; at;
+	     at = CMSG_NXTHDR(&message, at)) {
+		size_t count = (at->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(at) + i * sizeof(int), sizeof(int));
+			if (link->fd_count < LINK_FDS)
+				link->fds[link->fd_count++] = fd;
+			else
+				close(fd);
+		}
+	}
+	return r;
 }
 
 static int read_in(struct site *site)
@@ -220,7 +287,7 @@ static int read_in(struct site *site)
 		int r;
 
 		do
-			size = recv(link->fd, piece, sizeof(piece), MSG_DONTWAIT);
+			size = receive(link, piece, sizeof(piece));
 		while (size < 0 && errno == EINTR);
 		if (size == 0)
 			return -EPIPE;

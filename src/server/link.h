@@ -17,6 +17,8 @@ struct capture {
 	uint64_t deadline_ns, ends_ns;
 };
 
+enum { LINK_FDS = CONTROL_CAPTURES };
+
 struct link {
 	int fd;
 	struct bytes in, out;
@@ -24,7 +26,9 @@ struct link {
 	struct bytes status;	     /* the last one that came, JSON; empty: none came yet */
 	uint64_t status_ns;	     /* when; CLOCK_MONOTONIC */
 	uint64_t asked_id, asked_ns; /* of a status that is owed; 0: none is */
-	struct capture captures[CONTROL_CAPTURES];
+	int fds[LINK_FDS]; /* that came, and whose lines have not come yet; the first one first */
+	unsigned fd_count;
+	struct capture captures[CONTROL_CAPTURES]; /* records, too */
 	uint64_t captures_asked, captures_refused;
 };
 
@@ -34,6 +38,8 @@ void link_fini(struct link *link);
 void link_await_status(struct exchange *exchange);
 /* Has a target sampled, and then queries what came; or says why not. */
 void link_capture(struct exchange *exchange, uint32_t seconds, uint32_t hz);
+/* Has a profile of another event made, which is the answer; or says why not. */
+void link_record(struct exchange *exchange, uint32_t seconds, enum control_event event);
 /* Nobody waits for it any more. */
 void link_cancel(struct exchange *exchange);
 unsigned link_running_captures(const struct link *link);

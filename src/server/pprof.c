@@ -20,6 +20,7 @@
 enum {
 	SECONDS = 30, /* as in net/http/pprof */
 	HZ = 99,
+	MEMORY_SECONDS = 10,
 	CMDLINE_BYTES = 128 << 10,
 };
 
@@ -33,6 +34,11 @@ static const struct {
 	  "CPU time: ?seconds=N of it from now on (30), or ?window=last, ?since=10m, "
 	  "?since=14:02&until=14:06 from the history",
 	  true, false },
+	{ "heap",
+	  "memory that became resident within ?seconds=N from now on (10), and what of it stayed; "
+	  "?event=heap: all that is allocated, of a process that runs with profd's library",
+	  true, false },
+	{ "allocs", "what is allocated within ?seconds=N from now on (10)", true, true },
 	{ "cmdline", "the command line, words separated by NULs", true, true },
 	{ "symbol", "names of addresses: all that are known are in the profiles already", true,
 	  false },
@@ -42,8 +48,6 @@ static const struct {
 static const struct {
 	const char *name, *words;
 } unknown[] = {
-	{ "heap", "profd does not measure memory" },
-	{ "allocs", "profd does not measure memory" },
 	{ "block", "profd does not measure waiting" },
 	{ "mutex", "profd does not measure waiting for locks" },
 	{ "trace", "profd takes no execution traces" },
@@ -199,6 +203,13 @@ void pprof_answer_captured(struct exchange *exchange, int64_t from_ns, int64_t u
 	ask_between(exchange, from_ns, until_ns);
 }
 
+void pprof_answer_recorded(struct exchange *exchange, int fd, uint64_t size)
+{
+	exchange->type = "application/octet-stream";
+	exchange->policy = POLICY_NONE;
+	exchange_reply_file(exchange, fd, size);
+}
+
 static bool is_running(const char *pid)
 {
 	char path[32];
@@ -251,6 +262,44 @@ void pprof_answer_profile(struct exchange *exchange)
 		return;
 	}
 	link_capture(exchange, (uint32_t)seconds, (uint32_t)hz);
+}
+
+/* ---- heap, allocs ---- */
+
+static void record(struct exchange *exchange, enum control_event event)
+{
+	const struct request *request = &exchange->request;
+	uint64_t seconds;
+
+	if (request_number(request, "seconds", MEMORY_SECONDS, 1, CONTROL_SECONDS_MAX, &seconds) < 0)
+		exchange_fail(exchange, MHD_HTTP_BAD_REQUEST, "seconds is a number from 1 to %d",
+			      CONTROL_SECONDS_MAX);
+	else if (request->kind == CONTROL_PID && !is_running(request->value))
+		exchange_fail(exchange, MHD_HTTP_NOT_FOUND, "there is no process %s",
+			      request->value);
+	else
+		link_record(exchange, (uint32_t)seconds, event);
+}
+
+void pprof_answer_heap(struct exchange *exchange)
+{
+	const char *event = request_parameter(&exchange->request, "event");
+
+	exchange->file_name = "heap";
+	if (event && strcmp(event, "growth") != 0 && strcmp(event, "heap") != 0)
+		exchange_fail(exchange, MHD_HTTP_BAD_REQUEST, "event is growth or heap");
+	else
+		record(exchange, event && *event == 'h' ? CONTROL_HEAP : CONTROL_GROWTH);
+}
+
+void pprof_answer_allocs(struct exchange *exchange)
+{
+	exchange->file_name = "allocs";
+	if (exchange->request.kind != CONTROL_PID)
+		exchange_fail(exchange, MHD_HTTP_NOT_FOUND,
+			      "allocations are measured in one process: /pid/N/debug/pprof/allocs");
+	else
+		record(exchange, CONTROL_ALLOC);
 }
 
 /* ---- cmdline, symbol ---- */

@@ -24,6 +24,8 @@ static const struct route routes[] = {
 	{ "/debug/pprof", true, .errors = ERROR_PPROF, .answer = pprof_answer_elsewhere },
 	{ "/debug/pprof/", true, .errors = ERROR_PPROF, .answer = pprof_answer_index },
 	{ "/debug/pprof/profile", true, .errors = ERROR_PPROF, .answer = pprof_answer_profile },
+	{ "/debug/pprof/heap", true, .errors = ERROR_PPROF, .answer = pprof_answer_heap },
+	{ "/debug/pprof/allocs", true, .errors = ERROR_PPROF, .answer = pprof_answer_allocs },
 	{ "/debug/pprof/cmdline", true, .errors = ERROR_PPROF, .answer = pprof_answer_cmdline },
 	{ "/debug/pprof/symbol", true, .takes_post = true, .errors = ERROR_PPROF,
 	  .answer = pprof_answer_symbol },

@@ -21,6 +21,7 @@ static void check_line(const char *line)
 		FUZZ_CHECK(again && start == text.size);
 		FUZZ_CHECK(control_request_parse(&request_again, again) == 0);
 		FUZZ_CHECK(request.id == request_again.id && request.verb == request_again.verb &&
+			   request.event == request_again.event && request.seconds == request_again.seconds &&
 			   strcmp(request.value, request_again.value) == 0);
 	}
 	text.size = start = 0;
@@ -30,6 +31,7 @@ static void check_line(const char *line)
 		FUZZ_CHECK(again && start == text.size);
 		FUZZ_CHECK(control_answer_parse(&answer_again, again) == 0);
 		FUZZ_CHECK(answer.id == answer_again.id && answer.result == answer_again.result &&
+			   answer.size == answer_again.size &&
 			   answer.until_ns == answer_again.until_ns);
 	}
 	bytes_fini(&text);

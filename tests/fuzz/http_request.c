@@ -46,7 +46,7 @@ static void check_request(const char *uri)
 	}
 	/* What the daemon is told is what it understands. */
 	if (request.kind != CONTROL_ALL) {
-		struct control_request capture = { CONTROL_CAPTURE, 1, 1, 1, request.kind, "" },
+		struct control_request capture = { CONTROL_CAPTURE, 1, 1, 1, 0, request.kind, "" },
 				       got;
 		struct bytes line = {};
 		size_t start = 0;

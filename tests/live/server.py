@@ -51,7 +51,8 @@ def test_go_tool_pprof():
             check('75.00%' in done.stdout and 'busy_in_c' in done.stdout, done.stdout)
             check_equal(fake.line('capture ').split(' ', 2)[2], f'1 99 {line}', 'capture')
         for path, sentence in ((f'/pid/{2**22 + 5}/debug/pprof/profile', 'there is no process'),
-                               ('/debug/pprof/heap', 'profd does not measure memory'),
+                               ('/debug/pprof/block', 'profd does not measure waiting'),
+                               ('/debug/pprof/allocs', 'measured in one process'),
                                ('/unit/absent/debug/pprof/profile', 'no unit called absent')):
             done = go_pprof('-top', address + path)
             check(done.returncode != 0 and sentence in done.stderr, f'{path}: {done.stderr}')
@@ -67,7 +68,7 @@ def test_conventions():
     """What clients of net/http/pprof count on, over both sockets."""
     with FakeDaemon() as fake:
         for local in (False, True):
-            for name in ('heap', 'allocs', 'block', 'mutex', 'trace', 'goroutine', 'threadcreate',
+            for name in ('allocs', 'block', 'mutex', 'trace', 'goroutine', 'threadcreate',
                          'nonsense'):
                 status, headers, body = fake.ask(f'/debug/pprof/{name}?seconds=5', local=local)
                 check_equal((status, headers.get('x-go-pprof')), (404, '1'), name)
@@ -76,7 +77,8 @@ def test_conventions():
             check('<a href="profile">' in index and 'cmdline' not in index, index)
             index = json.loads(fake.get('/debug/pprof/', local=local,
                                         headers={'Accept': 'application/json'}))
-            check_equal([row['name'] for row in index['profiles']], ['profile', 'symbol'], 'index')
+            check_equal([row['name'] for row in index['profiles']], ['profile', 'heap', 'symbol'],
+                        'index')
             index = fake.get('/unit/%3Cb%3E/debug/pprof/', local=local)
             check('<b>' not in index and '&#60;b&#62;' in index, index)
             status, headers, _ = fake.ask('/debug/pprof', local=local)
@@ -84,6 +86,14 @@ def test_conventions():
         with Target('recurse', 30) as target:
             check_equal(fake.get(f'/pid/{target.pid}/debug/pprof/cmdline').split('\0')[1:], ['30'],
                         'command line')
+        for path, line in (('/debug/pprof/heap', '10 growth all -'),
+                           ('/unit/a/debug/pprof/heap?seconds=3', '3 growth unit a'),
+                           (f'/pid/{os.getpid()}/debug/pprof/heap?event=heap', f'10 heap pid {os.getpid()}'),
+                           (f'/pid/{os.getpid()}/debug/pprof/allocs', f'10 alloc pid {os.getpid()}')):
+            check('it broke' in fake.get(path, 500), path)
+            check_equal(fake.line('record ').split(' ', 2)[2], line, path)
+        for query in ('seconds=0', 'seconds=301', 'seconds=x', 'event=cpu'):
+            fake.get('/debug/pprof/heap?' + query, 400)
         check('only a process' in fake.get('/debug/pprof/cmdline', 404), 'of the machine')
         for options in ({}, {'method': 'POST', 'body': '0x1234+0x5678'}):
             check_equal(fake.get('/debug/pprof/symbol', **options), 'num_symbols: 0\n', 'symbol')

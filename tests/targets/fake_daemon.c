@@ -166,7 +166,9 @@ static void say_status(struct fake *fake, uint64_t id)
 	if (asprintf(&path, "%s/status.json", fake->folder) < 0 ||
 	    fs_read(&text, AT_FDCWD, path, STATUS_BYTES) < 0 || !bytes_str(&text))
 		return;
-	say(fake, &(struct control_answer){ CONTROL_IS_STATUS, id, 0, 0, text.at });
+	say(fake, &(struct control_answer){ .result = CONTROL_IS_STATUS,
+					    .id = id,
+					    .text = text.at });
 }
 
 static void begin_capture(struct fake *fake, const struct control_request *request)
@@ -174,14 +176,18 @@ static void begin_capture(struct fake *fake, const struct control_request *reque
 	const char *name = request->value;
 
 	if (strcmp(name, "absent") == 0) {
-		say(fake, &(struct control_answer){ CONTROL_ABSENT, request->id, 0, 0,
-						    "there is no unit called absent" });
+		say(fake, &(struct control_answer){ .result = CONTROL_ABSENT,
+						    .id = request->id,
+						    .text = "there is no unit called absent" });
 	} else if (strcmp(name, "busy") == 0) {
-		say(fake, &(struct control_answer){ CONTROL_BUSY, request->id, 0, 0,
-						    "the governor allows no more" });
-	} else if (strcmp(name, "failed") == 0) {
+		say(fake, &(struct control_answer){ .result = CONTROL_BUSY,
+						    .id = request->id,
+						    .text = "the governor allows no more" });
+	} else if (strcmp(name, "failed") == 0 || request->verb == CONTROL_RECORD) {
 		say(fake,
-		    &(struct control_answer){ CONTROL_FAILED, request->id, 0, 0, "it broke" });
+		    &(struct control_answer){ .result = CONTROL_FAILED,
+						    .id = request->id,
+						    .text = "it broke" });
 	} else if (strcmp(name, "nonsense") == 0) {
 		bytes_add_str(&fake->out, "captured x y z\n");
 	} else if (strcmp(name, "never") != 0) {
@@ -205,7 +211,7 @@ static void take_line(struct fake *fake, const char *line)
 		abort();
 	if (request.verb == CONTROL_STATUS)
 		say_status(fake, request.id);
-	else if (request.verb == CONTROL_CAPTURE)
+	else if (request.verb == CONTROL_CAPTURE || request.verb == CONTROL_RECORD)
 		begin_capture(fake, &request);
 	for (unsigned i = 0; i < CAPTURES && request.verb == CONTROL_CANCEL; i++)
 		if (fake->captures[i].request.id == request.id)
@@ -223,9 +229,12 @@ static void end_captures(struct fake *fake)
 		if (!fake->captures[i].runs || now < end)
 			continue;
 		fake->captures[i].runs = false;
-		say(fake, &(struct control_answer){ CONTROL_CAPTURED, fake->captures[i].request.id,
-						    (int64_t)fake->captures[i].begun_ns,
-						    (int64_t)end, "" });
+		say(fake, &(struct control_answer){
+				   .result = CONTROL_CAPTURED,
+				   .id = fake->captures[i].request.id,
+				   .from_ns = (int64_t)fake->captures[i].begun_ns,
+				   .until_ns = (int64_t)end,
+			   });
 	}
 }
 

@@ -116,6 +116,43 @@ static void answers_do_not_pile_up(void **state)
 	assert_int_equal(r, -ENOBUFS);
 }
 
+/* Behind a line without one, at whose end the kernel does not stop. */
+static void a_descriptor_comes_with_its_line(void **state)
+{
+	struct pair *pair = *state;
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} rights;
+	char text[256], read_back[8] = "";
+	struct iovec to = { text, sizeof(text) - 1 };
+	struct msghdr message = { .msg_iov = &to,
+				  .msg_iovlen = 1,
+				  .msg_control = &rights,
+				  .msg_controllen = sizeof(rights) };
+	int ends[2], got;
+	ssize_t size;
+
+	assert_ok(pipe(ends));
+	assert_int_equal(write(ends[1], "profile", 7), 7);
+	close(ends[1]);
+	assert_ok(control_answer(&pair->control, &(struct control_answer){ .result = CONTROL_BUSY,
+									   .id = 1,
+									   .text = "later" }));
+	assert_ok(control_answer_with(
+		&pair->control,
+		&(struct control_answer){ .result = CONTROL_RECORDED, .id = 2, .size = 7 }, ends[0]));
+	size = recvmsg(pair->theirs, &message, 0);
+	assert_true(size > 0);
+	text[size] = '\0';
+	assert_string_equal(text, "busy 1 later\nrecorded 2 7\n");
+	assert_non_null(CMSG_FIRSTHDR(&message));
+	memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(got));
+	assert_int_equal(read(got, read_back, 7), 7);
+	assert_string_equal(read_back, "profile");
+	close(got);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +161,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(so_do_endless_lines, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_other_end_is_missed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(answers_do_not_pile_up, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_descriptor_comes_with_its_line, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

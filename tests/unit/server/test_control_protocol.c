@@ -23,9 +23,10 @@ static void requests_come_back(void **state)
 	const struct control_request requests[] = {
 		{ .verb = CONTROL_STATUS, .id = 0 },
 		{ .verb = CONTROL_CANCEL, .id = UINT64_MAX },
-		{ CONTROL_CAPTURE, 7, 300, 99, CONTROL_PID, "4242" },
-		{ CONTROL_CAPTURE, 8, 1, 999, CONTROL_COMM, "a name with blanks" },
-		{ CONTROL_CAPTURE, 9, 5, 1, CONTROL_ALL, "-" },
+		{ CONTROL_CAPTURE, 7, 300, 99, 0, CONTROL_PID, "4242" },
+		{ CONTROL_CAPTURE, 8, 1, 999, 0, CONTROL_COMM, "a name with blanks" },
+		{ CONTROL_CAPTURE, 9, 5, 1, 0, CONTROL_ALL, "-" },
+		{ CONTROL_RECORD, 11, 10, 0, CONTROL_ALLOC, CONTROL_PID, "4242" },
 	};
 
 	(void)state;
@@ -47,11 +48,12 @@ static void requests_come_back(void **state)
 static void answers_come_back(void **state)
 {
 	const struct control_answer answers[] = {
-		{ CONTROL_IS_STATUS, 1, 0, 0, "{\"version\":\"1\"}" },
-		{ CONTROL_CAPTURED, 2, 1700000000000000000, 1700000005000000000, "" },
-		{ CONTROL_ABSENT, 3, 0, 0, "there is no unit nginx.service" },
-		{ CONTROL_BUSY, 4, 0, 0, "" },
-		{ CONTROL_FAILED, UINT64_MAX, 0, 0, "two\nlines" },
+		{ CONTROL_IS_STATUS, 1, 0, 0, 0, "{\"version\":\"1\"}" },
+		{ CONTROL_CAPTURED, 2, 1700000000000000000, 1700000005000000000, 0, "" },
+		{ CONTROL_RECORDED, 6, 0, 0, 12345, "" },
+		{ CONTROL_ABSENT, 3, 0, 0, 0, "there is no unit nginx.service" },
+		{ CONTROL_BUSY, 4, 0, 0, 0, "" },
+		{ CONTROL_FAILED, UINT64_MAX, 0, 0, 0, "two\nlines" },
 	};
 
 	(void)state;
@@ -65,6 +67,7 @@ static void answers_come_back(void **state)
 		assert_int_equal(got.id, answers[i].id);
 		assert_int_equal(got.from_ns, answers[i].from_ns);
 		assert_int_equal(got.until_ns, answers[i].until_ns);
+		assert_int_equal(got.size, answers[i].size);
 		assert_string_equal(got.text,
 				    answers[i].id == UINT64_MAX ? "two lines" : answers[i].text);
 	}
@@ -96,6 +99,10 @@ static void nonsense_is_refused(void **state)
 		"capture 1 5 99 pid 2147483648",
 		"capture 1 5 99 comm a\tb",
 		"capture 0x1 5 99 pid 1",
+		"record 1 5 99 pid 1",
+		"record 1 5 cpu pid 1",
+		"record 1 0 heap pid 1",
+		"record 1 5 heap",
 	};
 	static const char *const answers[] = {
 		"",
@@ -107,6 +114,10 @@ static void nonsense_is_refused(void **state)
 		"captured 1 3 2",
 		"captured 1 1 2 3",
 		"captured 1 1 9223372036854775808",
+		"recorded 1",
+		"recorded 1 0",
+		"recorded 1 33554433",
+		"recorded 1 5 6",
 		"failed",
 		"failed words",
 		"done 1",
