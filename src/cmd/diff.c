@@ -37,6 +37,7 @@ DEFINE_FILTER_OPTIONS(struct request);
 static const char *const pers[] = { [DIFF_PER_SAMPLES] = "samples",
 				    [DIFF_PER_SECONDS] = "seconds",
 				    [DIFF_PER_CPU_SECONDS] = "cpu-seconds",
+				    [DIFF_PER_RUN] = "run",
 				    NULL };
 
 static const char *const formats[] = { "text", "json", "flamegraph", "folded", "pprof", NULL };
@@ -72,7 +73,7 @@ static int apply_per(void *context, const char *argument, struct options_reason 
 		request->per = (enum diff_per)i;
 		return 0;
 	}
-	return options_bad(reason, "is none of samples, seconds, cpu-seconds");
+	return options_bad(reason, "is none of samples, seconds, cpu-seconds, run");
 }
 
 static int apply_output(void *context, const char *argument, struct options_reason *reason)
@@ -127,8 +128,8 @@ static const struct option_row rows[] = {
 	{ "new", 0, "FILE...", "recordings of how it is now, up to the next option", apply_new,
 	  VALUE_FILE },
 	{ "per", 0, "WORK",
-	  "related to what: samples (shares of the whole; the default), seconds of recording, or "
-	  "cpu-seconds used",
+	  "related to what: samples (shares of the whole; the default), seconds of recording, "
+	  "cpu-seconds used, or run: amounts as they are (the default of memory)",
 	  apply_per, VALUE_TEXT, pers },
 	OPTION_ROW_TYPE(apply_type),
 	FILTER_ROWS,
@@ -250,7 +251,7 @@ static int parse(struct request *request, int argc, char **argv)
 
 static int run(int argc, char **argv)
 {
-	cleanup(request_fini) struct request request = {};
+	cleanup(request_fini) struct request request = { .per = DIFF_PER_KIND };
 	cleanup(diff_free) struct diff *diff = NULL;
 	int r = parse(&request, argc, argv), status = 0;
 

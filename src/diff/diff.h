@@ -26,6 +26,8 @@ enum diff_per {
 	DIFF_PER_SAMPLES,     /* the whole of the run: shares from 0 to 1 */
 	DIFF_PER_SECONDS,     /* a second of recording; of CPU time: cores */
 	DIFF_PER_CPU_SECONDS, /* a second of CPU time that the target used */
+	DIFF_PER_RUN,	      /* nothing: amounts as they are */
+	DIFF_PER_KIND,	      /* amounts of memory to nothing, all else to the whole of the run */
 };
 
 enum diff_mark {

@@ -8,7 +8,8 @@
 
 static const char *const pers[] = { [DIFF_PER_SAMPLES] = "samples",
 				    [DIFF_PER_SECONDS] = "seconds",
-				    [DIFF_PER_CPU_SECONDS] = "cpu-seconds" };
+				    [DIFF_PER_CPU_SECONDS] = "cpu-seconds",
+				    [DIFF_PER_RUN] = "run" };
 static const char *const marks[] = {
 	[DIFF_NOTHING] = "none", [DIFF_DEARER] = "dearer", [DIFF_CHEAPER] = "cheaper"
 };

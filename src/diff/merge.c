@@ -207,6 +207,10 @@ static int scale_of(double *ret, double *ret_amount, const struct diff_input *in
 		*ret = 1 / (double)call_tree_total(tree);
 		return 0;
 	}
+	if (per == DIFF_PER_RUN) {
+		*ret = value;
+		return 0;
+	}
 	seconds = per == DIFF_PER_SECONDS ? (double)meta->duration_ns / 1e9 : cpu_seconds(profile);
 	if (!(seconds > 0)) {
 		snprintf(reason->text, sizeof(reason->text), "%.200s %s: choose another --per",
@@ -714,7 +718,9 @@ int diff_new(struct diff **ret, const struct diff_input *base, uint32_t base_cou
 
 	if (!diff || !inputs)
 		return -ENOMEM;
-	diff->per = per;
+	diff->per = per != DIFF_PER_KIND			  ? per
+		    : strcmp(type_unit(base), "bytes") == 0 ? DIFF_PER_RUN
+							    : DIFF_PER_SAMPLES;
 	diff->is_counted = true;
 	diff->has_seconds = true;
 	diff->base_count = base_count;
