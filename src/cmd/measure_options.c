@@ -448,11 +448,11 @@ static int find_servers(const struct measure_request *request)
 	return 0;
 }
 
-int measure_only_cpu(const struct config *config, const struct command *command)
+int measure_only_one(const struct config *config, const struct command *command)
 {
-	if (config->events == EVENT_BIT(EVENT_CPU))
+	if (config->events == EVENT_BIT(EVENT_CPU) || config->events == EVENT_BIT(EVENT_GROWTH))
 		return 0;
-	return options_usage_error(command, "%s shows CPU time only: use 'profd record' for -e growth",
+	return options_usage_error(command, "%s shows one event, cpu or growth: 'profd record' has others",
 				   command->name);
 }
 

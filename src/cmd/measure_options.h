@@ -62,8 +62,8 @@ int measure_apply_no_inline(void *context, const char *argument, struct options_
 int measure_apply_threads(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_idle(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_verbose(void *context, const char *argument, struct options_reason *reason);
-/* For commands that know CPU time only. Returns 0 or an outcome of options.h. */
-int measure_only_cpu(const struct config *config, const struct command *command);
+/* For the live view. Returns 0 or an outcome of options.h. */
+int measure_only_one(const struct config *config, const struct command *command);
 extern const char *const measure_events[],
 	*const measure_unwind_ways[], *const measure_duration_words[], *const measure_rate_words[];
 

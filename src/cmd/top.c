@@ -65,7 +65,7 @@ static int complete(struct request *request, const struct options_result *words)
 	int r = measure_complete(&request->measure, &command_top, words);
 
 	if (r == 0)
-		r = measure_only_cpu(&top->record, &command_top);
+		r = measure_only_one(&top->record, &command_top);
 	if (r == 0 && top->once && request->has_interval)
 		r = options_usage_error(&command_top, "--interval is of the live view: with --once "
 						      "and --json, -d says how long");

@@ -316,6 +316,7 @@ static int open_recording(struct daemon *d)
 	p->budget.limit = d->config->memory_bytes / 4;
 	d->fixed_kernel_bytes = cpu_source_kernel_bytes(d->recording.source);
 	d->captures.source = d->recording.source;
+	d->recorders.symbol_cache = d->config->record.symbol_cache;
 	d->recording.names_wait = true;
 	d->recording.watch = watch;
 	d->recording.take_signal = take_signal;

@@ -31,17 +31,20 @@ static const char *const options[CONTROL_KINDS] = {
 	[CONTROL_ALL] = "--all",
 };
 
-static int spawn(struct recorder *recorder, const struct control_request *asked)
+static int spawn(struct recorder *recorder, const struct control_request *asked,
+		 const char *symbol_cache)
 {
 	char seconds[16], event[16];
+	bool all = asked->kind == CONTROL_ALL;
 	char *arguments[] = { (char *)"profd",	(char *)"record",
 			      (char *)"--quiet", (char *)"--event",
 			      event,		(char *)"--duration",
 			      seconds,		(char *)"--format",
 			      (char *)"pprof",	(char *)"--output",
 			      (char *)"-",	(char *)options[asked->kind],
-			      asked->kind == CONTROL_ALL ? NULL : (char *)asked->value,
-			      NULL };
+			      all ? (char *)"--quiet" : (char *)asked->value,
+			      symbol_cache ? (char *)"--symbol-cache" : NULL,
+			      (char *)symbol_cache, NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
 	sigset_t none, defaults;
@@ -96,7 +99,7 @@ int recorders_start(struct recorders *recorders, const struct control_request *a
 	if (recorder.errors < 0 && r == 0)
 		r = -errno;
 	if (r == 0)
-		r = spawn(&recorder, asked);
+		r = spawn(&recorder, asked, recorders->symbol_cache);
 	*slot = recorder;
 	if (r < 0)
 		forget(recorders, recorders->list.count - 1);

@@ -23,6 +23,7 @@ struct recorder {
 };
 
 struct recorders {
+	const char *symbol_cache; /* as --symbol-cache has it; borrowed; NULL: the usual one */
 	ARRAY_OF(struct recorder) list;
 	uint64_t ended_cpu_ns; /* of those that have ended */
 };

@@ -78,7 +78,6 @@ struct growth {
 	double weights, squares;
 	uint64_t touched, stayed, pages, samples, faults;
 	uint32_t shift;
-	bool settled;
 };
 
 /* ---- processes ---- */
@@ -546,7 +545,6 @@ static int look_at_process(struct growth *g, struct looking *looking, uint32_t f
 static int look(struct growth *g)
 {
 	struct looking looking = {};
-	uint64_t began = clock_ns(CLOCK_MONOTONIC);
 	int r = 0;
 
 	for (uint32_t i = 0; i < g->ledger.pages.count; i++) {
@@ -575,8 +573,6 @@ static int look(struct growth *g)
 		if (!g->processes.at[i]->over && g->processes.at[i]->resident.pagemap >= 0 &&
 		    !resident_alive(&g->processes.at[i]->resident))
 			lose_process(g, i);
-	g->looked_ns = clock_ns(CLOCK_MONOTONIC);
-	g->look_cost_ns = g->looked_ns - began;
 	return r;
 }
 
@@ -710,11 +706,16 @@ static void stop(struct recording *rec)
 		growth_source_stop(rec->growth->source);
 }
 
-/* What each page still holds becomes its stack's growth. */
+/* What each page still holds becomes its stack's growth, in place of what it was before. */
 static int settle(struct growth *g, struct pipeline *p)
 {
+	uint32_t types = p->profile->types.count, growth = p->measures.types[MEASURE_GROWTH];
 	uint64_t counters[COUNT_COUNTERS];
 	int r = 0;
+
+	g->stayed = g->pages = 0;
+	for (uint32_t i = 0; i < p->profile->samples.count; i++)
+		p->profile->values.at[(uint64_t)i * types + growth] = 0;
 
 	for (uint32_t i = 0; i < g->ledger.pages.count && r == 0; i++) {
 		const struct ledger_page *page = &g->ledger.pages.at[i];
@@ -725,13 +726,12 @@ static int settle(struct growth *g, struct pipeline *p)
 			continue;
 		g->stayed += held;
 		g->pages++;
-		ret[p->measures.types[MEASURE_GROWTH]] = (int64_t)held;
+		ret[growth] = (int64_t)held;
 		r = profile_sample_add(p->profile, page->stack, page->labels, ret);
 	}
 	cpu_source_counters(g->rec->source, counters);
 	g->faults = counters[COUNT_FAULTS];
 	g->moves_dropped += counters[COUNT_MOVES_DROPPED];
-	g->settled = true;
 	return r < 0 ? r : 0;
 }
 
@@ -749,10 +749,13 @@ static int turn(struct recording *rec, bool last)
 	growth_source_raise_shift(g->source, g->ledger.shift);
 	if (r == 0 && rec->began_ns)
 		r = measure_level(g, last);
-	if (r == 0 && (last || now - g->looked_ns >= LOOK_NS + LOOK_PART * g->look_cost_ns))
+	if (r == 0 && (last || now - g->looked_ns >= LOOK_NS + LOOK_PART * g->look_cost_ns)) {
 		r = look(g);
-	if (r == 0 && last && !g->settled)
-		r = settle(g, &rec->pipeline);
+		if (r == 0)
+			r = settle(g, &rec->pipeline);
+		g->looked_ns = clock_ns(CLOCK_MONOTONIC);
+		g->look_cost_ns = g->looked_ns - now;
+	}
 	return r;
 }
 

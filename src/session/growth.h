@@ -40,6 +40,8 @@ struct growth_summary {
 void growth_summarize(const struct growth *growth, struct growth_summary *ret);
 /* Whether it grows, how fast, and until when: a sentence without a full stop. */
 void growth_sentence(const struct growth_summary *summary, struct bytes *ret);
+/* The same in few words: "grows by 9.1 MiB per minute ± 0.3 MiB, the limit is reached in 25 min". */
+void growth_brief(const struct growth_summary *summary, struct bytes *ret);
 /* How the figures by stack came about, and what they cannot tell. */
 void growth_caveats(const struct growth_summary *summary, struct bytes *ret);
 void growth_json(const struct growth_summary *summary, struct json *json);

@@ -79,6 +79,30 @@ void growth_sentence(const struct growth_summary *s, struct bytes *ret)
 	}
 }
 
+void growth_brief(const struct growth_summary *s, struct bytes *ret)
+{
+	const struct trend_judgement *trend = &s->trend;
+	double left = seconds_left(s);
+
+	if (trend->verdict == TREND_TOO_SHORT) {
+		bytes_add_str(ret, "too short yet to tell whether it grows");
+		return;
+	}
+	bytes_add_format(ret, "%s ", trend->verdict == TREND_FLAT
+					     ? "no growth beyond chance:"
+					     : trend->verdict == TREND_GROWS ? "grows by" : "shrinks by");
+	if (trend->verdict == TREND_FLAT)
+		add_change(ret, trend->per_minute);
+	else
+		add_bytes(ret, fabs(trend->per_minute));
+	bytes_add_str(ret, "/min ± ");
+	add_bytes(ret, trend->half);
+	if (left >= 0) {
+		bytes_add_str(ret, ", the limit is reached in ");
+		add_duration(ret, left);
+	}
+}
+
 static double churn(const struct growth_summary *s)
 {
 	return s->touched > s->stayed ? 1 - (double)s->stayed / (double)s->touched : 0;

@@ -136,6 +136,8 @@ static void fill(struct feed *feed, bool words)
 	cpu_source_counters(rec->source, feed->counters);
 	health_clock_read(&clock, &rec->pipeline);
 	feed->own_cpu_ns = clock.cpu_ns + feed->counters[COUNT_RUN_NS];
+	if (rec->growth)
+		growth_summarize(rec->growth, &feed->growth);
 	if (words)
 		fill_words(feed);
 	feed->last = feed->finished;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "session/growth.h"
 #include "session/recording.h"
 #include "top/mirror.h"
 #include "top/usage.h"
@@ -35,6 +36,7 @@ struct feed {
 	uint64_t counters[COUNT_COUNTERS];
 	uint64_t own_cpu_ns; /* of profd's processes, BPF programs included, since they began */
 	uint64_t wanted_ns;  /* since when something is, CLOCK_MONOTONIC */
+	struct growth_summary growth; /* where that is measured */
 	bool with_words;     /* asked for: the words below are wanted, too */
 	bool has_words;
 	struct profile *words; /* a profile whose meta has title, subtitle and quality */

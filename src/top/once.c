@@ -69,6 +69,7 @@ static void add_head(const struct once *once, struct bytes *out)
 	const struct status *status = &once->status;
 	const struct usage *usage = &status->usage;
 	const struct cut_quality *q = &once->picture->quality;
+	struct growth_summary growth;
 	double percent = status_percent(status);
 
 	escape_clean(out, once->title);
@@ -92,6 +93,11 @@ static void add_head(const struct once *once, struct bytes *out)
 	if (status->cost_percent_all >= 0)
 		bytes_add_format(out, "; profd used %.2f %% of one CPU", status->cost_percent_all);
 	bytes_add_str(out, "\n");
+	if (once->recording.growth) {
+		growth_summarize(once->recording.growth, &growth);
+		growth_brief(&growth, out);
+		bytes_add_str(out, "\n");
+	}
 }
 
 static void add_row(const struct once *once, struct bytes *out, const struct row *row)
@@ -278,6 +284,12 @@ static int make_json(struct once *once, struct bytes *out)
 	json_u64(&json, "threads_running", usage->running);
 	json_u64(&json, "resident_bytes", usage->resident_bytes);
 	json_end(&json);
+	if (once->recording.growth) {
+		struct growth_summary growth;
+
+		growth_summarize(once->recording.growth, &growth);
+		growth_json(&growth, &json);
+	}
 	json_u64(&json, "samples", q->samples);
 	json_u64(&json, "period_ns", measured_period_ns(&once->recording));
 	json_u64(&json, "lost", once->status.lost);

@@ -583,6 +583,7 @@ static void take(struct ui *ui)
 		if (spans_look(&ui->spans, feed->mirror.profile, feed->taken_ns) < 0)
 			ui_say(ui, "out of memory: samples are missing");
 		status_look(&ui->status, feed);
+		ui->growth = feed->growth;
 		ui->ended = feed->last;
 		ui->end = feed->end;
 		if (may_rebuild(ui))
@@ -622,12 +623,22 @@ static void draw_if_dirty(struct ui *ui)
 	ui->dirty = false;
 }
 
+static bool is_of_growth(const struct ui *ui)
+{
+	const struct measures *measures = &ui->feed->recording->pipeline.measures;
+
+	return measures->main == measures->types[MEASURE_GROWTH];
+}
+
 int ui_run(struct ui *ui)
 {
 	uint64_t asked = clock_ns(CLOCK_MONOTONIC);
 	int r = 0;
 
 	spans_init(&ui->spans, asked, measured_types(ui->feed->recording));
+	/* What grows shows in minutes, not in seconds. */
+	if (is_of_growth(ui))
+		ui->span = SPAN_RESET;
 	ui_draw(ui);
 	feed_want(ui->feed, false);
 	while (r == 0 && !ui->quit && !atomic_load(&ui->feed->leave)) {

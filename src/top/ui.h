@@ -58,6 +58,7 @@ struct flame_box {
 struct ui {
 	struct top_config *config;
 	struct feed *feed;
+	struct growth_summary growth; /* as the feed had it last, where that is what is measured */
 	struct guard *guard;
 	const char *title;		    /* of the target; borrowed */
 	char file_name[DEFAULT_NAME_BYTES]; /* its word in names of files */

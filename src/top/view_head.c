@@ -105,6 +105,19 @@ static int draw_sampling(const struct ui *ui, int y, int columns)
 			  status->lost_now ? LOOK_WARNING : LOOK_PLAIN);
 }
 
+/* Whether memory grows, where that is what is measured. */
+static void draw_growth(const struct ui *ui, int y)
+{
+	const struct growth_summary *growth = &ui->growth;
+	const struct screen *s = &ui->screen;
+	cleanup(bytes_fini) struct bytes line = {};
+
+	growth_brief(growth, &line);
+	bytes_add_str(&line, "  ");
+	screen_put(s, y, draw_sampling(ui, y, s->columns) + 2, s->columns, bytes_str(&line) ? line.at : "",
+		   growth->trend.verdict == TREND_GROWS ? LOOK_WARNING : LOOK_PLAIN);
+}
+
 /* The last minutes of CPU use, to the right of what stands there. */
 static void draw_graph(const struct ui *ui, int y, int x)
 {
@@ -349,7 +362,9 @@ void ui_draw(struct ui *ui)
 	}
 	draw_title(ui, 0);
 	draw_usage(ui, 1);
-	if (bar == 3)
+	if (bar == 3 && ui->feed->recording->growth)
+		draw_growth(ui, 2);
+	else if (bar == 3)
 		draw_graph(ui, 2, draw_sampling(ui, 2, s->columns) + 2);
 	draw_bar(ui, bar);
 	if (ui->help) {

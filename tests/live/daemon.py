@@ -22,6 +22,18 @@ from harness import (HANG_S, PROFD, TARGETS, Failed, Target, check, check_equal,
 SPLIT = {'share_10': 10, 'share_20': 20, 'share_30': 30, 'share_40': 40}
 
 
+def children_called(pid, word):
+    """Of a process, those with such a word in their command line."""
+    found = []
+    with open(f'/proc/{pid}/task/{pid}/children', encoding='ascii') as file:
+        children = file.read().split()
+    for child in children:
+        with contextlib.suppress(FileNotFoundError), \
+                open(f'/proc/{child}/cmdline', 'rb') as file:
+            found += [child] if word.encode() in file.read().split(b'\0') else []
+    return found
+
+
 def ask_socket(path, what):
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(HANG_S)
@@ -256,6 +268,38 @@ def test_asked_targets_are_sampled_closely():
             answer = json.loads(daemon.query('--since', f'@{now - 60}', '-p', other.pid, '--json'))
             rate = answer['samples'] / (answer['value'] / 1e9)
             check(15 < rate < 24, f'of the other one: {rate}')
+        check_equal(daemon.stop(), 0, daemon.said())
+
+
+def test_memory_over_http():
+    """Who grows, by a recorder that ends with its answer; and why there is none."""
+    with Daemon() as daemon:
+        daemon.wait_recording()
+        with Target('grower', 'small', 24, 1500, stdin=subprocess.PIPE) as target, \
+                concurrent.futures.ThreadPoolExecutor() as pool:
+            waits = pool.submit(ask_socket, daemon.socket,
+                                f'/pid/{target.pid}/debug/pprof/heap?seconds=4')
+            wait_until(lambda: children_called(daemon.pid, 'record'), 'nothing records')
+            time.sleep(1)
+            target.process.stdin.write(b'.')
+            truth = json.loads(target.read_line())['stays']
+            code, body = waits.result()
+            check_equal(code, 200, body[:200])
+        path = os.path.join(daemon.home, 'heap.pb.gz')
+        with open(path, 'wb') as file:
+            file.write(body)
+        done = subprocess.run([PROFD, 'report', path, '--json'], capture_output=True, check=True,
+                              text=True)
+        answer = json.loads(done.stdout)
+        share = {f['name']: f['total']['share'] for f in answer['functions']}['keep_much']
+        print(f'    keep_much {100 * share:.1f} % of {answer["value"]} bytes, truly {truth}')
+        check_equal((answer['type'], answer['unit']), ('growth', 'bytes'), 'type')
+        check(abs(share - truth['keep_much'] / sum(truth.values())) < 0.05, f'{share} of {truth}')
+        code, words = ask_socket(daemon.socket, f'/pid/{2**22 + 5}/debug/pprof/heap')
+        check_equal(code, 404, words)
+        code, words = ask_socket(daemon.socket, '/unit/absent.service/debug/pprof/heap')
+        check_equal((code, words.count(b'\n')), (404, 1), words)
+        wait_until(lambda: not children_called(daemon.pid, 'record'), 'it still records')
         check_equal(daemon.stop(), 0, daemon.said())
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """profd top, driven in tmux and read off its screen; and its one interval for scripts."""
 import atexit
+import concurrent.futures
 import json
 import os
 import re
@@ -559,6 +560,31 @@ def test_once_and_json():
         check_equal([thread['tid'] for thread in got['threads']], [target.pid], 'threads')
         check_equal([process['pid'] for process in got['processes']], [target.pid], 'processes')
         check_equal(got['usage']['threads'], 1, 'threads in use')
+
+
+def test_growth():
+    """Who grows, as text, as JSON and on the screen, which says how fast, too."""
+    with Target('grower', 'small', 32, 500, stdin=subprocess.PIPE) as target, \
+            Top('-e', 'growth', '-p', target.pid) as top, \
+            concurrent.futures.ThreadPoolExecutor() as pool:
+        top.wait_for('since start')
+        waits = pool.submit(profd, 'top', '--json', '-e', 'growth', '-d', '5', '-p', target.pid,
+                            '--symbol-cache', 'none')
+        time.sleep(1)
+        target.process.stdin.write(b'.')
+        truth = json.loads(target.read_line())['stays']
+        want = truth['keep_much'] / sum(truth.values())
+        screen = top.wait_for(r'(?s)(grows by|no growth) .*MiB.*keep_much')
+        print(screen)
+        status, text, errors = waits.result()
+        check_equal((status, errors), (0, ''), 'status and stderr')
+        got = json.loads(text)
+        total = {f['name']: f['total'] for f in got['functions']}['keep_much']
+        print(f'    truly {want:.3f}, told {total["share"]:.3f}')
+        check(abs(total['share'] - want) < 0.03, f'{total} of {truth}')
+        check(abs(got['growth']['growth_bytes'] - sum(truth.values())) < 4 << 20, got['growth'])
+    status, _, errors = profd('top', '-e', 'growth,cpu', '-p', os.getpid(), '--once')
+    check_equal(status, 2, errors)
 
 
 def test_no_terminal():
