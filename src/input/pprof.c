@@ -71,6 +71,8 @@ static int read_types(struct pprof *pprof)
 	uint32_t default_name = 0;
 	int r = pprof_string(pprof, &default_name, pprof->default_type);
 
+	if (r == 0)
+		r = pprof_string(pprof, &meta->drop_frames, pprof->drop_frames);
 	for (uint32_t i = 0; r == 0 && i < pprof->types.count; i++) {
 		struct profile_type type;
 		uint32_t added;

@@ -57,7 +57,8 @@ int pprof_meaning_of_comments(struct profile *profile)
 	struct profile_meta *meta = &profile->meta;
 	char **const texts[] = { &meta->title, &meta->subtitle, &meta->quality };
 
-	if (profile->comments.count != ARRAY_SIZE(texts) + 1 ||
+	/* What follows that says more about what was measured. */
+	if (profile->comments.count < ARRAY_SIZE(texts) + 1 ||
 	    strncmp(profile_text(profile, profile->comments.at[ARRAY_SIZE(texts)]), "profd ", 6) !=
 		    0)
 		return 0;

@@ -46,7 +46,7 @@ struct pprof {
 	ARRAY_OF(struct value_type) types;
 	ARRAY_OF(uint64_t) comments; /* strings of the file */
 	struct value_type period_of;
-	uint64_t default_type; /* a string of the file */
+	uint64_t default_type, drop_frames; /* strings of the file */
 	uint64_t mapping_count, location_count, function_count;
 
 	struct id_table mapping_ids, location_ids, function_ids; /* to those of the profile */

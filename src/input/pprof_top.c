@@ -109,6 +109,8 @@ int pprof_read_top(struct pprof *pprof, struct protobuf_field *field)
 		return 0;
 	case PROFILE_STRING_TABLE:
 		return add_text(pprof, field->bytes);
+	case PROFILE_DROP_FRAMES:
+		return pprof_number(pprof, field, &pprof->drop_frames);
 	case PROFILE_TIME_NANOS:
 		return take_time(pprof, field);
 	case PROFILE_DURATION_NANOS:

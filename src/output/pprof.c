@@ -254,6 +254,8 @@ static void add_meta(struct encoder *encoder)
 	const struct profile *profile = encoder->profile;
 	const struct profile_meta *meta = &profile->meta;
 
+	if (meta->drop_frames)
+		add_number(&encoder->out, PROFILE_DROP_FRAMES, string_of(encoder, meta->drop_frames));
 	add_number(&encoder->out, PROFILE_TIME_NANOS, (uint64_t)meta->time_ns);
 	add_number(&encoder->out, PROFILE_DURATION_NANOS, (uint64_t)meta->duration_ns);
 	if (meta->period_type < profile->types.count)

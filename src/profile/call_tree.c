@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/pattern.h"
 #include "profile/order.h"
 #include "profile/sequences.h"
 #include "profile/weights.h"
@@ -40,6 +42,7 @@ struct builder {
 	ARRAY_OF(struct profile_run) locations; /* location id → run in location_frames */
 	/* Uses, then frames: outermost function first; of label sets, + 1, process and thread. */
 	ARRAY_OF(uint32_t) location_frames, label_frames;
+	bool *dropped; /* by frame, see drop_frames of struct profile_meta; NULL: none are */
 	ARRAY_OF(uint32_t) sequence;
 	/* Samples as runs of frame ids in `sequence`, and, at the same places, what they weigh. */
 	ARRAY_OF(struct profile_run) runs;
@@ -50,6 +53,7 @@ static void builder_fini_cleanup(struct builder *builder)
 {
 	array_fini(&builder->uses);
 	free(builder->text_keys);
+	free(builder->dropped);
 	array_fini(&builder->locations);
 	array_fini(&builder->location_frames);
 	array_fini(&builder->label_frames);
@@ -325,6 +329,46 @@ static int rank_frames(struct builder *builder)
 	return 0;
 }
 
+/* An expression that is none drops nothing: it may come from a file. */
+static int find_dropped(struct builder *builder)
+{
+	const struct call_tree *tree = builder->tree;
+	const char *expression = profile_text(tree->profile, tree->profile->meta.drop_frames);
+	cleanup(pattern_free) struct pattern *pattern = NULL;
+	cleanup(bytes_fini) struct bytes whole = {};
+	struct pattern_reason reason;
+	int r;
+
+	if (!*expression)
+		return 0;
+	bytes_add_format(&whole, "^(?:%s)$", expression);
+	r = bytes_str(&whole) ? pattern_new(&pattern, whole.at, false, &reason) : -ENOMEM;
+	if (r < 0)
+		return r == -EINVAL ? 0 : r;
+	builder->dropped = calloc(tree->frames.count + 1ULL, sizeof(*builder->dropped));
+	if (!builder->dropped)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < tree->frames.count; i++)
+		builder->dropped[i] = tree->frames.at[i].kind < CALL_ALL &&
+				      pattern_matches(pattern,
+						      call_frame_name(tree, &tree->frames.at[i]));
+	return 0;
+}
+
+/* Adds the frames of one location. False: it ends before one of them. */
+static bool add_frames(struct builder *builder, struct profile_run run, bool *begun)
+{
+	for (uint32_t n = 0; n < run.count; n++) {
+		uint32_t frame = builder->location_frames.at[run.first + n];
+
+		if (builder->dropped && builder->dropped[frame] && *begun)
+			return false;
+		*begun |= !builder->dropped || !builder->dropped[frame];
+		builder->sequence.at[builder->sequence.count++] = frame;
+	}
+	return true;
+}
+
 static int write_paths(struct builder *builder)
 {
 	const struct profile *profile = builder->profile;
@@ -341,6 +385,7 @@ static int write_paths(struct builder *builder)
 		struct profile_run stack = profile->stacks.at[sample->stack];
 		uint32_t first = builder->sequence.count;
 		struct path path = {};
+		bool begun = false, goes_on = true;
 
 		path.weight = weights_get(&builder->weights, i);
 		if (!path.weight)
@@ -356,16 +401,14 @@ static int write_paths(struct builder *builder)
 			if (frame)
 				*array_push(&builder->sequence) = frame - 1;
 		}
-		for (uint32_t k = stack.count; k-- > 0;) {
+		for (uint32_t k = stack.count; goes_on && k-- > 0;) {
 			uint32_t id = profile->stack_locations.at[stack.first + k];
 			struct profile_run run = builder->locations.at[id];
 
 			if (!array_reserve(&builder->sequence,
 					   (uint64_t)builder->sequence.count + run.count))
 				return -ENOMEM;
-			for (uint32_t n = 0; n < run.count; n++)
-				builder->sequence.at[builder->sequence.count++] =
-					builder->location_frames.at[run.first + n];
+			goes_on = add_frames(builder, run, &begun);
 		}
 		*array_push(&builder->runs) =
 			(struct profile_run){ first, builder->sequence.count - first };
@@ -534,6 +577,8 @@ static int build(struct builder *builder)
 	if (r < 0)
 		return r;
 	r = rank_frames(builder);
+	if (r == 0)
+		r = find_dropped(builder);
 	if (r < 0)
 		return r;
 	r = write_paths(builder);

@@ -205,6 +205,7 @@ static int mark(struct freezer *freezer)
 		}
 	for (uint32_t i = 0; i < old->types.count; i++)
 		to->string[old->types.at[i].name] = to->string[old->types.at[i].unit] = 0;
+	to->string[old->meta.drop_frames] = 0;
 	to->string[old->meta.period_of.name] = to->string[old->meta.period_of.unit] = 0;
 	for (uint32_t i = 0; i < old->comments.count; i++)
 		to->string[old->comments.at[i]] = 0;
@@ -661,6 +662,7 @@ static void take_over(struct freezer *freezer)
 	}
 	old->meta.period_of.name = freezer->to.string[old->meta.period_of.name];
 	old->meta.period_of.unit = freezer->to.string[old->meta.period_of.unit];
+	old->meta.drop_frames = freezer->to.string[old->meta.drop_frames];
 	for (uint32_t i = 0; i < old->comments.count; i++)
 		old->comments.at[i] = freezer->to.string[old->comments.at[i]];
 	SWAP(now->types, old->types);

@@ -98,6 +98,12 @@ struct profile_meta {
 	struct profile_type period_of; /* what `period` counts, where that is none of the types */
 	uint32_t main_type;	       /* index into types: what a picture shows */
 	/*
+	 * String, "": none. A regular expression: call trees end before the outermost function whose whole
+	 * name matches, but for those at the root (pprof's Profile.drop_frames, as its tool takes it). Of
+	 * memory: who gives it out, so that what is left is who asked for it.
+	 */
+	uint32_t drop_frames;
+	/*
 	 * Index into types: number of samples, the n of intervals. PROFILE_NO_TYPE: none counts them;
 	 * then only values of the period's type have a number of samples, and intervals.
 	 */

@@ -129,6 +129,7 @@ int describe(const struct recording *rec, const struct health *health, struct pr
 {
 	cleanup(bytes_fini) struct bytes title = {}, subtitle = {}, quality = {}, comment = {};
 	const struct target *target = &rec->config->target;
+	const char *drop_frames = measures_drop_frames(rec->config->events);
 	struct profile_meta *meta = &profile->meta;
 	int64_t began = health->began_wall_ns ? health->began_wall_ns : rec->began_wall_ns;
 	struct utsname host = {};
@@ -156,13 +157,17 @@ int describe(const struct recording *rec, const struct health *health, struct pr
 		return r;
 	meta->time_ns = began;
 	meta->duration_ns = (int64_t)(health->duration_s * 1e9);
-	meta->period = (int64_t)cpu_source_period_ns(rec->source);
+	meta->period = rec->config->events & EVENT_BIT(EVENT_CPU)
+			       ? (int64_t)cpu_source_period_ns(rec->source)
+			       : 0;
 	meta->period_type = rec->pipeline.measures.types[MEASURE_CPU];
 	meta->main_type = rec->pipeline.measures.main;
 	meta->count_type = rec->pipeline.measures.types[MEASURE_SAMPLES];
 	meta->of_machine = target->everything;
 	if (!bytes_str(&comment))
 		return -ENOMEM;
+	if (drop_frames && (r = profile_string(profile, &meta->drop_frames, drop_frames)) < 0)
+		return r;
 	if ((r = profile_comment_add(profile, meta->title)) < 0 ||
 	    (r = profile_comment_add(profile, meta->subtitle)) < 0 ||
 	    (r = profile_comment_add(profile, meta->quality)) < 0)

@@ -52,3 +52,16 @@ int measures_add(struct measures *ret, struct profile *profile, uint32_t events)
 			ret->main = ret->types[main_order[i]];
 	return r;
 }
+
+const char *measures_drop_frames(uint32_t events)
+{
+	if (events & EVENT_BIT(EVENT_CPU))
+		return NULL;
+	return "(__libc_|__)?(m|c|re)alloc|(__)?(realloc_hook|reallocarray|posix_memalign|aligned_alloc|"
+	       "memalign|p?valloc)|(__libc_)?(memalign|p?valloc)|_int_(malloc|memalign|realloc)|"
+	       "_mid_memalign(\\..*)?|sysmalloc(_mmap)?(\\..*)?|(__)?s?brk|__(default|glibc)_morecore|"
+	       "new_heap|grow_heap|arena_get2(\\..*)?|tcache_init(\\..*)?|ptmalloc_init(\\..*)?|"
+	       "operator new.*|(je|tc)_.*alloc.*|_?mi_(heap_)?.?(m|c|re|z)?alloc.*|_mi_page_.*|tcmalloc::.*|"
+	       "_?Py(Object|Mem)_(Raw)?(Malloc|Calloc|Realloc)|_PyMem_.*|pymalloc_alloc.*|new_arena|"
+	       "allocate_from_new_pool|(__)?mem(set|p?cpy|move)(_.*)?";
+}

@@ -32,6 +32,12 @@ struct measures {
 };
 
 /*
+ * What gives memory out, for profile_meta.drop_frames of a profile of it: the C library's allocator and
+ * the known ones in its place, C++'s operators, CPython's own; and what fills it in a caller's name. NULL: CPU time is measured, too, which is
+ * their own.
+ */
+const char *measures_drop_frames(uint32_t events);
+/*
  * The profile's types for a set of events (EVENT_BIT), in the order of the measures, but with Go's four of
  * a heap first (runtime/pprof: what tools expect of one). Returns 0 or what profile_type_add returns.
  */

@@ -250,6 +250,11 @@ int cut_profile(struct profile **ret, struct cut_quality *quality, const struct 
 	c.to->meta.period = (int64_t)options->period_ns;
 	c.to->meta.duration_ns = (int64_t)(weights->seconds * 1e9);
 	c.to->meta.of_machine = options->of_machine;
+	if (options->drop_frames) {
+		r = profile_string(c.to, &c.to->meta.drop_frames, options->drop_frames);
+		if (r < 0)
+			return r;
+	}
 	/* Decayed values are no multiples of anything. */
 	if (weights->effective > 0)
 		c.to->meta.period_type = PROFILE_NO_TYPE;

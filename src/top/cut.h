@@ -15,6 +15,7 @@ struct cut_options {
 	struct span_types types; /* of the profile that is cut */
 	uint64_t period_ns; /* of CPU time between two samples; 0: they are of something else */
 	bool of_machine;
+	const char *drop_frames; /* see struct profile_meta; NULL: none */
 };
 
 /* How well the samples of a span are known. */

@@ -316,6 +316,7 @@ static int make_picture(struct once *once)
 	cleanup(span_weights_fini) struct span_weights weights = {};
 	struct cut_options options = {
 		.threads = config->threads,
+		.drop_frames = measures_drop_frames(config->events),
 		.types = measured_types(rec),
 		.period_ns = measured_period_ns(rec),
 		.of_machine = config->target.everything,

@@ -519,6 +519,7 @@ static void rebuild(struct ui *ui)
 		.no_kernel = ui->no_kernel,
 		.no_user = ui->no_user,
 		.threads = ui->config->record.threads,
+		.drop_frames = measures_drop_frames(ui->config->record.events),
 		.types = measured_types(ui->feed->recording),
 		.period_ns = measured_period_ns(ui->feed->recording),
 		.of_machine = target->everything,

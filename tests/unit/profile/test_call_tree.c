@@ -187,10 +187,47 @@ static void nothing_is_a_tree_of_one(void **state)
 	assert_int_equal(tree->nodes.at[0].end, 1);
 }
 
+/* But at the root, or nothing would be left; an expression that is none drops nothing. */
+static void stacks_end_before_what_is_dropped(void **state)
+{
+	static const char *const expressions[] = { "(m|c)alloc|new.*", "(m" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(expressions); i++) {
+		cleanup(profile_free) struct profile *profile = build_profile();
+		cleanup(call_tree_free) struct call_tree *tree = NULL;
+
+		build_sample(profile, "prog", NULL, 0, "u:malloc|u:main|l:malloc|l:sysmalloc", 1);
+		build_sample(profile, "prog", NULL, 0, "u:main|u:newest|u:hook|l:malloc", 2);
+		build_sample(profile, "prog", NULL, 0, "u:main|u:my_malloc", 4);
+		assert_ok(profile_string(profile, &profile->meta.drop_frames, expressions[i]));
+		tree = tree_of(profile);
+		assert_string_equal(profile_text(profile, profile->meta.drop_frames), expressions[i]);
+		assert_tree(tree, i == 0 ? "0 all 0/7\n"
+					   "1 prog 0/7\n"
+					   "2 main 2/6\n"
+					   "3 my_malloc 4/4\n"
+					   "2 malloc 0/1\n"
+					   "3 main 1/1\n"
+					 : "0 all 0/7\n"
+					   "1 prog 0/7\n"
+					   "2 main 0/6\n"
+					   "3 my_malloc 4/4\n"
+					   "3 newest 0/2\n"
+					   "4 hook 0/2\n"
+					   "5 malloc 2/2\n"
+					   "2 malloc 0/1\n"
+					   "3 main 0/1\n"
+					   "4 malloc 0/1\n"
+					   "5 sysmalloc 1/1\n");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stacks_merge_in_order_of_names),
+		cmocka_unit_test(stacks_end_before_what_is_dropped),
 		cmocka_unit_test(threads_stand_below_their_process),
 		cmocka_unit_test(inlined_functions_are_frames),
 		cmocka_unit_test(same_name_other_kind_is_another_function),
