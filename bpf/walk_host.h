@@ -114,6 +114,8 @@ __attribute__((noinline)) uint64_t find_rule(uint32_t table_id, uint64_t address
 #define READ_ONCE(of) (*(const volatile typeof(of) *)&(of))
 #define WRITE_ONCE(of, value) (*(volatile typeof(of) *)&(of) = (value))
 
+#define RULE_MIX 0xd1342543de82ef95ULL /* odd, of no meaning */
+
 /* The same callers come back sample after sample: what was found for them is kept, per CPU. */
 static __always_inline uint64_t walk_find(uint32_t table, uint64_t address, void *memory)
 {
@@ -126,15 +128,17 @@ static __always_inline uint64_t walk_find(uint32_t table, uint64_t address, void
 	if (!cache || address >> 48)
 		return find_rule(table, address);
 	slot = &cache->slots[(key * 0x9e3779b97f4a7c15ULL) >> (64 - WIRE_RULE_CACHE_BITS)];
-	/* A timer's program may come in between, also where another one walks. */
+	/*
+	 * Another program may come in between anywhere, also between the two writes. So a key is stored
+	 * mixed with its rule: what belongs to two of them fits none.
+	 */
 	rule = READ_ONCE(slot->rule);
-	if (READ_ONCE(slot->key) == key)
+	if ((READ_ONCE(slot->key) ^ rule * RULE_MIX) == key)
 		return rule;
 	rule = find_rule(table, address);
 	if (rule != WALK_FIND_NO_TABLE) {
-		WRITE_ONCE(slot->key, 0);
 		WRITE_ONCE(slot->rule, rule);
-		WRITE_ONCE(slot->key, key);
+		WRITE_ONCE(slot->key, key ^ rule * RULE_MIX);
 	}
 	return rule;
 }
