@@ -241,7 +241,11 @@ enum wire_event {
 	EVENT_CPU,    /* time on a CPU: weight_ns of it */
 	EVENT_GROWTH, /* memory that became resident: the page at `address` stands for `size` bytes,
 			 if it is a small one */
-	EVENT_ALLOC,  /* a call that allocates `size` bytes */
+	/*
+	 * A call that asks for `size` bytes, in the window `address`; weight_ns: the mean of the bytes
+	 * between two samples.
+	 */
+	EVENT_ALLOC,
 	EVENT_HEAP,   /* the same of an object, at `address`, that is followed until it is freed */
 	EVENTS
 };
@@ -259,6 +263,33 @@ struct wire_move {
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
 	uint64_t from, to, bytes;
 	uint32_t pid, reserved;
+};
+
+/* How many bytes a call asks for, by a number and another one: in the cookie of a probe. */
+enum wire_alloc_rule {
+	ALLOC_PLAIN,
+	ALLOC_COUNTED,	    /* so many of that size */
+	ALLOC_UNLESS_NULL,  /* none where the other is 0 */
+	ALLOC_UNLESS_SMALL, /* none where the other is 16 or less */
+};
+
+/* size, other: numbers of registers, as instructions have them. */
+#define WIRE_ALLOC_COOKIE(rule, size, other) ((uint64_t)(rule) << 8 | (other) << 4 | (size))
+
+enum {
+	WIRE_ALLOC_LOGARITHMS = 257,
+};
+#define WIRE_ALLOC_BYTES_MAX (1ULL << 47) /* user memory; more is never given out */
+
+/* Of a CPU; all but the last three only ever grow. */
+struct wire_alloc_state {
+	uint64_t hits;		 /* that the probes trapped */
+	uint64_t calls, bytes;	 /* that count, in windows */
+	uint64_t samples, sample_ns;
+	uint64_t dropped;
+	int64_t left; /* bytes until the next sample */
+	uint64_t window;
+	uint64_t reserved;
 };
 
 enum wire_sample_flags {

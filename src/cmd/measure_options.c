@@ -31,7 +31,7 @@
 #define MAX_RATE_PATH "/proc/sys/kernel/perf_event_max_sample_rate"
 
 /* What can be measured: each has a row in event_sources. */
-const char *const measure_events[] = { "cpu", "growth", "heap", NULL };
+const char *const measure_events[] = { "cpu", "growth", "alloc", "heap", NULL };
 /* How stacks can be walked, by enum unwind_choice. */
 const char *const measure_unwind_ways[] = {
 	[UNWIND_AUTO] = "auto", [UNWIND_TABLE] = "table", NULL
@@ -202,7 +202,7 @@ int measure_apply_event(void *context, const char *argument, struct options_reas
 			return options_bad(reason, "needs the name of an event");
 		if (find_word(measure_events, event, size) < 0)
 			return options_refuse(
-				reason, "event '%.*s' is not in this build, which measures: cpu, growth, heap",
+				reason, "event '%.*s' is not in this build, which measures: cpu, growth, alloc, heap",
 				(int)(size < 64 ? size : 64), event);
 		for (unsigned i = 0; i < EVENTS; i++)
 			if (strlen(event_names[i]) == size && memcmp(event_names[i], event, size) == 0)
@@ -221,6 +221,20 @@ int measure_apply_heap_interval(void *context, const char *argument, struct opti
 		return options_bad(reason, "not a number of bytes: 1K..1G, as 512K");
 	request->config->heap_interval = bytes;
 	request->has_heap_interval = true;
+	return 0;
+}
+
+int measure_apply_alloc_overhead(void *context, const char *argument, struct options_reason *reason)
+{
+	struct measure_request *request = context;
+	char *end;
+	double percent = strtod(argument, &end);
+
+	/* strtod would also take "inf", "nan", hexadecimal and leading blanks. */
+	if (argument[0] < '0' || argument[0] > '9' || argument[1] == 'x' || argument[1] == 'X' ||
+	    (*end && strcmp(end, "%") != 0) || percent < 0.01 || percent > 50)
+		return options_bad(reason, "not a part of the target's CPU time: 0.01%%..50%%");
+	request->config->alloc_overhead_percent = percent;
 	return 0;
 }
 

@@ -44,6 +44,8 @@ int measure_apply_container(void *context, const char *argument, struct options_
 int measure_apply_uid(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_event(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_heap_interval(void *context, const char *argument, struct options_reason *reason);
+int measure_apply_alloc_overhead(void *context, const char *argument,
+				 struct options_reason *reason);
 int measure_apply_duration(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_delay(void *context, const char *argument, struct options_reason *reason);
 int measure_apply_rate(void *context, const char *argument, struct options_reason *reason);
@@ -90,7 +92,7 @@ extern const char *const measure_events[],
 	  VALUE_USER }, \
 	{ .help = "What, and for how long" }, \
 	{ "event", 'e', "EVENT[,EVENT...]", \
-	  "what to measure: cpu (default); growth: memory that became resident; heap: memory in use", \
+	  "what to measure: cpu (default); growth: memory that became resident; alloc: calls that allocate; heap: memory in use", \
 	  measure_apply_event, VALUE_TEXT, \
 	  measure_events }, \
 	{ "heap-interval", 0, "BYTES", \

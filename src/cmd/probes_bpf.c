@@ -21,6 +21,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "session/event_alloc.h"
+#include "source/probe_cost.h"
+#include "source/uprobe_link.h"
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list list)
 {
@@ -216,6 +219,27 @@ static void task_iterator(struct probe_result *ret)
 		probe_say(ret, PROBE_OK, "a program ran over every task");
 }
 
+static void user_probes(struct probe_result *ret)
+{
+	const struct bpf_insn program[] = { INSN_RETURN_0 };
+	LIBBPF_OPTS(bpf_prog_load_opts, options,
+		    .expected_attach_type = (enum bpf_attach_type)UPROBE_LINK_ATTACH_TYPE);
+	cleanup(close) int fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "profd_probe", "GPL", program,
+					      ARRAY_SIZE(program), &options);
+	double ns = 0;
+	int r = fd < 0 ? -errno : probe_cost_measure(fd, &ns);
+
+	if (r == -EOPNOTSUPP || r == -EINVAL)
+		probe_say(ret, PROBE_MISSING,
+			  "the kernel has no uprobe_multi links (Linux 6.6): no '-e alloc'");
+	else if (r < 0)
+		say_refused(ret, "no instruction can be probed: no '-e alloc'", r);
+	else
+		probe_say(ret, ns > TRAP_NS_MAX ? PROBE_DEGRADED : PROBE_OK,
+			  "a probed instruction took %.2f us longer%s", ns / 1000,
+			  ns > TRAP_NS_MAX ? ", too long for '-e alloc'" : "");
+}
+
 #define QUIETLY(name, probe)                                                                       \
 	static void name(struct probe_result *ret)                                                 \
 	{                                                                                          \
@@ -228,6 +252,7 @@ QUIETLY(quiet_bpf_loop_helper, bpf_loop_helper)
 QUIETLY(quiet_ring_buffer, ring_buffer)
 QUIETLY(quiet_typed_tracepoint, typed_tracepoint)
 QUIETLY(quiet_task_iterator, task_iterator)
+QUIETLY(quiet_user_probes, user_probes)
 
 const struct probe probes_bpf[] = {
 	{ "bpf-perf-event", true, quiet_perf_event_program },
@@ -235,5 +260,6 @@ const struct probe probes_bpf[] = {
 	{ "bpf-ring-buffer", true, quiet_ring_buffer },
 	{ "bpf-tp-btf", true, quiet_typed_tracepoint },
 	{ "bpf-iter-task", false, quiet_task_iterator },
+	{ "bpf-uprobe-multi", false, quiet_user_probes },
 	{},
 };

@@ -77,6 +77,10 @@ static int apply_habit(void *context, const char *argument, struct options_reaso
 
 const struct option_row record_option_rows[] = {
 	MEASURE_OPTION_ROWS,
+	{ .help = "Allocations" },
+	{ "alloc-overhead", 0, "PCT",
+	  "how much of its CPU time the probes of -e alloc may cost a target (default 0.5%)",
+	  measure_apply_alloc_overhead, VALUE_TEXT },
 	{ .help = "Flight recorder" },
 	{ "last", 0, "TIME",
 	  "keep only so much in memory; SIGUSR1 writes it, with the time in the name, and goes on",
@@ -115,9 +119,13 @@ static int complete(struct request *request, const struct command *command,
 
 	if (r == 0 && config->quiet && request->measure.verbose)
 		r = options_usage_error(command, "-q and -v exclude each other");
-	/* What stayed is known at the end only. */
-	if (r == 0 && config->last_ns && config->events & EVENT_BIT(EVENT_GROWTH))
-		r = options_usage_error(command, "--last keeps CPU time only, not -e growth");
+	/* What stayed, and what samples of calls stand for, is known at the end only. */
+	if (r == 0 && config->last_ns && config->events & ~EVENT_BIT(EVENT_CPU))
+		r = options_usage_error(command, "--last keeps CPU time only, not -e growth or alloc");
+	/* Both fill in the same values, each for itself. */
+	if (r == 0 && config->events & EVENT_BIT(EVENT_ALLOC) && config->events & EVENT_BIT(EVENT_HEAP))
+		r = options_usage_error(command, "-e alloc and heap exclude each other: heap has "
+						 "what was allocated, too");
 	if (r == 0)
 		r = output_options_complete(&request->outputs, config, command, NULL);
 	if (r != 0)

@@ -24,7 +24,8 @@
 enum {
 	MAX_POINTERS = 4096,	    /* that relocations set */
 	MAX_FUNCTION_BYTES = 65536, /* of code that is looked through */
-	MAX_HELPERS = 64,	    /* that one function calls */
+	HELPER_BYTES = 768,
+	MAX_HELPERS = 64, /* that one function calls */
 };
 
 enum { ARGUMENT_NONE = REGISTER_NONE };
@@ -400,6 +401,20 @@ static int look_through(struct leads *ret, const struct scan *scan, uint64_t sta
 	return 0;
 }
 
+/* Where nothing tells how long a helper is, which a static program's exception tables often do not. */
+static uint64_t size_before_next(const struct scan *scan, uint64_t start)
+{
+	uint64_t size = HELPER_BYTES;
+
+	for (uint32_t i = 0; i < scan->functions.count; i++) {
+		uint64_t entry = scan->functions.at[i].entry;
+
+		if (entry > start && entry - start < size)
+			size = entry - start;
+	}
+	return size;
+}
+
 /* Do helpers of a function, which have no names, lead to one of the functions? */
 static int helpers_lead_on(bool *ret, const struct scan *scan, const struct leads *leads,
 			   const struct function_starts *starts)
@@ -410,10 +425,13 @@ static int helpers_lead_on(bool *ret, const struct scan *scan, const struct lead
 		uint64_t start, size;
 		int r = function_starts_find(starts, leads->helpers[i], &start, &size);
 
-		if (r == -ENOENT || (r == 0 && start != leads->helpers[i]))
+		if (r == -ENOENT) {
+			start = leads->helpers[i];
+			size = size_before_next(scan, start);
+		} else if (r == 0 && start != leads->helpers[i]) {
 			continue;
-		if (r == 0)
-			r = look_through(&beyond, scan, start, size);
+		}
+		r = r == 0 || r == -ENOENT ? look_through(&beyond, scan, start, size) : r;
 		if (r < 0)
 			return r;
 		*ret = beyond.calls || beyond.jumps;

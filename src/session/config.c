@@ -10,6 +10,7 @@ void config_init(struct config *config)
 		.events = EVENT_BIT(EVENT_CPU),
 		.frequency_hz = 99, /* not 100: no lock step with timers of round rates */
 		.heap_interval = HEAP_INTERVAL_BYTES,
+		.alloc_overhead_percent = 0.5,
 		.unwind = UNWIND_AUTO,
 		.max_depth = 1024,
 		.debuginfod_wait_ns = 20000000000ULL,

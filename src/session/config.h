@@ -44,6 +44,7 @@ struct config {
 	uint32_t frequency_hz; /* 0: use period_ns */
 	uint64_t period_ns;
 	uint64_t heap_interval; /* mean number of bytes between two samples of the heap */
+	double alloc_overhead_percent; /* of the targets' CPU time, that probes of `alloc` may take */
 	enum unwind_choice unwind;
 	bool no_kernel, no_inline, threads, idle;
 	uint32_t max_depth; /* 1..1024 */

@@ -25,6 +25,7 @@ const struct event_source event_source_cpu = {
 const struct event_source *const event_sources[EVENTS] = {
 	[EVENT_CPU] = &event_source_cpu,
 	[EVENT_GROWTH] = &event_source_growth,
+	[EVENT_ALLOC] = &event_source_alloc,
 	[EVENT_HEAP] = &event_source_heap,
 };
 

@@ -31,7 +31,8 @@ struct event_source {
 	void (*close)(struct recording *recording);
 };
 
-extern const struct event_source event_source_cpu, event_source_growth, event_source_heap;
+extern const struct event_source event_source_cpu, event_source_growth, event_source_alloc,
+	event_source_heap;
 
 /* By event; NULL: this build does not measure it. */
 extern const struct event_source *const event_sources[EVENTS];

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "session/event_alloc.h"
 #include "session/fetches.h"
 #include "session/pipeline.h"
 #include "source/cpu.h"
@@ -89,6 +90,21 @@ void health_gather(struct health *ret, const struct cpu_source *source,
 	ret->evictions = figures.evictions;
 	ret->processes_refused = figures.processes_refused;
 	ret->kernel_trouble = symbolizer_kernel_trouble(pipeline->symbolizer);
+}
+
+void health_add_probes(struct health *h, const struct alloc_cost *cost)
+{
+	h->probe_hits = cost->hits;
+	h->probe_ns = cost->probe_ns;
+	h->probed_ns = cost->target_ns;
+	h->probe_windows = cost->windows;
+	h->probe_open_ns = cost->open_ns;
+}
+
+/* Of the CPU time of those who were probed, in percent. */
+static double probe_percent(const struct health *h)
+{
+	return h->probed_ns ? h->probe_ns / (double)h->probed_ns * 100 : 0;
 }
 
 uint64_t health_lost(const struct health *h)
@@ -189,6 +205,9 @@ void health_line(const struct health *h, struct bytes *ret)
 	}
 	bytes_add_format(ret, "; cost %.2f%% of one CPU, %" PRIu64 " MiB", health_cost_percent(h),
 			 (h->rss_bytes + (1 << 19)) >> 20);
+	if (h->probe_windows)
+		bytes_add_format(ret, "; probes cost %.2f%% of the target's CPU time (%" PRIu64 " calls in %" PRIu64 " windows)",
+				 probe_percent(h), h->probe_hits, h->probe_windows);
 	if (h->outside)
 		bytes_add_format(ret,
 				 "; left out: %" PRIu64
@@ -262,6 +281,13 @@ void health_json(const struct health *h, struct bytes *ret)
 	json_u64(&json, "build_ns", h->build_ns);
 	json_u64(&json, "naming_ns", h->naming_ns);
 	json_double(&json, "percent_of_cpu", health_cost_percent(h));
+	if (h->probe_windows) {
+		json_u64(&json, "probe_hits", h->probe_hits);
+		json_u64(&json, "probe_ns", (uint64_t)h->probe_ns);
+		json_u64(&json, "probe_windows", h->probe_windows);
+		json_u64(&json, "probe_open_ns", h->probe_open_ns);
+		json_double(&json, "probes_percent_of_target", probe_percent(h));
+	}
 	json_u64(&json, "rss_bytes", h->rss_bytes);
 	json_u64(&json, "kernel_bytes", h->kernel_bytes);
 	json_u64(&json, "table_bytes", h->table_bytes);

@@ -12,6 +12,7 @@
 #include "session/growth.h"
 #include "session/heap.h"
 
+struct alloc_cost;
 struct cpu_source;
 struct pipeline;
 struct profile;
@@ -38,6 +39,9 @@ struct health {
 	uint64_t user_ns;        /* CPU time of profd while recording, without the next two */
 	uint64_t build_ns;       /* compiling unwind tables */
 	uint64_t naming_ns;      /* building name tables and naming */
+	double probe_ns;	 /* that probes have cost those who ran into them */
+	uint64_t probe_hits, probed_ns; /* how often they did; their CPU time; 0: nobody was probed */
+	uint64_t probe_windows, probe_open_ns; /* in how many windows, and for how long, it was looked */
 	uint64_t start_ns;       /* CPU time of profd before sampling began, without the same two */
 	uint64_t rss_bytes;      /* the most it was, of all our processes */
 	uint64_t kernel_bytes;   /* BPF maps and programs */
@@ -65,6 +69,8 @@ void health_clock_read(struct health_clock *ret, const struct pipeline *pipeline
 void health_gather(struct health *ret, const struct cpu_source *source,
 		   const struct pipeline *pipeline, const struct health_clock *started,
 		   const struct health_clock *stopped);
+/* Adds what probes have cost the targets. */
+void health_add_probes(struct health *health, const struct alloc_cost *cost);
 /* Fills in `frames` and `frames_named` from what is in the profile, instead of what there was. */
 void health_count_frames(struct health *health, const struct profile *profile,
 			 uint32_t samples_type);

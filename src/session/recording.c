@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "session/event_alloc.h"
 #include "session/event_source.h"
 #include "session/heap.h"
 #include "session/measures.h"
@@ -520,6 +521,11 @@ int recording_finish(struct recording *rec, struct health *ret)
 	if (rec->config->debuginfod_servers)
 		ret->fetches = &rec->fetches;
 	health_gather(ret, rec->source, &rec->pipeline, &rec->started, &rec->stopped);
+	if (rec->alloc) {
+		struct alloc_cost cost = event_alloc_cost(rec->alloc);
+
+		health_add_probes(ret, &cost);
+	}
 	return 0;
 }
 

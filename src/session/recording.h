@@ -36,6 +36,7 @@ struct recording {
 	struct workers workers;
 	struct lifecycle *lifecycle;
 	struct cpu_source *source;
+	struct event_alloc *alloc; /* NULL: that event is not measured */
 	struct pipeline pipeline;
 	struct growth *growth; /* of EVENT_GROWTH; owned by its source */
 	struct heap *heap; /* of EVENT_HEAP; owned by its source */

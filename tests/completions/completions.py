@@ -223,7 +223,7 @@ def check_choices(check):
     check.are('profd record --unwind t', ['table'])
     check.are('profd record --unwind=t', ['table'])
     check.are('profd rec --unwind t', ['table'])
-    check.are('profd record -e ', ['cpu', 'growth', 'heap'])
+    check.are('profd record -e ', ['alloc', 'cpu', 'growth', 'heap'])
     check.are('profd record -F ', ['max'])
     check.are('profd record -d u', ['unlimited'])
     check.are('profd record -f ', FORMATS)

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Calls that allocate memory, sampled by bytes: the program runs at each call of a probed function, and
+ * takes a sample of few of them.
+ *
+ * The bytes asked for are counted down, from a number of exponential distribution, so that each byte has
+ * the same chance to be the one that is sampled, whatever was sampled before: a call for `size` bytes is
+ * sampled with the probability 1 - exp(-size / interval), by which user space divides.
+ *
+ * Nothing here sleeps or waits, but the program can be preempted, by itself, too: the CPU's scratch is
+ * claimed, and a sample that finds it taken is dropped and counted.
+ */
+#include <linux/bpf.h>
+#include <linux/bpf_perf_event.h>
+#include <linux/ptrace.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "take_sample.h"
+#include "watched.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* The window that is open, its number; 0: none. Calls outside of one are only counted. */
+uint64_t window;
+/* Of the exponential distribution its mean, in bytes. */
+uint64_t interval = 1;
+
+/* log2(1 + i/256) in 1/65536. */
+const volatile uint32_t logarithms[WIRE_ALLOC_LOGARITHMS];
+
+/* One entry per CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct wire_alloc_state);
+} alloc_states SEC(".maps");
+
+/* One entry per possible CPU: whether a sample is under way there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, uint32_t);
+} claims SEC(".maps");
+
+/* -log2 of a random number above 0 and up to 1, in 1/65536. */
+static __always_inline uint64_t random_logarithm(void)
+{
+	uint32_t number = bpf_get_prandom_u32() | 1, place = 0, fraction, low, high;
+	uint64_t logarithm;
+
+#pragma unroll
+	for (uint32_t step = 16; step; step /= 2)
+		if (number >> (place + step))
+			place += step;
+	fraction = number << (31 - place) << 1; /* behind the point, of 1.xxx */
+	low = logarithms[fraction >> 24];
+	high = logarithms[(fraction >> 24) + 1];
+	logarithm = ((uint64_t)place << 16) + low +
+		    ((uint64_t)(high - low) * (fraction >> 8 & 0xffff) >> 16);
+	return (32ULL << 16) - logarithm;
+}
+
+/* Bytes until the next sample; interval: below 2^36. */
+static __always_inline int64_t draw(uint64_t mean)
+{
+	/* ln 2 in 1/65536. */
+	return (int64_t)((mean * random_logarithm() >> 16) * 45426 >> 16) + 1;
+}
+
+/* Each by itself: clang would else merge the reads, through a moved ctx, which the verifier forbids. */
+#define REGISTER(number, name)                                                                     \
+	case number:                                                                               \
+		value = ctx->name;                                                                 \
+		barrier_var(value);                                                                \
+		break;
+
+static __always_inline uint64_t argument(struct pt_regs *ctx, uint32_t number)
+{
+	uint64_t value = 0;
+
+	switch (number) {
+		REGISTER(0, rax)
+		REGISTER(1, rcx)
+		REGISTER(2, rdx)
+		REGISTER(3, rbx)
+		REGISTER(5, rbp)
+		REGISTER(6, rsi)
+		REGISTER(7, rdi)
+		REGISTER(8, r8)
+		REGISTER(9, r9)
+		REGISTER(10, r10)
+		REGISTER(11, r11)
+		REGISTER(12, r12)
+		REGISTER(13, r13)
+		REGISTER(14, r14)
+		REGISTER(15, r15)
+	}
+	return value;
+}
+
+/* What the call asks for; 0: nothing that counts here. */
+static __always_inline uint64_t bytes_asked(struct pt_regs *ctx)
+{
+	uint64_t cookie = bpf_get_attach_cookie(ctx), other;
+	uint64_t size = argument(ctx, cookie & 15);
+
+	other = argument(ctx, cookie >> 4 & 15);
+	switch (cookie >> 8 & 255) {
+	case ALLOC_COUNTED: /* calloc */
+		if (size >> 32 || other >> 32)
+			return 0;
+		size *= other;
+		break;
+	case ALLOC_UNLESS_NULL: /* malloc will be called for those */
+		if (!other)
+			return 0;
+		break;
+	case ALLOC_UNLESS_SMALL:
+		if (other <= 16)
+			return 0;
+		break;
+	}
+	return size < WIRE_ALLOC_BYTES_MAX ? size : 0;
+}
+
+static __always_inline void take_call(struct pt_regs *ctx, struct task_struct *task,
+				      struct task_ids ids, const struct occasion *why)
+{
+	struct scratch *s = sample_begin(ids, why);
+	uint64_t *t;
+
+	if (!s)
+		return;
+	s->leaf_exact = 0;
+	if (ctx->cs == USER32_CS) {
+		s->outcome = WALK_COMPAT;
+	} else if (task->mm && config.user_stacks) {
+		t = s->sample.temporaries;
+		t[TEMPORARY_AX] = ctx->rax;
+		t[TEMPORARY_DX] = ctx->rdx;
+		t[TEMPORARY_CX] = ctx->rcx;
+		t[TEMPORARY_SI] = ctx->rsi;
+		t[TEMPORARY_DI] = ctx->rdi;
+		t[TEMPORARY_R8] = ctx->r8;
+		t[TEMPORARY_R9] = ctx->r9;
+		t[TEMPORARY_R10] = ctx->r10;
+		t[TEMPORARY_R11] = ctx->r11;
+		s->at.ip = ctx->rip;
+		s->at.sp = ctx->rsp;
+		s->at.bp = ctx->rbp;
+		s->at.bx = ctx->rbx;
+		s->at.exact = 1;
+		sample_walk(s, task, ids.tgid, 0);
+	}
+	sample_send(s, task, 0);
+}
+
+SEC("kprobe")
+int alloc_call(struct pt_regs *ctx)
+{
+	uint32_t zero = 0, cpu, *claim;
+	struct wire_alloc_state *state = bpf_map_lookup_elem(&alloc_states, &zero);
+	uint64_t open = window, mean = interval, size, begin;
+	struct task_struct *task;
+	struct task_ids ids;
+
+	if (!state)
+		return 0;
+	state->hits++;
+	if (!open)
+		return 0;
+	size = bytes_asked(ctx);
+	if (!size)
+		return 0;
+	state->calls++;
+	state->bytes += size;
+	if (state->window != open) {
+		state->window = open;
+		state->left = draw(mean);
+	}
+	state->left -= (int64_t)size;
+	if (state->left > 0)
+		return 0;
+	state->left = draw(mean);
+	begin = bpf_ktime_get_ns();
+	task = bpf_get_current_task_btf();
+	ids = ids_of(task);
+	if (!is_watched(task, ids))
+		return 0;
+	cpu = bpf_get_smp_processor_id();
+	claim = bpf_map_lookup_elem(&claims, &cpu);
+	if (!claim)
+		return 0;
+	if (__sync_val_compare_and_swap(claim, 0, 1) != 0) {
+		state->dropped++;
+		count_add(COUNT_DROPPED, 1);
+		return 0;
+	}
+	take_call(ctx, task, ids,
+		  &(struct occasion){ .event = EVENT_ALLOC,
+				      .time_ns = begin,
+				      .weight_ns = mean,
+				      .address = open,
+				      .size = size });
+	__sync_val_compare_and_swap(claim, 1, 0);
+	state->samples++;
+	begin = bpf_ktime_get_ns() - begin;
+	state->sample_ns += begin;
+	count_add(COUNT_RUN_NS, begin);
+	count_add(COUNT_SAMPLE_NS, begin);
+	return 0;
+}

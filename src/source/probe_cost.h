@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a probe costs on this machine, found out before any process of others has one: a child of ours
+ * runs into probes on instructions of each kind that is probed, in memory that only it has.
+ */
+#pragma once
+
+/*
+ * program: of a type for uprobe links (source/uprobe_link.h). *ret_ns: nanoseconds that a probed instruction
+ * takes longer, of the dearest kind. Returns 0 or a negative errno (-EOPNOTSUPP: there are no such links).
+ */
+int probe_cost_measure(int program, double *ret_ns);
