@@ -147,6 +147,9 @@ void growth_caveats(const struct growth_summary *s, struct bytes *ret)
 		bytes_add_str(ret,
 			      "; with so much churn this names who uses most memory, not who keeps "
 			      "it: -e heap and -e alloc tell objects");
+	else if (s->touched)
+		bytes_add_str(ret, "; who touched an allocator's pages first need not be whose objects "
+				   "stay: -e heap tells objects");
 }
 
 void growth_json(const struct growth_summary *s, struct json *json)
