@@ -464,9 +464,9 @@ static int find_servers(const struct measure_request *request)
 
 int measure_only_one(const struct config *config, const struct command *command)
 {
-	if (config->events == EVENT_BIT(EVENT_CPU) || config->events == EVENT_BIT(EVENT_GROWTH))
+	if ((config->events & (config->events - 1)) == 0)
 		return 0;
-	return options_usage_error(command, "%s shows one event, cpu or growth: 'profd record' has others",
+	return options_usage_error(command, "%s shows one event: 'profd record' takes several",
 				   command->name);
 }
 

@@ -106,7 +106,7 @@ const struct command command_top = {
 	.usage = { "[-p PID | --tid TID | -a | FILTER]... [OPTION]...",
 		   "[OPTION]... -- COMMAND [ARG]...", NULL },
 	.description =
-		"Shows while it runs what the target's CPU time goes into: functions, the call tree, "
+		"Shows while it runs what the target's CPU time goes into, or its memory: functions, the call tree, "
 		"a flame graph, source lines, threads and processes; '?' lists the keys. --once and "
 		"--json print one interval for scripts instead, and need no terminal. Needs root, or "
 		"CAP_BPF and CAP_PERFMON.",

@@ -624,11 +624,10 @@ static void draw_if_dirty(struct ui *ui)
 	ui->dirty = false;
 }
 
-static bool is_of_growth(const struct ui *ui)
+/* What is shown is a state, not what happens: it changes in minutes, not in seconds. */
+static bool is_of_state(const struct ui *ui)
 {
-	const struct measures *measures = &ui->feed->recording->pipeline.measures;
-
-	return measures->main == measures->types[MEASURE_GROWTH];
+	return ui->config->record.events & (EVENT_BIT(EVENT_GROWTH) | EVENT_BIT(EVENT_HEAP));
 }
 
 int ui_run(struct ui *ui)
@@ -637,8 +636,7 @@ int ui_run(struct ui *ui)
 	int r = 0;
 
 	spans_init(&ui->spans, asked, measured_types(ui->feed->recording));
-	/* What grows shows in minutes, not in seconds. */
-	if (is_of_growth(ui))
+	if (is_of_state(ui))
 		ui->span = SPAN_RESET;
 	ui_draw(ui);
 	feed_want(ui->feed, false);
