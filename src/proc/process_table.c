@@ -243,9 +243,7 @@ struct object *process_table_find_object(struct process_table *table, const stru
 	int fd, root_fd;
 
 	if (object && object->fd >= 0 && is_same_inode(object, mapping)) {
-		/* Of others that was looked at just now. */
-		if (!object->may_block ||
-		    ask_is_unchanged(table->workers, object, mapping->mapped_ns))
+		if (ask_is_unchanged(table->workers, object, mapping->mapped_ns))
 			return object;
 		object_unref(object);
 		object = NULL;

@@ -47,6 +47,7 @@ struct growth_process {
 	uint64_t start_time;   /* of the process, as in struct proc_stat */
 	uint64_t before_bytes; /* resident when it was met */
 	uint64_t resident_bytes;
+	bool over;    /* its memory is gone */
 	bool refused; /* its memory cannot be looked at */
 };
 
@@ -57,20 +58,12 @@ struct growth_at_hand {
 	uint64_t touched; /* bytes that it stands for */
 };
 
-/* What processes that have ended held then, by stack. */
-struct ended_stack {
-	uint32_t stack, labels;
-	uint64_t bytes, pages;
-};
-
 struct growth {
 	struct recording *rec; /* borrowed */
 	struct growth_source *source;
 	struct ledger ledger;
-	ARRAY_OF(struct growth_process *) processes; /* NULL: a free place */
-	struct hash_index by_pid;		     /* those that are not over */
-	ARRAY_OF(struct ended_stack) ended;
-	struct hash_index ended_index;
+	ARRAY_OF(struct growth_process *) processes;
+	struct hash_index by_pid; /* those that are not over */
 	ARRAY_OF(struct wire_move) moves;
 	struct growth_at_hand at_hand;
 	struct trend trend;
@@ -79,7 +72,7 @@ struct growth {
 	uint64_t looked_ns, look_cost_ns;
 	uint64_t machine_before; /* in use on the machine, where all of it is recorded */
 	uint64_t before, after;
-	uint64_t moves_dropped, moves_lost; /* here, and by the kernel half */
+	uint64_t moves_dropped;
 	uint32_t processes_refused;
 	pid_t limited; /* whose control groups limit it */
 	double weights, squares;
@@ -146,39 +139,10 @@ static void end_process(struct growth *g, uint32_t index)
 {
 	struct growth_process *process = g->processes.at[index];
 
+	process->over = true;
+	resident_close(&process->resident);
+	memory_map_fini(&process->map);
 	hash_index_remove(&g->by_pid, hash_u64((uint64_t)process->pid), index);
-	process_free(process);
-	g->processes.at[index] = NULL;
-}
-
-static bool is_of(const void *context, uint32_t position, const void *key)
-{
-	const struct growth *g = context;
-	const struct ledger_page *page = key;
-
-	return g->ended.at[position].stack == page->stack &&
-	       g->ended.at[position].labels == page->labels;
-}
-
-/* What a page of a process held when that ended. */
-static int keep_ended(struct growth *g, const struct ledger_page *page)
-{
-	uint64_t hash = hash_pair(page->stack, page->labels);
-	uint32_t at = hash_index_find(&g->ended_index, hash, is_of, g, page);
-	int r = 0;
-
-	if (at == HASH_ABSENT) {
-		struct ended_stack *added = array_push(&g->ended);
-
-		if (!added)
-			return -ENOMEM;
-		*added = (struct ended_stack){ .stack = page->stack, .labels = page->labels };
-		at = g->ended.count - 1;
-		r = hash_index_add(&g->ended_index, hash, at);
-	}
-	g->ended.at[at].bytes += ledger_held(&g->ledger, page);
-	g->ended.at[at].pages += page->held > 0;
-	return r;
 }
 
 /* A process's memory, if it has any. */
@@ -201,36 +165,20 @@ static uint64_t start_time(pid_t pid)
 	return proc_stat_read(&stat, pid) == 0 ? stat.start_time : 0;
 }
 
-/* Of whom it is told what they had when they ended; what others had is given back by that. */
-static bool keeps_until_end(const struct growth *g, pid_t pid)
-{
-	const struct target *target = &g->rec->config->target;
-
-	for (uint32_t i = 0; i < target->pids.count; i++)
-		if (target->pids.at[i] == pid)
-			return true;
-	return target->command;
-}
-
 /*
- * Its memory is gone: by exec, or by its end. It is reckoned with now, so that there is room for others.
+ * Its memory is gone. After exec the process lives on with another one, and all of the first was given
+ * back; else it was kept until the end.
  */
-static int lose_process(struct growth *g, uint32_t index)
+static void lose_process(struct growth *g, uint32_t index)
 {
 	const struct growth_process *process = g->processes.at[index];
 	struct resident other = RESIDENT_NULL;
-	bool keeps = keeps_until_end(g, process->pid) &&
-		     !(open_memory(&other, process->pid) == 0 &&
-		       start_time(process->pid) == process->start_time);
-	int r = 0;
 
+	if (open_memory(&other, process->pid) == 0 &&
+	    start_time(process->pid) == process->start_time)
+		ledger_forget(&g->ledger, index);
 	resident_close(&other);
-	for (uint32_t i = 0; i < g->ledger.pages.count && r == 0 && keeps; i++)
-		if (g->ledger.pages.at[i].process == index)
-			r = keep_ended(g, &g->ledger.pages.at[i]);
-	ledger_forget(&g->ledger, index);
 	end_process(g, index);
-	return r;
 }
 
 /*
@@ -239,19 +187,13 @@ static int lose_process(struct growth *g, uint32_t index)
  */
 static int add_process(struct growth *g, uint32_t *ret, pid_t pid, bool fresh)
 {
-	struct growth_process *process, **slot = NULL;
-	uint32_t at = 0;
+	struct growth_process *process, **slot;
 	int r;
 
-	while (at < g->processes.count && g->processes.at[at])
-		at++;
-	if (at >= PROCESSES_MAX) {
-		g->processes_refused++;
+	if (g->processes.count >= PROCESSES_MAX)
 		return -ESRCH;
-	}
 	process = calloc(1, sizeof(*process));
-	if (process)
-		slot = at < g->processes.count ? &g->processes.at[at] : array_push(&g->processes);
+	slot = process ? array_push(&g->processes) : NULL;
 	if (!slot) {
 		free(process);
 		return -ENOMEM;
@@ -267,7 +209,7 @@ static int add_process(struct growth *g, uint32_t *ret, pid_t pid, bool fresh)
 	}
 	process->resident_bytes = resident_bytes(pid);
 	process->before_bytes = fresh ? 0 : process->resident_bytes;
-	*ret = at;
+	*ret = g->processes.count - 1;
 	return hash_index_add(&g->by_pid, hash_u64((uint64_t)pid), *ret);
 }
 
@@ -285,10 +227,7 @@ static int get_process(struct growth *g, uint32_t *ret, pid_t pid)
 	bool fresh = pid == g->rec->launch.pid;
 
 	if (index != HASH_ABSENT && is_another(g->processes.at[index])) {
-		int r = lose_process(g, index);
-
-		if (r < 0)
-			return r;
+		lose_process(g, index);
 		index = HASH_ABSENT;
 		fresh = true;
 	}
@@ -314,7 +253,8 @@ static enum memory_kind kind_of(struct growth *g, struct growth_process *process
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	bool known = memory_map_find(&process->map, address);
 
-	if (now - process->map_read_ns > MAP_READ_NS || (!known && process->map_turn != g->turn))
+	if (!process->over &&
+	    (now - process->map_read_ns > MAP_READ_NS || (!known && process->map_turn != g->turn)))
 		read_map(g, process, now);
 	return memory_map_kind(&process->map, address, sp);
 }
@@ -576,7 +516,7 @@ static int look_at_process(struct growth *g, struct looking *looking, uint32_t f
 	struct growth_process *process = g->processes.at[index];
 	int r = 0;
 
-	if (process->resident.pagemap < 0)
+	if (process->over || process->resident.pagemap < 0)
 		return 0;
 	for (uint32_t begin = from, end; begin < to && r == 0; begin = end) {
 		uint64_t last = looking->list.at[begin].end;
@@ -629,9 +569,10 @@ static int look(struct growth *g)
 	}
 	array_fini(&looking.list);
 	/* Changes the ledger: only now. */
-	for (uint32_t i = 0; i < g->processes.count && r == 0; i++)
-		if (g->processes.at[i] && is_another(g->processes.at[i]))
-			r = lose_process(g, i);
+	for (uint32_t i = 0; i < g->processes.count; i++)
+		if (!g->processes.at[i]->over && g->processes.at[i]->resident.pagemap >= 0 &&
+		    !resident_alive(&g->processes.at[i]->resident))
+			lose_process(g, i);
 	return r;
 }
 
@@ -647,7 +588,7 @@ static uint64_t level(struct growth *g)
 	for (uint32_t i = 0; i < g->processes.count; i++) {
 		struct growth_process *process = g->processes.at[i];
 
-		if (!process)
+		if (process->over)
 			continue;
 		process->resident_bytes = resident_bytes(process->pid);
 		bytes += process->resident_bytes - process->before_bytes;
@@ -683,8 +624,6 @@ void growth_free(struct growth *g)
 	array_fini(&g->processes);
 	hash_index_fini(&g->by_pid);
 	array_fini(&g->moves);
-	array_fini(&g->ended);
-	hash_index_fini(&g->ended_index);
 	ledger_fini(&g->ledger);
 	trend_fini(&g->trend);
 	free(g);
@@ -754,18 +693,8 @@ static int start(struct recording *rec)
 	struct growth *g = rec->growth;
 	int r;
 
-	if (is_machine(g)) {
+	if (is_machine(g))
 		g->before = machine_bytes();
-	} else if (rec->config->delay_ns) {
-		/* What became resident while it warmed up was there before. */
-		g->before = 0;
-		for (uint32_t i = 0; i < g->processes.count; i++) {
-			struct growth_process *process = g->processes.at[i];
-
-			if (process)
-				g->before += process->before_bytes = resident_bytes(process->pid);
-		}
-	}
 	growth_source_allow(g->source, clock_ns(CLOCK_MONOTONIC));
 	r = growth_source_start(g->source);
 	return r < 0 ? recording_complain(r, "cannot start the events for page faults") : 0;
@@ -777,24 +706,9 @@ static void stop(struct recording *rec)
 		growth_source_stop(rec->growth->source);
 }
 
-static int add_growth(struct growth *g, uint32_t stack, uint32_t labels, uint64_t bytes)
+/* What each page still holds becomes its stack's growth, in place of what it was before. */
+static int settle(struct growth *g, struct pipeline *p)
 {
-	const struct pipeline *p = &g->rec->pipeline;
-	int64_t values[PROFILE_MAX_TYPES] = {};
-	int r;
-
-	if (!bytes)
-		return 0;
-	g->stayed += bytes;
-	values[p->measures.types[MEASURE_GROWTH]] = (int64_t)bytes;
-	r = profile_sample_add(p->profile, stack, labels, values);
-	return r < 0 ? r : 0;
-}
-
-/* What is held becomes its stack's growth, in place of what it was before. */
-static int settle(struct growth *g)
-{
-	struct pipeline *p = &g->rec->pipeline;
 	uint32_t types = p->profile->types.count, growth = p->measures.types[MEASURE_GROWTH];
 	uint64_t counters[COUNT_COUNTERS];
 	int r = 0;
@@ -802,22 +716,23 @@ static int settle(struct growth *g)
 	g->stayed = g->pages = 0;
 	for (uint32_t i = 0; i < p->profile->samples.count; i++)
 		p->profile->values.at[(uint64_t)i * types + growth] = 0;
-	for (uint32_t i = 0; i < g->ended.count && r == 0; i++) {
-		const struct ended_stack *ended = &g->ended.at[i];
 
-		g->pages += ended->pages;
-		r = add_growth(g, ended->stack, ended->labels, ended->bytes);
-	}
 	for (uint32_t i = 0; i < g->ledger.pages.count && r == 0; i++) {
 		const struct ledger_page *page = &g->ledger.pages.at[i];
+		int64_t ret[PROFILE_MAX_TYPES] = {};
+		uint64_t held = ledger_held(&g->ledger, page);
 
-		g->pages += page->held > 0;
-		r = add_growth(g, page->stack, page->labels, ledger_held(&g->ledger, page));
+		if (!held)
+			continue;
+		g->stayed += held;
+		g->pages++;
+		ret[growth] = (int64_t)held;
+		r = profile_sample_add(p->profile, page->stack, page->labels, ret);
 	}
 	cpu_source_counters(g->rec->source, counters);
 	g->faults = counters[COUNT_FAULTS];
-	g->moves_lost = counters[COUNT_MOVES_DROPPED];
-	return r;
+	g->moves_dropped += counters[COUNT_MOVES_DROPPED];
+	return r < 0 ? r : 0;
 }
 
 static int turn(struct recording *rec, bool last)
@@ -837,7 +752,7 @@ static int turn(struct recording *rec, bool last)
 	if (r == 0 && (last || now - g->looked_ns >= LOOK_NS + LOOK_PART * g->look_cost_ns)) {
 		r = look(g);
 		if (r == 0)
-			r = settle(g);
+			r = settle(g, &rec->pipeline);
 		g->looked_ns = clock_ns(CLOCK_MONOTONIC);
 		g->look_cost_ns = g->looked_ns - now;
 	}
@@ -871,7 +786,7 @@ void growth_summarize(const struct growth *g, struct growth_summary *ret)
 		.one_of = 1U << g->ledger.shift,
 		.faults = g->faults,
 		.samples = g->samples,
-		.moves_dropped = g->moves_dropped + g->moves_lost,
+		.moves_dropped = g->moves_dropped,
 		.refused = g->ledger.refused,
 		.processes_refused = g->processes_refused,
 		.tells_moves = growth_source_tells_moves(g->source),

@@ -28,7 +28,9 @@ enum {
 	DRAINS_MAX = 16,       /* of one region in a turn */
 	ANCESTORS_MAX = 64,
 	MAPS_BYTES_MAX = 64 << 20,
-	DROP_FROM = 4096, /* objects */
+	DROP_FROM = 4096,      /* objects */
+	FORGET_FROM = 1024,    /* processes */
+	OBJECTS_MAX = 2 << 20, /* 150 MB; a process that is not hostile has 131072 at most */
 };
 
 /* What ends so long before the recording does counts as if it had ended with it. */
@@ -44,6 +46,7 @@ struct heap_process {
 	int pid_fd;		   /* -1: it has ended, or nothing can be known of that */
 	uint64_t ended_ns;	   /* 0: not yet */
 	bool replaced;		   /* by exec: what it had is gone */
+	bool needed;		   /* by forget_processes */
 };
 
 struct heap {
@@ -52,11 +55,10 @@ struct heap {
 	char *added[5]; /* to the command's environment; NULL ends it */
 	ARRAY_OF(struct heap_process) processes;
 	struct heap_objects objects;
-	uint32_t processes_seen, own_allocator, dropped_at;
+	uint32_t processes_seen, own_allocator, dropped_at, forgotten_at;
 	uint64_t looked_ns, refresh_ns;	   /* when it was looked last, and when to look next */
 	uint64_t lost, untracked, refused; /* of those that are closed */
 	double alloc_objects, alloc_bytes;
-	bool full;	       /* a process more was not taken */
 	unsigned char *buffer; /* a sample */
 };
 
@@ -69,10 +71,10 @@ static bool is_file(const char *path)
 	return stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-/* Beside the program where it was built, else where it is installed. Returns 0 or a negative errno. */
+/* Where it was built, where it is installed, or beside the program. Returns 0 or a negative errno. */
 static int find_library(char **ret)
 {
-	static const char *const places[] = { "../preload", "../" PROFD_LIBRARY_DIR };
+	static const char *const places[] = { "../preload", "../" PROFD_LIBRARY_DIR, "." };
 	char program[4096], *path = NULL, *slash;
 	ssize_t size = readlink("/proc/self/exe", program, sizeof(program) - 1);
 
@@ -164,7 +166,6 @@ static int add_process(struct heap *heap, int fd, pid_t pid, uint64_t now_ns)
 	int r = heap_region_open(&region, fd, pid);
 
 	if (r == -EMFILE || heap->processes.count >= PROCESSES_MAX) {
-		heap->full = true;
 		if (r == 0)
 			heap_region_close(&region);
 		return HEAP_REGION_REFUSED;
@@ -329,6 +330,10 @@ static int take_sample(void *context, const struct heap_sample *heap_sample)
 	struct heap_object *object;
 	bool is_new;
 
+	if (heap->objects.at.count >= OBJECTS_MAX) {
+		heap->refused++;
+		return 0;
+	}
 	object = heap_objects_add(&heap->objects, region->nonce, record->id, &is_new);
 	if (!object)
 		return -ENOMEM;
@@ -471,6 +476,29 @@ static int hold(void *context, uint64_t id)
 	return 0;
 }
 
+/* Those that have ended are only known for what their children have from them. */
+static void forget_processes(struct heap *heap)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < heap->processes.count; i++)
+		heap->processes.at[i].needed = heap->processes.at[i].region.fd >= 0;
+	/* Children are behind their parents. */
+	for (uint32_t i = heap->processes.count; i-- > 0;) {
+		const struct heap_process *child = &heap->processes.at[i];
+
+		for (uint32_t k = i; child->needed && child->region.parent_nonce && k-- > 0;)
+			if (heap->processes.at[k].region.nonce == child->region.parent_nonce) {
+				heap->processes.at[k].needed = true;
+				break;
+			}
+	}
+	for (uint32_t i = 0; i < heap->processes.count; i++)
+		if (heap->processes.at[i].needed)
+			heap->processes.at[kept++] = heap->processes.at[i];
+	heap->processes.count = heap->forgotten_at = kept;
+}
+
 /* Whether what the process has in use is to be counted. */
 static bool counts(const struct heap_process *process, uint64_t end_ns)
 {
@@ -560,6 +588,8 @@ static int turn_heap(struct recording *rec, bool last)
 		r = heap_objects_drop(&heap->objects, now_ns - DROP_NS);
 		heap->dropped_at = heap->objects.at.count;
 	}
+	if (heap->processes.count > FORGET_FROM + 2 * heap->forgotten_at)
+		forget_processes(heap);
 	took = clock_ns(CLOCK_MONOTONIC) - now_ns;
 	heap->refresh_ns =
 		now_ns + (took * REFRESH_COST > REFRESH_NS ? took * REFRESH_COST : REFRESH_NS);

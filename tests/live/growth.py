@@ -144,7 +144,7 @@ def test_given_back():
     run_.print()
     stays = run_.truth['stays']['keep_little']
     check(run_.recording.share(has('keep_much')) <= POINTS / 100, 'what was given back stayed')
-    check(abs(run_.growth['growth_bytes'] - stays) <= 0.1 * stays, f'{run_.growth}')
+    check(abs(run_.growth['growth_bytes'] - stays) <= 0.05 * stays, f'{run_.growth}')
     touched = sum(run_.truth['touched'].values())
     check(abs(run_.growth['touched_bytes'] - touched) <= 0.05 * touched, f'{run_.growth}')
     check(run_.growth['churn'] > 0.7, f'{run_.growth}')
@@ -153,7 +153,7 @@ def test_given_back():
 
 def test_steady():
     """Small blocks that come and go: no growth, and hardly any page."""
-    run_ = Run('steady', ms=1300)
+    run_ = Run('steady', ms=1600)
     run_.print()
     check_equal(run_.growth['trend'], 'no growth', run_.recording.stderr)
     check(run_.growth['growth_bytes'] < 1 << 20, f'{run_.growth}')
@@ -161,7 +161,7 @@ def test_steady():
 
 def test_churn():
     """Large blocks that come and go: much is touched, nothing grows, and it is told so."""
-    run_ = Run('churn', ms=1300)
+    run_ = Run('churn', ms=1600)
     run_.print()
     check_equal(run_.growth['trend'], 'no growth', run_.recording.stderr)
     check(run_.growth['churn'] > 0.9, f'{run_.growth}')
@@ -170,7 +170,7 @@ def test_churn():
 
 
 def test_leak_is_told():
-    run_ = Run('small', ms=1300)
+    run_ = Run('small', ms=1600)
     check_equal(run_.growth['trend'], 'grows', run_.recording.stderr)
     check('it grows by ' in run_.recording.stderr and ' is reached in ' in run_.recording.stderr,
           run_.recording.stderr)
@@ -251,14 +251,14 @@ os.execv('/bin/sh', ['sh', '-c', 'sleep 60'])
         recorder.wait_timers()
         target.process.stdin.write(('.' + program).encode())
         target.read_until('ready')
-        time.sleep(0.5)
+        time.sleep(1.5)
         recorder.signal(2)
         recording = recorder.finish()
     check_equal(recording.status, 0, recording.stderr)
     growth = recording.summary['growth']
     print(f'    {growth["touched_bytes"] / 1e6:.1f} MB touched, {growth["growth_bytes"] / 1e6:.1f} stay')
     check(80 << 20 <= growth['touched_bytes'] <= 100 << 20, f'{growth}')
-    check(38 << 20 <= growth['growth_bytes'] <= 54 << 20, f'{growth}')
+    check(40 << 20 <= growth['growth_bytes'] <= 46 << 20, f'{growth}')
 
 
 def test_filter():

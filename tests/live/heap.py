@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 
-from harness import (PROFD, TARGETS, Recorder, check, check_equal, end, folder, pprof, profd, record,
+from harness import (PROFD, TARGETS, Recorder, check, check_equal, end, folder, need, pprof, profd, record,
                      run, start)
 
 LIBRARY = os.path.join(os.path.dirname(PROFD), '../preload/libprofd-heap.so')
@@ -204,6 +204,25 @@ def test_programs_that_have_none():
     status, _, errors = profd('record', '--heap-interval', '64K', '--', 'true')
     check_equal(status, 2, 'status')
     check('goes with -e heap' in errors, errors)
+
+
+def test_other_runtimes():
+    """Sanitizers' runtimes and musl have allocators of their own: programs run as ever."""
+    where = folder()
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../targets/heap_torture.c')
+    for name, words in (('asan', ['gcc', '-fsanitize=address']), ('tsan', ['gcc', '-fsanitize=thread']),
+                        ('musl', ['musl-gcc'])):
+        need(words[0])
+        program = os.path.join(where, name)
+        subprocess.run([*words, '-O1', '-fno-builtin', '-pthread', '-o', program, source, '-ldl'],
+                       check=True)
+        # Their own locks stay locked in children, and their own doubts are not asked for.
+        recording = record('-e', 'heap', '--heap-interval', '16K', seconds=None, hz=None,
+                           outputs=('out.pb.gz',), command=[program, '2', '30000', '0'],
+                           env=dict(os.environ, ASAN_OPTIONS='detect_leaks=0',
+                                    TSAN_OPTIONS='report_signal_unsafe=0:report_bugs=0'))
+        check_equal(recording.stdout.split(), [b'60000'], f'operations of {name}')
+        check_equal(recording.summary['heap']['processes'], int(name == 'musl'), f'regions of {name}')
 
 
 def test_both_at_once():
