@@ -14,8 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
-#include "base/pattern.h"
+#include "profile/drop_frames.h"
 #include "profile/order.h"
 #include "profile/sequences.h"
 #include "profile/weights.h"
@@ -329,32 +328,6 @@ static int rank_frames(struct builder *builder)
 	return 0;
 }
 
-/* An expression that is none drops nothing: it may come from a file. */
-static int find_dropped(struct builder *builder)
-{
-	const struct call_tree *tree = builder->tree;
-	const char *expression = profile_text(tree->profile, tree->profile->meta.drop_frames);
-	cleanup(pattern_free) struct pattern *pattern = NULL;
-	cleanup(bytes_fini) struct bytes whole = {};
-	struct pattern_reason reason;
-	int r;
-
-	if (!*expression)
-		return 0;
-	bytes_add_format(&whole, "^(?:%s)$", expression);
-	r = bytes_str(&whole) ? pattern_new(&pattern, whole.at, false, &reason) : -ENOMEM;
-	if (r < 0)
-		return r == -EINVAL ? 0 : r;
-	builder->dropped = calloc(tree->frames.count + 1ULL, sizeof(*builder->dropped));
-	if (!builder->dropped)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < tree->frames.count; i++)
-		builder->dropped[i] = tree->frames.at[i].kind < CALL_ALL &&
-				      pattern_matches(pattern,
-						      call_frame_name(tree, &tree->frames.at[i]));
-	return 0;
-}
-
 /* Adds the frames of one location. False: it ends before one of them. */
 static bool add_frames(struct builder *builder, struct profile_run run, bool *begun)
 {
@@ -578,7 +551,7 @@ static int build(struct builder *builder)
 		return r;
 	r = rank_frames(builder);
 	if (r == 0)
-		r = find_dropped(builder);
+		r = drop_frames_find(&builder->dropped, builder->tree);
 	if (r < 0)
 		return r;
 	r = write_paths(builder);
