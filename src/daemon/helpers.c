@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/again.h"
 #include "proc/cgroup_find.h"
 
 #define TIDY_NS 60000000000ULL
@@ -253,24 +253,15 @@ static void start_tidy(struct daemon *d, uint64_t now_ns)
 			      bytes,
 			      age,
 			      NULL };
-	posix_spawnattr_t attributes;
-	sigset_t none, defaults;
 	int r;
 
 	d->tidied_ns = now_ns;
 	snprintf(bytes, sizeof(bytes), "%" PRIu64, d->config->store_bytes);
 	snprintf(age, sizeof(age), "%" PRIu64, d->config->store_age_ns);
-	posix_spawnattr_init(&attributes);
-	sigemptyset(&none);
-	sigfillset(&defaults);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &defaults);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	r = posix_spawn(&d->tidy_pid, "/proc/self/exe", NULL, &attributes, arguments, environ);
-	posix_spawnattr_destroy(&attributes);
-	if (r != 0) {
+	r = start_again(&d->tidy_pid, arguments, NULL);
+	if (r < 0) {
 		d->tidy_pid = 0;
-		log_error("cannot start a process that keeps the history small: %s", strerror(r));
+		log_error("cannot start a process that keeps the history small: %s", strerror(-r));
 	}
 }
 

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fs.h"
+#include "daemon/again.h"
 
 /* Beyond its own time: to set up, and to name what it has found. */
 #define PATIENCE_NS 15000000000ULL
@@ -46,8 +46,6 @@ static int spawn(struct recorder *recorder, const struct control_request *asked,
 			      symbol_cache ? (char *)"--symbol-cache" : NULL,
 			      (char *)symbol_cache, NULL };
 	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none, defaults;
 	int r;
 
 	snprintf(seconds, sizeof(seconds), "%" PRIu32, asked->seconds);
@@ -56,16 +54,9 @@ static int spawn(struct recorder *recorder, const struct control_request *asked,
 	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&files, recorder->output, STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&files, recorder->errors, STDERR_FILENO);
-	posix_spawnattr_init(&attributes);
-	sigemptyset(&none);
-	sigfillset(&defaults);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &defaults);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	r = posix_spawn(&recorder->pid, "/proc/self/exe", &files, &attributes, arguments, environ);
-	posix_spawnattr_destroy(&attributes);
+	r = start_again(&recorder->pid, arguments, &files);
 	posix_spawn_file_actions_destroy(&files);
-	return -r;
+	return r;
 }
 
 static void forget(struct recorders *r, uint32_t i)
