@@ -71,8 +71,8 @@ void command_print_usage(FILE *out)
 {
 	fputs("Usage: profd COMMAND [OPTION]...\n"
 	      "\n"
-	      "A sampling CPU profiler for Linux: complete, named stacks of any program,\n"
-	      "without restarting, changing or pausing it.\n"
+	      "A sampling CPU and memory profiler for Linux: complete, named stacks of any\n"
+	      "program, without restarting, changing or pausing it.\n"
 	      "\n"
 	      "Commands:\n",
 	      out);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "memory/resident.h"
 
 static int event_open(struct perf_event_attr *attr, pid_t pid, int cpu)
 {
@@ -180,10 +181,80 @@ static void mapping_stream(struct probe_result *ret)
 		probe_say(ret, PROBE_OK, "reported a mapping made for the purpose");
 }
 
+/* One page, touched for the first time. The caller's; NULL: no memory. */
+static volatile char *touch_page(size_t size)
+{
+	volatile char *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return NULL;
+	*page = 1;
+	return page;
+}
+
+static void page_faults(struct probe_result *ret)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
+					.config = PERF_COUNT_SW_PAGE_FAULTS_MIN };
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	int fd = event_open(&attr, 0, -1);
+	volatile char *page = fd >= 0 ? touch_page(size) : NULL;
+	uint64_t faults = 0;
+
+	if (fd < 0) {
+		say_refused(ret, PROBE_MISSING, "cannot be opened: no '-e growth'", fd);
+		return;
+	}
+	if (!page || read(fd, &faults, sizeof(faults)) != sizeof(faults))
+		probe_say(ret, PROBE_UNKNOWN, "no memory to try it");
+	else if (!faults)
+		probe_say(ret, PROBE_MISSING, "a page was touched, and none was told: no '-e growth'");
+	else
+		probe_say(ret, PROBE_OK, "a page that was touched was told");
+	if (page)
+		munmap((void *)page, size);
+	close(fd);
+}
+
+static int note_run(void *context, uint64_t from, uint64_t to, unsigned flags)
+{
+	uint64_t *bytes = context;
+
+	(void)flags;
+	*bytes += to - from;
+	return 0;
+}
+
+static void resident_pages(struct probe_result *ret)
+{
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	struct resident resident = RESIDENT_NULL;
+	volatile char *page = touch_page(size);
+	uint64_t start = (uint64_t)(uintptr_t)page, bytes = 0;
+	int r = page ? resident_open(&resident, getpid(), false) : -ENOMEM;
+
+	if (r == 0)
+		r = resident_scan(&resident, start, start + size, note_run, &bytes);
+	if (r < 0)
+		say_refused(ret, PROBE_MISSING, "/proc/PID/pagemap cannot be read: no '-e growth'", r);
+	else if (bytes != size)
+		probe_say(ret, PROBE_MISSING, "a page that is there was not found: no '-e growth'");
+	else if (resident.words)
+		probe_say(ret, PROBE_DEGRADED,
+			  "which pages are there is asked page by page (PAGEMAP_SCAN needs Linux 6.7)");
+	else
+		probe_say(ret, PROBE_OK, "which pages are there is asked at once (PAGEMAP_SCAN)");
+	resident_close(&resident);
+	if (page)
+		munmap((void *)page, size);
+}
+
 const struct probe probes_events[] = {
 	{ "cycles", false, cycles },
 	{ "cpu-clock", true, cpu_clock },
 	{ "per-cpu-events", true, every_cpu },
 	{ "mapping-stream", true, mapping_stream },
+	{ "page-faults", false, page_faults },
+	{ "resident-pages", false, resident_pages },
 	{},
 };

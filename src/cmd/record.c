@@ -38,7 +38,7 @@ static int run(int argc, char **argv)
 
 const struct command command_record = {
 	.name = "record",
-	.summary = "record where CPU time goes, then write it as a flame graph",
+	.summary = "record where CPU time or memory goes, as a flame graph or else",
 	.usage = { "[-p PID | --tid TID | -a | FILTER]... [OPTION]...",
 		   "[OPTION]... -- COMMAND [ARG]...", NULL },
 	.description =
