@@ -38,7 +38,7 @@ static int run(int argc, char **argv)
 
 const struct command command_record = {
 	.name = "record",
-	.summary = "record where CPU time or memory goes, as a flame graph or else",
+	.summary = "record where CPU time or memory goes, then write a flame graph",
 	.usage = { "[-p PID | --tid TID | -a | FILTER]... [OPTION]...",
 		   "[OPTION]... -- COMMAND [ARG]...", NULL },
 	.description =
