@@ -385,7 +385,9 @@ static int drain_heap(struct recording *rec)
 		if (process->region.fd < 0)
 			continue;
 		for (unsigned k = 0; k < DRAINS_MAX; k++) {
-			r = heap_region_drain(&process->region, now_ns, take_sample, heap);
+			r = heap_region_drain(&process->region,
+					      process->ended_ns ? HEAP_REGION_ENDED : now_ns,
+					      take_sample, heap);
 			if (r <= 0)
 				break;
 		}

@@ -151,6 +151,8 @@ static int hand_over(struct heap_region *region, uint32_t size, unsigned char *b
 /* Returns whether it is time to go on without what is waited for. */
 static bool waited_enough(struct heap_region *region, uint64_t now_ns)
 {
+	if (now_ns == HEAP_REGION_ENDED)
+		return true;
 	if (!region->waits_since_ns)
 		region->waits_since_ns = now_ns;
 	return now_ns - region->waits_since_ns >= WAIT_NS;

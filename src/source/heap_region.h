@@ -44,6 +44,9 @@ void heap_region_close(struct heap_region *region);
 /* Switches sampling on, with this mean gap, or off. Returns 0 or a negative errno. */
 int heap_region_switch(struct heap_region *region, bool on, uint64_t interval);
 
+/* Instead of a time: nobody writes any more, so that nothing is waited for. */
+#define HEAP_REGION_ENDED UINT64_MAX
+
 /*
  * Hands over what is in the ring. now_ns: CLOCK_MONOTONIC; a record that is not ready holds up those
  * behind it for a second. A negative result of `handle` ends it and is returned. Returns 0, 1 when

@@ -164,6 +164,13 @@ static void passes_over_dead_claims(void **state)
 	assert_int_equal(seen.count, 3);
 	assert_true(region.refused > 0);
 	assert_int_equal(memory->tail, memory->head);
+	/* Of a process that has ended nothing else is to be expected. */
+	assert_true(write_record(5, 3000, false));
+	assert_true(write_record(6, 500, true));
+	assert_int_equal(heap_region_drain(&region, 13 * SECOND, see, &seen), 0);
+	assert_int_equal(seen.last, 4);
+	assert_int_equal(heap_region_drain(&region, HEAP_REGION_ENDED, see, &seen), 0);
+	assert_int_equal(seen.last, 6);
 	end_region(&region);
 }
 
