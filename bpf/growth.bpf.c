@@ -5,7 +5,7 @@
  *
  * Most faults are not in the sample: they must cost little, so the hash comes first, then the question
  * whether anybody asked for the task. With the kernel's own work, which is most of it, an event on a task
- * adds 0.2 to 0.25 µs to its faults of 1.2 µs (counting alone 0.1 µs), and nothing to those of other tasks;
+ * adds 0.05 to 0.25 µs to its faults of 1.2 µs (counting alone 0.1 µs), and nothing to those of other tasks;
  * one on a CPU adds that to everybody's (tests/bench/growth, Linux 6.18). How many are taken is settled here, at once: when more came
  * than what user space allows, only every other page of those stays in the sample.
  *
