@@ -10,254 +10,23 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fs.h"
 #include "base/log.h"
 #include "bpf/page_hash.h"
-#include "memory/ledger.h"
-#include "memory/memory_map.h"
-#include "memory/resident.h"
-#include "proc/stat.h"
 #include "session/event_source.h"
-#include "session/recording_parts.h"
-#include "source/growth.h"
-#include "worker/ask_opener.h"
+#include "session/growth_parts.h"
 
 enum {
 	PAGE_BYTES = 4096,
 	LARGE_BYTES = 2 << 20,
 	AROUND_BYTES = 65536, /* that one fault of a file maps, fault_around_bytes of mm/memory.c */
 	LEDGER_PAGES = 16384, /* a share is within one point by as many */
-	PROCESSES_MAX = 4096,
 	MOVES_MAX = 65536,
 };
 
 /* A look at all pages takes 10 ms at most; it may take so much of the time. */
 #define LOOK_NS 1000000000ULL
 #define LOOK_PART 200
-#define MAP_READ_NS 5000000000ULL
 #define TREND_NS 200000000ULL
-
-/* One memory: a process has another one after exec. */
-struct growth_process {
-	pid_t pid;
-	struct resident resident;
-	struct memory_map map;
-	uint64_t map_read_ns;
-	uint64_t map_turn;     /* of the recording's loop, in which it was read */
-	uint64_t start_time;   /* of the process, as in struct proc_stat */
-	uint64_t before_bytes; /* resident when it was met */
-	uint64_t resident_bytes;
-	bool over;    /* its memory is gone */
-	bool refused; /* its memory cannot be looked at */
-};
-
-/* What the sample at hand is of. */
-struct growth_at_hand {
-	struct ledger_page page;
-	enum memory_kind kind;
-	uint64_t touched; /* bytes that it stands for */
-};
-
-struct growth {
-	struct recording *rec; /* borrowed */
-	struct growth_source *source;
-	struct ledger ledger;
-	ARRAY_OF(struct growth_process *) processes;
-	struct hash_index by_pid; /* those that are not over */
-	ARRAY_OF(struct wire_move) moves;
-	struct growth_at_hand at_hand;
-	struct trend trend;
-	uint64_t turn;	    /* from 1 */
-	bool moves_drained; /* in this turn */
-	uint64_t looked_ns, look_cost_ns;
-	uint64_t machine_before; /* in use on the machine, where all of it is recorded */
-	uint64_t before, after;
-	uint64_t moves_dropped;
-	uint32_t processes_refused;
-	pid_t limited; /* whose control groups limit it */
-	double weights, squares;
-	uint64_t touched, stayed, pages, samples, faults;
-	uint32_t shift;
-};
-
-/* ---- processes ---- */
-
-static bool is_machine(const struct growth *g)
-{
-	const struct target *target = &g->rec->config->target;
-
-	return target->everything && !target->comm && !target->group && !target->has_uid;
-}
-
-/* Who they are shows only when they touch memory: nobody knows what they had before. */
-static bool is_filtered(const struct growth *g)
-{
-	return (g->rec->config->target.everything && !is_machine(g)) ||
-	       g->rec->config->target.tids.count;
-}
-
-static uint64_t resident_bytes(pid_t pid)
-{
-	cleanup(bytes_fini) struct bytes text = {};
-	unsigned long long size, resident;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-	if (fs_read(&text, AT_FDCWD, path, 4096) < 0 || !bytes_str(&text) ||
-	    sscanf(text.at, "%llu %llu", &size, &resident) != 2)
-		return 0;
-	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-static uint64_t machine_bytes(void)
-{
-	cleanup(bytes_fini) struct bytes text = {};
-	uint64_t total, available;
-
-	if (fs_read(&text, AT_FDCWD, "/proc/meminfo", 65536) < 0 || !bytes_str(&text) ||
-	    memory_limit_meminfo(&total, text.at, "MemTotal") < 0 ||
-	    memory_limit_meminfo(&available, text.at, "MemAvailable") < 0 || available > total)
-		return 0;
-	return total - available;
-}
-
-static void process_free(struct growth_process *process)
-{
-	if (!process)
-		return;
-	resident_close(&process->resident);
-	memory_map_fini(&process->map);
-	free(process);
-}
-
-static uint32_t find_process(const struct growth *g, pid_t pid)
-{
-	return hash_index_find(&g->by_pid, hash_u64((uint64_t)pid), NULL, NULL, NULL);
-}
-
-static void end_process(struct growth *g, uint32_t index)
-{
-	struct growth_process *process = g->processes.at[index];
-
-	process->over = true;
-	resident_close(&process->resident);
-	memory_map_fini(&process->map);
-	hash_index_remove(&g->by_pid, hash_u64((uint64_t)process->pid), index);
-}
-
-/* A process's memory, if it has any. */
-static int open_memory(struct resident *ret, pid_t pid)
-{
-	pid_t thread = proc_living_thread(pid);
-	int r = resident_open(ret, thread > 0 ? thread : pid, false);
-
-	if (r == 0 && !resident_alive(ret)) {
-		resident_close(ret);
-		r = -ESRCH;
-	}
-	return r;
-}
-
-static uint64_t start_time(pid_t pid)
-{
-	struct proc_stat stat;
-
-	return proc_stat_read(&stat, pid) == 0 ? stat.start_time : 0;
-}
-
-/*
- * Its memory is gone. After exec the process lives on with another one, and all of the first was given
- * back; else it was kept until the end.
- */
-static void lose_process(struct growth *g, uint32_t index)
-{
-	const struct growth_process *process = g->processes.at[index];
-	struct resident other = RESIDENT_NULL;
-
-	if (open_memory(&other, process->pid) == 0 &&
-	    start_time(process->pid) == process->start_time)
-		ledger_forget(&g->ledger, index);
-	resident_close(&other);
-	end_process(g, index);
-}
-
-/*
- * *ret: its number. fresh: nothing was resident in it when the recording began. Returns 0, -ESRCH (too
- * many), or -ENOMEM.
- */
-static int add_process(struct growth *g, uint32_t *ret, pid_t pid, bool fresh)
-{
-	struct growth_process *process, **slot;
-	int r;
-
-	if (g->processes.count >= PROCESSES_MAX)
-		return -ESRCH;
-	process = calloc(1, sizeof(*process));
-	slot = process ? array_push(&g->processes) : NULL;
-	if (!slot) {
-		free(process);
-		return -ENOMEM;
-	}
-	*slot = process;
-	process->pid = pid;
-	process->resident = (struct resident)RESIDENT_NULL;
-	process->start_time = start_time(pid);
-	r = open_memory(&process->resident, pid);
-	if (r < 0 && r != -ESRCH) {
-		process->refused = true;
-		g->processes_refused++;
-	}
-	process->resident_bytes = resident_bytes(pid);
-	process->before_bytes = fresh ? 0 : process->resident_bytes;
-	*ret = g->processes.count - 1;
-	return hash_index_add(&g->by_pid, hash_u64((uint64_t)pid), *ret);
-}
-
-/* Has it other memory by now, or is another one called like it? */
-static bool is_another(const struct growth_process *process)
-{
-	if (process->resident.pagemap >= 0)
-		return !resident_alive(&process->resident);
-	return start_time(process->pid) != process->start_time;
-}
-
-static int get_process(struct growth *g, uint32_t *ret, pid_t pid)
-{
-	uint32_t index = find_process(g, pid);
-	bool fresh = pid == g->rec->launch.pid;
-
-	if (index != HASH_ABSENT && is_another(g->processes.at[index])) {
-		lose_process(g, index);
-		index = HASH_ABSENT;
-		fresh = true;
-	}
-	if (index == HASH_ABSENT)
-		return add_process(g, ret, pid, fresh);
-	*ret = index;
-	return 0;
-}
-
-static void read_map(struct growth *g, struct growth_process *process, uint64_t now)
-{
-	cleanup(bytes_fini) struct bytes text = {};
-
-	process->map_read_ns = now;
-	process->map_turn = g->turn;
-	if (ask_maps(g->rec->pipeline.workers, &text, process->pid) == 0)
-		(void)memory_map_parse(&process->map, text.at, text.size);
-}
-
-static enum memory_kind kind_of(struct growth *g, struct growth_process *process, uint64_t address,
-				uint64_t sp)
-{
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
-	bool known = memory_map_find(&process->map, address);
-
-	if (!process->over &&
-	    (now - process->map_read_ns > MAP_READ_NS || (!known && process->map_turn != g->turn)))
-		read_map(g, process, now);
-	return memory_map_kind(&process->map, address, sp);
-}
 
 /* ---- moved memory ---- */
 
@@ -289,7 +58,7 @@ static int apply_moves(struct growth *g, uint64_t horizon_ns)
 
 		if (move->time_ns > horizon_ns)
 			break;
-		index = find_process(g, (pid_t)move->pid);
+		index = growth_find_process(g, (pid_t)move->pid);
 		if (index != HASH_ABSENT)
 			r = ledger_move(&g->ledger, index, move->from, move->bytes, move->to,
 					move->time_ns);
@@ -391,13 +160,13 @@ static bool take(void *context, const struct pipeline *p, const struct wire_samp
 	uint32_t index;
 
 	(void)p;
-	if (address >> 47 || get_process(g, &index, (pid_t)sample->pid) < 0 ||
+	if (address >> 47 || growth_get_process(g, &index, (pid_t)sample->pid) < 0 ||
 	    apply_moves(g, sample->time_ns) < 0)
 		return false;
 	process = g->processes.at[index];
 	page.process = index;
 	now_at = place_now(g, process->pid, address);
-	kind = kind_of(g, process, now_at, sample->sp);
+	kind = growth_kind_of(g, process, now_at, sample->sp);
 	if (flags & GROWTH_RANGE) {
 		if (sample->size >> 47)
 			return false;
@@ -464,118 +233,6 @@ static int counted(void *context, const struct wire_sample *sample, uint32_t sta
 	return ledger_add(&g->ledger, &page);
 }
 
-/* ---- which pages are still there ---- */
-
-struct looked_at {
-	uint64_t address, end;
-	uint64_t there;		/* bytes */
-	uint32_t process, page; /* the page's index in the ledger */
-};
-
-struct looking {
-	ARRAY_OF(struct looked_at) list;
-	/* One piece of it, which is scanned at once. */
-	uint32_t from, to;
-};
-
-static int by_place(const void *a, const void *b)
-{
-	const struct looked_at *x = a, *y = b;
-
-	if (x->process != y->process)
-		return x->process < y->process ? -1 : 1;
-	return x->address < y->address ? -1 : x->address > y->address;
-}
-
-static int add_there(void *context, uint64_t from, uint64_t to, unsigned flags)
-{
-	struct looking *looking = context;
-
-	(void)flags;
-	/* Those that end before can be passed over: runs ascend. */
-	while (looking->from < looking->to && looking->list.at[looking->from].end <= from)
-		looking->from++;
-	for (uint32_t i = looking->from; i < looking->to; i++) {
-		struct looked_at *at = &looking->list.at[i];
-		uint64_t begin = at->address > from ? at->address : from;
-		uint64_t end = at->end < to ? at->end : to;
-
-		if (at->address >= to)
-			break;
-		if (begin < end)
-			at->there += end - begin;
-	}
-	return 0;
-}
-
-/* Pages that lie near each other are asked for together. */
-static int look_at_process(struct growth *g, struct looking *looking, uint32_t from, uint32_t to)
-{
-	enum { NEAR_BYTES = 65536 };
-	uint32_t index = looking->list.at[from].process;
-	struct growth_process *process = g->processes.at[index];
-	int r = 0;
-
-	if (process->over || process->resident.pagemap < 0)
-		return 0;
-	for (uint32_t begin = from, end; begin < to && r == 0; begin = end) {
-		uint64_t last = looking->list.at[begin].end;
-
-		for (end = begin + 1;
-		     end < to && looking->list.at[end].address <= last + NEAR_BYTES; end++)
-			if (looking->list.at[end].end > last)
-				last = looking->list.at[end].end;
-		looking->from = begin;
-		looking->to = end;
-		r = resident_scan(&process->resident, looking->list.at[begin].address, last,
-				  add_there, looking);
-	}
-	/* In the middle of its end, less and less is there. */
-	if (r < 0 || !resident_alive(&process->resident))
-		return 0;
-	for (uint32_t i = from; i < to; i++) {
-		struct looked_at *at = &looking->list.at[i];
-		struct ledger_page *page = &g->ledger.pages.at[at->page];
-
-		page->held = (uint64_t)((__uint128_t)page->bytes * at->there / page->span);
-	}
-	return 0;
-}
-
-static int look(struct growth *g)
-{
-	struct looking looking = {};
-	int r = 0;
-
-	for (uint32_t i = 0; i < g->ledger.pages.count; i++) {
-		const struct ledger_page *page = &g->ledger.pages.at[i];
-		struct looked_at *at = array_push(&looking.list);
-
-		if (!at) {
-			array_fini(&looking.list);
-			return -ENOMEM;
-		}
-		*at = (struct looked_at){ page->address, page->address + page->span, 0,
-					  page->process, i };
-	}
-	if (looking.list.count)
-		qsort(looking.list.at, looking.list.count, sizeof(*looking.list.at), by_place);
-	for (uint32_t from = 0, to; from < looking.list.count && r == 0; from = to) {
-		for (to = from + 1; to < looking.list.count &&
-				    looking.list.at[to].process == looking.list.at[from].process;
-		     to++)
-			;
-		r = look_at_process(g, &looking, from, to);
-	}
-	array_fini(&looking.list);
-	/* Changes the ledger: only now. */
-	for (uint32_t i = 0; i < g->processes.count; i++)
-		if (!g->processes.at[i]->over && g->processes.at[i]->resident.pagemap >= 0 &&
-		    !resident_alive(&g->processes.at[i]->resident))
-			lose_process(g, i);
-	return r;
-}
-
 /* ---- how much there is ---- */
 
 /* Bytes that are resident of what is recorded, on top of `before` of processes met later. */
@@ -583,14 +240,14 @@ static uint64_t level(struct growth *g)
 {
 	uint64_t bytes = g->before;
 
-	if (is_machine(g))
-		return machine_bytes();
+	if (growth_is_machine(g))
+		return growth_machine_bytes();
 	for (uint32_t i = 0; i < g->processes.count; i++) {
 		struct growth_process *process = g->processes.at[i];
 
 		if (process->over)
 			continue;
-		process->resident_bytes = resident_bytes(process->pid);
+		process->resident_bytes = growth_resident_bytes(process->pid);
 		bytes += process->resident_bytes - process->before_bytes;
 	}
 	return (int64_t)bytes < 0 ? 0 : bytes;
@@ -620,7 +277,7 @@ void growth_free(struct growth *g)
 		return;
 	growth_source_close(g->source);
 	for (uint32_t i = 0; i < g->processes.count; i++)
-		process_free(g->processes.at[i]);
+		growth_process_free(g->processes.at[i]);
 	array_fini(&g->processes);
 	hash_index_fini(&g->by_pid);
 	array_fini(&g->moves);
@@ -674,7 +331,7 @@ static int watch(struct recording *rec, pid_t pid)
 	/* What runs now is not yet the command. */
 	if (pid == rec->launch.pid)
 		return 0;
-	r = add_process(g, &index, pid, false);
+	r = growth_add_process(g, &index, pid, false);
 	if (r < 0)
 		return r == -ESRCH ? 0 : recording_complain(r, "cannot set up");
 	if (g->processes.at[index]->refused) {
@@ -693,8 +350,8 @@ static int start(struct recording *rec)
 	struct growth *g = rec->growth;
 	int r;
 
-	if (is_machine(g))
-		g->before = machine_bytes();
+	if (growth_is_machine(g))
+		g->before = growth_machine_bytes();
 	growth_source_allow(g->source, clock_ns(CLOCK_MONOTONIC));
 	r = growth_source_start(g->source);
 	return r < 0 ? recording_complain(r, "cannot start the events for page faults") : 0;
@@ -750,7 +407,7 @@ static int turn(struct recording *rec, bool last)
 	if (r == 0 && rec->began_ns)
 		r = measure_level(g, last);
 	if (r == 0 && (last || now - g->looked_ns >= LOOK_NS + LOOK_PART * g->look_cost_ns)) {
-		r = look(g);
+		r = growth_look(g);
 		if (r == 0)
 			r = settle(g, &rec->pipeline);
 		g->looked_ns = clock_ns(CLOCK_MONOTONIC);
@@ -791,10 +448,10 @@ void growth_summarize(const struct growth *g, struct growth_summary *ret)
 		.processes_refused = g->processes_refused,
 		.tells_moves = growth_source_tells_moves(g->source),
 		.trend = trend_judge(&g->trend),
-		.filtered = is_filtered(g),
+		.filtered = growth_is_filtered(g),
 		.ended = g->rec->end == RECORDING_TARGET_GONE,
 		.evenness = g->samples ? g->weights * g->weights / (g->squares * (double)g->samples)
 				       : 0,
 	};
-	memory_limit_read(&ret->limit, is_machine(g) ? 0 : g->limited);
+	memory_limit_read(&ret->limit, growth_is_machine(g) ? 0 : g->limited);
 }

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files behind growth.h know of each other. */
+#pragma once
+
+#include "memory/ledger.h"
+#include "memory/memory_map.h"
+#include "memory/resident.h"
+#include "session/growth.h"
+#include "session/recording_parts.h"
+#include "source/growth.h"
+
+/* One memory: a process has another one after exec. */
+struct growth_process {
+	pid_t pid;
+	struct resident resident;
+	struct memory_map map;
+	uint64_t map_read_ns;
+	uint64_t map_turn;     /* of the recording's loop, in which it was read */
+	uint64_t start_time;   /* of the process, as in struct proc_stat */
+	uint64_t before_bytes; /* resident when it was met */
+	uint64_t resident_bytes;
+	bool over;    /* its memory is gone */
+	bool refused; /* its memory cannot be looked at */
+};
+
+/* What the sample at hand is of. */
+struct growth_at_hand {
+	struct ledger_page page;
+	enum memory_kind kind;
+	uint64_t touched; /* bytes that it stands for */
+};
+
+struct growth {
+	struct recording *rec; /* borrowed */
+	struct growth_source *source;
+	struct ledger ledger;
+	ARRAY_OF(struct growth_process *) processes;
+	struct hash_index by_pid; /* those that are not over */
+	ARRAY_OF(struct wire_move) moves;
+	struct growth_at_hand at_hand;
+	struct trend trend;
+	uint64_t turn;	    /* from 1 */
+	bool moves_drained; /* in this turn */
+	uint64_t looked_ns, look_cost_ns;
+	uint64_t machine_before; /* in use on the machine, where all of it is recorded */
+	uint64_t before, after;
+	uint64_t moves_dropped;
+	uint32_t processes_refused;
+	pid_t limited; /* whose control groups limit it */
+	double weights, squares;
+	uint64_t touched, stayed, pages, samples, faults;
+	uint32_t shift;
+};
+
+/* growth_processes.c */
+
+/* All that runs is recorded. */
+bool growth_is_machine(const struct growth *growth);
+/* Who they are shows only when they touch memory: nobody knows what they had before. */
+bool growth_is_filtered(const struct growth *growth);
+/* Bytes that are resident of a process, or in use on the machine; 0: not known. */
+uint64_t growth_resident_bytes(pid_t pid);
+uint64_t growth_machine_bytes(void);
+void growth_process_free(struct growth_process *process);
+/* Its number, or HASH_ABSENT. */
+uint32_t growth_find_process(const struct growth *growth, pid_t pid);
+/*
+ * *ret: its number. fresh: nothing was resident in it when the recording began. Returns 0, -ESRCH (too
+ * many), or -ENOMEM.
+ */
+int growth_add_process(struct growth *growth, uint32_t *ret, pid_t pid, bool fresh);
+/* The same of one that may be known, if it has the same memory still. */
+int growth_get_process(struct growth *growth, uint32_t *ret, pid_t pid);
+/*
+ * Its memory is gone. After exec the process lives on with another one, and all of the first was given
+ * back; else it was kept until the end.
+ */
+void growth_lose_process(struct growth *growth, uint32_t index);
+/* Of an address, with the stack pointer of who touches it. Asks a worker. */
+enum memory_kind growth_kind_of(struct growth *growth, struct growth_process *process,
+				uint64_t address, uint64_t sp);
+
+/* growth_look.c */
+
+/* Which of the ledger's pages are still there. Returns 0 or a negative errno. */
+int growth_look(struct growth *growth);
