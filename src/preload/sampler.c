@@ -13,7 +13,7 @@ enum {
 	EARLY_BYTES = 65536, /* until the next look whether it has begun */
 	NESTED_REACH = 1 << 20,
 	/* Not more samples in a stretch of time than so many, or the gaps get longer. */
-	PACE_NS = 125000000,
+	PACE_NS = 1000000000,
 	PACE_SAMPLES = 512,
 	PACE_FEW = 128,
 	PACE_SHIFT_MAX = 10,
