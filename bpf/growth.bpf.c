@@ -112,16 +112,15 @@ static __always_inline int take_fault(struct bpf_perf_event_data *ctx, uint64_t 
 	struct task_struct *task = bpf_get_current_task_btf();
 	uint64_t address = ctx->addr, now, spent;
 	uint32_t shift = sample_shift;
-	struct task_ids ids;
+	struct task_ids ids = ids_of(task);
 
 	count_add(COUNT_FAULTS, 1);
-	if (!page_in_sample(address, page_salt, shift)) {
+	if (!page_in_sample(page_key(address, ids.tgid), page_salt, shift)) {
 		if (!is_first_of_region(task, address))
 			return 0;
 		flags |= GROWTH_ONLY_LARGE;
 	}
 	now = bpf_ktime_get_ns();
-	ids = ids_of(task);
 	if (!is_watched(task, ids)) {
 		account_for_others();
 		return 0;
@@ -133,7 +132,9 @@ static __always_inline int take_fault(struct bpf_perf_event_data *ctx, uint64_t 
 					.address = (address & ~0xfffULL) | flags,
 					.size = 4096ULL << (shift & 31),
 					.event = EVENT_GROWTH });
-	account();
+	/* Of regions there are as many whatever N is. */
+	if (!(flags & GROWTH_ONLY_LARGE))
+		account();
 	spent = bpf_ktime_get_ns() - now;
 	count_add(COUNT_FAULT_SAMPLES, 1);
 	count_add(COUNT_RUN_NS, spent);

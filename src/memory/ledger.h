@@ -20,7 +20,7 @@ struct ledger_page {
 	uint64_t bytes; /* that became resident with it: of a file often more than was asked for */
 	uint64_t held;	/* of these, what was still there when it was last looked */
 	uint64_t time_ns; /* CLOCK_MONOTONIC */
-	uint64_t hashed;  /* the address by which it was chosen: it keeps that when it is moved */
+	uint64_t hashed;  /* page_key() by which it was chosen: it keeps that when it is moved */
 	uint32_t process; /* the caller's number */
 	uint32_t stack, labels;
 	bool by_hash; /* it stands for as many pages as the sample is a part of */

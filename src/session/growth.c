@@ -151,7 +151,7 @@ static bool take(void *context, const struct pipeline *p, const struct wire_samp
 				    .span = PAGE_BYTES,
 				    .bytes = PAGE_BYTES,
 				    .time_ns = sample->time_ns,
-				    .hashed = address,
+				    .hashed = page_key(address, sample->pid),
 				    .by_hash = true };
 	struct growth_process *process;
 	enum memory_kind kind;

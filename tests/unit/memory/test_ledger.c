@@ -6,6 +6,7 @@
 #include "memory/ledger.h"
 
 #define SALT 12345
+#define PID 1234
 #define BASE 0x7f0000000000ULL
 
 static struct ledger_page page_at(uint64_t number, uint32_t stack)
@@ -17,7 +18,7 @@ static struct ledger_page page_at(uint64_t number, uint32_t stack)
 				     .bytes = 4096,
 				     .held = 4096,
 				     .time_ns = number + 1,
-				     .hashed = address,
+				     .hashed = page_key(address, PID),
 				     .process = 1,
 				     .stack = stack,
 				     .by_hash = true };
@@ -147,7 +148,8 @@ static void moved_memory_keeps_its_stacks(void **state)
 	assert_int_equal(ledger_find(&ledger, 1, BASE + 49 * 4096)->stack, 39);
 	assert_int_equal(ledger_find(&ledger, 1, BASE + 50 * 4096)->stack, 50);
 	/* It is in the sample by the address at which it was chosen. */
-	assert_int_equal(ledger_find(&ledger, 1, BASE + 49 * 4096)->hashed, BASE + 39 * 4096);
+	assert_int_equal(ledger_find(&ledger, 1, BASE + 49 * 4096)->hashed,
+			 page_key(BASE + 39 * 4096, PID));
 	/* Another process's stay. */
 	assert_ok(ledger_move(&ledger, 2, BASE, 100 * 4096, 0x1000, 5000));
 	assert_int_equal(ledger_find(&ledger, 1, BASE)->stack, 0);
@@ -162,8 +164,26 @@ static void every_stride_has_its_part(void **state)
 		uint32_t in = 0;
 
 		for (uint64_t i = 0; i < 100000; i++)
-			in += page_in_sample(BASE + (i << (12 + stride)), SALT, 6);
+			in += page_in_sample(page_key(BASE + (i << (12 + stride)), PID), SALT, 6);
 		assert_in_range(in, 1450, 1680);
+	}
+}
+
+/* One program started again and again, each time with the same few addresses. */
+static void every_process_has_its_part(void **state)
+{
+	(void)state;
+	for (unsigned pages = 1; pages <= 64; pages *= 4) {
+		for (uint32_t step = 1; step <= 5; step++) {
+			uint32_t in = 0;
+
+			for (uint32_t i = 0; i < 64000 / pages; i++)
+				for (uint64_t page = 0; page < pages; page++)
+					in += page_in_sample(
+						page_key(BASE + page * 4096, 1000 + i * step), SALT,
+						6);
+			assert_in_range(in, 980, 1020);
+		}
 	}
 }
 
@@ -176,6 +196,7 @@ int main(void)
 		cmocka_unit_test(when_nothing_can_give_way_it_is_counted),
 		cmocka_unit_test(moved_memory_keeps_its_stacks),
 		cmocka_unit_test(every_stride_has_its_part),
+		cmocka_unit_test(every_process_has_its_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
