@@ -243,7 +243,9 @@ struct object *process_table_find_object(struct process_table *table, const stru
 	int fd, root_fd;
 
 	if (object && object->fd >= 0 && is_same_inode(object, mapping)) {
-		if (ask_is_unchanged(table->workers, object, mapping->mapped_ns))
+		/* Of others that was looked at just now. */
+		if (!object->may_block ||
+		    ask_is_unchanged(table->workers, object, mapping->mapped_ns))
 			return object;
 		object_unref(object);
 		object = NULL;

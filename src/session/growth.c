@@ -245,7 +245,7 @@ static uint64_t level(struct growth *g)
 	for (uint32_t i = 0; i < g->processes.count; i++) {
 		struct growth_process *process = g->processes.at[i];
 
-		if (process->over)
+		if (!process)
 			continue;
 		process->resident_bytes = growth_resident_bytes(process->pid);
 		bytes += process->resident_bytes - process->before_bytes;
@@ -281,6 +281,8 @@ void growth_free(struct growth *g)
 	array_fini(&g->processes);
 	hash_index_fini(&g->by_pid);
 	array_fini(&g->moves);
+	array_fini(&g->ended);
+	hash_index_fini(&g->ended_index);
 	ledger_fini(&g->ledger);
 	trend_fini(&g->trend);
 	free(g);
@@ -350,8 +352,19 @@ static int start(struct recording *rec)
 	struct growth *g = rec->growth;
 	int r;
 
-	if (growth_is_machine(g))
+	if (growth_is_machine(g)) {
 		g->before = growth_machine_bytes();
+	} else if (rec->config->delay_ns) {
+		/* What became resident while it warmed up was there before. */
+		g->before = 0;
+		for (uint32_t i = 0; i < g->processes.count; i++) {
+			struct growth_process *process = g->processes.at[i];
+
+			if (process)
+				g->before += process->before_bytes =
+					growth_resident_bytes(process->pid);
+		}
+	}
 	growth_source_allow(g->source, clock_ns(CLOCK_MONOTONIC));
 	r = growth_source_start(g->source);
 	return r < 0 ? recording_complain(r, "cannot start the events for page faults") : 0;
@@ -363,9 +376,24 @@ static void stop(struct recording *rec)
 		growth_source_stop(rec->growth->source);
 }
 
-/* What each page still holds becomes its stack's growth, in place of what it was before. */
-static int settle(struct growth *g, struct pipeline *p)
+static int add_growth(struct growth *g, uint32_t stack, uint32_t labels, uint64_t bytes)
 {
+	const struct pipeline *p = &g->rec->pipeline;
+	int64_t values[PROFILE_MAX_TYPES] = {};
+	int r;
+
+	if (!bytes)
+		return 0;
+	g->stayed += bytes;
+	values[p->measures.types[MEASURE_GROWTH]] = (int64_t)bytes;
+	r = profile_sample_add(p->profile, stack, labels, values);
+	return r < 0 ? r : 0;
+}
+
+/* What is held becomes its stack's growth, in place of what it was before. */
+static int settle(struct growth *g)
+{
+	struct pipeline *p = &g->rec->pipeline;
 	uint32_t types = p->profile->types.count, growth = p->measures.types[MEASURE_GROWTH];
 	uint64_t counters[COUNT_COUNTERS];
 	int r = 0;
@@ -373,23 +401,22 @@ static int settle(struct growth *g, struct pipeline *p)
 	g->stayed = g->pages = 0;
 	for (uint32_t i = 0; i < p->profile->samples.count; i++)
 		p->profile->values.at[(uint64_t)i * types + growth] = 0;
+	for (uint32_t i = 0; i < g->ended.count && r == 0; i++) {
+		const struct growth_ended *ended = &g->ended.at[i];
 
+		g->pages += ended->pages;
+		r = add_growth(g, ended->stack, ended->labels, ended->bytes);
+	}
 	for (uint32_t i = 0; i < g->ledger.pages.count && r == 0; i++) {
 		const struct ledger_page *page = &g->ledger.pages.at[i];
-		int64_t ret[PROFILE_MAX_TYPES] = {};
-		uint64_t held = ledger_held(&g->ledger, page);
 
-		if (!held)
-			continue;
-		g->stayed += held;
-		g->pages++;
-		ret[growth] = (int64_t)held;
-		r = profile_sample_add(p->profile, page->stack, page->labels, ret);
+		g->pages += page->held > 0;
+		r = add_growth(g, page->stack, page->labels, ledger_held(&g->ledger, page));
 	}
 	cpu_source_counters(g->rec->source, counters);
 	g->faults = counters[COUNT_FAULTS];
-	g->moves_dropped += counters[COUNT_MOVES_DROPPED];
-	return r < 0 ? r : 0;
+	g->moves_lost = counters[COUNT_MOVES_DROPPED];
+	return r;
 }
 
 static int turn(struct recording *rec, bool last)
@@ -409,7 +436,7 @@ static int turn(struct recording *rec, bool last)
 	if (r == 0 && (last || now - g->looked_ns >= LOOK_NS + LOOK_PART * g->look_cost_ns)) {
 		r = growth_look(g);
 		if (r == 0)
-			r = settle(g, &rec->pipeline);
+			r = settle(g);
 		g->looked_ns = clock_ns(CLOCK_MONOTONIC);
 		g->look_cost_ns = g->looked_ns - now;
 	}
@@ -443,7 +470,7 @@ void growth_summarize(const struct growth *g, struct growth_summary *ret)
 		.one_of = 1U << g->ledger.shift,
 		.faults = g->faults,
 		.samples = g->samples,
-		.moves_dropped = g->moves_dropped,
+		.moves_dropped = g->moves_dropped + g->moves_lost,
 		.refused = g->ledger.refused,
 		.processes_refused = g->processes_refused,
 		.tells_moves = growth_source_tells_moves(g->source),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `-e growth`: who made memory resident, and what of it stayed. Samples are page faults; `touched` is what
- * became resident by each stack, `growth` what of that was still there at the end, or at the last look
- * before a process's end. What was resident before is in neither.
+ * became resident by each stack, `growth` what of that was still there at the end; of named processes
+ * that have ended, and of a command's, at the last look before that. What was resident before is in neither.
  */
 #pragma once
 

@@ -55,7 +55,7 @@ static int look_at_process(struct growth *g, struct looking *looking, uint32_t f
 	struct growth_process *process = g->processes.at[index];
 	int r = 0;
 
-	if (process->over || process->resident.pagemap < 0)
+	if (process->resident.pagemap < 0)
 		return 0;
 	for (uint32_t begin = from, end; begin < to && r == 0; begin = end) {
 		uint64_t last = looking->list.at[begin].end;
@@ -108,9 +108,5 @@ int growth_look(struct growth *g)
 	}
 	array_fini(&looking.list);
 	/* Changes the ledger: only now. */
-	for (uint32_t i = 0; i < g->processes.count; i++)
-		if (!g->processes.at[i]->over && g->processes.at[i]->resident.pagemap >= 0 &&
-		    !resident_alive(&g->processes.at[i]->resident))
-			growth_lose_process(g, i);
-	return r;
+	return r < 0 ? r : growth_lose_processes(g);
 }

@@ -19,7 +19,6 @@ struct growth_process {
 	uint64_t start_time;   /* of the process, as in struct proc_stat */
 	uint64_t before_bytes; /* resident when it was met */
 	uint64_t resident_bytes;
-	bool over;    /* its memory is gone */
 	bool refused; /* its memory cannot be looked at */
 };
 
@@ -30,12 +29,20 @@ struct growth_at_hand {
 	uint64_t touched; /* bytes that it stands for */
 };
 
+/* What processes that have ended held then, by stack. */
+struct growth_ended {
+	uint32_t stack, labels;
+	uint64_t bytes, pages;
+};
+
 struct growth {
 	struct recording *rec; /* borrowed */
 	struct growth_source *source;
 	struct ledger ledger;
-	ARRAY_OF(struct growth_process *) processes;
-	struct hash_index by_pid; /* those that are not over */
+	ARRAY_OF(struct growth_process *) processes; /* NULL: a free place */
+	struct hash_index by_pid;
+	ARRAY_OF(struct growth_ended) ended;
+	struct hash_index ended_index;
 	ARRAY_OF(struct wire_move) moves;
 	struct growth_at_hand at_hand;
 	struct trend trend;
@@ -44,7 +51,7 @@ struct growth {
 	uint64_t looked_ns, look_cost_ns;
 	uint64_t machine_before; /* in use on the machine, where all of it is recorded */
 	uint64_t before, after;
-	uint64_t moves_dropped;
+	uint64_t moves_dropped, moves_lost; /* here, and by the kernel half */
 	uint32_t processes_refused;
 	pid_t limited; /* whose control groups limit it */
 	double weights, squares;
@@ -72,10 +79,10 @@ int growth_add_process(struct growth *growth, uint32_t *ret, pid_t pid, bool fre
 /* The same of one that may be known, if it has the same memory still. */
 int growth_get_process(struct growth *growth, uint32_t *ret, pid_t pid);
 /*
- * Its memory is gone. After exec the process lives on with another one, and all of the first was given
- * back; else it was kept until the end.
+ * Takes leave of processes whose memory is gone, by exec or by their end. What the ledger has of them is
+ * reckoned with now, so that there is room for others. Returns 0 or -ENOMEM.
  */
-void growth_lose_process(struct growth *growth, uint32_t index);
+int growth_lose_processes(struct growth *growth);
 /* Of an address, with the stack pointer of who touches it. Asks a worker. */
 enum memory_kind growth_kind_of(struct growth *growth, struct growth_process *process,
 				uint64_t address, uint64_t sp);

@@ -73,10 +73,39 @@ static void end_process(struct growth *g, uint32_t index)
 {
 	struct growth_process *process = g->processes.at[index];
 
-	process->over = true;
-	resident_close(&process->resident);
-	memory_map_fini(&process->map);
 	hash_index_remove(&g->by_pid, hash_u64((uint64_t)process->pid), index);
+	growth_process_free(process);
+	g->processes.at[index] = NULL;
+}
+
+static bool is_of(const void *context, uint32_t position, const void *key)
+{
+	const struct growth *g = context;
+	const struct ledger_page *page = key;
+
+	return g->ended.at[position].stack == page->stack &&
+	       g->ended.at[position].labels == page->labels;
+}
+
+/* What a page of a process held when that ended. */
+static int keep_ended(struct growth *g, const struct ledger_page *page)
+{
+	uint64_t hash = hash_pair(page->stack, page->labels);
+	uint32_t at = hash_index_find(&g->ended_index, hash, is_of, g, page);
+	int r = 0;
+
+	if (at == HASH_ABSENT) {
+		struct growth_ended *added = array_push(&g->ended);
+
+		if (!added)
+			return -ENOMEM;
+		*added = (struct growth_ended){ .stack = page->stack, .labels = page->labels };
+		at = g->ended.count - 1;
+		r = hash_index_add(&g->ended_index, hash, at);
+	}
+	g->ended.at[at].bytes += ledger_held(&g->ledger, page);
+	g->ended.at[at].pages += page->held > 0;
+	return r;
 }
 
 /* A process's memory, if it has any. */
@@ -99,27 +128,50 @@ static uint64_t start_time(pid_t pid)
 	return proc_stat_read(&stat, pid) == 0 ? stat.start_time : 0;
 }
 
-void growth_lose_process(struct growth *g, uint32_t index)
+/* Of whom it is told what they had when they ended; what others had is given back by that. */
+static bool keeps_until_end(const struct growth *g, pid_t pid)
+{
+	const struct target *target = &g->rec->config->target;
+
+	for (uint32_t i = 0; i < target->pids.count; i++)
+		if (target->pids.at[i] == pid)
+			return true;
+	return target->command;
+}
+
+static int lose_process(struct growth *g, uint32_t index)
 {
 	const struct growth_process *process = g->processes.at[index];
 	struct resident other = RESIDENT_NULL;
+	bool keeps = keeps_until_end(g, process->pid) &&
+		     !(open_memory(&other, process->pid) == 0 &&
+		       start_time(process->pid) == process->start_time);
+	int r = 0;
 
-	if (open_memory(&other, process->pid) == 0 &&
-	    start_time(process->pid) == process->start_time)
-		ledger_forget(&g->ledger, index);
 	resident_close(&other);
+	for (uint32_t i = 0; i < g->ledger.pages.count && r == 0 && keeps; i++)
+		if (g->ledger.pages.at[i].process == index)
+			r = keep_ended(g, &g->ledger.pages.at[i]);
+	ledger_forget(&g->ledger, index);
 	end_process(g, index);
+	return r;
 }
 
 int growth_add_process(struct growth *g, uint32_t *ret, pid_t pid, bool fresh)
 {
-	struct growth_process *process, **slot;
+	struct growth_process *process, **slot = NULL;
+	uint32_t at = 0;
 	int r;
 
-	if (g->processes.count >= PROCESSES_MAX)
+	while (at < g->processes.count && g->processes.at[at])
+		at++;
+	if (at >= PROCESSES_MAX) {
+		g->processes_refused++;
 		return -ESRCH;
+	}
 	process = calloc(1, sizeof(*process));
-	slot = process ? array_push(&g->processes) : NULL;
+	if (process)
+		slot = at < g->processes.count ? &g->processes.at[at] : array_push(&g->processes);
 	if (!slot) {
 		free(process);
 		return -ENOMEM;
@@ -135,7 +187,7 @@ int growth_add_process(struct growth *g, uint32_t *ret, pid_t pid, bool fresh)
 	}
 	process->resident_bytes = growth_resident_bytes(pid);
 	process->before_bytes = fresh ? 0 : process->resident_bytes;
-	*ret = g->processes.count - 1;
+	*ret = at;
 	return hash_index_add(&g->by_pid, hash_u64((uint64_t)pid), *ret);
 }
 
@@ -147,13 +199,32 @@ static bool is_another(const struct growth_process *process)
 	return start_time(process->pid) != process->start_time;
 }
 
+/* One that had ended before it was met never had any memory here. */
+static bool is_gone(const struct growth_process *process)
+{
+	return is_another(process) || (process->resident.pagemap < 0 && !process->refused);
+}
+
+int growth_lose_processes(struct growth *g)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < g->processes.count && r == 0; i++)
+		if (g->processes.at[i] && is_gone(g->processes.at[i]))
+			r = lose_process(g, i);
+	return r;
+}
+
 int growth_get_process(struct growth *g, uint32_t *ret, pid_t pid)
 {
 	uint32_t index = growth_find_process(g, pid);
 	bool fresh = pid == g->rec->launch.pid;
 
 	if (index != HASH_ABSENT && is_another(g->processes.at[index])) {
-		growth_lose_process(g, index);
+		int r = lose_process(g, index);
+
+		if (r < 0)
+			return r;
 		index = HASH_ABSENT;
 		fresh = true;
 	}
@@ -179,8 +250,7 @@ enum memory_kind growth_kind_of(struct growth *g, struct growth_process *process
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	bool known = memory_map_find(&process->map, address);
 
-	if (!process->over &&
-	    (now - process->map_read_ns > MAP_READ_NS || (!known && process->map_turn != g->turn)))
+	if (now - process->map_read_ns > MAP_READ_NS || (!known && process->map_turn != g->turn))
 		read_map(g, process, now);
 	return memory_map_kind(&process->map, address, sp);
 }

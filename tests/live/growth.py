@@ -150,7 +150,7 @@ def test_given_back():
     run_.print()
     stays = run_.truth['stays']['keep_little']
     check(run_.recording.share(has('keep_much')) <= POINTS / 100, 'what was given back stayed')
-    check(abs(run_.growth['growth_bytes'] - stays) <= 0.05 * stays, f'{run_.growth}')
+    check(abs(run_.growth['growth_bytes'] - stays) <= 0.1 * stays, f'{run_.growth}')
     touched = sum(run_.truth['touched'].values())
     check(abs(run_.growth['touched_bytes'] - touched) <= 0.05 * touched, f'{run_.growth}')
     check(run_.growth['churn'] > 0.7, f'{run_.growth}')
@@ -264,7 +264,32 @@ os.execv('/bin/sh', ['sh', '-c', 'sleep 60'])
     growth = recording.summary['growth']
     print(f'    {growth["touched_bytes"] / 1e6:.1f} MB touched, {growth["growth_bytes"] / 1e6:.1f} stay')
     check(80 << 20 <= growth['touched_bytes'] <= 100 << 20, f'{growth}')
-    check(40 << 20 <= growth['growth_bytes'] <= 46 << 20, f'{growth}')
+    check(38 << 20 <= growth['growth_bytes'] <= 54 << 20, f'{growth}')
+
+
+def test_short_lives():
+    """Who has ended before anything of it was read has given all back, too."""
+    program = """
+import os
+while True:
+    if os.fork() == 0:
+        kept = b'x' * (1 << 20)
+        os._exit(0)
+    os.wait()
+"""
+    with Program(['/usr/bin/python3', '-c', program]) as target:
+        recorder = Recorder('-e', 'growth', '-s', '-p', target.pid)
+        recorder.wait_timers()
+        time.sleep(2.5)
+        recorder.signal(2)
+        recording = recorder.finish()
+    check_equal(recording.status, 0, recording.stderr)
+    growth = recording.summary['growth']
+    print(f'    {growth["touched_bytes"] / 1e6:.1f} MB touched, {growth["growth_bytes"] / 1e6:.1f} stay')
+    check(growth['touched_bytes'] > 50 << 20, f'{growth}')
+    off = growth['touched_bytes'] / (4096 * growth['faults']) - 1
+    check(abs(off) < 0.5, f'touched is off by {100 * off:.0f} %: {growth}')
+    check(growth['growth_bytes'] <= growth['touched_bytes'] / 10, f'{growth}')
 
 
 def test_filter():

@@ -114,12 +114,35 @@ static void flood(struct answer_head head)
 	sleep_for_ever();
 }
 
+/* Answers with `size` bytes behind the head, of which it says that they are `told`. */
+static void answer_behind(struct answer_head head, const char *bytes, size_t size, size_t told)
+{
+	static char message[sizeof(head) + 2 * ANSWER_BEHIND_MAX];
+
+	head.size = told;
+	memcpy(message, &head, sizeof(head));
+	memcpy(message + sizeof(head), bytes, size);
+	(void)send_bytes(message, sizeof(head) + size, 0, 0);
+}
+
 static void misbehave(const struct question *question, const char *payload, size_t size, int memory)
 {
 	struct answer_head head = { .sequence = question->sequence };
-	char message[2 * sizeof(head)] = {};
+	char message[2 * sizeof(head)] = {}, echo[256] = {};
+	static const char many[ANSWER_BEHIND_MAX + 1];
 	unsigned files = 0;
 
+	if (question->what == BEHIND || question->what == BEHIND_TOO_FEW) {
+		size_t all =
+			(size_t)snprintf(echo, sizeof(echo), "%.*s%s", (int)size, payload, role);
+
+		answer_behind(head, echo, all, all + (question->what == BEHIND_TOO_FEW));
+		return;
+	}
+	if (question->what == BEHIND_TOO_MANY) {
+		answer_behind(head, many, sizeof(many), sizeof(many));
+		return;
+	}
 	if (write(memory, payload, size) != (ssize_t)size ||
 	    write(memory, role, strlen(role)) != (ssize_t)strlen(role))
 		abort();
@@ -316,12 +339,11 @@ static void open_as_told(const struct question *question, const char *payload)
 {
 	const struct answer_head head = { .sequence = question->sequence, .result = -ENOENT };
 	const struct wire_open_mapping *mapping = (const void *)payload;
-	const char *path = question->what == OPENER_FILES
-				   ? payload + sizeof(struct wire_open_files)
-				   : (const char *)(mapping + 1);
+	const char *path = question->what == OPENER_FILES ? payload + sizeof(struct wire_open_files)
+							  : (const char *)(mapping + 1);
 
-	if (strstr(path, "silent") || (question->what == OPENER_MAPPING && mapping->still_there &&
-				       strstr(path, "locked")))
+	if (strstr(path, "silent") ||
+	    (question->what == OPENER_MAPPING && mapping->still_there && strstr(path, "locked")))
 		sleep_for_ever();
 	answer(&head, 0);
 }

@@ -5,6 +5,7 @@
 enum misbehaviour {
 	HONEST = 1000, /* the payload, and what the process was told to be behind it */
 	HONEST_FILES,  /* the same with two descriptors */
+	BEHIND,	       /* the same behind the head, not in the memory */
 	SLOW,	       /* the same after a while of work and waiting */
 	CRASH,
 	EXIT,
@@ -13,6 +14,8 @@ enum misbehaviour {
 	SIZE_TOO_LARGE, /* it says more than it wrote */
 	SIZE_TOO_SMALL,
 	SIZE_ENORMOUS,
+	BEHIND_TOO_FEW, /* it says more than is behind the head */
+	BEHIND_TOO_MANY, /* more than may be there */
 	FILE_ENORMOUS, /* a terabyte of holes */
 	STILL_MAPPED,  /* for writing */
 	SEALED_BEFORE, /* so that nobody can seal it any more */

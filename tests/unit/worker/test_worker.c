@@ -67,16 +67,22 @@ static int ask(struct worker *worker, struct answer *ret, uint32_t what)
 	return worker_ask(worker, ret, (struct question){ .what = what }, "payload", 7, NULL, 0);
 }
 
-static void check_honest(struct worker *worker)
+/* what: HONEST or BEHIND */
+static void check_answer(struct worker *worker, uint32_t what)
 {
 	struct answer answer;
 
-	assert_ok(ask(worker, &answer, HONEST));
+	assert_ok(ask(worker, &answer, what));
 	assert_ok(answer.result);
 	assert_int_equal(answer.size, 16);
 	assert_memory_equal(answer.at, "payloadsome role", 16);
 	assert_int_equal(answer.fd_count, 0);
 	answer_fini(&answer);
+}
+
+static void check_honest(struct worker *worker)
+{
+	check_answer(worker, HONEST);
 }
 
 static bool is_gone(pid_t pid)
@@ -122,7 +128,7 @@ static void test_honest(void **state)
 	(void)state;
 	begin(&worker);
 	for (unsigned i = 0; i < 100; i++)
-		check_honest(&worker);
+		check_answer(&worker, i % 3 ? BEHIND : HONEST);
 	assert_int_equal(worker.generation, 1);
 	/* The largest question, and one that is too large. */
 	assert_ok(worker_ask(&worker, &answer, (struct question){ .what = HONEST }, large,
@@ -178,10 +184,10 @@ static void test_ends(void **state)
 static void test_nonsense(void **state)
 {
 	static const enum misbehaviour always[] = {
-		WRONG_SEQUENCE, SIZE_TOO_LARGE,	   SIZE_TOO_SMALL, SIZE_ENORMOUS,
-		FILE_ENORMOUS,	STILL_MAPPED,	   SEALED_BEFORE,  NO_ERRNO,
-		SHORT_MESSAGE,	LONG_MESSAGE,	   MISSING_FILES,  EMPTY_MESSAGE_WITH_FILES,
-		TOO_MANY_FILES, UNANNOUNCED_FILES,
+		WRONG_SEQUENCE, SIZE_TOO_LARGE,	 SIZE_TOO_SMALL, SIZE_ENORMOUS,
+		FILE_ENORMOUS,	STILL_MAPPED,	 SEALED_BEFORE,	 NO_ERRNO,
+		SHORT_MESSAGE,	LONG_MESSAGE,	 MISSING_FILES,	 EMPTY_MESSAGE_WITH_FILES,
+		BEHIND_TOO_FEW, BEHIND_TOO_MANY, TOO_MANY_FILES, UNANNOUNCED_FILES,
 	};
 
 	(void)state;
