@@ -8,7 +8,7 @@
 #define MS 1000000.0
 
 /* The first one only finds out how much there is to see. */
-#define FIRST_NS (2 * MS)
+#define FIRST_NS (1 * MS)
 #define FIRST_GAP_NS (20 * MS)
 /* Lengths that are tried for, and what they are at worst. */
 #define WANTED_NS (20 * MS)
@@ -98,11 +98,13 @@ static void plan(struct alloc_windows *w, struct alloc_window *window, double sh
 		gap = GAP_MIN_NS;
 		length = share * gap * cpu / (1 - share);
 	}
-	/* What the targets use is hardly known yet. */
-	if (!w->looked)
+	if (!w->looked) {
+		/* What the targets use is hardly known yet: soon, and only as much as is paid for by then. */
+		length = fmin(length, share * GAP_MIN_NS * cpu - edges);
 		gap = GAP_MIN_NS;
-	else if (debt > 0)
+	} else if (debt > 0) {
 		gap += fmin(debt / (w->cap * fmax(w->cpu, CPU_MIN)), GAP_MAX_NS);
+	}
 	window->length_ns = (uint64_t)fmax(length, SHORTEST_NS);
 	window->limit_ns = (uint64_t)(length + LIMIT_NS);
 	window->gap_ns = (uint64_t)(gap * (0.5 + random_share(w)));
@@ -188,9 +190,7 @@ void alloc_windows_learn(struct alloc_windows *w, const struct alloc_window_resu
 	w->seen_hits += (double)result->hits;
 	w->seen_bytes += (double)result->bytes;
 	w->seen_cost += cost;
-	/* To find out how much there is costs a millisecond, once. */
-	if (!first)
-		w->spent_ns += cost + (double)result->outside_hits * w->trap_ns;
+	w->spent_ns += cost + (double)result->outside_hits * w->trap_ns;
 	if (result->over_ns) {
 		double newest = (double)result->cpu_ns / (double)result->over_ns;
 		double share = fmin((double)result->over_ns / CPU_LEARN_NS, 1);

@@ -138,13 +138,19 @@ static bool attach(struct event_alloc *a)
 	return a->attached;
 }
 
-/* Is a window that stays to be closed before its time? */
-static bool is_too_dear(const struct event_alloc *a, uint64_t open_ns,
-			const struct alloc_figures *before)
+/* Is a window to be closed before its time? */
+static bool is_too_dear(const struct event_alloc *a, const struct alloc_window *window,
+			uint64_t open_ns, const struct alloc_figures *before)
 {
 	struct alloc_figures figures;
 
+	if (!window->stays && !window->only_learns)
+		return false;
 	alloc_source_figures(a->source, &figures);
+	/* The clock of who runs meanwhile goes on only when the kernel's timer ticks. */
+	if (window->only_learns)
+		return (double)(figures.hits - before->hits) * a->trap_ns >=
+		       (double)window->length_ns;
 	return alloc_windows_is_too_dear(&a->windows, open_ns, figures.hits - before->hits);
 }
 
@@ -165,7 +171,7 @@ static void keep_open(struct event_alloc *a, const struct alloc_window *window, 
 		if (!wait_until(a, now + wait < closes ? now + wait : closes))
 			return;
 		now = clock_ns(CLOCK_MONOTONIC);
-		if (window->stays && is_too_dear(a, now - opened, before))
+		if (is_too_dear(a, window, now - opened, before))
 			return;
 	}
 }
@@ -180,6 +186,7 @@ static void look(struct event_alloc *a, const struct alloc_window *window,
 	uint64_t number = a->window_count + 1, begin = clock_ns(CLOCK_MONOTONIC), opened, closed;
 	double *weight = &a->weights[number % WINDOWS_KEPT];
 	struct alloc_figures before, figures;
+	double probe_ns;
 
 	alloc_source_figures(a->source, &before);
 	opened = read_cpu(a);
@@ -193,13 +200,15 @@ static void look(struct event_alloc *a, const struct alloc_window *window,
 	a->windows.closed_ns = clock_ns(CLOCK_MONOTONIC);
 	alloc_source_figures(a->source, &figures);
 	opened = opened < closed ? opened : closed;
-	*weight = alloc_windows_close(&a->windows, window, opened, closed,
-				      (double)(figures.hits - before.hits) * a->trap_ns +
-					      (double)(figures.sample_ns - before.sample_ns),
-				      *weight);
+	probe_ns = (double)(figures.hits - before.hits) * a->trap_ns +
+		   (double)(figures.sample_ns - before.sample_ns);
+	*weight = alloc_windows_close(&a->windows, window, opened, closed, probe_ns, *weight);
 	a->window_count = number;
 	pthread_cond_broadcast(&a->weighed);
 	ret->length_ns = closed - opened;
+	/* They ran for as long as that, at least. */
+	if (window->only_learns && (double)ret->length_ns < probe_ns)
+		ret->length_ns = (uint64_t)probe_ns;
 	ret->wall_ns = a->windows.closed_ns - begin;
 }
 

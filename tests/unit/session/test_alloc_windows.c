@@ -106,6 +106,26 @@ static void the_cost_stays_below_the_limit(void **state)
 	}
 }
 
+/* From the first window on: nothing is made good for later. */
+static void short_recordings_keep_to_the_limit(void **state)
+{
+	static const struct program programs[] = {
+		{ 1, 3e6, 100 }, { 1, 2e7, 32 }, { 2, 2e6, 48 }, { 0.5, 1e6, 1000 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(programs); i++) {
+		for (double seconds = 1; seconds <= 8; seconds *= 2) {
+			struct outcome out = simulate(&programs[i], 0.005, seconds);
+			double share = out.probe_ns / (out.own_ns + out.probe_ns);
+
+			if (share > 1.25 * 0.005 || !out.windows)
+				fail_msg("program %u in %.0f s: %.2f %% in %u windows", i, seconds,
+					 100 * share, out.windows);
+		}
+	}
+}
+
 static void probes_stay_where_few_calls_run_into_them(void **state)
 {
 	static const struct program programs[] = { { 1, 2000, 64 }, { 0.01, 20000, 64 } };
@@ -160,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_cost_stays_below_the_limit),
+		cmocka_unit_test(short_recordings_keep_to_the_limit),
 		cmocka_unit_test(probes_stay_where_few_calls_run_into_them),
 		cmocka_unit_test(windows_stand_for_all_that_was_called),
 		cmocka_unit_test(chances_are_those_of_a_poisson_process),
