@@ -235,6 +235,7 @@ int measure_apply_alloc_overhead(void *context, const char *argument, struct opt
 	    (*end && strcmp(end, "%") != 0) || percent < 0.01 || percent > 50)
 		return options_bad(reason, "not a part of the target's CPU time: 0.01%%..50%%");
 	request->config->alloc_overhead_percent = percent;
+	request->has_alloc_overhead = true;
 	return 0;
 }
 
@@ -478,6 +479,10 @@ int measure_complete(struct measure_request *request, const struct command *comm
 
 	if (r == 0 && request->has_rate && request->has_period)
 		r = options_usage_error(command, "-F and -c exclude each other");
+	if (r == 0 && (request->has_rate || request->has_period) &&
+	    !(config->events & EVENT_BIT(EVENT_CPU)))
+		r = options_usage_error(command, "%s goes with -e cpu",
+					request->has_rate ? "-F" : "-c");
 	if (r == 0 && request->has_debuginfod_timeout && !request->has_debuginfod)
 		r = options_usage_error(command, "--debuginfod-timeout goes with --debuginfod");
 	if (r == 0 && request->has_debuginfod)
@@ -486,6 +491,8 @@ int measure_complete(struct measure_request *request, const struct command *comm
 		return r;
 	if (request->has_heap_interval && !(config->events & EVENT_BIT(EVENT_HEAP)))
 		r = options_usage_error(command, "--heap-interval goes with -e heap");
+	if (r == 0 && request->has_alloc_overhead && !(config->events & EVENT_BIT(EVENT_ALLOC)))
+		r = options_usage_error(command, "--alloc-overhead goes with -e alloc");
 	if (r != 0)
 		return r;
 	if (request->has_period)

@@ -25,6 +25,7 @@ struct measure_request {
 	const char *servers; /* as --debuginfod has them */
 	bool has_event, has_rate, has_period, has_debuginfod, has_debuginfod_timeout, verbose;
 	bool has_heap_interval;
+	bool has_alloc_overhead;
 };
 
 /*

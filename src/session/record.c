@@ -122,6 +122,16 @@ static void write_meanwhile(void *context, struct profile *profile, const struct
 	free(config.outputs.at);
 }
 
+static const char *why_none(const struct config *config, const struct health *health)
+{
+	if (health->has_growth)
+		return "no new memory was touched";
+	if (config->events == EVENT_BIT(EVENT_ALLOC))
+		return health->probe_hits ? "the target allocated too little"
+					  : "the target called nothing that is probed";
+	return "the target used too little CPU time";
+}
+
 static int write_everything(struct recording *rec, struct profile *profile,
 			    const struct health *health)
 {
@@ -151,9 +161,7 @@ static int write_everything(struct recording *rec, struct profile *profile,
 		if (health->has_heap)
 			log_heap(&health->heap);
 		if (health->samples == 0 && !health->has_heap)
-			log_info(health->has_growth ? "no samples: no new memory was touched meanwhile"
-						    : "no samples: the target used too little CPU "
-						      "time meanwhile");
+			log_info("no samples: %s meanwhile", why_none(config, health));
 		for (uint32_t i = 0; i < config->outputs.count && r == 0; i++)
 			if (strcmp(config->outputs.at[i].path, "-") != 0)
 				log_info("wrote %s", config->outputs.at[i].path);

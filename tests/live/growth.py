@@ -313,9 +313,11 @@ def test_filter():
 
 
 def test_refusals():
-    status, _, errors = profd('record', '-e', 'growth', '--last', '5s', '-p', '1')
-    check_equal(status, 2, errors)
-    check('--last' in errors, errors)
+    for arguments, words in ((('--last', '5s'), '--last'), (('-F', '99'), '-F goes with'),
+                             (('--alloc-overhead', '1'), '--alloc-overhead goes with')):
+        status, _, errors = profd('record', '-e', 'growth', '-p', '1', *arguments)
+        check_equal(status, 2, errors)
+        check(words in errors, errors)
 
 
 def test_jemalloc():
