@@ -64,10 +64,11 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 	uint64_t bx_slot = rule >> 24 & 0xff, steps = rule >> 32 & 0xffff;
 	uint64_t slot = rule >> 48 & 0xff, kind = rule >> 56 & RULE_KIND_MASK;
 	uint64_t cfa, ip = 0, bp = r->bp;
-	uint64_t landing = r->landing;
+	uint64_t landing = r->landing, context = r->context;
 	uint32_t exact = (rule & WALK_NEXT_EXACT) != 0;
 
 	r->landing = 0;
+	r->context = 0;
 	/* Nearly all of them are these two. */
 	if (kind == RULE_SP) {
 		cfa = r->sp + offset;
@@ -82,7 +83,7 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 		    walk_read(&cfa, r->sp + UCONTEXT_RSP, memory) < 0 ||
 		    walk_read(&ip, r->sp + UCONTEXT_RIP, memory) < 0)
 			return WALK_NOT_PRESENT;
-		r->bx_at = r->sp + UCONTEXT_RBX;
+		r->bx_at = r->context = r->sp + UCONTEXT_RBX;
 		r->ip = ip;
 		r->bp = bp;
 		r->sp = cfa; /* a handler may run on another stack: no order to check */
@@ -118,9 +119,13 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 			return WALK_NO_ROW;
 		cfa = r->bx + offset;
 	} else if (kind == RULE_TEMPORARY) {
-		cfa = walk_temporary(steps, memory) + offset;
+		cfa = walk_temporary(steps, memory);
+		if (r->interrupted &&
+		    (!context || walk_read(&cfa, context + walk_context_offset(steps), memory) < 0))
+			return WALK_NO_ROW;
+		cfa += offset;
 		/* Without a promise that it was kept: to be believed like a frame pointer. */
-		if (r->interrupted || cfa - r->sp >= WALK_FRAME_POINTER_REACH || cfa & 7)
+		if (cfa - r->sp >= WALK_FRAME_POINTER_REACH || cfa & 7)
 			return WALK_NO_ROW;
 		/* gcc goes on to say so when rbp has been restored. */
 		if (slot == RULE_BP_IN_FRAME) {

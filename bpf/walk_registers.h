@@ -36,6 +36,11 @@ struct walk_registers {
 	uint32_t first; /* no frame has been walked yet */
 	uint32_t interrupted; /* a signal frame has been walked: the temporaries were other code's */
 	/*
+	 * Not 0: this frame is what a signal has interrupted, and there, with rbx, are its registers (struct
+	 * sigcontext, arch/x86/include/uapi/asm/sigcontext.h).
+	 */
+	uint64_t context;
+	/*
 	 * 1: the frame walked last was not called, its return address was put there: it begins at
 	 * that address, a byte behind the one that was looked up. Else 0.
 	 */
@@ -63,6 +68,18 @@ static inline int walk_fetch_bx(struct walk_registers *r, void *memory)
 	r->bx = bx;
 	r->bx_at = 0;
 	return 0;
+}
+
+/* Where a temporary lies in a struct sigcontext, from rbx on: r8 to r15, di, si, bp, bx, dx, ax, cx. */
+static inline int64_t walk_context_offset(uint64_t temporary)
+{
+	if (temporary >= TEMPORARY_R8)
+		return 8 * ((int64_t)(temporary - TEMPORARY_R8) - 11);
+	return temporary == TEMPORARY_AX   ? 16
+	       : temporary == TEMPORARY_DX ? 8
+	       : temporary == TEMPORARY_CX ? 24
+	       : temporary == TEMPORARY_SI ? -16
+					   : -24;
 }
 
 /* The address to look up: a return address may be the first byte of the next function. */
