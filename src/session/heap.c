@@ -699,6 +699,7 @@ void heap_summarize(const struct recording *rec, struct heap_summary *ret)
 		.interval = rec->config->heap_interval,
 		.processes = heap->processes_seen,
 		.own_allocator = heap->own_allocator,
+		.began_before = !rec->config->target.command,
 		.alloc_objects = (int64_t)heap->alloc_objects,
 		.alloc_bytes = (int64_t)heap->alloc_bytes,
 		.lost = heap->lost,

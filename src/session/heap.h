@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
@@ -18,6 +19,7 @@ struct heap_summary {
 	uint64_t interval;	/* mean number of bytes between two samples */
 	uint32_t processes;	/* that had the library */
 	uint32_t own_allocator; /* of them, with a malloc of their own, which it does not see */
+	bool began_before;	/* they ran before the recording did */
 	uint64_t live_objects;	/* sampled ones that were in use at the end */
 	int64_t inuse_objects, inuse_bytes, alloc_objects, alloc_bytes; /* estimates of all */
 	uint64_t lost, untracked, refused; /* samples, see struct heap_region */

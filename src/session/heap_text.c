@@ -45,6 +45,8 @@ void heap_caveats(const struct heap_summary *s, struct bytes *ret)
 		add_caveat(ret,
 			   "programs that are static, setuid, 32-bit or without an environment do "
 			   "not load it; -e growth sees all");
+	else if (s->began_before)
+		add_caveat(ret, "what they had in use before the recording began is not in it");
 	if (s->own_allocator) {
 		add_caveat(ret, "");
 		add_several(ret, s->own_allocator, "process has", "processes have");

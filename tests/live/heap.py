@@ -117,6 +117,7 @@ def test_attached_again_and_again():
         second = record('-e', 'heap', '-p', process.pid, seconds=1, hz=None, outputs=('out.pb.gz',))
         check_equal(second.summary['heap']['inuse_bytes'], 0, 'bytes in use that are new')
         check_equal(second.summary['heap']['processes'], 1, 'processes')
+        check('before the recording began is not in it' in second.stderr, second.stderr)
     finally:
         end(process)
 
