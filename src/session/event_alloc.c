@@ -138,6 +138,15 @@ static bool attach(struct event_alloc *a)
 	return a->attached;
 }
 
+/* The lock is held, and let go meanwhile. */
+static void detach(struct event_alloc *a)
+{
+	pthread_mutex_unlock(&a->lock);
+	alloc_source_detach(a->source);
+	pthread_mutex_lock(&a->lock);
+	a->attached = false;
+}
+
 /* Is a window to be closed before its time? */
 static bool is_too_dear(const struct event_alloc *a, const struct alloc_window *window,
 			uint64_t open_ns, const struct alloc_figures *before)
@@ -241,6 +250,10 @@ static bool turn_once(struct event_alloc *a)
 	struct alloc_window_result result = {};
 	uint64_t begins;
 
+	alloc_source_figures(a->source, &start);
+	/* Probes that were to stay, as long as there were few calls, do not stay for the gap. */
+	if (!window.stays && a->attached)
+		detach(a);
 	if (!window.stays || !a->attached) {
 		begins = a->windows.closed_ns + window.gap_ns;
 		/* Putting them there takes its time. */
@@ -250,7 +263,6 @@ static bool turn_once(struct event_alloc *a)
 			return false;
 	}
 	take_next(a);
-	alloc_source_figures(a->source, &start);
 	if (!attach(a)) {
 		/* Nobody is there who could have allocated anything. */
 		a->windows.closed_ns = clock_ns(CLOCK_MONOTONIC);
@@ -259,12 +271,8 @@ static bool turn_once(struct event_alloc *a)
 	alloc_source_figures(a->source, &opened);
 	look(a, &window, &result);
 	alloc_source_figures(a->source, &closed);
-	if (!window.stays || a->stops) {
-		pthread_mutex_unlock(&a->lock);
-		alloc_source_detach(a->source);
-		pthread_mutex_lock(&a->lock);
-		a->attached = false;
-	}
+	if (!window.stays || a->stops)
+		detach(a);
 	alloc_source_figures(a->source, &end);
 	learn(a, &result, &start, &opened, &closed, &end);
 	return !a->stops;

@@ -4,9 +4,12 @@ import glob
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 
-from harness import Program, Recorder, Target, check, check_equal, need, one_line, profd, record, run
+from harness import (Program, Recorder, Target, check, check_equal, end, need, one_line, profd, record, run,
+                     start)
 
 PATHS = ('small_ones', 'cleared_ones', 'big_ones', 'grown_ones', 'aligned_ones', 'objects')
 LIBRARIES = '/usr/lib/*-linux-gnu/'
@@ -131,6 +134,42 @@ def test_probes_go_when_profd_is_killed():
                 time.sleep(0.05)
             check(code_of(target.pid) == before, f'after signal {number} its code is not as it was')
             check(target.stop()['small_ones'][0] > 0, 'it did not go on')
+
+
+QUIET_THEN_BUSY = """
+import sys, time
+print('ready', flush=True)
+sys.stdin.readline()
+until = time.time() + 30
+while time.time() < until:
+    for _ in range(1000):
+        bytearray(2000)
+"""
+
+
+def test_probes_do_not_stay_when_calls_get_many():
+    """Where there are few calls they may; not in the gaps between windows of a program that is busy."""
+    process = start([sys.executable, '-c', QUIET_THEN_BUSY], stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE)
+    try:
+        check_equal(process.stdout.readline(), b'ready\n', 'its first words')
+        before = code_of(process.pid)
+        recorder = Recorder('-e', 'alloc', '-p', process.pid)
+        check(wait_probed(process.pid, before), 'never probed')
+        time.sleep(1.5)
+        process.stdin.write(b'\n')
+        process.stdin.flush()
+        time.sleep(1.5)
+        looks = []
+        for _ in range(40):
+            looks.append(code_of(process.pid) != before)
+            time.sleep(0.03)
+        print(f'    {sum(looks)} of {len(looks)} looks found probes')
+        check(sum(looks) < len(looks) / 2, f'probed in {sum(looks)} of {len(looks)} looks')
+        recorder.signal(signal.SIGINT)
+        check_equal(recorder.finish().status, 0, 'status')
+    finally:
+        end(process)
 
 
 def test_commands_and_their_children():
