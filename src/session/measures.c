@@ -63,5 +63,5 @@ const char *measures_drop_frames(uint32_t events)
 	       "new_heap|grow_heap|arena_get2(\\..*)?|tcache_init(\\..*)?|ptmalloc_init(\\..*)?|"
 	       "operator new.*|(je|tc)_.*alloc.*|_?mi_(heap_)?.?(m|c|re|z)?alloc.*|_mi_page_.*|tcmalloc::.*|"
 	       "_?Py(Object|Mem)_(Raw)?(Malloc|Calloc|Realloc)|_PyMem_.*|pymalloc_alloc.*|new_arena|"
-	       "allocate_from_new_pool|(__)?mem(set|p?cpy|move)(_.*)?";
+	       "allocate_from_new_pool|watched_(m|c|re)alloc|(__)?mem(set|p?cpy|move)(_.*)?";
 }

@@ -33,7 +33,7 @@ struct measures {
 
 /*
  * What gives memory out, for profile_meta.drop_frames of a profile of it: the C library's allocator and
- * the known ones in its place, C++'s operators, CPython's own; and what fills it in a caller's name. NULL: CPU time is measured, too, which is
+ * the known ones in its place, C++'s operators, CPython's own, what libprofd-heap.so puts before those; and what fills it in a caller's name. NULL: CPU time is measured, too, which is
  * their own.
  */
 const char *measures_drop_frames(uint32_t events);
