@@ -28,6 +28,7 @@ enum {
 
 struct reader_state {
 	ARRAY_OF(struct known_object) objects; /* the one that was asked about last is the last */
+	struct stack_walks *walks;
 };
 
 struct reader_state *reader_state_new(void)
@@ -38,6 +39,7 @@ struct reader_state *reader_state_new(void)
 static void forget(struct reader_state *state, uint32_t at)
 {
 	object_names_free(state->objects.at[at].names);
+	free(state->objects.at[at].starts);
 	object_unref(state->objects.at[at].object);
 	memmove(state->objects.at + at, state->objects.at + at + 1,
 		(state->objects.count - at - 1) * sizeof(*state->objects.at));
@@ -51,11 +53,12 @@ void reader_state_free(struct reader_state *state)
 	while (state->objects.count)
 		forget(state, state->objects.count - 1);
 	array_fini(&state->objects);
+	stack_walks_free(state->walks);
 	free(state);
 }
 
-/* Moves the object to the end. NULL: it is not known. */
-static struct known_object *find(struct reader_state *state, uint32_t id)
+/* Moves the object to the end. */
+struct known_object *reader_find(struct reader_state *state, uint32_t id)
 {
 	struct known_object found;
 
@@ -100,7 +103,7 @@ static int answer_states(struct reader_state *state, const uint32_t *ids, size_t
 	if (size % sizeof(*ids))
 		return -EBADMSG;
 	for (size_t i = 0; i < size / sizeof(*ids); i++) {
-		const struct known_object *known = find(state, ids[i]);
+		const struct known_object *known = reader_find(state, ids[i]);
 		struct wire_state found = {};
 		struct stat st;
 
@@ -160,7 +163,9 @@ int reader_answer(void *state_, const struct question *question, const void *pay
 
 	if (question->what == READER_DEMANGLE)
 		return answer_demangled(payload, size, reply);
-	known = find(state, question->object);
+	if (question->what == READER_WALK)
+		return reader_answer_walk(state, &state->walks, payload, size, reply);
+	known = reader_find(state, question->object);
 	if (question->what == READER_FORGET) {
 		if (known)
 			forget(state, (uint32_t)(known - state->objects.at));
@@ -179,7 +184,7 @@ int reader_answer(void *state_, const struct question *question, const void *pay
 		*first = -1; /* taken, also on failure */
 		if (r != 0)
 			return r;
-		known = find(state, question->object);
+		known = reader_find(state, question->object);
 	}
 	if (question->what == READER_STATES)
 		return answer_states(state, payload, size, reply);

@@ -102,6 +102,7 @@ struct pipeline {
 	int (*read_memory)(uint64_t *ret, uint64_t address, void *context);
 	void *read_context;
 
+	bool libunwind; /* walks copied stacks first */
 	struct call_sites calls;
 	struct collected incoming, waiting;
 	uint32_t next_event; /* of those that wait; those before have been used */
@@ -122,6 +123,7 @@ struct pipeline {
 	uint64_t outcomes[WALK_OUTCOME_COUNT];
 	uint64_t through_generated_code; /* of WALK_COMPLETE: if frame pointers there are right */
 	uint64_t finished; /* walks that were finished here */
+	uint64_t libunwind_frames, libunwind_stacks; /* that it found, and of those it walked whole */
 	uint64_t lifecycle_lost;
 	uint64_t samples_refused; /* too many were waiting */
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "session/copy_walk.h"
 #include "session/guess.h"
 #include "session/meet.h"
 #include "session/sample_labels.h"
@@ -98,6 +99,20 @@ static bool ends_at_entry(const struct process *process, const struct walked *wa
 	       address - mapping->object->entry < ENTRY_BYTES;
 }
 
+/* False: there is more, and the input is where to go on. */
+static bool walk_by_libunwind(struct pipeline *p, struct process *process, struct walk_input *input,
+			      struct walked *walked)
+{
+	if (process->dirty || process->wire.count != process->mappings.count)
+		process_wire_update(p, process, false);
+	walked->outcome = copy_walk(p, process, input, walked->addresses, p->max_depth,
+				    &walked->count);
+	p->libunwind_frames += walked->count;
+	p->libunwind_stacks += walked->outcome == WALK_COMPLETE;
+	return walked->outcome == WALK_COMPLETE ||
+	       (walked->outcome == WALK_TOO_DEEP && walked->count >= p->max_depth);
+}
+
 /* Goes on from the registers in the sample, behind the frames there are. */
 static void finish(struct pipeline *p, struct process *process, const struct wire_sample *sample,
 		   struct walked *walked)
@@ -128,6 +143,9 @@ static void finish(struct pipeline *p, struct process *process, const struct wir
 	struct walk_end end;
 
 	p->finished++;
+	if (p->libunwind && walked->count == 0 && sample->stack_bytes &&
+	    walk_by_libunwind(p, process, &input, walked))
+		return;
 	walk_on(p, process, &input, walked, &end);
 	for (unsigned i = 0; i < GUESSES_MAX && !ends_at_entry(process, walked) &&
 			     guess_is_allowed(process, walked->outcome, &end) &&

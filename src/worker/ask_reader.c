@@ -283,6 +283,7 @@ void ask_lines_anew(struct workers *workers, struct object *object)
 void ask_forget(struct workers *workers, struct object *object)
 {
 	forget(workers, object, &workers->reader, &object->known_by);
+	forget(workers, object, &workers->walker, &object->walk_known_by);
 	ask_lines_anew(workers, object);
 	object_close(object);
 }

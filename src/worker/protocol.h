@@ -15,9 +15,10 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "bpf/wire.h"
 
 enum {
-	QUESTION_BYTES_MAX = 64 * 1024, /* with its payload */
+	QUESTION_BYTES_MAX = 80 * 1024, /* with its payload; a whole copied stack is the largest */
 	MESSAGE_MAX_FDS = 16, /* without the memory */
 	ANSWER_BEHIND_MAX = 16 * 1024, /* bytes of an answer behind its head: most have a few hundred */
 	ANSWER_BYTES_MAX = 128 << 20, /* the largest tables and 4096 of the longest names are less */
@@ -87,6 +88,11 @@ enum reader_question {
 	/* An address → struct wire_code_head, instructions, texts: the function that holds it, decoded. */
 	READER_CODE,
 	READER_ALLOCATOR, /* → struct wire_allocator, sites, pointers (elf/allocator.h) */
+	/*
+	 * struct wire_walk, mappings, a copied stack → struct wire_walked, addresses; or WIRE_WALK_WANT and
+	 * ids (uint32_t) of objects that are not known: whoever asked introduces them and asks again.
+	 */
+	READER_WALK,
 	READER_STATES,   /* ids of objects (uint32_t) → a struct wire_state for each */
 	READER_DEMANGLE, /* names, each with its NUL → readable ones in their order, "" for "is not" */
 	READER_FORGET,   /* the object is not needed any more */
@@ -206,6 +212,31 @@ struct wire_allocation_site {
 	uint64_t entry, address;
 	uint32_t function, outcome, flags, stack_moved;
 	uint32_t size_register, other_register;
+};
+
+enum { WIRE_WALK_WANT = 1, WIRE_WALK_MAPPINGS_MAX = 128 };
+
+/* A stack to be walked by libunwind, see unwind/remote.h. */
+struct wire_walk {
+	uint64_t ip, sp, bp, bx;
+	uint64_t temporaries[WIRE_TEMPORARIES];
+	uint64_t stack_address;
+	uint64_t key; /* of the process and what it maps: what was kept of another one is forgotten */
+	uint32_t stack_bytes, mapping_count;
+	uint32_t limit; /* of frames, WIRE_MAX_FRAMES at most */
+	uint32_t exact; /* 1: ip is the frame's own address */
+};
+
+/* Executable code, ascending. */
+struct wire_walk_mapping {
+	uint64_t start, end, bias;
+	uint32_t object, reserved;
+};
+
+/* count: of addresses; the rest as walk_outcome and struct remote_end say. */
+struct wire_walked {
+	uint64_t ip, sp, bp, bx;
+	uint32_t count, outcome, exact, reserved;
 };
 
 /* ---- the opener: opens files that may never answer ---- */

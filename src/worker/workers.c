@@ -22,6 +22,8 @@
  */
 #define LINES_OVERTIME_NS 3000000000ULL
 enum { LINES_TIGHTNESS = 4 };
+/* A thousand frames take some milliseconds. */
+#define WALK_OVERTIME_NS 1000000000ULL
 
 void workers_init(struct workers *workers)
 {
@@ -29,18 +31,21 @@ void workers_init(struct workers *workers)
 	symbol_cache_init(&workers->symbol_cache);
 	worker_init(&workers->reader, "reader");
 	worker_init(&workers->liner, "reader");
+	worker_init(&workers->walker, "reader");
 	worker_init(&workers->opener, "opener");
 	workers->liner.overtime_ns = LINES_OVERTIME_NS;
+	workers->walker.overtime_ns = WALK_OVERTIME_NS;
 	workers->liner.hurry = &workers->lines_hurry;
 	workers->lines_patience.tightness = LINES_TIGHTNESS;
 	workers->opener.gives_files = true;
-	workers->reader.hurry = workers->opener.hurry = &workers->hurry;
+	workers->reader.hurry = workers->walker.hurry = workers->opener.hurry = &workers->hurry;
 }
 
 void workers_fini(struct workers *workers)
 {
 	worker_fini(&workers->reader);
 	worker_fini(&workers->liner);
+	worker_fini(&workers->walker);
 	worker_fini(&workers->opener);
 	symbol_cache_close(&workers->symbol_cache);
 	for (uint32_t i = 0; i < workers->casualties.count; i++)
@@ -68,15 +73,17 @@ int workers_check(struct workers *workers)
 
 void workers_set_meanwhile(struct workers *workers, void (*meanwhile)(void *context), void *context)
 {
-	workers->reader.meanwhile = workers->liner.meanwhile = workers->opener.meanwhile =
-		meanwhile;
-	workers->reader.context = workers->liner.context = workers->opener.context = context;
+	workers->reader.meanwhile = workers->liner.meanwhile = workers->walker.meanwhile =
+		workers->opener.meanwhile = meanwhile;
+	workers->reader.context = workers->liner.context = workers->walker.context =
+		workers->opener.context = context;
 }
 
 void workers_set_priority(struct workers *workers, int nice)
 {
 	worker_set_priority(&workers->reader, nice);
 	worker_set_priority(&workers->liner, nice);
+	worker_set_priority(&workers->walker, nice);
 	worker_set_priority(&workers->opener, nice);
 }
 
@@ -84,18 +91,21 @@ void workers_tidy(struct workers *workers)
 {
 	worker_tidy(&workers->reader);
 	worker_tidy(&workers->liner);
+	worker_tidy(&workers->walker);
 	worker_tidy(&workers->opener);
 }
 
 uint64_t workers_cpu_ns(const struct workers *workers)
 {
 	return worker_cpu_ns(&workers->reader) + worker_cpu_ns(&workers->liner) +
+	       worker_cpu_ns(&workers->walker) +
 	       worker_cpu_ns(&workers->opener);
 }
 
 uint64_t workers_peak_bytes(const struct workers *workers)
 {
 	return worker_peak_bytes(&workers->reader) + worker_peak_bytes(&workers->liner) +
+	       worker_peak_bytes(&workers->walker) +
 	       worker_peak_bytes(&workers->opener);
 }
 

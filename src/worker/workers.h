@@ -37,6 +37,7 @@ struct workers {
 	 * any time. Nothing else waits for it, and what it may take is its own.
 	 */
 	struct worker liner;
+	struct worker walker; /* another one, for stacks that libunwind walks */
 	struct worker opener; /* privileged: opens, and may hang */
 	ARRAY_OF(struct casualty) casualties;
 	uint32_t given_up;

@@ -22,6 +22,8 @@ static inline struct workers *direct_workers(void)
 		workers.reader.direct_state = reader;
 		workers.liner.direct = reader_answer;
 		workers.liner.direct_state = reader;
+		workers.walker.direct = reader_answer;
+		workers.walker.direct_state = reader;
 		workers.opener.direct = opener_answer;
 	}
 	return &workers;

@@ -135,6 +135,58 @@ static void the_first_sample_of_a_process_is_whole(void **state)
 	pipeline_fini(&p);
 }
 
+static void libunwind_walks_a_copy_whole(void **state)
+{
+	struct profile_run tables, libunwind;
+	struct pipeline p, q;
+	uint32_t differ = 0;
+
+	(void)state;
+	count_one(&p, sizeof(stack));
+	p.everything = true;
+	p.libunwind = true;
+	assert_true(meet_strangers(&p) >= 0);
+	assert_ok(pipeline_advance(&p, 10));
+	assert_ok(naming_advance(&p.naming, UINT64_MAX));
+	assert_int_equal(p.outcomes[WALK_COMPLETE], 1);
+	assert_int_equal(p.libunwind_stacks, 1);
+	assert_string_equal(frame(&p, 0), "capture");
+	assert_string_equal(frame(&p, depth(&p) - 1), "_start");
+	/* The same frames, address by address, as by tables. */
+	count_one(&q, sizeof(stack));
+	q.everything = true;
+	assert_whole(&q);
+	assert_int_equal(q.libunwind_frames, 0);
+	assert_int_equal(depth(&p), depth(&q));
+	assert_int_equal(p.libunwind_frames, depth(&p));
+	libunwind = p.profile->stacks.at[p.profile->samples.at[0].stack];
+	tables = q.profile->stacks.at[q.profile->samples.at[0].stack];
+	for (uint32_t i = 0; i < depth(&p); i++)
+		differ += p.profile->locations.at[p.profile->stack_locations.at[libunwind.first + i]]
+				  .address !=
+			  q.profile->locations.at[q.profile->stack_locations.at[tables.first + i]]
+				  .address;
+	assert_int_equal(differ, 1); /* this test takes both samples, at two places */
+	pipeline_fini(&p);
+	pipeline_fini(&q);
+}
+
+static void a_short_copy_is_told_with_libunwind_too(void **state)
+{
+	struct pipeline p;
+
+	(void)state;
+	count_one(&p, 8);
+	p.everything = true;
+	p.libunwind = true;
+	assert_int_equal(meet_strangers(&p), 1);
+	assert_ok(pipeline_advance(&p, 10));
+	assert_ok(naming_advance(&p.naming, UINT64_MAX));
+	assert_int_equal(p.outcomes[WALK_COPY_SHORT], 1);
+	assert_string_equal(frame(&p, depth(&p) - 1), "[truncated: deeper than the copied stack]");
+	pipeline_fini(&p);
+}
+
 static void tables_of_a_target_are_built_ahead(void **state)
 {
 	struct pipeline p;
@@ -250,6 +302,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_sample_of_a_process_is_whole),
 		cmocka_unit_test(two_pieces_of_stack_make_a_whole),
+		cmocka_unit_test(libunwind_walks_a_copy_whole),
+		cmocka_unit_test(a_short_copy_is_told_with_libunwind_too),
 		cmocka_unit_test(tables_of_a_target_are_built_ahead),
 		cmocka_unit_test(a_short_piece_of_stack_is_told),
 		cmocka_unit_test(memory_that_can_be_read_takes_the_place_of_copies),
