@@ -12,7 +12,6 @@
  */
 #include <linux/bpf.h>
 #include <linux/bpf_perf_event.h>
-#include <linux/ptrace.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
@@ -71,44 +70,13 @@ static __always_inline int64_t draw(uint64_t mean)
 	return (int64_t)((mean * random_logarithm() >> 16) * 45426 >> 16) + 1;
 }
 
-/* Each by itself: clang would else merge the reads, through a moved ctx, which the verifier forbids. */
-#define REGISTER(number, name)                                                                     \
-	case number:                                                                               \
-		value = ctx->name;                                                                 \
-		barrier_var(value);                                                                \
-		break;
-
-static __always_inline uint64_t argument(struct pt_regs *ctx, uint32_t number)
-{
-	uint64_t value = 0;
-
-	switch (number) {
-		REGISTER(0, rax)
-		REGISTER(1, rcx)
-		REGISTER(2, rdx)
-		REGISTER(3, rbx)
-		REGISTER(5, rbp)
-		REGISTER(6, rsi)
-		REGISTER(7, rdi)
-		REGISTER(8, r8)
-		REGISTER(9, r9)
-		REGISTER(10, r10)
-		REGISTER(11, r11)
-		REGISTER(12, r12)
-		REGISTER(13, r13)
-		REGISTER(14, r14)
-		REGISTER(15, r15)
-	}
-	return value;
-}
-
 /* What the call asks for; 0: nothing that counts here. */
-static __always_inline uint64_t bytes_asked(struct pt_regs *ctx)
+static __always_inline uint64_t bytes_asked(struct probe_registers *ctx)
 {
 	uint64_t cookie = bpf_get_attach_cookie(ctx), other;
-	uint64_t size = argument(ctx, cookie & 15);
+	uint64_t size = context_register(ctx, cookie & 15);
 
-	other = argument(ctx, cookie >> 4 & 15);
+	other = context_register(ctx, cookie >> 4 & 15);
 	switch (cookie >> 8 & 255) {
 	case ALLOC_COUNTED: /* calloc */
 		if (size >> 32 || other >> 32)
@@ -127,32 +95,23 @@ static __always_inline uint64_t bytes_asked(struct pt_regs *ctx)
 	return size < WIRE_ALLOC_BYTES_MAX ? size : 0;
 }
 
-static __always_inline void take_call(struct pt_regs *ctx, struct task_struct *task,
+static __always_inline void take_call(struct probe_registers *ctx, struct task_struct *task,
 				      struct task_ids ids, const struct occasion *why)
 {
 	struct scratch *s = sample_begin(ids, why);
-	uint64_t *t;
+	struct saved_place place;
 
 	if (!s)
 		return;
 	s->leaf_exact = 0;
-	if (ctx->cs == USER32_CS) {
+	if (CONTEXT_IS_COMPAT(ctx)) {
 		s->outcome = WALK_COMPAT;
 	} else if (task->mm && config.user_stacks) {
-		t = s->sample.temporaries;
-		t[TEMPORARY_AX] = ctx->rax;
-		t[TEMPORARY_DX] = ctx->rdx;
-		t[TEMPORARY_CX] = ctx->rcx;
-		t[TEMPORARY_SI] = ctx->rsi;
-		t[TEMPORARY_DI] = ctx->rdi;
-		t[TEMPORARY_R8] = ctx->r8;
-		t[TEMPORARY_R9] = ctx->r9;
-		t[TEMPORARY_R10] = ctx->r10;
-		t[TEMPORARY_R11] = ctx->r11;
-		s->at.ip = ctx->rip;
-		s->at.sp = ctx->rsp;
-		s->at.bp = ctx->rbp;
-		s->at.bx = ctx->rbx;
+		CONTEXT_LEAF(&place, s->sample.temporaries, ctx);
+		s->at.ip = place.ip;
+		s->at.sp = place.sp;
+		s->at.bp = place.bp;
+		s->at.bx = place.bx;
 		s->at.exact = 1;
 		sample_walk(s, task, ids.tgid, 0);
 	}
@@ -160,7 +119,7 @@ static __always_inline void take_call(struct pt_regs *ctx, struct task_struct *t
 }
 
 SEC("kprobe")
-int alloc_call(struct pt_regs *ctx)
+int alloc_call(struct probe_registers *ctx)
 {
 	uint32_t zero = 0, cpu, *claim;
 	struct wire_alloc_state *state = bpf_map_lookup_elem(&alloc_states, &zero);

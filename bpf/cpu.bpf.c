@@ -208,6 +208,7 @@ static __always_inline void keep_exit_stack(struct task_struct *task, struct tas
 {
 	uint32_t tid = task->pid, zero = 0;
 	struct pt_regs___kernel *saved;
+	struct saved_place place;
 	struct exit_stack *kept;
 	struct stack_copy copy;
 	uint64_t at;
@@ -217,19 +218,19 @@ static __always_inline void keep_exit_stack(struct task_struct *task, struct tas
 		return;
 	empty = bpf_map_lookup_elem(&empty_exit_stack, &zero);
 	saved = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
-	if (!empty || !saved || saved->cs == USER32_CS)
+	if (!empty || !saved || saved_is_compat(saved))
 		return;
 	if (bpf_map_update_elem(&exiting, &tid, empty, BPF_ANY) < 0)
 		return;
 	kept = bpf_map_lookup_elem(&exiting, &tid);
 	if (!kept)
 		return;
-	kept->ip = saved->ip;
-	kept->sp = saved->sp;
-	kept->bp = saved->bp;
-	kept->bx = saved->bx;
-	keep_temporaries(kept->temporaries, saved);
-	kept->exact = (int64_t)saved->orig_ax < 0;
+	saved_leaf(&place, kept->temporaries, saved);
+	kept->ip = place.ip;
+	kept->sp = place.sp;
+	kept->bp = place.bp;
+	kept->bx = place.bx;
+	kept->exact = saved_call(saved) < 0;
 	copy = stack_copy_begin(kept->sp, EXIT_STACK_BYTES);
 	for (uint32_t i = 0; i <= EXIT_STACK_BYTES / 4096; i++)
 		if (copy_page(&copy, i, kept->stack, EXIT_STACK_BYTES, copy.copied))

@@ -154,9 +154,11 @@ int major_fault(struct bpf_perf_event_data *ctx)
 	return take_fault(ctx, GROWTH_MAJOR);
 }
 
+/* Numbers of system calls, and a flag of mmap (asm/unistd.h, linux/mman.h). */
 #if defined(__TARGET_ARCH_x86)
-/* Numbers of system calls, and a flag of mmap (asm/unistd_64.h, linux/mman.h). */
 enum { SYSTEM_CALL_MMAP = 9, SYSTEM_CALL_MREMAP = 25, POPULATE = 0x8000 };
+#else
+enum { SYSTEM_CALL_MMAP = 222, SYSTEM_CALL_MREMAP = 216, POPULATE = 0x8000 };
 #endif
 
 static __always_inline void tell_move(struct task_ids ids, uint64_t from, uint64_t bytes,
@@ -211,22 +213,26 @@ int BPF_PROG(place_found, unsigned long address)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs___kernel *saved;
 	struct task_ids ids;
-	uint64_t call;
+	uint64_t arguments[6];
+	int64_t call;
 
 	if (!task->mm || address & 0xfff)
 		return 0;
 	saved = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
-	if (!saved || saved->cs == USER32_CS)
+	if (!saved || saved_is_compat(saved))
 		return 0;
-	call = saved->orig_ax;
-	if (call != SYSTEM_CALL_MREMAP && (call != SYSTEM_CALL_MMAP || !(saved->r10 & POPULATE)))
+	call = saved_call(saved);
+	if (call != SYSTEM_CALL_MREMAP && call != SYSTEM_CALL_MMAP)
+		return 0;
+	saved_arguments(arguments, saved);
+	if (call == SYSTEM_CALL_MMAP && !(arguments[3] & POPULATE))
 		return 0;
 	ids = ids_of(task);
 	if (!is_watched(task, ids))
 		return 0;
 	if (call == SYSTEM_CALL_MREMAP)
-		tell_move(ids, saved->di, saved->si, address);
+		tell_move(ids, arguments[0], arguments[1], address);
 	else if (config.user_stacks)
-		take_populated(task, ids, saved, address, (saved->si + 4095) & ~4095ULL);
+		take_populated(task, ids, saved, address, (arguments[1] + 4095) & ~4095ULL);
 	return 0;
 }

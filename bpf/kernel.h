@@ -64,6 +64,16 @@ struct sched_info {
 struct thread_struct {
 	unsigned long fsbase; /* arch/x86/include/asm/processor.h */
 } KERNEL_STRUCT;
+#elif defined(__TARGET_ARCH_arm64)
+struct thread_user_words {
+	unsigned long tp_value; /* arch/arm64/include/asm/processor.h */
+} KERNEL_STRUCT;
+
+struct thread_struct {
+	struct thread_user_words uw;
+} KERNEL_STRUCT;
+#else
+#error "kernel.h: this processor is not described yet"
 #endif
 
 struct task_struct {
@@ -90,19 +100,12 @@ struct task_struct___before_514 {
 	long state;
 } KERNEL_STRUCT;
 
-/* User registers as the kernel saves them on entry, arch/x86/include/asm/ptrace.h. */
-#if defined(__TARGET_ARCH_x86)
-#define USER32_CS 0x23 /* __USER32_CS, arch/x86/include/asm/segment.h */
-
-struct pt_regs___kernel {
-	unsigned long bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, sp;
-} KERNEL_STRUCT;
-
 /* Where a thread's own data lies. */
 static __always_inline unsigned long task_thread_pointer(struct task_struct *task)
 {
+#if defined(__TARGET_ARCH_x86)
 	return task->thread.fsbase;
-}
 #else
-#error "kernel.h: registers of this architecture are not described yet"
+	return task->thread.uw.tp_value;
 #endif
+}

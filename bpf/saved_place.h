@@ -10,6 +10,7 @@ struct saved_place {
 	int exact;
 };
 
+#if !defined(WIRE_LINK_REGISTER)
 /*
  * After a system call ip is behind the instruction, maybe past the function's end, and also in rcx,
  * where the processor puts it; except where the kernel goes on elsewhere: exec at the entry, with
@@ -25,11 +26,24 @@ static __always_inline int has_new_place(const struct saved_place *at, const uin
 		  t[TEMPORARY_DX] | at->bp | at->bx));
 }
 
+enum { SYSTEM_CALL_CLONE = 56, SYSTEM_CALL_CLONE3 = 435 };
+#else
+/* Where the kernel goes on elsewhere it forgets the system call: forget_syscall, asm/ptrace.h. */
+static __always_inline int has_new_place(const struct saved_place *at, const uint64_t *t)
+{
+	(void)at;
+	(void)t;
+	return 0;
+}
+
+enum { SYSTEM_CALL_CLONE = 220, SYSTEM_CALL_CLONE3 = 435 };
+#endif
+
 /*
- * Does the kernel go back into a thread or process that clone has just made (system calls 56 and
- * 435)? clone returns 0 only there.
+ * Does the kernel go back into a thread or process that clone has just made? clone returns 0 only
+ * there.
  */
 static __always_inline int returns_from_clone(uint64_t call, uint64_t result)
 {
-	return (call == 56 || call == 435) && result == 0;
+	return (call == SYSTEM_CALL_CLONE || call == SYSTEM_CALL_CLONE3) && result == 0;
 }

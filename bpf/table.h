@@ -111,8 +111,12 @@ static inline int32_t rule_cfa_words(const struct wire_rule *rule, uint32_t dist
  */
 static inline int rule_bp_slot(const struct wire_rule *rule, int32_t cfa_words)
 {
+#if defined(WIRE_LINK_REGISTER)
+	(void)cfa_words;
+#else
 	if ((rule->kind_and_step & RULE_KIND_MASK) == RULE_SP && rule->bp_slot > cfa_words)
 		return 0;
+#endif
 	return rule->bp_slot;
 }
 
@@ -121,8 +125,12 @@ static inline int rule_bx_slot(const struct wire_rule *rule, int32_t cfa_words)
 {
 	int slot = rule->bx_slot;
 
+#if defined(WIRE_LINK_REGISTER)
+	(void)cfa_words;
+#else
 	if ((rule->kind_and_step & RULE_KIND_MASK) == RULE_SP && slot != RULE_BX_LOST &&
 	    slot > cfa_words)
 		return 0;
+#endif
 	return slot;
 }

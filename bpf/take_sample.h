@@ -22,42 +22,25 @@ static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 {
 	struct pt_regs___kernel *saved;
 	struct saved_place place;
-	uint64_t cs = ctx->regs.cs, ip = ctx->regs.rip, sp = ctx->regs.rsp, bp = ctx->regs.rbp;
-	uint64_t bx = ctx->regs.rbx, *t = s->sample.temporaries;
+	uint64_t *t = s->sample.temporaries;
+	int compat;
 
-	/* Read here: clang would else merge the reads of both branches, through a moved ctx. */
-	barrier_var(ip);
-	barrier_var(sp);
-	barrier_var(bp);
-	barrier_var(bx);
-	t[TEMPORARY_AX] = ctx->regs.rax;
-	t[TEMPORARY_DX] = ctx->regs.rdx;
-	t[TEMPORARY_CX] = ctx->regs.rcx;
-	t[TEMPORARY_SI] = ctx->regs.rsi;
-	t[TEMPORARY_DI] = ctx->regs.rdi;
-	t[TEMPORARY_R8] = ctx->regs.r8;
-	t[TEMPORARY_R9] = ctx->regs.r9;
-	t[TEMPORARY_R10] = ctx->regs.r10;
-	t[TEMPORARY_R11] = ctx->regs.r11;
+	CONTEXT_LEAF(&place, t, &ctx->regs);
+	place.exact = 1;
+	CONTEXT_READ(compat, CONTEXT_IS_COMPAT(&ctx->regs));
 	saved = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
 	if (!saved)
 		return 0;
-	if (cs & 3) {
-		s->at.ip = ip;
-		s->at.sp = sp;
-		s->at.bp = bp;
-		s->at.bx = bx;
-		s->at.exact = 1;
-	} else {
-		cs = saved->cs;
+	if (!CONTEXT_IS_USER(&ctx->regs)) {
+		compat = saved_is_compat(saved);
 		place_saved_registers(&place, t, task, saved);
-		s->at.ip = place.ip;
-		s->at.sp = place.sp;
-		s->at.bp = place.bp;
-		s->at.bx = place.bx;
-		s->at.exact = place.exact;
 	}
-	if (cs == USER32_CS) { /* other registers, other tables */
+	s->at.ip = place.ip;
+	s->at.sp = place.sp;
+	s->at.bp = place.bp;
+	s->at.bx = place.bx;
+	s->at.exact = place.exact;
+	if (compat) { /* other registers, other tables */
 		s->outcome = WALK_COMPAT;
 		return 0;
 	}
@@ -212,6 +195,8 @@ static __always_inline void sample_send(struct scratch *s, struct task_struct *t
 		if (s->at.interrupted)
 			__builtin_memset(s->sample.temporaries, 0, sizeof(s->sample.temporaries));
 		exact = s->at.exact;
+		if (s->at.loose)
+			s->sample.flags |= SAMPLE_SP_LOOSE;
 	}
 	size = addresses * 8;
 	if (s->sample.flags & SAMPLE_MAPPINGS_STALE || s->outcome == WALK_NO_PROCESS ||
@@ -257,7 +242,7 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 
 	if (!s)
 		return;
-	if (!(ctx->regs.cs & 3)) {
+	if (!CONTEXT_IS_USER(&ctx->regs)) {
 		s->sample.flags |= SAMPLE_KERNEL_MODE;
 		kernel_count = kernel_stack(ctx, s);
 		if (kernel_count > WIRE_MAX_KERNEL_FRAMES)

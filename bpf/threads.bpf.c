@@ -91,7 +91,7 @@ static __always_inline void take_registers(struct wire_thread *thread, struct ta
 		thread->flags |= THREAD_KERNEL;
 		return;
 	}
-	if (saved->cs == USER32_CS)
+	if (saved_is_compat(saved))
 		thread->flags |= THREAD_COMPAT;
 	place_saved_registers(&at, thread->temporaries, task, saved);
 	thread->ip = at.ip;
@@ -99,14 +99,9 @@ static __always_inline void take_registers(struct wire_thread *thread, struct ta
 	thread->bp = at.bp;
 	thread->bx = at.bx;
 	thread->flags |= at.exact ? THREAD_EXACT : 0;
-	thread->system_call = (int64_t)saved->orig_ax;
-	thread->arguments[0] = saved->di;
-	thread->arguments[1] = saved->si;
-	thread->arguments[2] = saved->dx;
-	thread->arguments[3] = saved->r10;
-	thread->arguments[4] = saved->r8;
-	thread->arguments[5] = saved->r9;
-	thread->result = (int64_t)saved->ax;
+	thread->system_call = saved_call(saved);
+	saved_arguments(thread->arguments, saved);
+	thread->result = (int64_t)saved_result(saved);
 }
 
 SEC("iter/task")

@@ -28,7 +28,8 @@ static inline uint64_t walk_rule_pack(const struct wire_rule *rule, uint32_t dis
 struct walk_registers {
 	uint64_t ip, sp, bp;
 	/*
-	 * Hardly a frame is found by rbx. So it is only noted where the caller's was saved (bx_at;
+	 * With a link register bx is that, 0 where it has nothing to tell any more; bx_at is always 0.
+	 * Else rbx: hardly a frame is found by it. So it is only noted where the caller's was saved (bx_at;
 	 * 0: not at all, bx holds), and read when it is asked for. bx 0, bx_at 0: not known.
 	 */
 	uint64_t bx, bx_at;
@@ -37,7 +38,7 @@ struct walk_registers {
 	uint32_t interrupted; /* a signal frame has been walked: the temporaries were other code's */
 	/*
 	 * Not 0: this frame is what a signal has interrupted, and there, with rbx, are its registers (struct
-	 * sigcontext, arch/x86/include/uapi/asm/sigcontext.h).
+	 * sigcontext, arch/x86/include/uapi/asm/sigcontext.h; on aarch64 from x0 on).
 	 */
 	uint64_t context;
 	/*
@@ -51,6 +52,7 @@ struct walk_registers {
 	 */
 	uint64_t landing;
 	uint32_t unwinders; /* frames so far of which walk_unwinder has searched the stack */
+	uint32_t loose; /* sp is not known, only that it is no less than that (walk_aarch64.h) */
 };
 
 /* A frame pointer is believed within this distance of the stack pointer. */
@@ -70,20 +72,36 @@ static inline int walk_fetch_bx(struct walk_registers *r, void *memory)
 	return 0;
 }
 
-/* Where a temporary lies in a struct sigcontext, from rbx on: r8 to r15, di, si, bp, bx, dx, ax, cx. */
-static inline int64_t walk_context_offset(uint64_t temporary)
-{
-	if (temporary >= TEMPORARY_R8)
-		return 8 * ((int64_t)(temporary - TEMPORARY_R8) - 11);
-	return temporary == TEMPORARY_AX   ? 16
-	       : temporary == TEMPORARY_DX ? 8
-	       : temporary == TEMPORARY_CX ? 24
-	       : temporary == TEMPORARY_SI ? -16
-					   : -24;
-}
-
 /* The address to look up: a return address may be the first byte of the next function. */
 static inline uint64_t walk_lookup_address(const struct walk_registers *r)
 {
 	return r->exact ? r->ip : r->ip - 1;
 }
+
+#if defined(WIRE_LINK_REGISTER)
+/* Frames have it anywhere, so what is above it is not the end of this one. */
+static inline void walk_passed_frame_pointer(struct walk_registers *r)
+{
+	r->bx = 0;
+	r->loose = 1;
+}
+
+/*
+ * A return address without its signature (pointer authentication), which lies in the bits that no
+ * address of user space has: those are below 2^48, but for programs that ask for higher ones.
+ */
+static inline uint64_t walk_address(uint64_t signed_address)
+{
+	return signed_address & ((1ULL << 48) - 1);
+}
+#else
+static inline void walk_passed_frame_pointer(struct walk_registers *r)
+{
+	(void)r;
+}
+
+static inline uint64_t walk_address(uint64_t address)
+{
+	return address;
+}
+#endif

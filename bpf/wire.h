@@ -20,6 +20,15 @@ typedef long long int64_t;
 
 #include "outcomes.h"
 
+/*
+ * Processors whose calls leave the return address in a register, not on the stack. There `bx` is that
+ * register (aarch64: x30), `bp` the frame pointer (x29), and rules say where the two were saved: see
+ * struct wire_rule.
+ */
+#if defined(__TARGET_ARCH_arm64) || (!defined(__bpf__) && defined(__aarch64__))
+#define WIRE_LINK_REGISTER 1
+#endif
+
 enum {
 	WIRE_MAX_FRAMES = 1024,       /* user frames of one stack */
 	WIRE_MAX_KERNEL_FRAMES = 127, /* the kernel's own default limit, perf_event_max_stack */
@@ -103,6 +112,19 @@ enum wire_temporary {
 	WIRE_TEMPORARIES
 };
 
+/* The same on aarch64: those that neither hold arguments nor are kept. */
+enum wire_link_temporary {
+	TEMPORARY_X9,
+	TEMPORARY_X10,
+	TEMPORARY_X11,
+	TEMPORARY_X12,
+	TEMPORARY_X13,
+	TEMPORARY_X14,
+	TEMPORARY_X15,
+	TEMPORARY_X16,
+	TEMPORARY_X17,
+};
+
 /*
  * How to get from a frame to its caller. The return address is at CFA - 8, except for RULE_SIGNAL,
  * RULE_LINK and RULE_RESUME. rbx is followed only because some frames are found by it (ld.so's
@@ -117,6 +139,12 @@ enum wire_temporary {
  * RULE_DEPTH: what Go's runtime.asmcgocall notes before it calls C code on the system's stack. With
  * note = *(rsp + 8 * steps) and owner = *(rsp + 8 * steps + 8), rsp was at *(owner + 8) - note: so far
  * below the end of the goroutine's stack, which may have moved since. Without an owner: at note.
+ *
+ * With a link register (WIRE_LINK_REGISTER) there are RULE_NONE, RULE_SP, RULE_BP, RULE_TEMPORARY,
+ * RULE_SIGNAL and RULE_END, and nothing that changes within a row:
+ * steps: the return address was saved at CFA - 8 * steps; 0: it is still in the link register.
+ * bp_slot: the caller's frame pointer was saved at CFA - 8 * (steps + bp_slot), bp_slot being signed;
+ * 0: it is still in its register. bx_slot: enum wire_link_temporary of RULE_TEMPORARY.
  */
 struct wire_rule {
 	int32_t cfa_words : 24;
@@ -298,6 +326,7 @@ enum wire_sample_flags {
 	SAMPLE_SYSCALL = 4,        /* user registers are those of a system call's entry */
 	SAMPLE_KTHREAD = 8,
 	SAMPLE_NEXT_IS_EXACT = 16, /* `ip` is not a return address: look it up as it is */
+	SAMPLE_SP_LOOSE = 32,	   /* `sp` is only known not to be less */
 };
 
 /*

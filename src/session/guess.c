@@ -185,6 +185,6 @@ bool guess_caller(struct pipeline *p, const struct process *process, struct walk
 	input->bp = at->bp;
 	input->bx = 0;
 	input->temporaries = no_temporaries;
-	input->exact = input->leaf = false;
+	input->exact = input->leaf = input->loose = false;
 	return true;
 }

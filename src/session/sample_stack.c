@@ -128,6 +128,7 @@ static void finish(struct pipeline *p, struct process *process, const struct wir
 		.bx = sample->bx,
 		.temporaries = sample->temporaries,
 		.exact = sample->flags & SAMPLE_NEXT_IS_EXACT,
+		.loose = sample->flags & SAMPLE_SP_LOOSE,
 		.leaf = walked->count == 0,
 		.stack = stack,
 		.stack_address = sample->stack_at,

@@ -108,6 +108,7 @@ enum walk_outcome walk_run_to(const struct walk_input *input, uint64_t *addresse
 				    .bp = input->bp,
 				    .bx = input->bx,
 				    .exact = input->exact,
+				    .loose = input->loose,
 				    .first = input->leaf };
 
 	*count = 0;

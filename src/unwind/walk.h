@@ -19,6 +19,7 @@ struct walk_input {
 	const uint64_t *temporaries; /* of the leaf, by enum wire_temporary; 0: not known */
 	bool exact;          /* ip is that frame's own address, not a return address */
 	bool leaf;           /* no frame was walked before it */
+	bool loose;          /* sp is only known not to be less */
 	const unsigned char *stack; /* the memory from stack_address on */
 	uint64_t stack_address;
 	uint32_t stack_bytes;

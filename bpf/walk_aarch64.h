@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A step by a rule, aarch64: calls leave the return address in a register, from where functions that call
+ * others save it anywhere in their frames. See walk.h.
+ *
+ * A frame that was left by frame pointer tells no stack pointer (r->loose). Where the next one's rule counts
+ * from the stack pointer, its CFA is still found by the frame pointer: that leads to where the caller's was
+ * saved, and the rule says how far from the CFA this is.
+ */
+#pragma once
+
+#include "walk_registers.h"
+
+/*
+ * Offsets in struct rt_sigframe, to which sp points in the signal trampoline: 128 bytes of siginfo, and the
+ * registers in uc_mcontext of struct ucontext, 176 bytes behind them (arch/arm64/kernel/signal.c,
+ * include/uapi/asm/ucontext.h and sigcontext.h).
+ */
+#define SIGFRAME_X0 312
+#define SIGFRAME_X29 544
+#define SIGFRAME_X30 552
+#define SIGFRAME_SP 560
+#define SIGFRAME_PC 568
+
+static inline int walk_step_signal(struct walk_registers *r, void *memory)
+{
+	uint64_t bp = 0, link = 0, sp = 0, pc = 0;
+
+	if (r->loose)
+		return walk_step_frame_pointer(r, 0, memory);
+	if (walk_read(&bp, r->sp + SIGFRAME_X29, memory) < 0 ||
+	    walk_read(&link, r->sp + SIGFRAME_X30, memory) < 0 ||
+	    walk_read(&sp, r->sp + SIGFRAME_SP, memory) < 0 ||
+	    walk_read(&pc, r->sp + SIGFRAME_PC, memory) < 0)
+		return WALK_NOT_PRESENT;
+	r->context = r->sp + SIGFRAME_X0;
+	r->ip = pc;
+	r->bp = bp;
+	r->bx = link;
+	r->sp = sp; /* a handler may run on another stack: no order to check */
+	r->exact = 1;
+	r->interrupted = 1;
+	return WALK_OUTCOME_COUNT;
+}
+
+/* As of struct walk_registers, which tells by what. Returns 0, or why there is none. */
+static inline int walk_link_cfa(uint64_t *ret, const struct walk_registers *r, uint64_t rule,
+				uint64_t bp_words, void *memory)
+{
+	int64_t offset = ((int64_t)(rule << 40) >> 40) * 8;
+	uint64_t kind = rule >> 56 & RULE_KIND_MASK, number = rule >> 24 & 0xff, at = 0;
+
+	if (kind == RULE_BP) {
+		*ret = r->bp + offset;
+	} else if (kind == RULE_TEMPORARY) {
+		at = walk_temporary(number, memory);
+		if (r->interrupted && (!r->context || number >= WIRE_TEMPORARIES ||
+				       walk_read(&at, r->context + 8 * (9 + number), memory) < 0))
+			return WALK_NO_ROW;
+		*ret = at + offset;
+		if (*ret - r->sp >= WALK_FRAME_POINTER_REACH || *ret & 7)
+			return WALK_NO_ROW;
+	} else if (r->loose) {
+		*ret = r->bp + 8 * bp_words;
+		if (r->bp < r->sp || r->bp - r->sp >= WALK_FRAME_POINTER_REACH || r->bp & 7)
+			return WALK_BAD_FRAME_POINTER;
+	} else {
+		*ret = r->sp + offset;
+	}
+	return WALK_OUTCOME_COUNT;
+}
+
+/*
+ * One step by a rule as walk_rule_pack gives it.
+ * Returns WALK_OUTCOME_COUNT to go on, else why the walk ends.
+ */
+static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *memory)
+{
+	uint64_t link_words = rule >> 32 & 0xffff, bp_words = rule >> 48 & 0xff;
+	uint64_t kind = rule >> 56 & RULE_KIND_MASK;
+	uint64_t cfa = 0, bp = r->bp, ip = r->bx;
+	int outcome;
+
+	if (bp_words)
+		bp_words = link_words + (uint64_t)((int64_t)(bp_words << 56) >> 56);
+	if (kind == RULE_END)
+		return WALK_COMPLETE;
+	if (kind == RULE_SIGNAL)
+		return walk_step_signal(r, memory);
+	/* Nothing leads on by what was never saved, or by a stack pointer that is not known. */
+	if ((kind != RULE_SP && kind != RULE_BP && kind != RULE_TEMPORARY) ||
+	    (!link_words && !r->first && !r->exact) || (r->loose && kind == RULE_SP && !bp_words))
+		return walk_step_frame_pointer(r, 0, memory);
+	outcome = walk_link_cfa(&cfa, r, rule, bp_words, memory);
+	if (outcome != WALK_OUTCOME_COUNT)
+		return outcome;
+	/* A function that has not begun, or calls nothing, has no frame. */
+	if (cfa < r->sp || (cfa == r->sp && link_words))
+		return WALK_NO_PROGRESS;
+	if (bp_words && walk_read(&bp, cfa - 8 * bp_words, memory) < 0)
+		return WALK_NOT_PRESENT;
+	if (link_words && walk_read(&ip, cfa - 8 * link_words, memory) < 0)
+		return WALK_NOT_PRESENT;
+	ip = walk_address(ip);
+	if (ip == 0) /* a root that is entered without a return address */
+		return WALK_COMPLETE;
+	r->ip = ip;
+	r->sp = cfa;
+	r->bp = bp;
+	r->bx = 0;
+	r->exact = 0;
+	r->loose = 0;
+	r->context = 0;
+	return WALK_OUTCOME_COUNT;
+}
