@@ -112,7 +112,8 @@ static __always_inline uint32_t copy_exit_stack(struct scratch *s, uint32_t payl
 	size = saved->stack_bytes;
 	if (size == 0 || size > EXIT_STACK_BYTES)
 		return 0;
-	if (bpf_probe_read_kernel((char *)s->payload + payload_offset, size, saved->stack) < 0)
+	/* Whole, whatever is in them: of a size that was spilled, verifiers before 6.6 forget the limit. */
+	if (bpf_probe_read_kernel((char *)s->payload + payload_offset, EXIT_STACK_BYTES, saved->stack) < 0)
 		return 0;
 	s->sample.ip = saved->ip;
 	s->sample.sp = saved->sp;
@@ -125,7 +126,7 @@ static __always_inline uint32_t copy_exit_stack(struct scratch *s, uint32_t payl
 	s->outcome = WALK_NO_PROCESS; /* to be walked from the registers on */
 	other = saved->other_bytes;
 	if (other == 0 || other > EXIT_STACK_BYTES ||
-	    bpf_probe_read_kernel((char *)s->payload + payload_offset + size, other,
+	    bpf_probe_read_kernel((char *)s->payload + payload_offset + size, EXIT_STACK_BYTES,
 				  saved->other) < 0)
 		return size;
 	s->sample.other_at = saved->other_at;
