@@ -25,6 +25,7 @@ extern const struct command command_check;
 extern const struct command command_convert;
 extern const struct command command_daemon;
 extern const struct command command_query;
+extern const struct command command_verify;
 extern const struct command command_doctor;
 extern const struct command command_help;
 

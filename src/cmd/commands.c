@@ -9,7 +9,7 @@
 const struct command *const commands[] = {
 	&command_record, &command_top,	  &command_dump,    &command_report,
 	&command_diff,	 &command_check,  &command_convert, &command_daemon,
-	&command_query,	 &command_doctor, &command_help,
+	&command_query,	 &command_verify, &command_doctor,  &command_help,
 };
 const size_t command_count = ARRAY_SIZE(commands);
 

@@ -17,6 +17,7 @@
 #include "reader/reader.h"
 #include "server/server.h"
 #include "session/invoking_user.h"
+#include "verify/program.h"
 
 /* A descriptor opened later must not become stdout by chance: a profile could end up in it. */
 static void open_standard_descriptors(void)
@@ -91,6 +92,9 @@ int main(int argc, char **argv)
 		(void)prctl(PR_SET_NAME, "profd-server");
 		return server_main();
 	}
+	/* The program that `profd verify` knows all about. */
+	if (argc == 5 && strcmp(argv[1], "_verify") == 0)
+		return program_main(argv + 2);
 	/* What the daemon starts itself as. */
 	if (argc == 5 && strcmp(argv[1], "_tidy") == 0)
 		return tidy_main(argv[2], argv[3], argv[4]);

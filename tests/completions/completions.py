@@ -188,7 +188,7 @@ class Checks:
 
 def check_commands(check):
     check.are('profd ', ['record', 'top', 'dump', 'report', 'diff', 'check', 'convert', 'daemon',
-                          'query', 'doctor', 'help'])
+                          'query', 'verify', 'doctor', 'help'])
     check.are('profd rec', ['record'])
     check.are('profd help d', ['dump', 'diff', 'daemon', 'doctor'])
     check.are('profd --', check.long_options())

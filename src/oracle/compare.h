@@ -5,10 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "report.h"
-#include "tables.h"
-#include "tracee.h"
-#include "truth.h"
+#include "oracle/report.h"
+#include "oracle/tables.h"
+#include "oracle/tracee.h"
+#include "oracle/truth.h"
 
 struct comparer {
 	/* Borrowed: */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The disagreements that are known and cannot be helped, each matched as narrowly as it can be. */
-#include "report.h"
+#include "oracle/report.h"
 
 #include <fnmatch.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "compare.h"
+#include "oracle/compare.h"
 
 #include "unwind/walk.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "truth.h"
+#include "oracle/truth.h"
 
 #include <stdlib.h>
 #include <sys/syscall.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tracee.h"
+#include "oracle/tracee.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -50,7 +50,7 @@ static void forget(struct tracee *tracee, struct thread *thread)
 	free(thread);
 }
 
-int tracee_start(struct tracee *tracee, char **argv)
+int tracee_start(struct tracee *tracee, char **argv, bool silent)
 {
 	pid_t pid = fork();
 	int status;
@@ -60,6 +60,12 @@ int tracee_start(struct tracee *tracee, char **argv)
 	if (pid == 0) {
 		/* What the default is when nobody looks: the oracle's own may be ignored. */
 		signal(SIGPIPE, SIG_DFL);
+		if (silent) {
+			int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+			for (int fd = STDOUT_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+				(void)dup2(null, fd);
+		}
 		personality(ADDR_NO_RANDOMIZE);
 		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
 			_exit(77);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "report.h"
+#include "oracle/report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fs.h"
-#include "code.h"
+#include "oracle/code.h"
 #include "elf/function_starts.h"
 #include "unwind/outcome.h"
 

@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "bpf/outcomes.h"
-#include "tables.h"
+#include "oracle/tables.h"
 
 enum disagreement_kind {
 	DISAGREE_STOPPED, /* the walk ended and said why; up to there it is right */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tables.h"
+#include "oracle/tables.h"
 
 #include <errno.h>
 
@@ -8,21 +8,23 @@
 
 enum { BUDGET_BYTES = 256 << 20 };
 
-int tables_init(struct tables *tables, pid_t pid, bool without)
+int tables_init(struct tables *tables, pid_t pid, bool without, bool in_process)
 {
 	static const struct table_store_maps no_kernel = { -1, -1, -1, -1, -1, -1, 0, 0 };
 	int r;
 
-	/* What the reader and the opener would do is done here: one process, easy to debug. */
 	workers_init(&tables->workers);
-	tables->reader = reader_state_new();
-	if (!tables->reader)
-		return -ENOMEM;
-	tables->workers.reader.direct = reader_answer;
-	tables->workers.reader.direct_state = tables->reader;
-	tables->workers.liner.direct = reader_answer;
-	tables->workers.liner.direct_state = tables->reader;
-	tables->workers.opener.direct = opener_answer;
+	if (in_process) {
+		/* What the reader and the opener would do is done here: one process, easy to debug. */
+		tables->reader = reader_state_new();
+		if (!tables->reader)
+			return -ENOMEM;
+		tables->workers.reader.direct = reader_answer;
+		tables->workers.reader.direct_state = tables->reader;
+		tables->workers.liner.direct = reader_answer;
+		tables->workers.liner.direct_state = tables->reader;
+		tables->workers.opener.direct = opener_answer;
+	}
 	tables->without = without;
 	r = process_table_init(&tables->processes, &tables->workers);
 	if (r == 0)

@@ -21,7 +21,7 @@ struct tables {
 };
 
 /* Returns 0 or a negative errno. */
-int tables_init(struct tables *tables, pid_t pid, bool without);
+int tables_init(struct tables *tables, pid_t pid, bool without, bool in_process);
 /* Reads the mappings anew and compiles what is new among them. tid: a living thread. */
 int tables_refresh(struct tables *tables, pid_t tid);
 /* The file mapped at the address and the ELF address there; NULL: none. Borrowed. */

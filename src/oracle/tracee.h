@@ -12,7 +12,7 @@
 #include <sys/user.h>
 
 #include "base/array.h"
-#include "truth.h"
+#include "oracle/truth.h"
 
 struct thread {
 	pid_t tid;
@@ -55,8 +55,11 @@ enum tracee_stop {
 	TRACEE_GONE, /* the whole process; *signal is its status as of waitpid */
 };
 
-/* Starts the program; it stops before its first instruction. Returns 0 or a negative errno. */
-int tracee_start(struct tracee *tracee, char **argv);
+/*
+ * Starts the program; it stops before its first instruction. silent: what it says is thrown away.
+ * Returns 0 or a negative errno.
+ */
+int tracee_start(struct tracee *tracee, char **argv, bool silent);
 /* Waits until a thread stops or ends. *thread: NULL when none is left. Returns 0 or -errno. */
 int tracee_wait(struct tracee *tracee, enum tracee_stop *ret, struct thread **thread, int *signal);
 /*

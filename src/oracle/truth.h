@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "base/array.h"
-#include "code.h"
+#include "oracle/code.h"
 
 enum truth_kind {
 	TRUTH_CALLED,

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`profd verify`: what it finds out here, and that it notices what is wrong."""
+import json
+import resource
+import subprocess
+
+from harness import PROFD, check, check_equal, one_line, run
+
+
+def verify(*arguments, **options):
+    return subprocess.run([PROFD, 'verify', *arguments], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, encoding='utf-8', check=False, **options)
+
+
+def test_all_is_well_here():
+    result = verify('-d', '2', '--json')
+    check_equal(result.returncode, 0, result.stdout + result.stderr)
+    found = json.loads(result.stdout)
+    check(found['good'], result.stdout)
+    for what in 'split', 'samples', 'shapes', 'steps', 'copies':
+        check_equal(found[what]['verdict'], 'ok', what)
+    check(found['steps']['compared'] > 10000, found['steps'])
+    check(found['shapes']['in_known_functions'] > 300, found['shapes'])
+    # Its own measurement of itself has to be about what it was made for.
+    for part in found['split']['parts']:
+        check(abs(part['truth'] * 100 - int(part['part'])) < 5, part)
+
+
+def test_ten_lines():
+    result = verify('-d', '1')
+    lines = result.stdout.splitlines()
+    check_equal(len(lines), 10, result.stdout + result.stderr)
+    check(all(len(line) <= 110 for line in lines), result.stdout)
+    check('can be trusted' in lines[-1], result.stdout)
+
+
+def test_where_nothing_can_be_recorded():
+    result = verify('-d', '1', preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_NOFILE, (12, 12)))
+    check_equal(result.returncode, 1, result.stdout)
+    check(result.stderr.startswith('profd: '), result.stderr)
+
+
+def test_wrong_usage():
+    for arguments in (['-d', '0'], ['-d', 'soon'], ['what']):
+        result = verify(*arguments)
+        check_equal(result.returncode, 2, arguments)
+        one_line(result.stderr)
+
+
+if __name__ == '__main__':
+    run(globals())
