@@ -179,10 +179,11 @@ static uint64_t register_of(unw_cursor_t *cursor, int number)
 
 static struct remote_end frame_at(unw_cursor_t *cursor, bool exact)
 {
-	return (struct remote_end){ register_of(cursor, UNW_REG_IP),
-				    register_of(cursor, UNW_REG_SP),
-				    register_of(cursor, remote_number_of_bp),
-				    register_of(cursor, remote_number_of_bx), exact };
+	return (struct remote_end){
+		register_of(cursor, UNW_REG_IP), register_of(cursor, UNW_REG_SP),
+		register_of(cursor, remote_number_of_bp),
+		remote_bx_lasts || exact ? register_of(cursor, remote_number_of_bx) : 0, exact
+	};
 }
 
 enum walk_outcome remote_walk(struct remote_walker *walker, const struct remote_input *input,

@@ -72,3 +72,5 @@ enum walk_outcome remote_walk(struct remote_walker *walker, const struct remote_
 int remote_register(const struct remote_registers *registers, int number, uint64_t *ret);
 /* libunwind's numbers of what is called bp and bx here. */
 extern const int remote_number_of_bp, remote_number_of_bx;
+/* Callers have it, too: bx is not the link register, which tells of the leaf, or what a signal interrupted. */
+extern const bool remote_bx_lasts;

@@ -5,6 +5,7 @@
 #include "unwind/remote.h"
 
 const int remote_number_of_bp = UNW_X86_64_RBP, remote_number_of_bx = UNW_X86_64_RBX;
+const bool remote_bx_lasts = true;
 
 int remote_register(const struct remote_registers *registers, int number, uint64_t *ret)
 {
