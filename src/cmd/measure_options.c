@@ -34,7 +34,7 @@
 const char *const measure_events[] = { "cpu", "growth", "alloc", "heap", NULL };
 /* How stacks can be walked, by enum unwind_choice. */
 const char *const measure_unwind_ways[] = {
-	[UNWIND_AUTO] = "auto", [UNWIND_TABLE] = "table", NULL
+	[UNWIND_AUTO] = "auto", [UNWIND_TABLE] = "table", [UNWIND_FP] = "fp", [UNWIND_COPY] = "copy", NULL
 };
 
 /* The place of a word among `words`, or -1. */
@@ -312,10 +312,8 @@ int measure_apply_unwind(void *context, const char *argument, struct options_rea
 
 	if (way >= 0)
 		request->config->unwind = (enum unwind_choice)way;
-	else if (strcmp(argument, "fp") == 0 || strcmp(argument, "copy") == 0)
-		return options_refuse(reason, "not in this build, which has: auto, table");
 	else
-		return options_bad(reason, "no such way; there are: auto, table");
+		return options_bad(reason, "no such way; there are: auto, table, fp, copy");
 	return 0;
 }
 

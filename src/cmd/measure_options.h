@@ -111,7 +111,7 @@ extern const char *const measure_events[],
 	  VALUE_TEXT }, \
 	{ .help = "Stacks" }, \
 	{ "unwind", 0, "WAY", \
-	  "auto (default), or table: in the kernel, from each file's unwind information", \
+	  "auto (default), table: in the kernel, from each file's unwind information, copy: afterwards, from copies of stacks, or fp: by frame pointers", \
 	  measure_apply_unwind, VALUE_TEXT, measure_unwind_ways }, \
 	{ "kernel", 0, NULL, "show kernel frames where permitted (default)", measure_apply_kernel }, \
 	{ "no-kernel", 0, NULL, "leave kernel frames out", measure_apply_no_kernel }, \

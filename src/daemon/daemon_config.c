@@ -13,6 +13,8 @@ void daemon_config_init(struct daemon_config *config)
 {
 	*config = (struct daemon_config){ .history = true };
 	config_init(&config->record);
+	/* It looks closely at some, and changes its rate: BPF programs do that. */
+	config->record.unwind = UNWIND_TABLE;
 }
 
 void daemon_config_fini(struct daemon_config *config)

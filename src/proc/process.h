@@ -60,6 +60,7 @@ struct process {
 	/* It was looked at in /proc from read_ns to looked_ns (0: never); older events say nothing new. */
 	uint64_t read_ns, looked_ns;
 	uint64_t known_since_ns; /* but not what it had mapped before this */
+	uint64_t exec_ns;        /* of the last exec that an event told of; 0: of none */
 	uint64_t sure_ns;        /* its events are known from here on, if none were lost since */
 	bool look_again;         /* something was mapped over code: it may hold the same code */
 	uint64_t looked_again_ns;

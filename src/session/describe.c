@@ -125,6 +125,15 @@ static int describe_heap(const struct heap_summary *heap, struct profile *profil
 	return r != 0 ? r : profile_string(profile, &meta->period_of.unit, "bytes");
 }
 
+static const char *how_walked(const struct health *health)
+{
+	if (health->copy_bytes)
+		return "unwound from copies of stacks";
+	return health->unwind && strcmp(health->unwind, "fp") == 0
+		       ? "walked by frame pointers"
+		       : "walked in the kernel from unwind tables";
+}
+
 int describe(const struct recording *rec, const struct health *health, struct profile *profile)
 {
 	cleanup(bytes_fini) struct bytes title = {}, subtitle = {}, quality = {}, comment = {};
@@ -149,8 +158,8 @@ int describe(const struct recording *rec, const struct health *health, struct pr
 	if (health->frequency_hz > 0)
 		bytes_add_format(&subtitle, " · %.4g Hz", health->frequency_hz);
 	health_line(health, &quality);
-	bytes_add_format(&comment, "profd %s on %s %s %s; walked in the kernel from unwind tables",
-			 PROFD_VERSION, host.sysname, host.release, host.machine);
+	bytes_add_format(&comment, "profd %s on %s %s %s; %s", PROFD_VERSION, host.sysname,
+			 host.release, host.machine, how_walked(health));
 	if ((r = take_text(&meta->title, &title)) < 0 ||
 	    (r = take_text(&meta->subtitle, &subtitle)) < 0 ||
 	    (r = take_text(&meta->quality, &quality)) < 0)
@@ -158,7 +167,7 @@ int describe(const struct recording *rec, const struct health *health, struct pr
 	meta->time_ns = began;
 	meta->duration_ns = (int64_t)(health->duration_s * 1e9);
 	meta->period = rec->config->events & EVENT_BIT(EVENT_CPU)
-			       ? (int64_t)cpu_source_period_ns(rec->source)
+			       ? (int64_t)sampler_period_ns(&rec->sampler)
 			       : 0;
 	meta->period_type = rec->pipeline.measures.types[MEASURE_CPU];
 	meta->main_type = rec->pipeline.measures.main;

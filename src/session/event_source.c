@@ -6,14 +6,14 @@
 
 static int start_cpu(struct recording *rec)
 {
-	int r = cpu_source_start(rec->source);
+	int r = sampler_start(&rec->sampler);
 
 	return r < 0 ? recording_complain(r, "cannot start the timers") : 0;
 }
 
 static void stop_cpu(struct recording *rec)
 {
-	cpu_source_stop(rec->source);
+	sampler_stop(&rec->sampler);
 }
 
 const struct event_source event_source_cpu = {

@@ -11,7 +11,7 @@
 #include "session/event_alloc.h"
 #include "session/fetches.h"
 #include "session/pipeline.h"
-#include "source/cpu.h"
+#include "session/recording.h"
 #include "unwind/outcome.h"
 #include "worker/workers.h"
 
@@ -59,13 +59,27 @@ void health_count_frames(struct health *h, const struct profile *profile, uint32
 	}
 }
 
-void health_gather(struct health *ret, const struct cpu_source *source,
-		   const struct pipeline *pipeline, const struct health_clock *started,
-		   const struct health_clock *stopped)
+static void gather_way(struct health *ret, const struct recording *rec)
 {
+	if (!rec->copies) {
+		ret->unwind = "table";
+		return;
+	}
+	ret->copy_bytes = copy_source_stack_bytes(rec->copies);
+	ret->unwind = ret->copy_bytes ? "copy" : "fp";
+	ret->why_copies = rec->why_copies[0] ? rec->why_copies : NULL;
+	ret->user_only = copy_source_is_user_only(rec->copies);
+	ret->throttled = copy_source_throttled(rec->copies);
+}
+
+void health_gather(struct health *ret, const struct recording *rec,
+		   const struct health_clock *started, const struct health_clock *stopped)
+{
+	const struct pipeline *pipeline = &rec->pipeline;
 	struct table_store_figures figures;
 
-	cpu_source_counters(source, ret->counters);
+	sampler_counters(&rec->sampler, ret->counters);
+	gather_way(ret, rec);
 	ret->samples = pipeline->sample_count;
 	ret->lost_ring = ret->counters[COUNT_DROPPED] + pipeline->samples_refused;
 	ret->lost_ticks = ret->counters[COUNT_MISSED];
@@ -84,7 +98,7 @@ void health_gather(struct health *ret, const struct cpu_source *source,
 	ret->rss_bytes = process_peak_bytes(getpid()) + workers_peak_bytes(pipeline->workers);
 	ret->workers = pipeline->workers;
 	table_store_figures(pipeline->store, &figures);
-	ret->kernel_bytes = cpu_source_kernel_bytes(source) + figures.chunk_bytes;
+	ret->kernel_bytes = sampler_kernel_bytes(&rec->sampler) + figures.chunk_bytes;
 	ret->table_bytes = figures.used_bytes;
 	ret->tables = figures.tables;
 	ret->evictions = figures.evictions;
@@ -191,6 +205,20 @@ static void add_stacks(const struct health *h, struct bytes *ret)
 		bytes_add_str(ret, ")");
 }
 
+/* Only where it is not the usual one. */
+static void add_way(const struct health *h, struct bytes *ret)
+{
+	if (h->copy_bytes)
+		bytes_add_format(ret, "; unwound from copies of up to %u KiB of stack",
+				 (h->copy_bytes + 1023) / 1024);
+	else if (h->unwind && strcmp(h->unwind, "fp") == 0)
+		bytes_add_str(ret, "; unwound by frame pointers");
+	if (h->user_only)
+		bytes_add_str(ret, "; without time in the kernel");
+	if (h->throttled)
+		bytes_add_format(ret, "; throttled by the kernel %" PRIu64 " times", h->throttled);
+}
+
 void health_line(const struct health *h, struct bytes *ret)
 {
 	bytes_add_format(ret, "%" PRIu64 " samples in %.1f s", h->samples, h->duration_s);
@@ -205,6 +233,7 @@ void health_line(const struct health *h, struct bytes *ret)
 	}
 	bytes_add_format(ret, "; cost %.2f%% of one CPU, %" PRIu64 " MiB", health_cost_percent(h),
 			 (h->rss_bytes + (1 << 19)) >> 20);
+	add_way(h, ret);
 	if (h->probe_windows)
 		bytes_add_format(ret, "; probes cost %.2f%% of the target's CPU time (%" PRIu64 " calls in %" PRIu64 " windows)",
 				 probe_percent(h), h->probe_hits, h->probe_windows);
@@ -249,6 +278,11 @@ void health_json(const struct health *h, struct bytes *ret)
 			json_u64(&json, walk_outcome_text(i), h->outcomes[i]);
 	json_end(&json);
 	json_u64(&json, "walks_finished_later", h->finished);
+	json_string(&json, "unwind", h->unwind);
+	json_string(&json, "why_not_table", h->why_copies);
+	json_u64(&json, "copy_bytes", h->copy_bytes);
+	json_bool(&json, "kernel_time_sampled", !h->user_only);
+	json_u64(&json, "throttled", h->throttled);
 	json_u64(&json, "frames", h->frames);
 	json_u64(&json, "frames_named", h->frames_named);
 	json_u64(&json, "names_refused", h->names_refused);

@@ -13,8 +13,8 @@
 #include "session/heap.h"
 
 struct alloc_cost;
-struct cpu_source;
 struct pipeline;
+struct recording;
 struct profile;
 struct fetches;
 struct workers;
@@ -52,6 +52,11 @@ struct health {
 	const struct fetches *fetches; /* borrowed; NULL: debug files were not downloaded */
 	bool has_growth;
 	struct growth_summary growth; /* of EVENT_GROWTH */
+	const char *unwind;	/* how stacks were walked: as --unwind has it */
+	const char *why_copies; /* why not in the kernel; NULL: it was, or nobody wanted that */
+	uint32_t copy_bytes;	/* of a stack, at most; 0: none was copied */
+	bool user_only;		/* time in the kernel was not sampled */
+	uint64_t throttled;	/* how often the kernel has stopped sampling for a moment */
 	const char *kernel_trouble; /* why kernel frames have no names; NULL: they have */
 };
 
@@ -66,9 +71,8 @@ void health_clock_read(struct health_clock *ret, const struct pipeline *pipeline
  * Fills in everything but duration_s and frequency_hz. began: when the command started to set
  * itself up (all zero); started, stopped: when sampling began and ended.
  */
-void health_gather(struct health *ret, const struct cpu_source *source,
-		   const struct pipeline *pipeline, const struct health_clock *started,
-		   const struct health_clock *stopped);
+void health_gather(struct health *ret, const struct recording *recording,
+		   const struct health_clock *started, const struct health_clock *stopped);
 /* Adds what probes have cost the targets. */
 void health_add_probes(struct health *health, const struct alloc_cost *cost);
 /* Fills in `frames` and `frames_named` from what is in the profile, instead of what there was. */

@@ -21,7 +21,7 @@ static void look(const struct last *last, struct health *ret)
 
 	*ret = (struct health){};
 	health_clock_read(&now, &rec->pipeline);
-	health_gather(ret, rec->source, &rec->pipeline, &rec->started, &now);
+	health_gather(ret, rec, &rec->started, &now);
 }
 
 static void begin_window(struct last *last, uint64_t now_ns)
@@ -111,7 +111,7 @@ int last_take(struct last *last, struct profile **ret, struct health *health)
 	health_count_frames(health, all, samples);
 	health->began_wall_ns = last->windows.at[0].began_wall_ns;
 	health->duration_s = (double)(now - last->windows.at[0].began_ns) / 1e9;
-	health->frequency_hz = 1e9 / (double)cpu_source_period_ns(rec->source);
+	health->frequency_hz = 1e9 / (double)sampler_period_ns(&rec->sampler);
 	*ret = TAKE_PTR(all);
 	return 0;
 }

@@ -379,6 +379,7 @@ static int apply_event(struct pipeline *p, const struct pending_event *pending)
 		if (event.time_ns >= process->read_ns) {
 			process_clear(process);
 			process->sure_ns = event.time_ns;
+			process->exec_ns = event.time_ns;
 		}
 		/* Another thread than the first one may call it; the first one has ended by then. */
 		process->dead = process->goes_on = false;
@@ -547,6 +548,18 @@ bool pipeline_maps_later(const struct pipeline *p, const struct process *process
 	const struct mapping everywhere = { .end = UINT64_MAX };
 
 	return !pipeline_still_maps(p, process, &everywhere);
+}
+
+bool pipeline_execs_later(const struct pipeline *p, const struct process *process)
+{
+	const struct collected *const streams[] = { &p->waiting, &p->incoming };
+
+	for (unsigned k = 0; k < ARRAY_SIZE(streams); k++)
+		for (uint32_t i = k ? 0 : p->next_event; i < streams[k]->events.count; i++)
+			if (streams[k]->events.at[i].event.type == LIFECYCLE_EXEC &&
+			    streams[k]->events.at[i].event.pid == process->pid)
+				return true;
+	return false;
 }
 
 void pipeline_resolve(struct pipeline *p, struct process *process, struct mapping *mapping)

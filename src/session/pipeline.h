@@ -86,6 +86,7 @@ struct pipeline {
 	struct naming naming;
 	struct budget budget; /* of the profile, shared by processes */
 	uint64_t kernel_bytes; /* the share of kernel threads and the idle task */
+	bool copies; /* samples are perf's, which do not tell what a thread in the kernel is about */
 	bool everything; /* every process is followed, else those named and their children */
 	bool children;
 	bool threads;    /* threads are told apart */
@@ -175,6 +176,8 @@ int pipeline_mapping(struct pipeline *pipeline, struct mapping *ret,
 void pipeline_note_reuse(struct process *process, uint64_t time_ns);
 /* Do events tell of what the process maps later than up to where they were used? */
 bool pipeline_maps_later(const struct pipeline *pipeline, const struct process *process);
+/* Whether an event that is known, but not used yet, tells that it becomes another program. */
+bool pipeline_execs_later(const struct pipeline *pipeline, const struct process *process);
 /* Is nothing mapped over it later than up to where events were used? */
 bool pipeline_still_maps(const struct pipeline *pipeline, const struct process *process,
 			 const struct mapping *mapping);

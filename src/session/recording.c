@@ -120,11 +120,11 @@ static bool nothing_left(const struct recording *rec)
 	if (target->everything)
 		return false;
 	if (target->tids.count)
-		return !cpu_source_watches_any(rec->source);
+		return !sampler_watches_any(&rec->sampler);
 	if (rec->targets_alive)
 		return false;
 	/* The command's end is the end; a daemon it left behind would never let us go. */
-	return target->command || !target->children || !cpu_source_watches_any(rec->source);
+	return target->command || !target->children || !sampler_watches_any(&rec->sampler);
 }
 
 static void check_duration(struct recording *rec)
@@ -159,12 +159,30 @@ static int wait_for_events(struct recording *rec, int ms)
 /* To be done before events are drained: whatever happened before a sample is known then. */
 static int drain_samples(struct recording *rec)
 {
-	int r = cpu_source_drain(rec->source, pipeline_sample, &rec->pipeline);
+	int r = sampler_drain(&rec->sampler, pipeline_sample, &rec->pipeline);
 
 	FOR_EACH_EVENT_SOURCE(source, rec)
 		if (r == 0 && (*source)->drain)
 			r = (*source)->drain(rec);
 	return r;
+}
+
+static int take_event(void *context, const struct lifecycle_event *event)
+{
+	struct recording *rec = context;
+	int r = sampler_event(&rec->sampler, event);
+
+	return r < 0 ? r : pipeline_event(&rec->pipeline, event);
+}
+
+/* Both streams, in that order, and what waited in between. */
+static int collect(struct recording *rec)
+{
+	int r = drain_samples(rec);
+
+	if (r == 0)
+		r = lifecycle_drain(rec->lifecycle, take_event, rec);
+	return r < 0 ? r : sampler_settle(&rec->sampler, pipeline_sample, &rec->pipeline);
 }
 
 /*
@@ -175,8 +193,7 @@ void recording_collect(void *context)
 {
 	struct recording *rec = context;
 
-	if (drain_samples(rec) == 0)
-		(void)lifecycle_drain(rec->lifecycle, pipeline_event, &rec->pipeline);
+	(void)collect(rec);
 	if (rec->running)
 		(void)wait_for_events(rec, 0);
 	else
@@ -213,6 +230,7 @@ void recording_fini(struct recording *rec)
 	fetches_fini(&rec->fetches);
 	workers_fini(&rec->workers);
 	cpu_source_close(rec->source);
+	copy_source_close(rec->copies);
 	lifecycle_close(rec->lifecycle);
 	for (uint32_t i = 0; i < rec->pid_fds.count; i++)
 		if (rec->pid_fds.at[i] >= 0)
@@ -234,19 +252,19 @@ static int turn(struct recording *rec, bool last)
 {
 	struct pipeline *p = &rec->pipeline;
 	uint64_t horizon = last ? UINT64_MAX : clock_ns(CLOCK_MONOTONIC) - SLACK_NS;
-	int r = drain_samples(rec);
+	int r = collect(rec);
 
-	if (r == 0)
-		r = lifecycle_drain(rec->lifecycle, pipeline_event, p);
 	if (r == 0)
 		r = new_files_open(p);
 	if (r == 0)
 		r = meet_strangers(p);
 	/* What happened until they were looked at. */
 	if (r > 0)
-		r = lifecycle_drain(rec->lifecycle, pipeline_event, p);
+		r = lifecycle_drain(rec->lifecycle, take_event, rec);
 	if (r == 0)
 		r = pipeline_advance(p, horizon);
+	if (r == 0 && rec->copies)
+		r = copy_source_note_cut(rec->copies, p->outcomes[WALK_COPY_SHORT]);
 	FOR_EACH_EVENT_SOURCE(source, rec)
 		if (r == 0 && (*source)->turn)
 			r = (*source)->turn(rec, last);
@@ -280,7 +298,7 @@ static void show_progress(struct recording *rec)
 	double seconds = (double)elapsed / 1e9;
 
 	add_downloads(rec, &downloads, "; downloading ");
-	cpu_source_counters(rec->source, counters);
+	sampler_counters(&rec->sampler, counters);
 	health_clock_read(&now, &rec->pipeline);
 	fprintf(stderr,
 		"\r\033[K%.0f s, %" PRIu64 " samples (%.0f/s), %" PRIu64
@@ -346,7 +364,7 @@ static void let_command_go(struct recording *rec)
 
 static int turn_ms(const struct recording *rec)
 {
-	uint64_t ms = TURN_SAMPLES * cpu_source_period_ns(rec->source) / 1000000;
+	uint64_t ms = TURN_SAMPLES * sampler_period_ns(&rec->sampler) / 1000000;
 
 	if (rec->turn_ms)
 		return (int)rec->turn_ms;
@@ -355,7 +373,7 @@ static int turn_ms(const struct recording *rec)
 
 static uint64_t rephase_ns(const struct recording *rec)
 {
-	uint64_t least = REPHASE_PERIODS * cpu_source_period_ns(rec->source);
+	uint64_t least = REPHASE_PERIODS * sampler_period_ns(&rec->sampler);
 
 	return least > REPHASE_NS ? least : REPHASE_NS;
 }
@@ -368,9 +386,9 @@ static int follow_cpus(struct recording *rec)
 	int r = cpu_list_online(&online);
 
 	if (r == 0)
-		r = cpu_source_follow(rec->source, &online, &changed);
+		r = sampler_follow(&rec->sampler, &online, &changed);
 	for (uint32_t i = 0; r == 0 && i < changed.cpus.count; i++) {
-		r = lifecycle_drain(rec->lifecycle, pipeline_event, &rec->pipeline);
+		r = lifecycle_drain(rec->lifecycle, take_event, rec);
 		if (r == 0)
 			r = lifecycle_listen_again(rec->lifecycle, changed.cpus.at[i]);
 		unknown.time_ns = clock_ns(CLOCK_MONOTONIC);
@@ -397,7 +415,7 @@ static int loop(struct recording *rec)
 		uint64_t now = clock_ns(CLOCK_MONOTONIC), left = (uint64_t)ms;
 
 		if (now - phased_ns >= rephase_ns(rec)) {
-			cpu_source_rephase(rec->source, now - phased_ns);
+			sampler_rephase(&rec->sampler, now - phased_ns);
 			phased_ns = now;
 		}
 		if (now - followed_ns >= FOLLOW_CPUS_NS) {
@@ -509,7 +527,7 @@ int recording_finish(struct recording *rec, struct health *ret)
 		.duration_s = (double)(rec->ended_ns - rec->began_ns) / 1e9,
 	};
 	if (rec->config->events & EVENT_BIT(EVENT_CPU))
-		ret->frequency_hz = 1e9 / (double)cpu_source_period_ns(rec->source);
+		ret->frequency_hz = 1e9 / (double)sampler_period_ns(&rec->sampler);
 	if (rec->growth) {
 		ret->has_growth = true;
 		growth_summarize(rec->growth, &ret->growth);
@@ -520,7 +538,7 @@ int recording_finish(struct recording *rec, struct health *ret)
 	}
 	if (rec->config->debuginfod_servers)
 		ret->fetches = &rec->fetches;
-	health_gather(ret, rec->source, &rec->pipeline, &rec->started, &rec->stopped);
+	health_gather(ret, rec, &rec->started, &rec->stopped);
 	if (rec->alloc) {
 		struct alloc_cost cost = event_alloc_cost(rec->alloc);
 

@@ -15,9 +15,11 @@
 #include "session/health.h"
 #include "session/launch.h"
 #include "session/pipeline.h"
+#include "source/copy.h"
 #include "source/cpu.h"
 #include "source/lifecycle.h"
 #include "source/perf_event.h"
+#include "source/sampler.h"
 
 enum recording_end {
 	RECORDING_RUNS,
@@ -35,7 +37,10 @@ struct recording {
 	struct cpu_list cpus;
 	struct workers workers;
 	struct lifecycle *lifecycle;
-	struct cpu_source *source;
+	struct sampler sampler;	  /* one of the next two */
+	struct cpu_source *source;   /* NULL: stacks are copied */
+	struct copy_source *copies;  /* NULL: they are walked in the kernel */
+	char why_copies[512]; /* why there is no cpu_source; "": it was not asked for */
 	struct event_alloc *alloc; /* NULL: that event is not measured */
 	struct pipeline pipeline;
 	struct growth *growth; /* of EVENT_GROWTH; owned by its source */
@@ -52,6 +57,7 @@ struct recording {
 	uint64_t began_ns, ended_ns; /* of sampling, CLOCK_MONOTONIC; 0: not yet */
 	int64_t began_wall_ns;       /* CLOCK_REALTIME */
 	struct health_clock started, stopped;
+	bool by_task; /* single tasks are watched, for whole CPUs may not be */
 	bool pids_differ; /* from the kernel's: profd is in a pid namespace */
 	bool impatient; /* a second signal came: nothing is waited for */
 	bool raised; /* our own priority, while sampling */

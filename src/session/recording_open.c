@@ -21,11 +21,15 @@
 #include "session/file_limit.h"
 #include "session/group.h"
 #include "session/keep_names.h"
+#include "session/measures.h"
 #include "session/prepare.h"
 #include "source/comm_glob.h"
 
 /* Kernel memory for unwind tables. */
 #define TABLE_BUDGET_BYTES (24ULL * 1024 * 1024)
+
+/* The same of our own memory, where stacks are not walked in the kernel. */
+#define USER_TABLE_BUDGET_BYTES (64ULL * 1024 * 1024)
 
 #define TABLES_MIN_BYTES (2ULL * 1024 * 1024)
 
@@ -121,50 +125,40 @@ static int fill_filters(struct wire_config *wire, struct wire_glob *glob, int *c
 static uint64_t table_budget(const struct recording *rec)
 {
 	uint64_t limit = rec->config->kernel_bytes;
-	uint64_t fixed = limit ? cpu_source_kernel_bytes(rec->source) : 0;
+	uint64_t fixed = limit ? sampler_kernel_bytes(&rec->sampler) : 0;
 
+	if (!rec->source)
+		return USER_TABLE_BUDGET_BYTES;
 	if (!limit)
 		return TABLE_BUDGET_BYTES;
 	return limit > fixed + TABLES_MIN_BYTES ? limit - fixed : TABLES_MIN_BYTES;
 }
 
-static int open_source(struct recording *rec)
+/* The kernel half. Does not log. */
+static int open_tables(struct recording *rec, const struct wire_config *wire,
+		       const struct wire_glob *glob, int cgroup_fd, struct table_store_maps *ret,
+		       struct source_failure *failure)
 {
 	const struct config *config = rec->config;
-	const struct target *target = &config->target;
-	struct wire_glob glob = {};
-	cleanup(close) int cgroup_fd = -1;
 	struct cpu_source_options options = {
-		.config = { .by_tid = target->tids.count > 0,
-			    .everything = target->everything,
-			    .kernel_stacks = !config->no_kernel,
-			    .user_stacks = 1,
-			    .include_idle = config->idle,
-			    .max_frames = config->max_depth,
-			    .own_tgid = config->itself ? UINT32_MAX : (uint32_t)getpid(),
-			    .translate_pids = rec->pids_differ },
+		.config = *wire,
 		.frequency_hz = config->frequency_hz,
 		.period_ns = config->period_ns,
-		.comm = &glob,
+		.comm = glob,
+		.cgroup_fd = cgroup_fd,
 		.ring_bytes = ring_bytes(rec),
-		.mapping_capacity =
-			target->everything ? MAPPINGS_OF_EVERYTHING : MAPPINGS_OF_TARGETS,
+		.mapping_capacity = config->target.everything ? MAPPINGS_OF_EVERYTHING
+							      : MAPPINGS_OF_TARGETS,
 		.cpus = &rec->cpus,
 		.no_timers = !(config->events & EVENT_BIT(EVENT_CPU)),
 	};
-	struct source_failure failure;
 	struct cpu_source_maps fds;
-	struct table_store_maps maps;
-	int r = fill_filters(&options.config, &glob, &cgroup_fd, target);
+	int r = cpu_source_open(&rec->source, &options, failure);
 
 	if (r < 0)
 		return r;
-	options.cgroup_fd = cgroup_fd;
-	r = cpu_source_open(&rec->source, &options, &failure);
-	if (r < 0)
-		return recording_complain(r, failure.what);
 	fds = cpu_source_maps(rec->source);
-	maps = (struct table_store_maps){ fds.processes,
+	*ret = (struct table_store_maps){ fds.processes,
 					  fds.mappings,
 					  fds.tables,
 					  fds.rules,
@@ -172,6 +166,111 @@ static int open_source(struct recording *rec)
 					  fds.rule_caches,
 					  options.mapping_capacity,
 					  fds.rule_cache_count };
+	rec->sampler = cpu_source_sampler(rec->source);
+	return 0;
+}
+
+/* What stands in for the kernel half. Logs. */
+static int open_copies(struct recording *rec, const struct wire_config *wire,
+		       const struct wire_glob *glob, int cgroup_fd, struct table_store_maps *ret)
+{
+	const struct config *config = rec->config;
+	struct copy_source_options options = {
+		.config = *wire,
+		.frequency_hz = config->frequency_hz,
+		.period_ns = config->period_ns,
+		.comm = glob,
+		.cgroup_fd = cgroup_fd,
+		.cpus = &rec->cpus,
+		.by_task = rec->by_task,
+		.frame_pointers = config->unwind == UNWIND_FP,
+	};
+	struct source_failure failure;
+	int r = copy_source_open(&rec->copies, &options, &failure);
+
+	if (r < 0 && rec->why_copies[0])
+		log_error("cannot record: %s; and without BPF: %s: %s", rec->why_copies, failure.what,
+			  strerror(-r));
+	else if (r < 0)
+		return recording_complain(r, failure.what);
+	if (r < 0)
+		return r;
+	*ret = (struct table_store_maps){ -1, -1, -1, -1, -1, -1, 0, 0 };
+	rec->sampler = copy_source_sampler(rec->copies);
+	return 0;
+}
+
+/* Why something other than copies has to be there; NULL: it has not. */
+static const char *needs_tables(const struct config *config)
+{
+	if (config->unwind == UNWIND_TABLE)
+		return "walking in the kernel (--unwind table)";
+	for (unsigned event = 0; event < EVENTS; event++)
+		if (event != EVENT_CPU && config->events & EVENT_BIT(event))
+			return event_names[event];
+	return NULL;
+}
+
+static int open_sampler(struct recording *rec, const struct wire_config *wire,
+			const struct wire_glob *glob, int cgroup_fd, struct table_store_maps *ret)
+{
+	const struct config *config = rec->config;
+	const char *needs = needs_tables(config);
+	struct source_failure failure;
+	int r;
+
+	if (config->unwind == UNWIND_COPY || config->unwind == UNWIND_FP) {
+		if (needs) {
+			log_error("cannot record: %s needs BPF, and with it --unwind table or auto", needs);
+			return -EINVAL;
+		}
+		return open_copies(rec, wire, glob, cgroup_fd, ret);
+	}
+	if (rec->by_task) {
+		snprintf(failure.what, sizeof(failure.what),
+			 "walking stacks in the kernel takes CAP_PERFMON and CAP_BPF, or root");
+		r = -EPERM;
+	} else {
+		r = open_tables(rec, wire, glob, cgroup_fd, ret, &failure);
+	}
+	if (r >= 0)
+		return r;
+	if (needs) {
+		log_error("cannot record: %s needs BPF: %s: %s; see 'profd doctor'", needs,
+			  failure.what, strerror(-r));
+		return r;
+	}
+	snprintf(rec->why_copies, sizeof(rec->why_copies), "%s: %s", failure.what, strerror(-r));
+	r = open_copies(rec, wire, glob, cgroup_fd, ret);
+	if (r == 0 && !config->quiet && !config->on_screen)
+		log_info("stacks are copied and unwound afterwards (--unwind copy), for %s",
+			 rec->why_copies);
+	return r;
+}
+
+static int open_source(struct recording *rec)
+{
+	const struct config *config = rec->config;
+	const struct target *target = &config->target;
+	struct wire_config wire = {
+		.by_tid = target->tids.count > 0,
+		.everything = target->everything,
+		.kernel_stacks = !config->no_kernel,
+		.user_stacks = 1,
+		.include_idle = config->idle,
+		.max_frames = config->max_depth,
+		.own_tgid = config->itself ? UINT32_MAX : (uint32_t)getpid(),
+		.translate_pids = rec->pids_differ,
+	};
+	struct wire_glob glob = {};
+	cleanup(close) int cgroup_fd = -1;
+	struct table_store_maps maps;
+	int r = fill_filters(&wire, &glob, &cgroup_fd, target);
+
+	if (r == 0)
+		r = open_sampler(rec, &wire, &glob, cgroup_fd, &maps);
+	if (r < 0)
+		return r;
 	rec->pipeline_ready = true;
 	r = pipeline_init(&rec->pipeline, &rec->workers, &maps, table_budget(rec));
 	if (r < 0)
@@ -179,6 +278,8 @@ static int open_source(struct recording *rec)
 	r = pipeline_measure(&rec->pipeline, config->events);
 	if (r != 0)
 		return recording_complain(r < 0 ? r : -EINVAL, "cannot set up the profile");
+	rec->pipeline.copies = rec->copies != NULL;
+	rec->pipeline.libunwind = rec->copies && config->unwind != UNWIND_FP;
 	rec->pipeline.everything = target->everything;
 	rec->pipeline.children = target->children;
 	rec->pipeline.threads = config->threads;
@@ -188,6 +289,46 @@ static int open_source(struct recording *rec)
 		rec->pipeline.naming.fetches = &rec->fetches;
 	rec->workers.wants_debug_files = config->debuginfod_servers != NULL;
 	return 0;
+}
+
+/*
+ * The stream of process events, before mappings are read, so that no change falls between. Where whole
+ * CPUs may not be watched, single tasks may be, if they are ours.
+ */
+static int open_lifecycle(struct recording *rec)
+{
+	const struct target *target = &rec->config->target;
+	int r = lifecycle_open(&rec->lifecycle, &rec->cpus, false);
+
+	if (r != -EACCES && r != -EPERM)
+		return r < 0 ? recording_complain(r, "cannot watch process events") : 0;
+	if (target->everything) {
+		log_error("cannot record the whole machine: that takes root, CAP_PERFMON, or 'sysctl "
+			  "-w kernel.perf_event_paranoid=-1'; without, -p PID and -- COMMAND work for "
+			  "your own processes");
+		return r;
+	}
+	rec->by_task = true;
+	r = lifecycle_open(&rec->lifecycle, &rec->cpus, true);
+	if (r == -EACCES)
+		log_error("cannot record: perf events are not allowed here (kernel.perf_event_paranoid, "
+			  "or a filter of system calls as containers have); try 'sysctl -w "
+			  "kernel.perf_event_paranoid=2', or run it as root");
+	else if (r == -EPERM)
+		log_error("cannot record: there is no room for the rings of perf events; raise 'ulimit "
+			  "-l' or 'sysctl -w kernel.perf_event_mlock_kb=516'");
+	else if (r < 0)
+		return recording_complain(r, "cannot watch process events");
+	return r;
+}
+
+/* One more target: its events first, then its mappings. flags: TARGET_*. */
+static int watch_target(struct recording *rec, pid_t id, uint32_t flags)
+{
+	int r = lifecycle_watch(rec->lifecycle, id, rec->config->target.tids.count > 0,
+				flags & TARGET_INHERIT);
+
+	return r < 0 ? r : sampler_watch(&rec->sampler, id, flags);
 }
 
 static int refuse(pid_t pid, const char *kind, const char *why)
@@ -202,6 +343,24 @@ static int refuse_unseen(pid_t pid, const char *kind, const char *why)
 	if (proc_view_hides(pid))
 		why = "/proc is mounted with hidepid, which hides it from all without CAP_SYS_PTRACE";
 	return refuse(pid, kind, why);
+}
+
+/* What went wrong with a process, or a thread, that is there. */
+static int refuse_others(const struct recording *rec, int r, pid_t pid, const char *kind)
+{
+	if (rec->by_task && (r == -EACCES || r == -EPERM)) {
+		log_error("cannot attach to %s %d: it is not yours, or a program with privileges; that "
+			  "takes root, or CAP_PERFMON and CAP_SYS_PTRACE",
+			  kind, (int)pid);
+		return r;
+	}
+	if (rec->by_task && (r == -EMFILE || r == -ENFILE)) {
+		log_error("cannot attach to %s %d: its threads need more open files than 'ulimit -n' "
+			  "allows",
+			  kind, (int)pid);
+		return r;
+	}
+	return recording_complain(r, "cannot read the process");
 }
 
 /* Has each event's source know of it. */
@@ -237,15 +396,15 @@ static int add_pid(struct recording *rec, pid_t pid)
 	*slot = fd;
 	r = watch_fd(rec, fd, rec->pid_fds.count - 1);
 	if (r == 0)
-		r = cpu_source_watch(rec->source, pid,
-				     TARGET_WATCHED |
-					     (rec->config->target.children ? TARGET_INHERIT : 0));
+		r = watch_target(rec, pid,
+				 TARGET_WATCHED |
+					 (rec->config->target.children ? TARGET_INHERIT : 0));
 	if (r == 0)
 		r = pipeline_add_target(&rec->pipeline, pid);
 	if (r == -ESRCH)
 		return refuse(pid, "pid", "it ended just now");
 	if (r < 0)
-		return recording_complain(r, "cannot read the process");
+		return refuse_others(rec, r, pid, "pid");
 	rec->targets_alive++;
 	return watch_process(rec, pid);
 }
@@ -269,12 +428,12 @@ static int add_tid(struct recording *rec, pid_t tid)
 	r = pid ? proc_stat_read(&stat, tid) : -ESRCH;
 	if (r < 0 || stat.state == 'Z')
 		return refuse(tid, "thread", "it has ended");
-	r = cpu_source_watch(rec->source, tid, TARGET_WATCHED);
+	r = watch_target(rec, tid, TARGET_WATCHED);
 	if (r == 0)
 		r = pipeline_add_target(&rec->pipeline, pid);
 	if (r == -ESRCH)
 		return refuse(tid, "thread", "it ended just now");
-	return r < 0 ? recording_complain(r, "cannot read the process") : 0;
+	return r < 0 ? refuse_others(rec, r, tid, "thread") : 0;
 }
 
 static int add_command(struct recording *rec)
@@ -305,7 +464,7 @@ static int add_command(struct recording *rec)
 	if (r == 0)
 		r = watch_fd(rec, rec->launch.fail_fd, WAKE_LAUNCH);
 	if (r == 0)
-		r = cpu_source_watch(rec->source, rec->launch.pid, TARGET_AT_EXEC | TARGET_INHERIT);
+		r = watch_target(rec, rec->launch.pid, TARGET_AT_EXEC | TARGET_INHERIT);
 	if (r == 0)
 		r = process_table_get(&rec->pipeline.processes, &process, rec->launch.pid);
 	if (r < 0)
@@ -362,17 +521,16 @@ int recording_open(struct recording *rec, const struct config *config)
 	r = cpu_list_online(&rec->cpus);
 	if (r < 0)
 		return recording_complain(r, "cannot read which CPUs there are (is /sys mounted?)");
-	/* Before mappings are read, so that no change falls between. */
-	r = lifecycle_open(&rec->lifecycle, &rec->cpus);
+	r = open_lifecycle(rec);
 	if (r < 0)
-		return recording_complain(r, "cannot watch process events");
+		return r;
 	r = watch_fd(rec, lifecycle_fd(rec->lifecycle), WAKE_STREAM);
 	if (r < 0)
 		return recording_complain(r, "cannot set up");
 	r = open_source(rec);
 	if (r < 0)
 		return r;
-	r = watch_fd(rec, cpu_source_fd(rec->source), WAKE_STREAM);
+	r = watch_fd(rec, sampler_fd(&rec->sampler), WAKE_STREAM);
 	if (r < 0)
 		return recording_complain(r, "cannot set up");
 	workers_set_meanwhile(&rec->workers, recording_collect, rec);

@@ -16,6 +16,9 @@
 /* A process's mappings are read again at most so often: bad stacks lead to nowhere, too. */
 #define LOOK_AGAIN_NS 100000000ULL
 
+/* Loading a program takes no longer, unless its file does not come. */
+#define EXEC_NS 1000000000ULL
+
 void process_wire_update(struct pipeline *p, struct process *process, bool build)
 {
 	uint32_t files = 0;
@@ -113,6 +116,31 @@ static bool walk_by_libunwind(struct pipeline *p, struct process *process, struc
 	       (walked->outcome == WALK_TOO_DEEP && walked->count >= p->max_depth);
 }
 
+/*
+ * What frame pointers led to ends at a root where its table says so; elsewhere the chain broke, or led
+ * nowhere from the start.
+ */
+static void judge_frame_pointers(struct pipeline *p, struct process *process, struct walked *walked)
+{
+	uint64_t address = walked->count ? walked->addresses[walked->count - 1] : 0, found;
+	const struct wire_mapping *wire;
+	const struct wire_rule *rule = NULL;
+
+	process_wire_update(p, process, false);
+	wire = walk_mapping(process->wire.at, process->wire.count, address);
+	if (wire && !wire->table && build_table(p, process, address))
+		wire = walk_mapping(process->wire.at, process->wire.count, address);
+	if (wire && wire->table) {
+		found = table_store_find_rule(p->store, wire->table, address - wire->bias);
+		if (found != WALK_FIND_NO_TABLE && found != WALK_FIND_NO_ROW)
+			rule = table_store_rule(p->store, (uint32_t)(found >> 16));
+	}
+	if ((rule && (rule->kind_and_step & RULE_KIND_MASK) == RULE_END) || ends_at_entry(process, walked))
+		walked->outcome = WALK_COMPLETE;
+	else
+		walked->outcome = walked->count ? WALK_BAD_FRAME_POINTER : WALK_NO_USER_STACK;
+}
+
 /* Goes on from the registers in the sample, behind the frames there are. */
 static void finish(struct pipeline *p, struct process *process, const struct wire_sample *sample,
 		   struct walked *walked)
@@ -200,6 +228,21 @@ static uint32_t unchanged_frames(const struct process *process, const struct wir
 	return i;
 }
 
+/*
+ * Between the end of the old program and the beginning of the new one there is no user stack, and the
+ * registers are still the old ones. Only to be told by when it was, and by what they lead to: nothing.
+ */
+static bool is_in_exec(const struct pipeline *p, const struct process *process,
+		       const struct wire_sample *sample, const struct walked *walked)
+{
+	if (!p->copies || !(sample->flags & SAMPLE_KERNEL_MODE) ||
+	    !(sample->stack_bytes == 0 ||
+	      (walked->count <= 1 && walked->outcome == WALK_NO_MAPPING)))
+		return false;
+	return (process->exec_ns && sample->time_ns - process->exec_ns < EXEC_NS) ||
+	       pipeline_execs_later(p, process);
+}
+
 static void complete_walk(struct pipeline *p, struct process *process,
 			  const struct wire_sample *sample, struct walked *walked)
 {
@@ -228,6 +271,10 @@ static void complete_walk(struct pipeline *p, struct process *process,
 	if (!process->sampled || stale)
 		process->dirty = true;
 	process->sampled = true;
+	if (sample->flags & SAMPLE_FRAME_POINTERS) {
+		judge_frame_pointers(p, process, walked);
+		return;
+	}
 	good = unchanged_frames(process, sample, walked);
 	if (good == walked->count) {
 		if (walked->outcome == WALK_COMPLETE || walked->outcome == WALK_TOO_DEEP)
@@ -247,6 +294,11 @@ static void complete_walk(struct pipeline *p, struct process *process,
 	    find_moved(p, process, walked->addresses[walked->count - 1])) {
 		walked->count = good;
 		finish(p, process, sample, walked);
+	}
+	if (is_in_exec(p, process, sample, walked)) {
+		walked->count = 0;
+		walked->outcome = WALK_NO_USER_STACK;
+		return;
 	}
 	/* There was no room for a copy: why one was needed says more. */
 	if (walked->outcome == WALK_NOT_PRESENT && sample->stack_bytes == 0 && !p->read_memory &&

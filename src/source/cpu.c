@@ -17,6 +17,7 @@
 #include "cpu.skel.h"
 #include "source/libbpf_log.h"
 #include "source/perf_event.h"
+#include "source/sampler.h"
 
 struct timer {
 	int fd; /* -1: none */
@@ -485,4 +486,81 @@ struct cpu_source_maps cpu_source_maps(const struct cpu_source *source)
 		.rule_caches = bpf_map__fd(source->bpf->maps.rule_caches),
 		.rule_cache_count = source->possible_cpus,
 	};
+}
+
+/* ---- as one of the samplers ---- */
+
+static int watch_it(void *source, pid_t id, uint32_t flags)
+{
+	return cpu_source_watch(source, id, flags);
+}
+
+static bool watches_any_it(void *source)
+{
+	return cpu_source_watches_any(source);
+}
+
+static int start_it(void *source)
+{
+	return cpu_source_start(source);
+}
+
+static void stop_it(void *source)
+{
+	cpu_source_stop(source);
+}
+
+static void rephase_it(void *source, uint64_t elapsed_ns)
+{
+	cpu_source_rephase(source, elapsed_ns);
+}
+
+static int follow_it(void *source, const struct cpu_list *online, struct cpu_list *changed)
+{
+	return cpu_source_follow(source, online, changed);
+}
+
+static int fd_of_it(void *source)
+{
+	return cpu_source_fd(source);
+}
+
+static int drain_it(void *source, int (*handle)(void *, const struct wire_sample *, size_t),
+		    void *context)
+{
+	return cpu_source_drain(source, handle, context);
+}
+
+static void counters_of_it(void *source, uint64_t ret[COUNT_COUNTERS])
+{
+	cpu_source_counters(source, ret);
+}
+
+static uint64_t period_ns_of_it(void *source)
+{
+	return cpu_source_period_ns(source);
+}
+
+static uint64_t kernel_bytes_of_it(void *source)
+{
+	return cpu_source_kernel_bytes(source);
+}
+
+struct sampler cpu_source_sampler(struct cpu_source *source)
+{
+	static const struct sampler_ops ops = {
+		.watch = watch_it,
+		.watches_any = watches_any_it,
+		.start = start_it,
+		.stop = stop_it,
+		.rephase = rephase_it,
+		.follow = follow_it,
+		.fd = fd_of_it,
+		.drain = drain_it,
+		.counters = counters_of_it,
+		.period_ns = period_ns_of_it,
+		.kernel_bytes = kernel_bytes_of_it,
+	};
+
+	return (struct sampler){ &ops, source };
 }

@@ -1,56 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Each ring is one writable page of control data and RING_PAGES pages of records (mmap of a perf
- * event, perf_event_open(2)). We own the tail, the kernel the head; a record may wrap around.
+ * Each CPU has a ring. Where events on whole CPUs are allowed, the one that owns it sees every task; else
+ * it belongs to an event that sees nothing, and those of single tasks write into it: one for each thread
+ * and CPU, inherited by what the thread starts.
  */
 #include "source/lifecycle.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "source/lifecycle_record.h"
 #include "source/perf_event.h"
+#include "source/perf_ring.h"
+#include "source/task_events.h"
 
 enum {
-	RING_PAGES = 64, /* 256 KiB: some 2 000 records between two drains */
-	PAGE_BYTES = 4096,
-	RECORD_MAX = 65536, /* perf_event_header.size is 16 bits */
+	RING_BYTES = 256 * 1024, /* some 2 000 records between two drains */
+	RING_BYTES_MIN = 8192,
 };
 
 struct ring {
 	uint32_t cpu;
 	int fd;
-	struct perf_event_mmap_page *page; /* NULL: not mapped */
+	struct perf_ring records;
 };
 
 struct lifecycle {
 	int epoll_fd;
+	bool by_task;
 	struct ring *rings;
 	uint32_t ring_count;
-	unsigned char record[RECORD_MAX];
+	struct task_events tasks; /* if by_task */
+	int (*handle)(void *, const struct lifecycle_event *);
+	void *context;
+	_Alignas(8) unsigned char record[PERF_RECORD_BYTES_MAX];
 };
 
 static void ring_close(struct ring *ring)
 {
-	if (ring->page)
-		munmap(ring->page, (1 + RING_PAGES) * PAGE_BYTES);
+	perf_ring_unmap(&ring->records);
 	if (ring->fd >= 0)
 		close(ring->fd);
-	ring->page = NULL;
 	ring->fd = -1;
 }
 
-static int ring_open(struct ring *ring)
+static struct perf_event_attr event_attr(void)
 {
-	struct perf_event_attr attr = {
+	return (struct perf_event_attr){
 		.type = PERF_TYPE_SOFTWARE,
 		.config = PERF_COUNT_SW_DUMMY,
 		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME,
@@ -64,30 +66,34 @@ static int ring_open(struct ring *ring)
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
 		.watermark = 1,
-		.wakeup_watermark = RING_PAGES * PAGE_BYTES / 4,
+		.wakeup_watermark = RING_BYTES / 4,
 	};
-	void *page;
+}
 
+static int ring_open(struct lifecycle *l, struct ring *ring)
+{
+	struct perf_event_attr attr = event_attr();
+	int r;
+
+	if (l->by_task) {
+		r = task_events_ring(&ring->fd, &ring->records, ring->cpu, RING_BYTES / 2,
+				     RING_BYTES_MIN);
+		return r;
+	}
 	ring->fd = perf_event_new(&attr, -1, (int)ring->cpu);
 	if (ring->fd < 0) {
-		int r = ring->fd;
-
+		r = ring->fd;
 		ring->fd = -1;
 		return r;
 	}
-	page = mmap(NULL, (1 + RING_PAGES) * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-		    ring->fd, 0);
-	if (page == MAP_FAILED)
-		return -errno;
-	ring->page = page;
-	return 0;
+	return perf_ring_map(&ring->records, ring->fd, RING_BYTES);
 }
 
 /* Has the ring open, and listened to, if its CPU is online. */
 static int ring_listen(struct lifecycle *l, struct ring *ring)
 {
 	struct epoll_event event = { .events = EPOLLIN };
-	int r = ring_open(ring);
+	int r = ring_open(l, ring);
 
 	if (r == -ENODEV || r == -ENXIO)
 		return 0; /* the CPU went offline just now */
@@ -96,7 +102,7 @@ static int ring_listen(struct lifecycle *l, struct ring *ring)
 	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, ring->fd, &event) < 0 ? -errno : 0;
 }
 
-int lifecycle_open(struct lifecycle **ret, const struct cpu_list *cpus)
+int lifecycle_open(struct lifecycle **ret, const struct cpu_list *cpus, bool by_task)
 {
 	struct lifecycle *l = calloc(1, sizeof(*l));
 	int r = -ENOMEM;
@@ -104,6 +110,7 @@ int lifecycle_open(struct lifecycle **ret, const struct cpu_list *cpus)
 	if (!l)
 		return -ENOMEM;
 	l->epoll_fd = -1;
+	l->by_task = by_task;
 	l->rings = calloc(cpus->cpus.count, sizeof(*l->rings));
 	if (!l->rings)
 		goto fail;
@@ -150,6 +157,7 @@ void lifecycle_close(struct lifecycle *l)
 {
 	if (!l)
 		return;
+	task_events_fini(&l->tasks);
 	for (uint32_t i = 0; l->rings && i < l->ring_count; i++)
 		ring_close(&l->rings[i]);
 	if (l->epoll_fd >= 0)
@@ -163,46 +171,34 @@ int lifecycle_fd(const struct lifecycle *l)
 	return l->epoll_fd;
 }
 
-static void copy_out(const struct ring *ring, uint64_t position, void *to, size_t size)
+int lifecycle_watch(struct lifecycle *l, pid_t id, bool thread_only, bool children)
 {
-	const unsigned char *data = (const unsigned char *)ring->page + PAGE_BYTES;
-	size_t ring_size = RING_PAGES * PAGE_BYTES, at = position & (ring_size - 1);
-	size_t first = size < ring_size - at ? size : ring_size - at;
-
-	memcpy(to, data + at, first);
-	memcpy((unsigned char *)to + first, data, size - first);
-}
-
-static int ring_drain(struct lifecycle *l, struct ring *ring,
-		      int (*handle)(void *, const struct lifecycle_event *), void *context)
-{
-	_Atomic uint64_t *head_at = (_Atomic uint64_t *)&ring->page->data_head;
-	_Atomic uint64_t *tail_at = (_Atomic uint64_t *)&ring->page->data_tail;
-	uint64_t head = atomic_load_explicit(head_at, memory_order_acquire);
-	uint64_t tail = atomic_load_explicit(tail_at, memory_order_relaxed);
+	struct perf_event_attr attr = event_attr();
 	int r = 0;
 
-	while (r >= 0 && tail < head) {
-		struct perf_event_header header;
-		struct lifecycle_event event;
+	if (!l->by_task)
+		return 0;
+	for (uint32_t i = 0; r == 0 && i < l->ring_count; i++)
+		if (l->rings[i].fd >= 0)
+			r = task_events_output(&l->tasks, l->rings[i].cpu, l->rings[i].fd);
+	return r < 0 ? r : task_events_open(&l->tasks, &attr, id, thread_only, children);
+}
 
-		copy_out(ring, tail, &header, sizeof(header));
-		if (header.size < sizeof(header) || header.size > head - tail)
-			break; /* cannot happen; do not loop if it does */
-		copy_out(ring, tail, l->record, header.size);
-		if (lifecycle_record_parse(&event, l->record, header.size))
-			r = handle(context, &event);
-		tail += header.size;
-	}
-	atomic_store_explicit(tail_at, tail, memory_order_release);
-	return r < 0 ? r : 0;
+static int hand_over(void *context, const void *record, uint32_t size)
+{
+	struct lifecycle *l = context;
+	struct lifecycle_event event;
+
+	return lifecycle_record_parse(&event, record, size) ? l->handle(l->context, &event) : 0;
 }
 
 int lifecycle_drain(struct lifecycle *l, int (*handle)(void *, const struct lifecycle_event *),
 		    void *context)
 {
+	l->handle = handle;
+	l->context = context;
 	for (uint32_t i = 0; i < l->ring_count; i++) {
-		int r = l->rings[i].page ? ring_drain(l, &l->rings[i], handle, context) : 0;
+		int r = perf_ring_drain(&l->rings[i].records, l->record, hand_over, l);
 
 		if (r < 0)
 			return r;

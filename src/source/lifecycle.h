@@ -15,7 +15,7 @@
 struct lifecycle;
 
 enum lifecycle_type {
-	LIFECYCLE_MAP,  /* an executable mapping appeared (or changed its protection to executable) */
+	LIFECYCLE_MAP, /* an executable mapping appeared (or changed its protection to executable) */
 	LIFECYCLE_FORK, /* a new process or thread */
 	LIFECYCLE_COMM, /* a thread got a name */
 	LIFECYCLE_EXEC, /* a process became another program: all its mappings are gone */
@@ -34,21 +34,29 @@ struct lifecycle_event {
 	uint32_t device_major, device_minor;
 	uint64_t inode, inode_generation;
 	const char *text; /* MAP: file name; COMM, EXEC: the thread's name */
-	uint64_t lost;    /* LOST: number of records */
+	uint64_t lost;	  /* LOST: number of records */
 };
 
 /*
- * cpus: where to listen, usually all. Starts at once.
+ * cpus: where to listen, usually all. Starts at once. by_task: not to every task, which takes
+ * privileges, but to those that lifecycle_watch is told of.
  * Returns 0 or a negative errno (-EACCES, -EPERM: not allowed to watch every task).
  */
 struct cpu_list;
-int lifecycle_open(struct lifecycle **ret, const struct cpu_list *cpus);
+int lifecycle_open(struct lifecycle **ret, const struct cpu_list *cpus, bool by_task);
 void lifecycle_close(struct lifecycle *lifecycle);
 /*
  * For a CPU that came online, maybe again: what its ring still holds should have been drained. Returns 0
  * or a negative errno.
  */
 int lifecycle_listen_again(struct lifecycle *lifecycle, uint32_t cpu);
+
+/*
+ * By task: listens to the threads of a process and to those that they start; children: and processes.
+ * thread_only: `id` is a thread, and no other is meant. Returns 0 or a negative errno (-EACCES: it is
+ * somebody else's).
+ */
+int lifecycle_watch(struct lifecycle *lifecycle, pid_t id, bool thread_only, bool children);
 
 /* A descriptor that polls readable when the rings should be drained soon. */
 int lifecycle_fd(const struct lifecycle *lifecycle);

@@ -117,9 +117,9 @@ static void fill_words(struct feed *feed)
 		.duration_s = (double)((rec->ended_ns ? rec->ended_ns : clock_ns(CLOCK_MONOTONIC)) -
 				       rec->began_ns) /
 			      1e9,
-		.frequency_hz = 1e9 / (double)cpu_source_period_ns(rec->source),
+		.frequency_hz = 1e9 / (double)sampler_period_ns(&rec->sampler),
 	};
-	health_gather(&health, rec->source, &rec->pipeline, &rec->started, &now);
+	health_gather(&health, rec, &rec->started, &now);
 	if (profile_new(&feed->words) == 0)
 		feed->has_words = describe(rec, &health, feed->words) == 0;
 }
@@ -133,7 +133,7 @@ static void fill(struct feed *feed, bool words)
 	(void)mirror_update(&feed->mirror, rec->pipeline.profile);
 	(void)fill_target(&feed->target, rec);
 	feed->taken_ns = clock_ns(CLOCK_MONOTONIC);
-	cpu_source_counters(rec->source, feed->counters);
+	sampler_counters(&rec->sampler, feed->counters);
 	health_clock_read(&clock, &rec->pipeline);
 	feed->own_cpu_ns = clock.cpu_ns + feed->counters[COUNT_RUN_NS];
 	if (rec->growth)

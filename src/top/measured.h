@@ -18,6 +18,6 @@ static inline uint64_t measured_period_ns(const struct recording *recording)
 {
 	const struct measures *measures = &recording->pipeline.measures;
 
-	return measures->main == measures->types[MEASURE_CPU] ? cpu_source_period_ns(recording->source)
+	return measures->main == measures->types[MEASURE_CPU] ? sampler_period_ns(&recording->sampler)
 							     : 0;
 }

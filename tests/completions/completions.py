@@ -217,9 +217,9 @@ def check_options(check):
 
 def check_choices(check):
     for line in ['--unwind ', '--unwind=', '-a --unwind ', '-sF 99 --unwind=']:
-        check.are('profd record ' + line, ['auto', 'table'])
+        check.are('profd record ' + line, ['auto', 'copy', 'fp', 'table'])
     if not isinstance(check.shell, Zsh):  # for which no argument looks like an option
-        check.are('profd record -o --unwind --unwind ', ['auto', 'table'])
+        check.are('profd record -o --unwind --unwind ', ['auto', 'copy', 'fp', 'table'])
     check.are('profd record --unwind t', ['table'])
     check.are('profd record --unwind=t', ['table'])
     check.are('profd rec --unwind t', ['table'])

@@ -314,8 +314,6 @@ static void what_this_build_lacks_is_no_usage_error(void **state)
 	(void)state;
 	assert_refused("-p 1 -e offcpu", OPTIONS_REFUSED, "not in this build");
 	assert_refused("-p 1 -e cpu,page-faults", OPTIONS_REFUSED, "'page-faults' is not");
-	assert_refused("-p 1 --unwind fp", OPTIONS_REFUSED, "not in this build");
-	assert_refused("-p 1 --unwind copy", OPTIONS_REFUSED, "not in this build");
 	assert_refused("-a --uid no-such-user-here", OPTIONS_REFUSED, "no such user");
 }
 

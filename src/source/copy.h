@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * On-CPU samples without BPF: perf's own events write each thread's registers and a copy of its stack
+ * into a ring, and the stack is walked afterwards. The samples that come out are those of the kernel half
+ * (bpf/wire.h) whose walk could not begin, so all that follows is the same.
+ *
+ * One event per CPU where that is allowed; else one for each thread and CPU of what is watched
+ * (source/task_events.h): then a thread that runs for less than a period is never sampled, and what
+ * happens on other tasks is not seen.
+ *
+ * How large copies are is chosen for all threads together, and that is enough: the kernel copies no
+ * more than the stack holds, so a shallow thread costs the same whatever the limit is (8 KiB of stack:
+ * 5 to 7 µs a sample at limits from 16 to 64 KiB, 80 KiB of it: 5, 9 and 15 at 8, 32 and 64). What a
+ * larger limit takes is room in the ring, where each record is as large as the limit. So it begins as
+ * large as the ring has room for several, and grows when a walk has needed more.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/cleanup.h"
+#include "bpf/wire.h"
+#include "source/cpu.h"
+
+struct copy_source_options {
+	struct wire_config config; /* as struct cpu_source_options, as the next four */
+	uint32_t frequency_hz;
+	uint64_t period_ns;
+	const struct wire_glob *comm; /* copied */
+	int cgroup_fd;
+	const struct cpu_list *cpus;
+	bool by_task;	     /* events on whole CPUs are not allowed */
+	bool frame_pointers; /* the kernel follows them, and nothing is copied */
+};
+
+struct copy_source;
+
+/* Returns 0 or a negative errno. */
+int copy_source_open(struct copy_source **ret, const struct copy_source_options *options,
+		     struct source_failure *failure);
+void copy_source_close(struct copy_source *source);
+DEFINE_CLEANUP(struct copy_source, copy_source_close);
+
+/* So many walks, since the start, have ended where their copies did. Returns 0 or a negative errno. */
+int copy_source_note_cut(struct copy_source *source, uint64_t walks);
+/* How much of a stack is copied now, in bytes; 0: nothing is. */
+uint32_t copy_source_stack_bytes(const struct copy_source *source);
+/* Time in the kernel is not sampled, for who we are. */
+bool copy_source_is_user_only(const struct copy_source *source);
+/* How often the kernel has stopped an event for a while because it came too often. */
+uint64_t copy_source_throttled(const struct copy_source *source);
