@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "memory/resident.h"
+#include "proc/resident.h"
 
 static int event_open(struct perf_event_attr *attr, pid_t pid, int cpu)
 {

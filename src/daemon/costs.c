@@ -55,7 +55,7 @@ void costs_read_memory(struct costs *ret, const struct recording *rec, const pid
 	ret->liner_bytes = resident_bytes(workers->liner.pid);
 	ret->rss_bytes = resident_bytes(getpid()) + ret->liner_bytes +
 			 resident_bytes(workers->reader.pid) +
-			 resident_bytes(workers->opener.pid);
+			 resident_bytes(workers->walker.pid) + resident_bytes(workers->opener.pid);
 	for (unsigned i = 0; i < helper_count; i++)
 		ret->rss_bytes += resident_bytes(helpers[i]);
 }

@@ -18,6 +18,7 @@
 #include "elf/object.h"
 #include "elf/rooted.h"
 #include "proc/perf_map_file.h"
+#include "proc/resident.h"
 #include "reader/file_system.h"
 #include "reader/mapped_file.h"
 #include "reader/serve.h"
@@ -232,6 +233,29 @@ static int read_proc(struct reply *reply, const struct wire_named_process *proce
 	return r == -ENOENT ? -ESRCH : r;
 }
 
+static int add_run(void *context, uint64_t from, uint64_t to, unsigned flags)
+{
+	struct reply *reply = context;
+	struct wire_run run = { from, to, flags, 0 };
+
+	bytes_add(&reply->bytes, &run, sizeof(run));
+	return reply->bytes.failed || reply->bytes.size > ANSWER_BYTES_MAX ? -ENOMEM : 0;
+}
+
+static int find_resident(struct reply *reply, const int *fds, unsigned fd_count,
+			 const struct wire_resident *question, size_t size)
+{
+	const struct wire_range *ranges = (const void *)(question + 1);
+	struct resident resident = { .pagemap = fds[0],
+				     .kpageflags = fd_count > 1 ? fds[1] : -1,
+				     .words = question->words };
+	int r = 0;
+
+	for (size_t i = 0; i < (size - sizeof(*question)) / sizeof(*ranges) && r == 0; i++)
+		r = resident_scan(&resident, ranges[i].start, ranges[i].end, add_run, reply);
+	return r;
+}
+
 static int read_on(struct reply *reply, int fd, const struct wire_read *range)
 {
 	char chunk[65536];
@@ -286,6 +310,10 @@ int opener_answer(void *state, const struct question *question, const void *payl
 		if (size != sizeof(*process))
 			break;
 		return read_proc(reply, process, "maps", MAPS_BYTES_MAX);
+	case OPENER_RESIDENT:
+		if (size < sizeof(struct wire_resident) || fd_count < 1)
+			break;
+		return find_resident(reply, fds, fd_count, payload, size);
 	case OPENER_CMDLINE:
 		if (size != sizeof(*process))
 			break;

@@ -71,8 +71,7 @@ static int apply_moves(struct growth *g, uint64_t horizon_ns)
 	return r;
 }
 
-/* Where a page has been put since, by what is not applied yet. */
-static uint64_t place_now(const struct growth *g, pid_t pid, uint64_t address)
+uint64_t growth_place_now(const struct growth *g, pid_t pid, uint64_t address)
 {
 	for (uint32_t i = 0; i < g->moves.count; i++) {
 		const struct wire_move *move = &g->moves.at[i];
@@ -85,45 +84,22 @@ static uint64_t place_now(const struct growth *g, pid_t pid, uint64_t address)
 
 /* ---- samples ---- */
 
-struct found {
-	uint64_t bytes;
-	unsigned flags;
-};
-
-static int add_found(void *context, uint64_t from, uint64_t to, unsigned flags)
-{
-	struct found *found = context;
-
-	found->bytes += to - from;
-	found->flags |= flags;
-	return 0;
-}
-
-static struct found find_resident(struct growth_process *process, uint64_t start, uint64_t end)
-{
-	struct found found = {};
-
-	if (process->resident.pagemap >= 0)
-		(void)resident_scan(&process->resident, start, end, add_found, &found);
-	return found;
-}
-
 /*
  * A fault that reads a file maps what else is in memory of the 64 KiB around: that belongs to the first
  * fault there.
  */
-static uint64_t bytes_around(struct growth *g, uint32_t index, uint64_t address)
+static uint64_t bytes_around(struct growth *g, uint32_t index, uint64_t address, uint64_t time_ns)
 {
 	struct growth_process *process = g->processes.at[index];
 	const struct memory_area *area = memory_map_find(&process->map, address);
 	uint64_t start = address & ~(AROUND_BYTES - 1ULL), end = start + AROUND_BYTES, known = 0;
-	struct found found;
+	struct growth_found found;
 
 	if (!area)
 		return PAGE_BYTES;
 	start = start > area->start ? start : area->start;
 	end = end < area->end ? end : area->end;
-	found = find_resident(process, start, end);
+	found = growth_find(g, process, start, end, time_ns);
 	for (uint64_t at = start; at < end; at += PAGE_BYTES) {
 		const struct ledger_page *page = ledger_find(&g->ledger, index, at);
 
@@ -155,7 +131,7 @@ static bool take(void *context, const struct pipeline *p, const struct wire_samp
 				    .by_hash = true };
 	struct growth_process *process;
 	enum memory_kind kind;
-	struct found found;
+	struct growth_found found;
 	uint64_t now_at;
 	uint32_t index;
 
@@ -165,18 +141,18 @@ static bool take(void *context, const struct pipeline *p, const struct wire_samp
 		return false;
 	process = g->processes.at[index];
 	page.process = index;
-	now_at = place_now(g, process->pid, address);
+	now_at = growth_place_now(g, process->pid, address);
 	kind = growth_kind_of(g, process, now_at, sample->sp);
 	if (flags & GROWTH_RANGE) {
 		if (sample->size >> 47)
 			return false;
-		found = find_resident(process, now_at, now_at + sample->size);
+		found = growth_find(g, process, now_at, now_at + sample->size, sample->time_ns);
 		page.by_hash = false;
 		page.span = page.bytes = sample->size;
 		if (found.bytes)
 			page.bytes = found.bytes;
 	} else {
-		found = find_resident(process, now_at, now_at + PAGE_BYTES);
+		found = growth_find(g, process, now_at, now_at + PAGE_BYTES, sample->time_ns);
 		if (found.flags & RESIDENT_HUGE) {
 			page.address = address & ~(LARGE_BYTES - 1ULL);
 			page.span = page.bytes = LARGE_BYTES;
@@ -184,7 +160,7 @@ static bool take(void *context, const struct pipeline *p, const struct wire_samp
 		} else if (flags & GROWTH_ONLY_LARGE) {
 			return false;
 		} else if (kind == MEMORY_FILE && found.flags & RESIDENT_FILE) {
-			page.bytes = bytes_around(g, index, address);
+			page.bytes = bytes_around(g, index, address, sample->time_ns);
 		}
 	}
 	page.held = page.bytes;

@@ -4,15 +4,33 @@
 
 #include "memory/ledger.h"
 #include "memory/memory_map.h"
-#include "memory/resident.h"
+#include "proc/resident.h"
 #include "session/growth.h"
 #include "session/recording_parts.h"
 #include "source/growth.h"
+
+struct growth_run {
+	uint64_t from, to;
+	unsigned flags; /* RESIDENT_* */
+};
+
+/* What was found of a process's memory when it was looked at last. */
+struct growth_seen {
+	uint64_t asked_ns; /* CLOCK_MONOTONIC */
+	ARRAY_OF(struct wire_range) asked; /* ascending, apart */
+	ARRAY_OF(struct growth_run) runs;  /* likewise */
+};
+
+struct growth_found {
+	uint64_t bytes;
+	unsigned flags; /* RESIDENT_*, of any of it */
+};
 
 /* One memory: a process has another one after exec. */
 struct growth_process {
 	pid_t pid;
 	struct resident resident;
+	struct growth_seen seen;
 	struct memory_map map;
 	uint64_t map_read_ns;
 	uint64_t map_turn;     /* of the recording's loop, in which it was read */
@@ -65,6 +83,23 @@ struct growth {
 bool growth_is_machine(const struct growth *growth);
 /* Who they are shows only when they touch memory: nobody knows what they had before. */
 bool growth_is_filtered(const struct growth *growth);
+void growth_seen_fini(struct growth_seen *seen);
+/*
+ * What is there of a range of the process's memory; time_ns: of the sample, after which it is to be looked
+ * (CLOCK_MONOTONIC). start, end: multiples of the page size.
+ */
+struct growth_found growth_find(struct growth *g, struct growth_process *process, uint64_t start,
+				uint64_t end, uint64_t time_ns);
+/*
+ * Hands over the runs of pages that are there in many ranges, ascending and apart. Returns 0 or a negative errno
+ * (-ESRCH: it cannot be looked at; -EIO: not any more).
+ */
+int growth_scan(struct growth *g, struct growth_process *process, const struct wire_range *ranges,
+		uint32_t count,
+		int (*handle)(void *context, uint64_t from, uint64_t to, unsigned flags),
+		void *context);
+/* Where a page has been put since, by moves that are not applied yet. */
+uint64_t growth_place_now(const struct growth *g, pid_t pid, uint64_t address);
 /* Bytes that are resident of a process, or in use on the machine; 0: not known. */
 uint64_t growth_resident_bytes(pid_t pid);
 uint64_t growth_machine_bytes(void);

@@ -60,6 +60,7 @@ void growth_process_free(struct growth_process *process)
 	if (!process)
 		return;
 	resident_close(&process->resident);
+	growth_seen_fini(&process->seen);
 	memory_map_fini(&process->map);
 	free(process);
 }

@@ -345,3 +345,63 @@ int ask_bytes(struct workers *workers, struct bytes *ret, int fd, uint64_t offse
 		bytes_add(ret, answer.at, answer.size < limit ? answer.size : limit);
 	return r < 0 ? r : ret->failed ? -ENOMEM : 0;
 }
+
+static int take_runs(const struct answer *answer,
+		     int (*handle)(void *context, uint64_t from, uint64_t to, unsigned flags),
+		     void *context)
+{
+	const struct wire_run *runs = (const void *)answer->at;
+	int r = 0;
+
+	for (size_t i = 0; i < answer->size / sizeof(*runs) && r == 0; i++)
+		if (runs[i].start < runs[i].end)
+			r = handle(context, runs[i].start, runs[i].end, runs[i].flags);
+	return r;
+}
+
+static int ask_some_resident(struct workers *workers, struct answer *ret, pid_t pid, const int *fds,
+			     unsigned fd_count, bool words, const struct wire_range *ranges,
+			     uint32_t count)
+{
+	const struct wire_resident head = { .words = words };
+	cleanup(bytes_fini) struct bytes payload = {};
+	int r = WORKER_STUCK;
+	char about[64];
+
+	bytes_add(&payload, &head, sizeof(head));
+	bytes_add(&payload, ranges, count * sizeof(*ranges));
+	if (payload.failed)
+		return -ENOMEM;
+	if (!workers_is_stuck(workers, memory_of(pid))) {
+		r = ask_again(workers, ret, OPENER_RESIDENT, payload.at, payload.size, fds,
+			      fd_count, &memory);
+		if (r == WORKER_STUCK)
+			workers_note_stuck(workers, memory_of(pid));
+	}
+	if (r <= 0)
+		return r;
+	snprintf(about, sizeof(about), "/proc/%d/pagemap", (int)pid);
+	workers_give_up(workers, about,
+			r == WORKER_STUCK ? "its process keeps its memory locked"
+					  : worker_outcome_text(r));
+	return -EIO;
+}
+
+int ask_resident(struct workers *workers, pid_t pid, const int *fds, unsigned fd_count, bool words,
+		 const struct wire_range *ranges, uint32_t count,
+		 int (*handle)(void *context, uint64_t from, uint64_t to, unsigned flags),
+		 void *context)
+{
+	int r = 0;
+
+	for (uint32_t at = 0; at < count && r == 0; at += WIRE_RANGES_MAX) {
+		uint32_t some = count - at < WIRE_RANGES_MAX ? count - at : WIRE_RANGES_MAX;
+		cleanup(answer_fini) struct answer answer = {};
+
+		r = ask_some_resident(workers, &answer, pid, fds, fd_count, words, ranges + at,
+				      some);
+		if (r == 0)
+			r = take_runs(&answer, handle, context);
+	}
+	return r;
+}

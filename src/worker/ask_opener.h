@@ -76,3 +76,13 @@ int ask_perf_map(struct workers *workers, struct opened *ret, pid_t pid, uint64_
  * there are. Returns 0 or a negative errno.
  */
 int ask_bytes(struct workers *workers, struct bytes *ret, int fd, uint64_t offset, uint64_t limit);
+/*
+ * Hands over the runs of a process's pages that are there, ascending (proc/resident.h). fds: its pagemap,
+ * and maybe /proc/kpageflags; words: see struct resident. ranges: ascending, not overlapping.
+ * Returns 0, what `handle` returned below 0, or a negative errno (-EIO: its memory stays locked, which is
+ * noted).
+ */
+int ask_resident(struct workers *workers, pid_t pid, const int *fds, unsigned fd_count, bool words,
+		 const struct wire_range *ranges, uint32_t count,
+		 int (*handle)(void *context, uint64_t from, uint64_t to, unsigned flags),
+		 void *context);

@@ -253,6 +253,11 @@ enum opener_question {
 	 */
 	OPENER_FILES,
 	OPENER_MAPS,	 /* struct wire_named_process → the text of /proc/TID/maps */
+	/*
+	 * struct wire_resident, ranges, and /proc/PID/pagemap, maybe with /proc/kpageflags → struct wire_run
+	 * for each run of pages that is there (proc/resident.h), ascending.
+	 */
+	OPENER_RESIDENT,
 	OPENER_CMDLINE,	 /* the same → the beginning of /proc/TID/cmdline */
 	OPENER_PERF_MAP, /* struct wire_named_process → struct wire_opened and a descriptor */
 	OPENER_READ,	 /* struct wire_read and a descriptor → its bytes from there on */
@@ -294,6 +299,22 @@ struct wire_opened {
 	uint32_t executable; /* by somebody */
 	uint32_t honest;    /* what it says of files, no user can make it say; see struct opened */
 	uint32_t reserved;
+};
+
+enum { WIRE_RANGES_MAX = 4096 };
+
+struct wire_resident {
+	uint32_t words, reserved; /* words: see struct resident */
+};
+
+/* Of user memory, in whole pages. */
+struct wire_range {
+	uint64_t start, end;
+};
+
+struct wire_run {
+	uint64_t start, end;
+	uint32_t flags, reserved; /* RESIDENT_* */
 };
 
 struct wire_read {

@@ -205,6 +205,32 @@ def test_held_memory():
     check_equal(files, {}, 'given up')
 
 
+def test_growth_of_held_memory():
+    """What he has touched is told as it was seen last, and of his neighbour all is right."""
+    with MuteFs({'split': program('split')}) as fs:
+        with Mounted(fs, program('held_memory'), fs.path('split'), stdin=subprocess.PIPE) as held, \
+                Target('grower', 'small', 32, 200, stdin=subprocess.PIPE) as grower:
+            fs.say('mute read')
+            recorder = Recorder('-e', 'growth', '-p', f'{held.pid},{grower.pid}')
+            recorder.wait_timers()
+            held.process.stdin.write(b'go\n')
+            fs.say('await')
+            time.sleep(1.5)  # it has been looked at in between
+            grower.process.stdin.write(b'.')
+            truth = json.loads(grower.read_line())
+            recorder.signal(signal.SIGINT)
+            recording = recorder.finish()
+    check_equal(recording.status, 0, recording.stderr)
+    files = given_up(recording)
+    files.pop('maps', None)  # where that needs the lock, too
+    check_equal(files, {'pagemap': 'its process keeps its memory locked'}, 'given up')
+    growth = recording.summary['growth']
+    check_equal(growth['processes_not_looked_at'], 1, 'processes that were not looked at')
+    want = truth['resident'] + (4 << 20)
+    check(abs(growth['growth_bytes'] - want) < want / 20, f'{growth["growth_bytes"]} of {want} bytes')
+    check(recording.share(has('main', 'touch')) > 0.05, 'what was touched before')
+
+
 MAP_FILES = """
 import mmap, sys
 files = [open(path, 'rb') for path in sys.argv[1:]]

@@ -34,7 +34,7 @@ struct resident {
 /* words: do without PAGEMAP_SCAN. Returns 0 or a negative errno (-EACCES: needs CAP_SYS_PTRACE; newer kernels are content with CAP_PERFMON). */
 int resident_open(struct resident *ret, pid_t pid, bool words);
 void resident_close(struct resident *resident);
-/* Is it the memory of a process still? */
+/* Is it the memory of a process still? Never waits, where scanning waits for who has locked that memory. */
 bool resident_alive(const struct resident *resident);
 /*
  * Hands over the runs of pages that are there, ascending, cut to the range. start, end: multiples of 4096.

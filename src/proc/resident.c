@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "memory/resident.h"
+#include "proc/resident.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,10 +71,13 @@ void resident_close(struct resident *resident)
 
 bool resident_alive(const struct resident *resident)
 {
-	uint64_t word;
+	char byte;
 
-	/* Nothing can be read of memory that nobody uses any more (pagemap_read, fs/proc/task_mmu.c). */
-	return pread(resident->pagemap, &word, sizeof(word), 0) == sizeof(word);
+	/*
+	 * Half a word cannot be read of memory that is there, and nothing of memory that nobody uses any more;
+	 * for neither is its lock taken (pagemap_read, fs/proc/task_mmu.c).
+	 */
+	return pread(resident->pagemap, &byte, sizeof(byte), 0) < 0 && errno == EINVAL;
 }
 
 static int scan(const struct resident *resident, uint64_t start, uint64_t end,

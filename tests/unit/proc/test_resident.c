@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "memory/resident.h"
+#include "proc/resident.h"
 
 enum { PAGES = 700, PAGE = 4096 };
 
