@@ -98,8 +98,8 @@ static __always_inline uint64_t idle_exits(struct task_struct *task)
 	if (!bpf_core_field_exists(task->se.cfs_rq) ||
 	    !bpf_core_field_exists(((struct cfs_rq *)0)->rq))
 		return 0;
-	idle = task->se.cfs_rq->rq->idle;
-	return idle->nvcsw + idle->nivcsw;
+	idle = BPF_CORE_READ(task, se.cfs_rq, rq, idle);
+	return BPF_CORE_READ(idle, nvcsw) + BPF_CORE_READ(idle, nivcsw);
 }
 
 /*
@@ -134,8 +134,8 @@ SEC("perf_event")
 int cpu_tick(struct bpf_perf_event_data *ctx)
 {
 	uint64_t begin = bpf_ktime_get_ns(), spent;
-	struct task_struct *task = bpf_get_current_task_btf();
-	int idle = task->pid == 0, outside;
+	struct task_struct *task = current_task();
+	int idle = BPF_CORE_READ(task, pid) == 0, outside;
 	struct task_ids ids = ids_of(task);
 	uint64_t span = tick_span(); /* before the tick is noted */
 	uint64_t missed = missed_ticks(task, begin, !idle), weight_ns = tick_weight(ids, span);
@@ -207,7 +207,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 static __always_inline void keep_exit_stack(struct task_struct *task, struct task_ids ids)
 {
 	uint32_t tid = task->pid, zero = 0;
-	struct pt_regs___kernel *saved;
+	const struct pt_regs___kernel *saved;
 	struct saved_place place;
 	struct exit_stack *kept;
 	struct stack_copy copy;
@@ -217,14 +217,14 @@ static __always_inline void keep_exit_stack(struct task_struct *task, struct tas
 	if (!task->mm || task->flags & PF_KTHREAD || !is_watched(task, ids))
 		return;
 	empty = bpf_map_lookup_elem(&empty_exit_stack, &zero);
-	saved = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
-	if (!empty || !saved || saved_is_compat(saved))
-		return;
-	if (bpf_map_update_elem(&exiting, &tid, empty, BPF_ANY) < 0)
+	if (!empty || bpf_map_update_elem(&exiting, &tid, empty, BPF_ANY) < 0)
 		return;
 	kept = bpf_map_lookup_elem(&exiting, &tid);
-	if (!kept)
+	saved = kept ? current_saved(&kept->saved) : NULL;
+	if (!saved || saved_is_compat(saved)) {
+		bpf_map_delete_elem(&exiting, &tid);
 		return;
+	}
 	saved_leaf(&place, kept->temporaries, saved);
 	kept->ip = place.ip;
 	kept->sp = place.sp;
@@ -293,7 +293,8 @@ int BPF_PROG(on_free, struct task_struct *task)
 
 /* ---- set-up ---- */
 
-SEC("syscall")
+/* Run by profd, never attached: kernels before 5.14 have no programs of the type that is meant for this. */
+SEC("raw_tp")
 int learn_namespace(void *ctx)
 {
 	learn_own_namespace();

@@ -23,7 +23,7 @@ enum {
  */
 static __always_inline uint64_t stack_end(struct task_struct *task, uint64_t from)
 {
-	uint64_t end = task->mm->start_stack;
+	uint64_t end = BPF_CORE_READ(task, mm, start_stack);
 
 	if (end - from < FAR_PAGES * 4096ULL)
 		return end;
@@ -46,14 +46,14 @@ static __always_inline void keep_line(struct scratch *s, uint64_t address)
 	s->far.lines++;
 }
 
-static int look_at_line(uint32_t index, void *context)
+/* Keeps a line of s->far_page, if it may be wanted. Returns 1 when there is no scratch. */
+__attribute__((noinline)) int look_at_line(uint32_t index)
 {
 	uint32_t cpu = bpf_get_smp_processor_id();
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &cpu);
 	uint64_t code, code_size, libraries, stack, stack_size, address;
 	const uint64_t *words;
 
-	(void)context;
 	if (!s)
 		return 1;
 	words = s->far_page + (index & 63) * 8;
@@ -74,18 +74,20 @@ keep:
 	return 0;
 }
 
-static int look_at_page(uint32_t index, void *context)
+/* The page at s->far.at. Returns 1 when no further one is to be looked at. */
+__attribute__((noinline)) int look_at_page(uint32_t index)
 {
 	uint32_t cpu = bpf_get_smp_processor_id();
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &cpu);
 
-	(void)context;
 	if (!s || s->far.at >= s->far.end || s->far.lines >= WIRE_FAR_LINES ||
 	    ((index & 15) == 0 && bpf_ktime_get_ns() > s->far.deadline_ns))
 		return 1;
 	/* Large frames have pages that nothing was ever written to. */
 	if (bpf_probe_read_user(s->far_page, 4096, (const void *)s->far.at) == 0)
-		bpf_loop(64, look_at_line, NULL, 0);
+		TURNS(i, 64)
+			if (look_at_line(i))
+				break;
 	s->far.at += 4096;
 	return 0;
 }
@@ -99,8 +101,8 @@ __attribute__((noinline)) uint32_t copy_far_lines(uint64_t from, uint32_t payloa
 	uint64_t end, now = bpf_ktime_get_ns();
 	uint32_t cpu = bpf_get_smp_processor_id();
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &cpu);
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct mm_struct *mm = task->mm;
+	struct task_struct *task = current_task();
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 
 	if (!s || !mm)
 		return 0;
@@ -111,11 +113,13 @@ __attribute__((noinline)) uint32_t copy_far_lines(uint64_t from, uint32_t payloa
 				    .end = end,
 				    .at = from & ~4095ULL,
 				    .deadline_ns = now + FAR_SCAN_NS,
-				    .code = mm->start_code,
-				    .code_size = mm->end_code - mm->start_code,
-				    .libraries = mm->mmap_base - FAR_LIBRARIES,
+				    .code = BPF_CORE_READ(mm, start_code),
+				    .code_size = BPF_CORE_READ(mm, end_code) - BPF_CORE_READ(mm, start_code),
+				    .libraries = BPF_CORE_READ(mm, mmap_base) - FAR_LIBRARIES,
 				    .offset = payload_offset };
-	bpf_loop(FAR_PAGES + 1, look_at_page, NULL, 0);
+	TURNS(i, FAR_PAGES + 1)
+		if (look_at_page(i))
+			break;
 	if (s->far_paid_ns < now)
 		s->far_paid_ns = now;
 	s->far_paid_ns += (bpf_ktime_get_ns() - now) * FAR_SHARE;

@@ -65,7 +65,7 @@ struct {
 
 static __always_inline int is_first_of_region(struct task_struct *task, uint64_t address)
 {
-	uint64_t key = ((uint64_t)task->tgid << 32 ^ address >> GROWTH_LARGE_SHIFT) *
+	uint64_t key = ((uint64_t)BPF_CORE_READ(task, tgid) << 32 ^ address >> GROWTH_LARGE_SHIFT) *
 			       0x9e3779b97f4a7c15ULL +
 		       epoch;
 	uint32_t slot = key >> 52;
@@ -79,7 +79,8 @@ static __always_inline int is_first_of_region(struct task_struct *task, uint64_t
 
 static __always_inline int is_same_fault(struct task_struct *task)
 {
-	uint64_t key = (uint64_t)task->pid << 32 ^ (task->min_flt + task->maj_flt);
+	uint64_t key = (uint64_t)BPF_CORE_READ(task, pid) << 32 ^
+		       (BPF_CORE_READ(task, min_flt) + BPF_CORE_READ(task, maj_flt));
 	uint32_t zero = 0;
 	uint64_t *last = bpf_map_lookup_elem(&last_fault, &zero);
 
@@ -92,8 +93,10 @@ static __always_inline int is_same_fault(struct task_struct *task)
 /* Keeps the number of samples within what is allowed: N doubles. */
 static __always_inline void account(void)
 {
-	uint64_t before = __sync_fetch_and_add(&taken, 1);
+	uint64_t before = taken;
 
+	/* Before 5.12 there is no adding that tells what was there before: two at once count as one here. */
+	__sync_fetch_and_add(&taken, 1);
 	if (before < allowed + granted || sample_shift >= GROWTH_MAX_SHIFT)
 		return;
 	__sync_fetch_and_add(&granted, GRANT);
@@ -103,13 +106,16 @@ static __always_inline void account(void)
 /* Who has all CPUs watched looks at other tasks' faults, too: that is a part of a sample's work. */
 static __always_inline void account_for_others(void)
 {
-	if (__sync_fetch_and_add(&passed, 1) % PASSES_LIKE_SAMPLE == 0)
+	uint64_t before = passed;
+
+	__sync_fetch_and_add(&passed, 1);
+	if (before % PASSES_LIKE_SAMPLE == 0)
 		account();
 }
 
 static __always_inline int take_fault(struct bpf_perf_event_data *ctx, uint64_t flags)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	uint64_t address = ctx->addr, now, spent;
 	uint32_t shift = sample_shift;
 	struct task_ids ids = ids_of(task);
@@ -176,7 +182,7 @@ static __always_inline void tell_move(struct task_ids ids, uint64_t from, uint64
 
 /* Memory that is resident when mmap returns (MAP_POPULATE) has no faults that events would tell of. */
 static __always_inline void take_populated(struct task_struct *task, struct task_ids ids,
-					   struct pt_regs___kernel *saved, uint64_t address,
+					   const struct pt_regs___kernel *saved, uint64_t address,
 					   uint64_t bytes)
 {
 	struct occasion why = { .time_ns = bpf_ktime_get_ns(),
@@ -210,15 +216,18 @@ static __always_inline void take_populated(struct task_struct *task, struct task
 SEC("tp_btf/vm_unmapped_area")
 int BPF_PROG(place_found, unsigned long address)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct pt_regs___kernel *saved;
+	struct task_struct *task = current_task();
+	const struct pt_regs___kernel *saved;
 	struct task_ids ids;
+	uint32_t cpu = bpf_get_smp_processor_id();
+	struct scratch *s;
 	uint64_t arguments[6];
 	int64_t call;
 
-	if (!task->mm || address & 0xfff)
+	if (!BPF_CORE_READ(task, mm) || address & 0xfff)
 		return 0;
-	saved = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
+	s = bpf_map_lookup_elem(&scratches, &cpu);
+	saved = s ? current_saved(&s->saved) : NULL;
 	if (!saved || saved_is_compat(saved))
 		return 0;
 	call = saved_call(saved);

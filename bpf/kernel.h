@@ -2,6 +2,9 @@
 /*
  * The few kernel structures and fields that are read, relocated to the running kernel when the
  * program is loaded (CO-RE), so that no generated vmlinux.h is needed to build.
+ *
+ * Before 5.11 the current task is a mere number to the verifier: what programs on perf events share is read
+ * by BPF_CORE_READ, not through pointers.
  */
 #pragma once
 
@@ -92,6 +95,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	char comm[16];
 	struct thread_struct thread;
+	void *stack; /* the kernel's, its lowest byte */
 	unsigned in_execve : 1;
 } KERNEL_STRUCT;
 
@@ -100,12 +104,17 @@ struct task_struct___before_514 {
 	long state;
 } KERNEL_STRUCT;
 
+static __always_inline struct task_struct *current_task(void)
+{
+	return (struct task_struct *)bpf_get_current_task();
+}
+
 /* Where a thread's own data lies. */
 static __always_inline unsigned long task_thread_pointer(struct task_struct *task)
 {
 #if defined(__TARGET_ARCH_x86)
-	return task->thread.fsbase;
+	return BPF_CORE_READ(task, thread.fsbase);
 #else
-	return task->thread.uw.tp_value;
+	return BPF_CORE_READ(task, thread.uw.tp_value);
 #endif
 }

@@ -14,7 +14,17 @@ static __always_inline uint64_t walk_find(uint32_t table, uint64_t address, void
 static __always_inline uint64_t walk_search(uint64_t from, uint32_t words, uint64_t value,
 					    void *memory);
 
+#include "kernel.h"
+#include "saved_registers.h"
 #include "walk.h"
+
+/*
+ * Every body of a loop is a global function: those are verified once by themselves, so that turns cost the
+ * verifier little, as they do with bpf_loop, which kernels before 5.17 lack and later ones verify
+ * anew wherever it is called (7.3 gave up after minutes).
+ */
+#define TURNS(turn, most)                                                                          \
+	_Pragma("clang loop unroll(disable)") for (uint32_t turn = 0; turn < (most); turn++)
 
 const volatile struct wire_config config;
 
@@ -141,6 +151,7 @@ struct scratch {
 	struct wire_sample sample;
 	uint64_t payload[PAYLOAD_BYTES / 8];
 	/* Not sent: where the walk stands. */
+	struct saved_copy saved;
 	struct walk_registers at;
 	uint32_t count, limit;
 	uint32_t first_mapping, mapping_count;
@@ -185,6 +196,7 @@ enum { EXIT_STACK_BYTES = 8192 };
 struct exit_stack {
 	uint64_t ip, sp, bp, bx, temporaries[WIRE_TEMPORARIES], stack_at, other_at;
 	uint32_t exact, stack_bytes, other_bytes;
+	struct saved_copy saved;
 	unsigned char stack[EXIT_STACK_BYTES], other[EXIT_STACK_BYTES];
 };
 

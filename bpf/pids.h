@@ -38,18 +38,18 @@ static __always_inline uint32_t own_number(const struct pid *pid)
 static __always_inline struct task_ids ids_of(struct task_struct *task)
 {
 	if (!config.translate_pids)
-		return (struct task_ids){ task->tgid, task->pid };
-	return (struct task_ids){ own_number(task->signal->pids[PIDTYPE_TGID]),
-				  own_number(task->thread_pid) };
+		return (struct task_ids){ BPF_CORE_READ(task, tgid), BPF_CORE_READ(task, pid) };
+	return (struct task_ids){ own_number(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID])),
+				  own_number(BPF_CORE_READ(task, thread_pid)) };
 }
 
 /* Run once by profd, for its own task, before anything else is. */
 static __always_inline void learn_own_namespace(void)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	const struct upid *name;
 
 	own_pid_level = BPF_CORE_READ(task, thread_pid, level);
-	name = name_at(task->thread_pid, own_pid_level);
+	name = name_at(BPF_CORE_READ(task, thread_pid), own_pid_level);
 	own_pid_namespace = (uint64_t)BPF_CORE_READ(name, ns);
 }

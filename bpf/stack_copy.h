@@ -39,12 +39,12 @@ static __always_inline int copy_page(struct stack_copy *copy, uint32_t index, un
 	return 0;
 }
 
-static int copy_payload_page(uint32_t index, void *context)
+/* Copies one more page of s->copy. Returns 1 when the copy is over. */
+__attribute__((noinline)) int copy_payload_page(uint32_t index)
 {
 	uint32_t cpu = bpf_get_smp_processor_id();
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &cpu);
 
-	(void)context;
 	return !s || copy_page(&s->copy, index, (unsigned char *)s->payload, PAYLOAD_BYTES,
 			       s->copy_offset + s->copy.copied);
 }
@@ -53,10 +53,11 @@ static int copy_payload_page(uint32_t index, void *context)
 static __always_inline uint32_t copy_stack(struct scratch *s, uint32_t payload_offset,
 					   uint32_t limit)
 {
-	/* Kept in a map: the verifier need not follow what it is on each turn of the loop. */
 	s->copy = stack_copy_begin(s->sample.sp, limit);
 	s->copy_offset = payload_offset;
-	bpf_loop(WIRE_STACK_COPY_BYTES / 4096 + COPY_SKIPS_PAGES, copy_payload_page, NULL, 0);
+	TURNS(i, WIRE_STACK_COPY_BYTES / 4096 + COPY_SKIPS_PAGES)
+		if (copy_payload_page(i))
+			break;
 	s->sample.stack_at = s->copy.begin;
 	return s->copy.copied <= WIRE_STACK_COPY_BYTES ? s->copy.copied : 0;
 }
@@ -95,7 +96,9 @@ static __always_inline uint32_t copy_other_stack(struct scratch *s, uint32_t pay
 		return 0;
 	s->copy = (struct stack_copy){ at, at, 0, WIRE_OTHER_COPY_BYTES };
 	s->copy_offset = payload_offset;
-	bpf_loop(WIRE_OTHER_COPY_BYTES / 4096 + 1, copy_payload_page, NULL, 0);
+	TURNS(i, WIRE_OTHER_COPY_BYTES / 4096 + 1)
+		if (copy_payload_page(i))
+			break;
 	s->sample.other_at = s->copy.begin;
 	return s->copy.copied <= WIRE_OTHER_COPY_BYTES ? s->copy.copied : 0;
 }

@@ -20,7 +20,7 @@
 static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 					  struct task_struct *task, struct scratch *s)
 {
-	struct pt_regs___kernel *saved;
+	const struct pt_regs___kernel *saved;
 	struct saved_place place;
 	uint64_t *t = s->sample.temporaries;
 	int compat;
@@ -28,7 +28,7 @@ static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 	CONTEXT_LEAF(&place, t, &ctx->regs);
 	place.exact = 1;
 	CONTEXT_READ(compat, CONTEXT_IS_COMPAT(&ctx->regs));
-	saved = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
+	saved = current_saved(&s->saved);
 	if (!saved)
 		return 0;
 	if (!CONTEXT_IS_USER(&ctx->regs)) {
@@ -50,8 +50,8 @@ static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 static __always_inline void walk_user(struct task_struct *task, struct scratch *s, uint32_t tgid)
 {
 	struct wire_process *process = bpf_map_lookup_elem(&processes, &tgid);
-	uint64_t mm = (uint64_t)task->mm;
-	uint32_t exec_pages = (uint32_t)task->mm->exec_vm;
+	uint64_t mm = (uint64_t)BPF_CORE_READ(task, mm);
+	uint32_t exec_pages = (uint32_t)BPF_CORE_READ(task, mm, exec_vm);
 
 	/* In the middle of exec the old stack is gone and the registers are still the old ones. */
 	if (BPF_CORE_READ_BITFIELD_PROBED(task, in_execve) && (!process || process->mm != mm))
@@ -74,7 +74,9 @@ static __always_inline void walk_user(struct task_struct *task, struct scratch *
 	if (process->flags & PROCESS_REUSES_ADDRESSES)
 		s->sample.flags |= SAMPLE_MAPPINGS_STALE;
 	s->outcome = WALK_TOO_DEEP;
-	bpf_loop(WIRE_MAX_FRAMES + 1, walk_frame, NULL, 0);
+	TURNS(i, WIRE_MAX_FRAMES + 1)
+		if (walk_frame(i))
+			break;
 }
 
 /* Why a sample is taken. */
@@ -217,8 +219,9 @@ static __always_inline void sample_send(struct scratch *s, struct task_struct *t
 			size += far_lines * sizeof(struct wire_far_line);
 		}
 		count_add(COUNT_COPIES, 1);
-	} else if (!task->mm && !(task->flags & PF_KTHREAD) && config.user_stacks) {
-		size += copy_exit_stack(s, size, task->pid, &exact);
+	} else if (!BPF_CORE_READ(task, mm) && !(BPF_CORE_READ(task, flags) & PF_KTHREAD) &&
+		   config.user_stacks) {
+		size += copy_exit_stack(s, size, BPF_CORE_READ(task, pid), &exact);
 	}
 	if (exact)
 		s->sample.flags |= SAMPLE_NEXT_IS_EXACT;
@@ -251,9 +254,9 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	s->count = kernel_count;
 	s->limit = kernel_count + config.max_frames;
 	s->leaf_exact = 0;
-	if (task->flags & PF_KTHREAD)
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
 		s->sample.flags |= SAMPLE_KTHREAD;
-	else if (task->mm && config.user_stacks && user_registers(ctx, task, s))
+	else if (BPF_CORE_READ(task, mm) && config.user_stacks && user_registers(ctx, task, s))
 		sample_walk(s, task, ids.tgid, kernel_count);
 	sample_send(s, task, kernel_count);
 }

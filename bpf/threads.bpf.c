@@ -41,6 +41,8 @@ static struct {
 	uint64_t kernel[WIRE_MAX_KERNEL_FRAMES];
 } record;
 
+static struct saved_copy saved_here;
+
 static __always_inline uint32_t state_of(struct task_struct *task)
 {
 	struct task_struct___before_514 *old = (void *)task;
@@ -72,7 +74,7 @@ static __always_inline uint64_t off_cpu_since(struct task_struct *task)
 	if (!has_scheduler_clocks(task))
 		return 0;
 	if (!clock_offset)
-		clock_offset = now - bpf_get_current_task_btf()->se.cfs_rq->rq->clock;
+		clock_offset = now - BPF_CORE_READ(current_task(), se.cfs_rq, rq, clock);
 	if (task->policy != NORMAL && task->policy != BATCH && task->policy != IDLE)
 		return 0;
 	arrival = task->sched_info.last_arrival;
@@ -84,7 +86,7 @@ static __always_inline uint64_t off_cpu_since(struct task_struct *task)
 
 static __always_inline void take_registers(struct wire_thread *thread, struct task_struct *task)
 {
-	struct pt_regs___kernel *saved = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
+	const struct pt_regs___kernel *saved = saved_copy(&saved_here, SAVED_AT(task, bpf_task_pt_regs(task)));
 	struct saved_place at;
 
 	if (!saved) {

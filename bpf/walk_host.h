@@ -35,37 +35,48 @@ static __always_inline uint64_t walk_temporary(uint64_t number, void *memory)
 	return number < WIRE_TEMPORARIES ? s->sample.temporaries[number] : 0;
 }
 
-struct word_search {
-	uint64_t at, value;
-	uint64_t found;
-};
+enum { SEARCH_WORDS = 64, SEARCH_TURNS = WALK_UNWOUND_WORDS / SEARCH_WORDS };
+#define SEARCH_FAILED (~0ULL)
 
-static int search_word(uint32_t index, void *context)
+/* Where the value is among so many words, SEARCH_WORDS at most; 0: it is not, SEARCH_FAILED: not readable. */
+__attribute__((noinline)) uint64_t search_some(uint64_t from, uint32_t words, uint64_t value)
 {
-	struct word_search *search = context;
 	uint32_t cpu = bpf_get_smp_processor_id();
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &cpu);
-	uint64_t word;
+	uint64_t word = 0;
 
-	(void)index;
-	if (!s || walk_read(&word, search->at, s) < 0)
-		return 1;
-	if (word == search->value) {
-		search->found = search->at;
-		return 1;
+	TURNS(i, SEARCH_WORDS) {
+		if (i >= words)
+			break;
+		if (!s || walk_read(&word, from, s) < 0)
+			return SEARCH_FAILED;
+		if (word == value)
+			return from;
+		from += 8;
 	}
-	search->at += 8;
+	return 0;
+}
+
+/* The same of up to WALK_UNWOUND_WORDS words; 0 also if they are not readable. */
+__attribute__((noinline)) uint64_t search_all(uint64_t from, uint32_t words, uint64_t value)
+{
+	TURNS(i, SEARCH_TURNS) {
+		uint64_t found;
+
+		if (i * SEARCH_WORDS >= words)
+			break;
+		found = search_some(from + i * SEARCH_WORDS * 8, words - i * SEARCH_WORDS, value);
+		if (found)
+			return found == SEARCH_FAILED ? 0 : found;
+	}
 	return 0;
 }
 
 static __always_inline uint64_t walk_search(uint64_t from, uint32_t words, uint64_t value,
 					    void *memory)
 {
-	struct word_search search = { from, value, 0 };
-
 	(void)memory;
-	bpf_loop(words, search_word, &search, 0);
-	return search.found;
+	return search_all(from, words, value);
 }
 
 static __always_inline const unsigned char *chunk_at(uint32_t place)
@@ -169,7 +180,8 @@ __attribute__((noinline)) uint32_t find_mapping(uint32_t first, uint32_t count, 
 	return mapping && address < mapping->end ? low : NO_MAPPING;
 }
 
-static int walk_frame(uint32_t index, void *context)
+/* One frame of the walk in the CPU's scratch. Returns 1 when that is over. */
+__attribute__((noinline)) int walk_frame(uint32_t index)
 {
 	struct wire_mapping *mapping;
 	struct scratch *s;
@@ -178,7 +190,6 @@ static int walk_frame(uint32_t index, void *context)
 	int outcome;
 
 	(void)index;
-	(void)context;
 	s = bpf_map_lookup_elem(&scratches, &cpu);
 	if (!s)
 		return 1;

@@ -10,10 +10,10 @@
 /* Its children are its workers, which may start others: a command is no part of `everything`. */
 static __always_inline int is_own(struct task_struct *task, struct task_ids ids)
 {
-	struct task_struct *parent = task->real_parent;
+	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
 
 	return ids.tgid == config.own_tgid || ids_of(parent).tgid == config.own_tgid ||
-	       ids_of(parent->real_parent).tgid == config.own_tgid;
+	       ids_of(BPF_CORE_READ(parent, real_parent)).tgid == config.own_tgid;
 }
 
 static __always_inline int is_watched(struct task_struct *task, struct task_ids ids)
@@ -32,7 +32,7 @@ static __always_inline int is_watched(struct task_struct *task, struct task_ids 
 	if (config.filter_cgroup && bpf_current_task_under_cgroup(&cgroup_filter, 0) != 1)
 		return 0;
 	if (config.filter_comm) {
-		struct task_struct *leader = task->group_leader;
+		struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 		uint32_t zero = 0;
 		struct wire_glob *glob = bpf_map_lookup_elem(&comm_filter, &zero);
 		char comm[WIRE_COMM_BYTES] = {};
@@ -41,7 +41,7 @@ static __always_inline int is_watched(struct task_struct *task, struct task_ids 
 			return 0;
 		bpf_get_current_comm(comm, sizeof(comm));
 		if (!wire_glob_matches(glob, comm)) {
-			bpf_probe_read_kernel(comm, sizeof(comm), leader->comm);
+			bpf_core_read(comm, sizeof(comm), &leader->comm);
 			if (!wire_glob_matches(glob, comm))
 				return 0;
 		}

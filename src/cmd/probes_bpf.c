@@ -127,32 +127,6 @@ static void perf_event_program(struct probe_result *ret)
 		probe_say(ret, PROBE_OK, "a program ran at ticks of cpu-clock");
 }
 
-/*
- * The call's arguments are missing, so the program is refused in any case: what counts is whether
- * the verifier complains about the function (kernel/bpf/verifier.c, check_helper_call) or about
- * them. libbpf's own probe takes "not permitted" for a yes.
- */
-static void bpf_loop_helper(struct probe_result *ret)
-{
-	const struct bpf_insn program[] = {
-		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_loop),
-		INSN_RETURN_0,
-	};
-	char log[4096] = "";
-	LIBBPF_OPTS(bpf_prog_load_opts, options, .log_buf = log, .log_size = sizeof(log),
-		    .log_level = 1);
-	cleanup(close) int fd = bpf_prog_load(BPF_PROG_TYPE_PERF_EVENT, "profd_probe", "GPL",
-					      program, ARRAY_SIZE(program), &options);
-
-	if (fd < 0 && !log[0])
-		say_refused(ret, "a program cannot be loaded", -errno);
-	else if (strstr(log, "invalid func") || strstr(log, "unknown func") ||
-		 strstr(log, "cannot use helper"))
-		probe_say(ret, PROBE_MISSING, "the verifier does not know bpf_loop (Linux 5.17)");
-	else
-		probe_say(ret, PROBE_OK, "the verifier knows bpf_loop in perf_event programs");
-}
-
 static void ring_buffer(struct probe_result *ret)
 {
 	cleanup(close) int map =
@@ -248,7 +222,6 @@ static void user_probes(struct probe_result *ret)
 		libbpf_set_print(before);                                                          \
 	}
 QUIETLY(quiet_perf_event_program, perf_event_program)
-QUIETLY(quiet_bpf_loop_helper, bpf_loop_helper)
 QUIETLY(quiet_ring_buffer, ring_buffer)
 QUIETLY(quiet_typed_tracepoint, typed_tracepoint)
 QUIETLY(quiet_task_iterator, task_iterator)
@@ -256,7 +229,6 @@ QUIETLY(quiet_user_probes, user_probes)
 
 const struct probe probes_bpf[] = {
 	{ "bpf-perf-event", true, quiet_perf_event_program },
-	{ "bpf-loop", true, quiet_bpf_loop_helper },
 	{ "bpf-ring-buffer", true, quiet_ring_buffer },
 	{ "bpf-tp-btf", true, quiet_typed_tracepoint },
 	{ "bpf-iter-task", false, quiet_task_iterator },

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "cpu.skel.h"
+#include "source/bpf_features.h"
 #include "source/libbpf_log.h"
 #include "source/perf_event.h"
 #include "source/sampler.h"
@@ -93,6 +94,18 @@ static int learn_namespace(struct cpu_bpf *bpf, struct source_failure *failure)
 	return r < 0 ? fail(failure, r, "cannot find out about this pid namespace") : 0;
 }
 
+/* Where the kernel wants it so; of exit stacks, which are large, there are none there anyway (see cpu.bpf.c). */
+static int allocate_at_once(struct cpu_bpf *bpf)
+{
+	struct bpf_map *maps[] = { bpf->maps.targets, bpf->maps.processes, bpf->maps.closely,
+				   bpf->maps.exiting };
+	int r = bpf_map__set_max_entries(bpf->maps.exiting, 1);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(maps); i++)
+		r = bpf_map__set_map_flags(maps[i], 0);
+	return r;
+}
+
 static int load(struct cpu_source *source, const struct cpu_source_options *options,
 		struct source_failure *failure)
 {
@@ -106,6 +119,7 @@ static int load(struct cpu_source *source, const struct cpu_source_options *opti
 	    (r = bpf_map__set_max_entries(bpf->maps.mappings, options->mapping_capacity)) < 0 ||
 	    (r = bpf_map__set_max_entries(bpf->maps.scratches, source->possible_cpus)) < 0 ||
 	    (r = bpf_map__set_max_entries(bpf->maps.rule_caches, source->possible_cpus)) < 0 ||
+	    (!bpf_has_loose_maps() && (r = allocate_at_once(bpf)) < 0) ||
 	    (r = bpf_program__set_autoload(bpf->progs.cpu_tick, !options->no_timers)) < 0 ||
 	    (r = bpf_program__set_autoload(bpf->progs.learn_namespace, translate)) < 0)
 		return fail(failure, r, "cannot set up the BPF programs");
