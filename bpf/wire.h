@@ -304,6 +304,49 @@ enum wire_alloc_rule {
 /* size, other: numbers of registers, as instructions have them. */
 #define WIRE_ALLOC_COOKIE(rule, size, other) ((uint64_t)(rule) << 8 | (other) << 4 | (size))
 
+/*
+ * Of a probe of EVENT_HEAP there is more in it: of which followed process, whether the other number is
+ * an old block that the call may take back, and in which register lies the address at which the result
+ * will lie (0: the call returns it). Where memory is taken back, `size` is the block.
+ */
+#define WIRE_HEAP_COOKIE(alloc, slot, takes_old, result)                                           \
+	((alloc) | (uint64_t)(slot) << 32 | (uint64_t)(takes_old) << 20 | (uint64_t)(result) << 16)
+
+enum {
+	WIRE_HEAP_PROCESSES = 64,
+	WIRE_HEAP_OBJECTS = 131072, /* that live, of all followed processes */
+	WIRE_HEAP_PENDING = 1024,   /* sampled calls that have not returned */
+};
+
+/* A followed process. */
+struct wire_heap_process {
+	uint64_t nonce;	   /* by which user space knows its objects */
+	uint64_t mm;	   /* its memory, from the first sample on; after exec it has another one */
+	uint32_t open;	   /* objects are sampled, and known to be freed; else calls are only counted */
+	uint32_t replaced; /* it was exec'ed */
+};
+
+/* The same per CPU; all but `left` only ever grow. */
+struct wire_heap_counts {
+	uint64_t hits; /* that the probes trapped */
+	uint64_t samples, sample_ns;
+	uint64_t lost;	    /* samples */
+	uint64_t untracked; /* objects for which there was no room */
+	uint64_t ids;
+	int64_t left; /* bytes until the next sample */
+	uint64_t open;
+};
+
+/* Where a sampled object lives. */
+struct wire_heap_place {
+	uint64_t address;
+	uint32_t slot, reserved;
+};
+
+struct wire_heap_object {
+	uint64_t id, size;
+};
+
 enum {
 	WIRE_ALLOC_LOGARITHMS = 257,
 };

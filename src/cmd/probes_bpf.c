@@ -197,11 +197,11 @@ static void user_probes(struct probe_result *ret)
 {
 	const struct bpf_insn program[] = { INSN_RETURN_0 };
 	LIBBPF_OPTS(bpf_prog_load_opts, options,
-		    .expected_attach_type = (enum bpf_attach_type)UPROBE_LINK_ATTACH_TYPE);
+		    .expected_attach_type = (enum bpf_attach_type)UPROBE_LINK_MULTI);
 	cleanup(close) int fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "profd_probe", "GPL", program,
 					      ARRAY_SIZE(program), &options);
 	double ns = 0;
-	int r = fd < 0 ? -errno : probe_cost_measure(fd, &ns);
+	int r = fd < 0 ? -errno : probe_cost_measure(fd, UPROBE_LINK_MULTI, &ns);
 
 	if (r == -EOPNOTSUPP || r == -EINVAL)
 		probe_say(ret, PROBE_MISSING,

@@ -4,7 +4,7 @@
  * in its place, and those with a prefix, where an allocator is built into a program beside it.
  *
  * A function that does its work by calling another one of them must not be counted twice. Which one
- * does is read from its code.
+ * does is read from its code. Taking a block back twice does no harm: of those functions each is probed.
  */
 #include "elf/allocator.h"
 
@@ -30,28 +30,75 @@ enum {
 
 enum { ARGUMENT_NONE = REGISTER_NONE };
 
+enum known_flags {
+	ONLY_PREFIXED = 1, /* without it the name may be anything's */
+	MAY_THROW = 2,
+};
+
 static const struct known_function {
 	const char *name;
 	enum allocation_function function;
-	uint8_t size, other; /* registers at the entry, see struct allocation_site */
+	uint8_t size, other, result; /* registers at the entry, see struct allocation_site */
+	uint8_t flags;		     /* enum known_flags */
 } known_functions[] = {
-	{ "malloc", ALLOCATION_MALLOC, REGISTER_DI, ARGUMENT_NONE },
-	{ "calloc", ALLOCATION_CALLOC, REGISTER_SI, REGISTER_DI },
-	{ "realloc", ALLOCATION_REALLOC, REGISTER_SI, REGISTER_DI },
-	{ "memalign", ALLOCATION_MEMALIGN, REGISTER_SI, REGISTER_DI },
-	{ "aligned_alloc", ALLOCATION_ALIGNED_ALLOC, REGISTER_SI, REGISTER_DI },
-	{ "posix_memalign", ALLOCATION_POSIX_MEMALIGN, REGISTER_DX, REGISTER_SI },
-	{ "valloc", ALLOCATION_VALLOC, REGISTER_DI, ARGUMENT_NONE },
-	{ "mallocx", ALLOCATION_MALLOCX, REGISTER_DI, ARGUMENT_NONE },
-	{ "rallocx", ALLOCATION_RALLOCX, REGISTER_SI, ARGUMENT_NONE },
-	{ "_Znwm", ALLOCATION_NEW, REGISTER_DI, ARGUMENT_NONE },
-	{ "_Znam", ALLOCATION_NEW, REGISTER_DI, ARGUMENT_NONE },
-	{ "_ZnwmRKSt9nothrow_t", ALLOCATION_NEW, REGISTER_DI, ARGUMENT_NONE },
-	{ "_ZnamRKSt9nothrow_t", ALLOCATION_NEW, REGISTER_DI, ARGUMENT_NONE },
-	{ "_ZnwmSt11align_val_t", ALLOCATION_NEW, REGISTER_DI, ARGUMENT_NONE },
-	{ "_ZnamSt11align_val_t", ALLOCATION_NEW, REGISTER_DI, ARGUMENT_NONE },
-	{ "_ZnwmSt11align_val_tRKSt9nothrow_t", ALLOCATION_NEW, REGISTER_DI, ARGUMENT_NONE },
-	{ "_ZnamSt11align_val_tRKSt9nothrow_t", ALLOCATION_NEW, REGISTER_DI, ARGUMENT_NONE },
+#define ALLOCATES(name, function, ...)                                                             \
+	{                                                                                          \
+		name, ALLOCATION_##function, __VA_ARGS__                                           \
+	}
+#define RELEASES(name, function, flags)                                                            \
+	ALLOCATES(name, function, REGISTER_DI, ARGUMENT_NONE, ARGUMENT_NONE, flags)
+#define CREATES(name, flags) RELEASES(name, NEW, flags)
+	ALLOCATES("malloc", MALLOC, REGISTER_DI, ARGUMENT_NONE, ARGUMENT_NONE, 0),
+	ALLOCATES("calloc", CALLOC, REGISTER_SI, REGISTER_DI, ARGUMENT_NONE, 0),
+	ALLOCATES("realloc", REALLOC, REGISTER_SI, REGISTER_DI, ARGUMENT_NONE, 0),
+	ALLOCATES("memalign", MEMALIGN, REGISTER_SI, REGISTER_DI, ARGUMENT_NONE, 0),
+	ALLOCATES("aligned_alloc", ALIGNED_ALLOC, REGISTER_SI, REGISTER_DI, ARGUMENT_NONE, 0),
+	ALLOCATES("posix_memalign", POSIX_MEMALIGN, REGISTER_DX, REGISTER_SI, REGISTER_DI, 0),
+	ALLOCATES("valloc", VALLOC, REGISTER_DI, ARGUMENT_NONE, ARGUMENT_NONE, 0),
+	ALLOCATES("mallocx", MALLOCX, REGISTER_DI, ARGUMENT_NONE, ARGUMENT_NONE, 0),
+	ALLOCATES("rallocx", RALLOCX, REGISTER_SI, REGISTER_DI, ARGUMENT_NONE, 0),
+	CREATES("_Znwm", MAY_THROW),
+	CREATES("_Znam", MAY_THROW),
+	CREATES("_ZnwmRKSt9nothrow_t", 0),
+	CREATES("_ZnamRKSt9nothrow_t", 0),
+	CREATES("_ZnwmSt11align_val_t", MAY_THROW),
+	CREATES("_ZnamSt11align_val_t", MAY_THROW),
+	CREATES("_ZnwmSt11align_val_tRKSt9nothrow_t", 0),
+	CREATES("_ZnamSt11align_val_tRKSt9nothrow_t", 0),
+	RELEASES("free", FREE, 0),
+	RELEASES("cfree", FREE, 0),
+	RELEASES("free_sized", FREE, 0),
+	RELEASES("free_aligned_sized", FREE, 0),
+	RELEASES("dallocx", FREE, 0),
+	RELEASES("sdallocx", FREE, 0),
+	RELEASES("free_size", FREE, ONLY_PREFIXED),
+	RELEASES("free_size_aligned", FREE, ONLY_PREFIXED),
+	RELEASES("free_aligned", FREE, ONLY_PREFIXED),
+	RELEASES("_ZdlPv", DELETE, 0),
+	RELEASES("_ZdaPv", DELETE, 0),
+	RELEASES("_ZdlPvm", DELETE, 0),
+	RELEASES("_ZdaPvm", DELETE, 0),
+	RELEASES("_ZdlPvRKSt9nothrow_t", DELETE, 0),
+	RELEASES("_ZdaPvRKSt9nothrow_t", DELETE, 0),
+	RELEASES("_ZdlPvSt11align_val_t", DELETE, 0),
+	RELEASES("_ZdaPvSt11align_val_t", DELETE, 0),
+	RELEASES("_ZdlPvmSt11align_val_t", DELETE, 0),
+	RELEASES("_ZdaPvmSt11align_val_t", DELETE, 0),
+	RELEASES("_ZdlPvSt11align_val_tRKSt9nothrow_t", DELETE, 0),
+	RELEASES("_ZdaPvSt11align_val_tRKSt9nothrow_t", DELETE, 0),
+	RELEASES("delete", DELETE, ONLY_PREFIXED),
+	RELEASES("deletearray", DELETE, ONLY_PREFIXED),
+	RELEASES("delete_sized", DELETE, ONLY_PREFIXED),
+	RELEASES("deletearray_sized", DELETE, ONLY_PREFIXED),
+	RELEASES("delete_nothrow", DELETE, ONLY_PREFIXED),
+	RELEASES("deletearray_nothrow", DELETE, ONLY_PREFIXED),
+	RELEASES("delete_aligned", DELETE, ONLY_PREFIXED),
+	RELEASES("deletearray_aligned", DELETE, ONLY_PREFIXED),
+	RELEASES("delete_sized_aligned", DELETE, ONLY_PREFIXED),
+	RELEASES("deletearray_sized_aligned", DELETE, ONLY_PREFIXED),
+#undef CREATES
+#undef RELEASES
+#undef ALLOCATES
 };
 
 /* jemalloc, the same as Rust's crates build it, tcmalloc, mimalloc. */
@@ -72,7 +119,9 @@ static const struct known_function *find_function(const char *name, bool *ret_pr
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(known_functions); i++)
 		if (strcmp(name, known_functions[i].name) == 0)
-			return &known_functions[i];
+			return *ret_prefixed || !(known_functions[i].flags & ONLY_PREFIXED)
+				       ? &known_functions[i]
+				       : NULL;
 	return NULL;
 }
 
@@ -303,6 +352,11 @@ static int read_code(const struct object *object, uint64_t address, uint64_t siz
 	return 0;
 }
 
+static bool releases(const struct known_function *known)
+{
+	return allocation_function_releases(known->function);
+}
+
 static const struct defined_function *function_at(const struct scan *scan, uint64_t address)
 {
 	for (uint32_t i = 0; i < scan->functions.count; i++)
@@ -366,6 +420,8 @@ static void note_target(struct leads *leads, const struct scan *scan, uint64_t s
 		return;
 	}
 	known = indirect ? pointer_at(scan, target) : called_at(scan, target);
+	if (known && releases(known))
+		return;
 	if (known) {
 		leads->calls |= is_call;
 		leads->jumps |= !is_call;
@@ -476,7 +532,9 @@ static int find_forwarding(struct allocation_site *site, const struct scan *scan
 static int make_site(struct allocation_site *ret, const struct scan *scan,
 		     const struct defined_function *function, const struct function_starts *starts)
 {
-	const uint8_t registers[] = { function->known->size, function->known->other };
+	const uint8_t registers[PROBE_ARGUMENTS_MAX] = { function->known->size,
+							 function->known->other,
+							 function->known->result };
 	unsigned count = registers[1] == ARGUMENT_NONE ? 1 : 2;
 	uint64_t size = function->size, start;
 	cleanup(free) unsigned char *code = NULL;
@@ -490,7 +548,9 @@ static int make_site(struct allocation_site *ret, const struct scan *scan,
 					 .function = function->known->function,
 					 .outcome = ALLOCATION_NO_SITE,
 					 .size_register = REGISTER_NONE,
-					 .other_register = REGISTER_NONE };
+					 .other_register = REGISTER_NONE,
+					 .result_register = REGISTER_NONE,
+					 .may_throw = function->known->flags & MAY_THROW };
 	r = read_code(scan->object, function->entry, ALLOCATION_PROLOGUE_BYTES, &code, &got);
 	if (r < 0)
 		return r;
@@ -499,6 +559,7 @@ static int make_site(struct allocation_site *ret, const struct scan *scan,
 		ret->address = function->entry + found.offset;
 		ret->size_register = found.registers[0];
 		ret->other_register = count == 2 ? found.registers[1] : REGISTER_NONE;
+		ret->result_register = found.registers[2];
 		ret->stack_moved = found.stack_moved;
 	}
 	if (!size && function_starts_find(starts, function->entry, &start, &size) < 0)
@@ -510,6 +571,8 @@ static int make_site(struct allocation_site *ret, const struct scan *scan,
 	/* A loop would be counted at each turn. */
 	if (leads.turns)
 		ret->outcome = ALLOCATION_NO_SITE;
+	if (releases(function->known))
+		return 0;
 	return find_forwarding(ret, scan, &leads, starts);
 }
 
@@ -526,7 +589,8 @@ static void drop_other_names(struct scan *scan)
 		    scan->functions.at[i].known->function == ALLOCATION_MALLOC)
 			scan->prefixed = false;
 	for (uint32_t i = 0; i < scan->functions.count; i++)
-		if (scan->functions.at[i].prefixed == scan->prefixed)
+		if (scan->functions.at[i].prefixed == scan->prefixed ||
+		    releases(scan->functions.at[i].known))
 			scan->functions.at[kept++] = scan->functions.at[i];
 	scan->functions.count = kept;
 }

@@ -28,6 +28,9 @@ enum allocation_function {
 	ALLOCATION_MALLOCX, /* jemalloc's own */
 	ALLOCATION_RALLOCX,
 	ALLOCATION_NEW, /* C++'s, of which there are eight */
+	/* Those that take memory back: by its address alone, or with more that is known of it. */
+	ALLOCATION_FREE,
+	ALLOCATION_DELETE,
 	ALLOCATION_FUNCTIONS
 };
 
@@ -48,7 +51,7 @@ enum allocation_flags {
 };
 
 enum {
-	ALLOCATION_SITES_MAX = 64,
+	ALLOCATION_SITES_MAX = 128,
 	ALLOCATION_SLOTS_MAX = 1024,
 	ALLOCATION_PROLOGUE_BYTES = 128, /* how far from the function's entry a site may be */
 	ALLOCATION_STACK_MAX = 4096,
@@ -60,10 +63,12 @@ struct allocation_site {
 	enum allocation_outcome outcome;
 	uint32_t flags; /* enum allocation_flags */
 	/*
-	 * Numbers of registers (elf/instruction.h) that hold at the site: the size; and the count of
-	 * calloc, the old block of realloc, or the alignment of memalign, else REGISTER_NONE.
+	 * Numbers of registers (elf/instruction.h) that hold at the site: the size, or the block of those
+	 * that take it back; the count of calloc, the old block of realloc, or the alignment of memalign,
+	 * else REGISTER_NONE; where posix_memalign puts its result, or REGISTER_NONE where none holds it.
 	 */
-	uint8_t size_register, other_register;
+	uint8_t size_register, other_register, result_register;
+	bool may_throw; /* it is left by an exception, too: operator new that is not nothrow */
 	uint32_t stack_moved; /* how far rsp is below what it was at the entry, in bytes */
 };
 
@@ -87,5 +92,7 @@ static inline void allocator_fini_cleanup(struct allocator *allocator)
 {
 	allocator_fini(allocator);
 }
+/* Does it take memory back? */
+bool allocation_function_releases(enum allocation_function function);
 /* As people write them; of one C++ operator for all. */
 const char *allocation_function_name(enum allocation_function function);

@@ -7,6 +7,11 @@ void allocator_fini(struct allocator *allocator)
 	array_fini(&allocator->slots);
 }
 
+bool allocation_function_releases(enum allocation_function function)
+{
+	return function == ALLOCATION_FREE || function == ALLOCATION_DELETE;
+}
+
 const char *allocation_function_name(enum allocation_function function)
 {
 	static const char *const names[ALLOCATION_FUNCTIONS] = {
@@ -20,6 +25,8 @@ const char *allocation_function_name(enum allocation_function function)
 		[ALLOCATION_MALLOCX] = "mallocx",
 		[ALLOCATION_RALLOCX] = "rallocx",
 		[ALLOCATION_NEW] = "operator new",
+		[ALLOCATION_FREE] = "free",
+		[ALLOCATION_DELETE] = "operator delete",
 	};
 
 	return names[function];

@@ -102,10 +102,12 @@ static bool go_past(struct progress *progress, const struct instruction *in)
 
 static bool holds_all(struct probe_site *ret, const struct progress *progress, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++) {
-		if (!progress->holders[i])
+	for (unsigned i = 0; i < PROBE_ARGUMENTS_MAX; i++) {
+		if (!progress->holders[i] && i < count)
 			return false;
-		ret->registers[i] = (uint8_t)__builtin_ctz(progress->holders[i]);
+		ret->registers[i] = progress->holders[i]
+					    ? (uint8_t)__builtin_ctz(progress->holders[i])
+					    : REGISTER_NONE;
 	}
 	return true;
 }
@@ -118,8 +120,9 @@ bool probe_site_find(struct probe_site *ret, const unsigned char *code, size_t s
 
 	if (size > ALLOCATION_PROLOGUE_BYTES)
 		size = ALLOCATION_PROLOGUE_BYTES;
-	for (unsigned i = 0; i < count; i++)
-		progress.holders[i] = (uint16_t)(1u << registers[i]);
+	for (unsigned i = 0; i < PROBE_ARGUMENTS_MAX; i++)
+		if (registers[i] < REGISTERS)
+			progress.holders[i] = (uint16_t)(1u << registers[i]);
 	for (size_t at = 0; at < size; at += in.length) {
 		if (!instruction_decode(&in, code + at, size - at, entry + at))
 			return false;

@@ -135,6 +135,8 @@ int reader_answer_allocator(struct known_object *known, struct reply *reply)
 			.stack_moved = from->stack_moved,
 			.size_register = from->size_register,
 			.other_register = from->other_register,
+			.result_register = from->result_register,
+			.may_throw = from->may_throw,
 		};
 
 		bytes_add(&reply->bytes, &site, sizeof(site));

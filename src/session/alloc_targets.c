@@ -244,6 +244,7 @@ static int add_probe(const struct allocator *allocator, const struct process *pr
 	for (unsigned often = 0; often < 2; often++)
 		for (uint32_t i = 0; i < allocator->sites.count && r == 0; i++)
 			if (allocator->sites.at[i].outcome == ALLOCATION_SITE &&
+			    !allocation_function_releases(allocator->sites.at[i].function) &&
 			    is_called_often(&allocator->sites.at[i]) == often)
 				r = add_place(probe, object, &allocator->sites.at[i]);
 	if (r == 0 && (probe->file < 0 || !probe->offsets.count)) {
@@ -267,7 +268,8 @@ static void note_trouble(struct alloc_targets *targets, const struct process *pr
 		const struct allocator *allocator = allocator_of(targets, candidate);
 
 		for (uint32_t k = 0; candidate->votes && k < allocator->sites.count; k++)
-			has_any |= allocator->sites.at[k].outcome == ALLOCATION_NO_SITE;
+			has_any |= allocator->sites.at[k].outcome == ALLOCATION_NO_SITE &&
+				   !allocation_function_releases(allocator->sites.at[k].function);
 	}
 	if (probes)
 		targets->trouble[0] = '\0';

@@ -55,7 +55,7 @@ static int load(struct alloc_source *source, const struct cpu_source *cpu,
 		r = bpf_map__set_max_entries(bpf->maps.claims, source->possible_cpus);
 	if (r == 0)
 		r = bpf_program__set_expected_attach_type(
-			bpf->progs.alloc_call, (enum bpf_attach_type)UPROBE_LINK_ATTACH_TYPE);
+			bpf->progs.alloc_call, (enum bpf_attach_type)UPROBE_LINK_MULTI);
 	if (r < 0)
 		return fail(failure, r, "cannot set up the BPF program for allocations");
 	bpf->bss->own_pid_namespace = own.address;
@@ -105,7 +105,8 @@ void alloc_source_close(struct alloc_source *source)
 
 int alloc_source_measure(struct alloc_source *source, double *ret_ns)
 {
-	return probe_cost_measure(bpf_program__fd(source->bpf->progs.alloc_call), ret_ns);
+	return probe_cost_measure(bpf_program__fd(source->bpf->progs.alloc_call),
+				  UPROBE_LINK_MULTI, ret_ns);
 }
 
 int alloc_source_attach(struct alloc_source *source, const struct alloc_probes *probes)
@@ -118,8 +119,8 @@ int alloc_source_attach(struct alloc_source *source, const struct alloc_probes *
 
 		if (!array_reserve(&source->links, (uint64_t)source->links.count + 1))
 			return -ENOMEM;
-		fd = uprobe_link_new(program, probe->file, probe->pid, probe->offsets.at,
-				     probe->cookies.at, probe->offsets.count);
+		fd = uprobe_link_new(program, UPROBE_LINK_MULTI, probe->file, probe->pid,
+				     probe->offsets.at, probe->cookies.at, probe->offsets.count);
 		if (fd < 0) {
 			error = fd;
 			continue;

@@ -70,7 +70,8 @@ static int ask(int socket, double ret[KINDS])
 		       : -EIO;
 }
 
-static int compare(int program, int file, pid_t child, int socket, double *ret_ns)
+static int compare(int program, enum uprobe_link_type type, int file, pid_t child, int socket,
+		   double *ret_ns)
 {
 	uint64_t offsets[KINDS], cookies[KINDS] = {};
 	double bare[KINDS], probed[KINDS];
@@ -81,7 +82,7 @@ static int compare(int program, int file, pid_t child, int socket, double *ret_n
 		return r;
 	for (unsigned i = 0; i < KINDS; i++)
 		offsets[i] = i * ENTRY_BYTES;
-	link = uprobe_link_new(program, file, child, offsets, cookies, KINDS);
+	link = uprobe_link_new(program, type, file, child, offsets, cookies, KINDS);
 	if (link < 0)
 		return link == -EINVAL || link == -E2BIG ? -EOPNOTSUPP : link;
 	r = ask(socket, probed);
@@ -94,7 +95,7 @@ static int compare(int program, int file, pid_t child, int socket, double *ret_n
 	return 0;
 }
 
-int probe_cost_measure(int program, double *ret_ns)
+int probe_cost_measure(int program, enum uprobe_link_type type, double *ret_ns)
 {
 	cleanup(close) int file = memfd_create("profd-probe", MFD_CLOEXEC);
 	cleanup(close) int mine = -1;
@@ -119,7 +120,7 @@ int probe_cost_measure(int program, double *ret_ns)
 	(void)close(sockets[1]);
 	if (r < 0)
 		return r;
-	r = compare(program, file, child, mine, ret_ns);
+	r = compare(program, type, file, child, mine, ret_ns);
 	(void)kill(child, SIGKILL);
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;

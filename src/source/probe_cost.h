@@ -5,8 +5,10 @@
  */
 #pragma once
 
+#include "source/uprobe_link.h"
+
 /*
- * program: of a type for uprobe links (source/uprobe_link.h). *ret_ns: nanoseconds that a probed instruction
+ * program: for links of that type. *ret_ns: nanoseconds that a probed instruction
  * takes longer, of the dearest kind. Returns 0 or a negative errno (-EOPNOTSUPP: there are no such links).
  */
-int probe_cost_measure(int program, double *ret_ns);
+int probe_cost_measure(int program, enum uprobe_link_type type, double *ret_ns);

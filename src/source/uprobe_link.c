@@ -14,13 +14,13 @@ struct link_create {
 	uint32_t count, multi_flags, pid, reserved;
 };
 
-int uprobe_link_new(int program, int file, pid_t pid, const uint64_t *offsets,
-		    const uint64_t *cookies, uint32_t count)
+int uprobe_link_new(int program, enum uprobe_link_type type, int file, pid_t pid,
+		    const uint64_t *offsets, const uint64_t *cookies, uint32_t count)
 {
 	char path[64];
 	struct link_create create = {
 		.program = (uint32_t)program,
-		.attach_type = UPROBE_LINK_ATTACH_TYPE,
+		.attach_type = type,
 		.path = (uint64_t)(uintptr_t)path,
 		.offsets = (uint64_t)(uintptr_t)offsets,
 		.cookies = (uint64_t)(uintptr_t)cookies,

@@ -335,7 +335,8 @@ static bool is_site(const struct wire_allocation_site *wire)
 	       wire->stack_moved <= ALLOCATION_STACK_MAX && wire->address >= wire->entry &&
 	       wire->address - wire->entry < ALLOCATION_PROLOGUE_BYTES &&
 	       is_register(wire->size_register, wire->outcome != ALLOCATION_SITE) &&
-	       is_register(wire->other_register, true);
+	       is_register(wire->other_register, true) &&
+	       is_register(wire->result_register, true) && wire->may_throw <= 1;
 }
 
 int answer_allocator(struct allocator *ret, const unsigned char *data, size_t size)
@@ -367,6 +368,8 @@ int answer_allocator(struct allocator *ret, const unsigned char *data, size_t si
 			.flags = sites[i].flags,
 			.size_register = (uint8_t)sites[i].size_register,
 			.other_register = (uint8_t)sites[i].other_register,
+			.result_register = (uint8_t)sites[i].result_register,
+			.may_throw = sites[i].may_throw,
 			.stack_moved = sites[i].stack_moved,
 		};
 	}

@@ -211,7 +211,7 @@ struct wire_allocator {
 struct wire_allocation_site {
 	uint64_t entry, address;
 	uint32_t function, outcome, flags, stack_moved;
-	uint32_t size_register, other_register;
+	uint32_t size_register, other_register, result_register, may_throw;
 };
 
 enum { WIRE_WALK_WANT = 1, WIRE_WALK_MAPPINGS_MAX = 128 };

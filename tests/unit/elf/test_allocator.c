@@ -68,7 +68,7 @@ enum { NONE = -1 };
 
 static const struct prologue {
 	const char *what, *hex;
-	uint8_t arguments[2];
+	uint8_t arguments[PROBE_ARGUMENTS_MAX];
 	unsigned count;
 	int offset; /* NONE: no site */
 	uint8_t registers[2];
