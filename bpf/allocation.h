@@ -5,7 +5,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "kernel.h"
+#include "registers.h"
 #include "wire.h"
 
 /* log2(1 + i/256) in 1/65536. */

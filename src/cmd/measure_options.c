@@ -489,8 +489,9 @@ int measure_complete(struct measure_request *request, const struct command *comm
 		return r;
 	if (request->has_heap_interval && !(config->events & EVENT_BIT(EVENT_HEAP)))
 		r = options_usage_error(command, "--heap-interval goes with -e heap");
-	if (r == 0 && request->has_alloc_overhead && !(config->events & EVENT_BIT(EVENT_ALLOC)))
-		r = options_usage_error(command, "--alloc-overhead goes with -e alloc");
+	if (r == 0 && request->has_alloc_overhead &&
+	    !(config->events & (EVENT_BIT(EVENT_ALLOC) | EVENT_BIT(EVENT_HEAP))))
+		r = options_usage_error(command, "--alloc-overhead goes with -e alloc or heap");
 	if (r != 0)
 		return r;
 	if (request->has_period)

@@ -99,6 +99,10 @@ extern const char *const measure_events[],
 	{ "heap-interval", 0, "BYTES", \
 	  "with -e heap: one sample in so many bytes, on average (default 512K)", \
 	  measure_apply_heap_interval, VALUE_TEXT }, \
+	{ "alloc-overhead", 0, "PCT", \
+	  "how much of its CPU time the probes of -e alloc, or of -e heap on one that runs, may cost a " \
+	  "target (default 0.5%)", \
+	  measure_apply_alloc_overhead, VALUE_TEXT }, \
 	{ "duration", 'd', "TIME", \
 	  "30, 30s, 5m or unlimited; else until Ctrl-C, or until the target ends", measure_apply_duration, \
 	  VALUE_TEXT, measure_duration_words }, \

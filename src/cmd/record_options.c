@@ -77,10 +77,6 @@ static int apply_habit(void *context, const char *argument, struct options_reaso
 
 const struct option_row record_option_rows[] = {
 	MEASURE_OPTION_ROWS,
-	{ .help = "Allocations" },
-	{ "alloc-overhead", 0, "PCT",
-	  "how much of its CPU time the probes of -e alloc may cost a target (default 0.5%)",
-	  measure_apply_alloc_overhead, VALUE_TEXT },
 	{ .help = "Flight recorder" },
 	{ "last", 0, "TIME",
 	  "keep only so much in memory; SIGUSR1 writes it, with the time in the name, and goes on",

@@ -155,6 +155,7 @@ struct scan {
 	uint64_t names_size;
 	uint32_t next_number;
 	bool prefixed; /* the functions that count are those with a prefix */
+	bool calls_new;
 };
 
 static void scan_fini_cleanup(struct scan *scan)
@@ -244,7 +245,11 @@ static int take_numbers(void *context, const void *elements, size_t count, uint6
 		if (symbol->st_name >= scan->names_size)
 			continue;
 		known = function_of(scan, symbol, &prefixed);
-		if (!known || scan->symbols.count >= ALLOCATION_SLOTS_MAX)
+		if (!known)
+			continue;
+		scan->calls_new |=
+			symbol->st_shndx == SHN_UNDEF && known->function == ALLOCATION_NEW;
+		if (scan->symbols.count >= ALLOCATION_SLOTS_MAX)
 			continue;
 		slot = array_push(&scan->symbols);
 		if (!slot)
@@ -601,6 +606,7 @@ static int make_sites(struct allocator *ret, const struct scan *scan)
 	int r = function_starts_init(&starts, scan->object);
 
 	ret->prefixed = scan->prefixed;
+	ret->calls_new = scan->calls_new;
 	for (uint32_t i = 0; i < scan->functions.count && r == 0; i++) {
 		struct allocation_site *site = array_push(&ret->sites);
 

@@ -80,6 +80,7 @@ struct allocator {
 	 */
 	ARRAY_OF(uint64_t) slots; /* at most ALLOCATION_SLOTS_MAX */
 	bool prefixed; /* the functions have names of their own (je_malloc), beside anybody's malloc */
+	bool calls_new; /* operator new of another object is called from here */
 };
 
 /*

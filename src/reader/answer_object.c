@@ -123,6 +123,7 @@ int reader_answer_allocator(struct known_object *known, struct reply *reply)
 	wire.site_count = allocator.sites.count;
 	wire.slot_count = allocator.slots.count;
 	wire.prefixed = allocator.prefixed;
+	wire.calls_new = allocator.calls_new;
 	bytes_add(&reply->bytes, &wire, sizeof(wire));
 	for (uint32_t i = 0; i < allocator.sites.count; i++) {
 		const struct allocation_site *from = &allocator.sites.at[i];

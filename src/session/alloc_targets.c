@@ -115,7 +115,7 @@ static int list_candidates(struct alloc_targets *targets, struct pipeline *p,
 		r = find_allocator(targets, p, mapping->object, &allocator);
 		if (r < 0)
 			return r;
-		if (!allocator->sites.count && !allocator->slots.count)
+		if (!allocator->sites.count && !allocator->slots.count && !allocator->calls_new)
 			continue;
 		candidate = array_push(&ret->of);
 		if (!candidate)
@@ -208,21 +208,34 @@ static bool is_called_often(const struct allocation_site *site)
 	return site->function == ALLOCATION_MALLOC || site->function == ALLOCATION_NEW;
 }
 
-static int add_place(struct alloc_probe *probe, const struct object *object,
-		     const struct allocation_site *site)
+bool alloc_site_place(const struct allocation_site *site, const struct object *object,
+		      uint64_t *ret_offset, uint64_t *ret_cookie)
 {
 	const struct object_segment *segment = object_segment_of(object, site->address);
 	uint8_t other = site->other_register == REGISTER_NONE ? 0 : site->other_register;
-	uint64_t *offset, *cookie;
 
 	if (!segment || site->address - segment->address >= segment->file_size)
+		return false;
+	*ret_offset = segment->file_offset + (site->address - segment->address);
+	*ret_cookie = WIRE_ALLOC_COOKIE(rule_of(site), site->size_register, other);
+	return true;
+}
+
+static int add_place(struct alloc_probe *probe, const struct object *object,
+		     const struct allocation_site *site)
+{
+	uint64_t offset, cookie, *slot;
+
+	if (!alloc_site_place(site, object, &offset, &cookie))
 		return 0;
-	offset = array_push(&probe->offsets);
-	cookie = offset ? array_push(&probe->cookies) : NULL;
-	if (!cookie)
+	slot = array_push(&probe->offsets);
+	if (!slot)
 		return -ENOMEM;
-	*offset = segment->file_offset + (site->address - segment->address);
-	*cookie = WIRE_ALLOC_COOKIE(rule_of(site), site->size_register, other);
+	*slot = offset;
+	slot = array_push(&probe->cookies);
+	if (!slot)
+		return -ENOMEM;
+	*slot = cookie;
 	return 0;
 }
 
@@ -285,6 +298,36 @@ static void note_trouble(struct alloc_targets *targets, const struct process *pr
 			"process %d: no malloc is found in it: it is static without symbols, or its "
 			"language gives out memory by itself, as Go does; '-e growth' measures any",
 			(int)process->pid);
+}
+
+int alloc_targets_of(struct alloc_targets *targets, struct pipeline *p,
+		     const struct process *process, struct alloc_used *ret)
+{
+	struct candidates candidates = {};
+	int r = list_candidates(targets, p, process, &candidates);
+
+	*ret = (struct alloc_used){};
+	if (r == 0)
+		choose(targets, process, &candidates);
+	for (uint32_t i = 0; i < candidates.of.count && r == 0; i++) {
+		const struct candidate *candidate = &candidates.of.at[i];
+		const struct allocator *allocator = allocator_of(targets, candidate);
+		struct alloc_use *use;
+
+		ret->calls_new |= allocator->calls_new;
+		if (!candidate->votes && (!allocator->prefixed || !allocator->sites.count))
+			continue;
+		use = array_push(&ret->of);
+		if (!use) {
+			r = -ENOMEM;
+			break;
+		}
+		*use = (struct alloc_use){ candidate->mapping->object, allocator };
+	}
+	array_fini(&candidates.of);
+	if (r < 0)
+		array_fini(&ret->of);
+	return r;
 }
 
 static int find_in(struct alloc_targets *targets, struct pipeline *p, const struct process *process,

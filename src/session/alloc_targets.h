@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "elf/allocator.h"
 #include "session/pipeline.h"
 #include "source/alloc.h"
 
@@ -22,5 +23,24 @@ void alloc_targets_free(struct alloc_targets *targets);
  */
 int alloc_targets_find(struct alloc_targets *targets, struct pipeline *pipeline,
 		       struct alloc_probes *ret, bool *ret_changed);
+
+/* An object whose functions a process calls for its memory; both borrowed, until another process is asked for. */
+struct alloc_use {
+	struct object *object;
+	const struct allocator *allocator;
+};
+
+struct alloc_used {
+	ARRAY_OF(struct alloc_use) of;
+	bool calls_new; /* some object of the process calls another one's operator new */
+};
+
+/* Those of one process; the array is the caller's. Returns 0 or a negative errno. */
+int alloc_targets_of(struct alloc_targets *targets, struct pipeline *pipeline,
+		     const struct process *process, struct alloc_used *ret);
+/* Where in the object's file a site is, and what its probe is to know; false: the file has no such place. */
+bool alloc_site_place(const struct allocation_site *site, const struct object *object,
+		      uint64_t *ret_offset, uint64_t *ret_cookie);
+
 /* Why there is nothing to probe, in words; "" if there is or nobody knows. Borrowed. */
 const char *alloc_targets_trouble(const struct alloc_targets *targets);

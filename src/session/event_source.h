@@ -19,6 +19,8 @@ struct event_source {
 	int (*open)(struct recording *recording);
 	/* A process that was named, or the command before it runs. */
 	int (*watch)(struct recording *recording, pid_t pid);
+	/* All targets were named; sampling has not begun. */
+	int (*ready)(struct recording *recording);
 	/* Sampling begins. */
 	int (*start)(struct recording *recording);
 	/* It ends; may be called more than once. */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "session/event_source.h"
+#include "session/heap_attached.h"
 #include "session/heap_parts.h"
 #include "session/measures.h"
 #include "session/recording_parts.h"
@@ -28,11 +29,32 @@ static struct heap_object *object_of(const struct heap *heap, const struct wire_
 	return heap_objects_find(&heap->objects, sample->weight_ns, sample->address);
 }
 
+/* Of what probes tell, the object is known from here on. */
+static const struct heap_object *meet_object(struct heap *heap, const struct wire_sample *sample)
+{
+	struct heap_object *object = object_of(heap, sample);
+	bool is_new;
+
+	if (object || !heap_attached_owns(heap, sample->weight_ns))
+		return object;
+	if (heap->objects.at.count < HEAP_OBJECTS_MAX)
+		object = heap_objects_add(&heap->objects, sample->weight_ns, sample->address,
+					  &is_new);
+	if (!object) {
+		heap->refused++;
+		return NULL;
+	}
+	object->weight =
+		heap_weight(sample->size, heap->recording->config->heap_interval, sample->address);
+	object->time_ns = sample->time_ns;
+	return object;
+}
+
 static void fill_values(void *context, const struct pipeline *p, const struct wire_sample *sample,
 			int64_t *values)
 {
 	struct heap *heap = context;
-	const struct heap_object *object = object_of(heap, sample);
+	const struct heap_object *object = meet_object(heap, sample);
 
 	/* During --delay only what stays counts. */
 	if (!object || !heap->recording->began_ns || sample->time_ns < heap->recording->began_ns)
@@ -83,6 +105,8 @@ static int refresh(struct heap *heap, uint64_t end_ns)
 	for (uint32_t i = 0; i < heap->objects.at.count; i++)
 		heap->objects.at.at[i].holders = 0;
 	r = heap_preloaded_hold(heap, end_ns);
+	if (r >= 0)
+		r = heap_attached_hold(heap, end_ns);
 	for (uint32_t i = 0; r >= 0 && i < heap->objects.at.count; i++)
 		r = tell_difference(heap, &heap->objects.at.at[i]);
 	return r < 0 ? r : 0;
@@ -94,11 +118,14 @@ static int turn_heap(struct recording *rec, bool last)
 	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), took;
 	int r;
 
-	if (!last && now_ns < heap->refresh_ns)
-		return 0;
+	r = heap_attached_turn(heap);
+	if (r < 0 || (!last && now_ns < heap->refresh_ns))
+		return r;
 	if (last)
 		heap_preloaded_find_replaced(heap, now_ns);
 	r = refresh(heap, rec->ended_ns ? rec->ended_ns : now_ns);
+	if (last)
+		heap_attached_release(heap);
 	if (r == 0 && heap->objects.at.count > DROP_FROM + 2 * heap->dropped_at &&
 	    now_ns > DROP_NS) {
 		r = heap_objects_drop(&heap->objects, now_ns - DROP_NS);
@@ -149,25 +176,28 @@ static int watch_heap(struct recording *rec, pid_t pid)
 	if (rec->config->target.command)
 		return 0; /* it will call */
 	r = heap_preloaded_watch(rec->heap, pid);
-	if (r != HEAP_NOT_PRELOADED)
-		return r;
-	log_error("cannot sample the heap of pid %d: it was not started with LD_PRELOAD set to "
-		  "profd's libprofd-heap.so; see profd-record(1), and -e growth",
-		  (int)pid);
-	return -ENOENT;
+	return r == HEAP_NOT_PRELOADED ? heap_attached_watch(rec->heap, pid) : r;
+}
+
+static int choose_targets(struct recording *rec)
+{
+	return heap_attached_choose(rec->heap);
 }
 
 static int start_heap(struct recording *rec)
 {
 	int r = heap_preloaded_switch(rec->heap, true);
 
+	heap_attached_switch(rec->heap, true);
 	return r < 0 ? recording_complain(r, "cannot switch libprofd-heap.so on") : 0;
 }
 
 static void stop_heap(struct recording *rec)
 {
-	if (rec->heap)
-		(void)heap_preloaded_switch(rec->heap, false);
+	if (!rec->heap)
+		return;
+	(void)heap_preloaded_switch(rec->heap, false);
+	heap_attached_switch(rec->heap, false);
 }
 
 static int drain_heap(struct recording *rec)
@@ -183,6 +213,7 @@ static void close_heap(struct recording *rec)
 		return;
 	stop_heap(rec);
 	heap_preloaded_close(heap);
+	heap_attached_close(heap);
 	heap_objects_fini(&heap->objects);
 	free(heap);
 	rec->heap = NULL;
@@ -192,6 +223,7 @@ const struct event_source event_source_heap = {
 	.event = EVENT_HEAP,
 	.open = open_heap,
 	.watch = watch_heap,
+	.ready = choose_targets,
 	.start = start_heap,
 	.drain = drain_heap,
 	.turn = turn_heap,
@@ -210,8 +242,10 @@ void heap_summarize(const struct recording *rec, struct heap_summary *ret)
 		.alloc_objects = (int64_t)heap->alloc_objects,
 		.alloc_bytes = (int64_t)heap->alloc_bytes,
 		.refused = heap->refused,
+		.children = rec->config->target.children,
 	};
 	heap_preloaded_summarize(heap, ret);
+	heap_attached_summarize(heap, ret);
 	for (uint32_t i = 0; i < heap->objects.at.count; i++) {
 		const struct heap_object *object = &heap->objects.at.at[i];
 		double bytes = (double)object->weight.bytes;

@@ -43,6 +43,7 @@ struct heap {
 	struct recording *recording;
 	struct heap_objects objects; /* sampled ones */
 	struct heap_preloaded preloaded;
+	struct heap_attached *attached; /* NULL: nobody is followed by probes */
 	uint32_t dropped_at;
 	uint64_t refresh_ns; /* when to look next at what lives */
 	uint64_t refused;

@@ -551,5 +551,9 @@ int recording_open(struct recording *rec, const struct config *config)
 		if (r < 0)
 			return r;
 	}
-	return add_targets(rec);
+	r = add_targets(rec);
+	FOR_EACH_EVENT_SOURCE(source, rec)
+		if (r == 0 && (*source)->ready)
+			r = (*source)->ready(rec);
+	return r;
 }

@@ -181,8 +181,8 @@ int heap_probes_attach(struct heap_probes *probes, uint32_t slot, pid_t pid, uin
 
 		if (at->frees.count)
 			r = add_link(links, uprobe_link_new(release, UPROBE_LINK_MULTI, at->file,
-							    pid, at->frees.at,
-							    at->free_cookies.at, at->frees.count));
+							    pid, at->frees.at, at->free_cookies.at,
+							    at->frees.count));
 	}
 	for (uint32_t i = 0; r == 0 && i < places->of.count; i++) {
 		const struct heap_places *at = &places->of.at[i];

@@ -351,6 +351,7 @@ int answer_allocator(struct allocator *ret, const unsigned char *data, size_t si
 	    wire->slot_count > ALLOCATION_SLOTS_MAX)
 		return -EBADMSG;
 	allocator.prefixed = wire->prefixed;
+	allocator.calls_new = wire->calls_new;
 	sites = (const void *)reader_take(&reader, wire->site_count * sizeof(*sites));
 	r = TAKE_ARRAY(&allocator.slots, &reader, wire->slot_count);
 	if (r == 0 && (reader.overrun || reader_left(&reader)))

@@ -205,7 +205,7 @@ struct wire_instruction {
 
 /* Behind it: sites, ELF addresses of pointers. Result -EOPNOTSUPP: there is no decoder. */
 struct wire_allocator {
-	uint32_t site_count, slot_count, prefixed, reserved;
+	uint32_t site_count, slot_count, prefixed, calls_new;
 };
 
 struct wire_allocation_site {

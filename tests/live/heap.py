@@ -122,17 +122,6 @@ def test_attached_again_and_again():
         end(process)
 
 
-def test_not_started_with_it():
-    process = start(['sleep', '60'])
-    try:
-        status, _, errors = profd('record', '-e', 'heap', '-d', '1', '-p', str(process.pid), '-o',
-                                  os.path.join(folder(), 'x.svg'))
-    finally:
-        end(process)
-    check_equal(status, 1, 'status')
-    check('LD_PRELOAD' in errors and 'growth' in errors, errors)
-
-
 PYTHON = '''
 import sys
 def numbers():

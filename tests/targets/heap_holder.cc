@@ -8,7 +8,6 @@
  * size^2 (1 - p) / p, and of (1 - p) / p. Many times as much is allocated and freed meanwhile.
  * go: begins when a byte comes on its standard input; wait: goes on until its standard input ends; fork: a child does the same, which does not exec.
  */
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -21,23 +20,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "heap_truth.h"
+
 #define APART extern "C" __attribute__((noinline))
-
-static double interval;
-
-struct truth {
-	double bytes = 0, objects = 0, variance = 0, objects_variance = 0;
-
-	void add(size_t size, double sign = 1)
-	{
-		double p = -std::expm1(-(double)size / interval);
-
-		bytes += sign * (double)size;
-		objects += sign;
-		variance += sign * (double)size * (double)size * (1 - p) / p;
-		objects_variance += sign * (1 - p) / p;
-	}
-};
 
 static truth *now;
 
@@ -45,7 +30,9 @@ static truth *now;
 template <typename T> struct counted {
 	using value_type = T;
 	counted() = default;
-	template <typename U> counted(const counted<U> &) {}
+	template <typename U> counted(const counted<U> &)
+	{
+	}
 	T *allocate(size_t n)
 	{
 		now->add(n * sizeof(T));
@@ -56,8 +43,14 @@ template <typename T> struct counted {
 		now->add(n * sizeof(T), -1);
 		std::allocator<T>().deallocate(at, n);
 	}
-	bool operator==(const counted &) const { return true; }
-	bool operator!=(const counted &) const { return false; }
+	bool operator==(const counted &) const
+	{
+		return true;
+	}
+	bool operator!=(const counted &) const
+	{
+		return false;
+	}
 };
 
 template <typename T> using vector = std::vector<T, counted<T>>;
@@ -131,7 +124,8 @@ APART void grown_blocks()
 APART void containers()
 {
 	/* Never destroyed. */
-	auto &tree = *new std::map<int, string, std::less<int>, counted<std::pair<const int, string>>>;
+	auto &tree =
+		*new std::map<int, string, std::less<int>, counted<std::pair<const int, string>>>;
 	auto &table = *new std::unordered_map<int, vector<int>, std::hash<int>, std::equal_to<int>,
 					      counted<std::pair<const int, vector<int>>>>;
 	auto &queue = *new std::deque<double, counted<double>>;

@@ -260,6 +260,55 @@ static void names_with_a_prefix_count_where_there_are_no_others(void **state)
 	assert_int_equal(site_of(&beside, 0)->function, ALLOCATION_MALLOC);
 }
 
+static void those_that_take_memory_back_are_found(void **state)
+{
+	static const struct image_symbol symbols[] = {
+		{ "malloc", IMAGE_TEXT, 32, STT_FUNC, STB_GLOBAL },
+		{ "free", IMAGE_TEXT + 32, 32, STT_FUNC, STB_GLOBAL },
+		{ "realloc", IMAGE_TEXT + 64, 32, STT_FUNC, STB_GLOBAL },
+		{ "_ZdlPvm", IMAGE_TEXT + 96, 32, STT_FUNC, STB_GLOBAL },
+		{ "mi_free_size", IMAGE_TEXT + 128, 32, STT_FUNC, STB_GLOBAL },
+		{ "_Znwm", IMAGE_TEXT + 160, 32, STT_FUNC, STB_GLOBAL },
+		{ "posix_memalign", IMAGE_TEXT + 192, 32, STT_FUNC, STB_GLOBAL },
+		/* A function of the program's own, that may take anything. */
+		{ "delete", IMAGE_TEXT + 224, 32, STT_FUNC, STB_GLOBAL },
+	};
+	static const char *const hex[] = {
+		"4154 55 c3",
+		"4885ff 7410 c3",	     /* free: the block is in rdi at its jump */
+		"4157 4885ff e8d7ffffff c3", /* realloc calls free, which is no way to get memory */
+		"4889fe 90 c3",
+		"c3", /* nowhere to be probed */
+		"53 c3",
+		"55 c3",
+		"55 c3",
+	};
+
+	(void)state;
+	for (unsigned told = 0; told < 2; told++) {
+		cleanup(allocator_fini) struct allocator found = {};
+
+		read_image(&found, symbols, ARRAY_SIZE(symbols), hex, told);
+		assert_int_equal(found.sites.count, 7);
+		assert_false(found.prefixed);
+		assert_int_equal(site_of(&found, 1)->function, ALLOCATION_FREE);
+		assert_true(allocation_function_releases(site_of(&found, 1)->function));
+		assert_int_equal(site_of(&found, 1)->outcome, ALLOCATION_SITE);
+		assert_int_equal(site_of(&found, 1)->size_register, REGISTER_DI);
+		assert_int_equal(site_of(&found, 2)->outcome, ALLOCATION_SITE);
+		assert_int_equal(site_of(&found, 2)->flags, 0);
+		assert_false(allocation_function_releases(site_of(&found, 2)->function));
+		assert_int_equal(site_of(&found, 3)->function, ALLOCATION_DELETE);
+		assert_int_equal(site_of(&found, 3)->outcome, ALLOCATION_SITE);
+		assert_int_equal(site_of(&found, 4)->function, ALLOCATION_FREE);
+		assert_int_equal(site_of(&found, 4)->outcome, ALLOCATION_NO_SITE);
+		assert_true(site_of(&found, 5)->may_throw);
+		assert_false(site_of(&found, 0)->may_throw);
+		assert_int_equal(site_of(&found, 6)->result_register, REGISTER_DI);
+		assert_int_equal(site_of(&found, 0)->result_register, REGISTER_NONE);
+	}
+}
+
 static int find_libc(struct dl_phdr_info *info, size_t size, void *path)
 {
 	(void)size;
@@ -282,7 +331,7 @@ static const struct allocation_site *function_of(const struct allocator *allocat
 static void the_c_library_has_them(void **state)
 {
 	static const enum allocation_function functions[] = { ALLOCATION_MALLOC, ALLOCATION_CALLOC,
-							      ALLOCATION_REALLOC };
+							      ALLOCATION_REALLOC, ALLOCATION_FREE };
 	cleanup(allocator_fini) struct allocator found = {};
 	cleanup(object_unref) struct object *object = NULL;
 	char path[4096];
@@ -320,6 +369,7 @@ int main(void)
 		cmocka_unit_test(sites_are_where_arguments_are),
 		cmocka_unit_test(who_calls_another_one_is_not_counted_twice),
 		cmocka_unit_test(names_with_a_prefix_count_where_there_are_no_others),
+		cmocka_unit_test(those_that_take_memory_back_are_found),
 		cmocka_unit_test(the_c_library_has_them),
 		cmocka_unit_test(nothing_is_found_where_nothing_is),
 	};
