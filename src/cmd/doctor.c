@@ -9,7 +9,7 @@
 #include "cmd/probes.h"
 
 static const struct probe *const groups[] = { probes_kernel, probes_privileges, probes_events,
-					      probes_bpf };
+					      probes_bpf, probes_copies };
 
 static const char *const status_names[] = {
 	[PROBE_OK] = "ok",
@@ -22,25 +22,65 @@ struct request {
 	bool json;
 };
 
-/* What recording needs and what is not there; the first few names. */
+/* What each way of recording needs and what is not there, by enum probe_need. */
 struct verdict {
-	struct bytes blockers;
-	unsigned blocker_count;
+	struct bytes blockers[PROBE_FOR_COPIES + 1];
+	bool only_some; /* copies cannot be had of everybody */
 };
 
 static void bytes_of_verdict_cleanup(struct verdict *verdict)
 {
-	bytes_fini(&verdict->blockers);
+	for (unsigned i = 0; i <= PROBE_FOR_COPIES; i++)
+		bytes_fini(&verdict->blockers[i]);
+}
+
+/* How stacks are walked by --unwind auto; NULL: not at all. */
+static const char *way_of(const struct verdict *verdict)
+{
+	if (verdict->blockers[PROBE_FOR_ALL].size)
+		return NULL;
+	if (!verdict->blockers[PROBE_FOR_TABLES].size)
+		return "table";
+	return verdict->blockers[PROBE_FOR_COPIES].size ? NULL : "copy";
+}
+
+static const char *blockers_of(struct verdict *verdict, enum probe_need need)
+{
+	const char *text = bytes_str(&verdict->blockers[need]);
+
+	return text ? text : "?";
+}
+
+static void print_verdict(struct verdict *verdict)
+{
+	const char *way = way_of(verdict);
+
+	if (!way)
+		printf("Recording does not work here: %s\n",
+		       blockers_of(verdict, verdict->blockers[PROBE_FOR_ALL].size
+						    ? PROBE_FOR_ALL
+						    : PROBE_FOR_TABLES));
+	else if (strcmp(way, "table") == 0)
+		puts("Recording works here.");
+	else
+		printf("Recording works here%s, from copies of stacks (--unwind copy); in the kernel it "
+		       "does not: %s\n",
+		       verdict->only_some ? ", of your own processes" : "",
+		       blockers_of(verdict, PROBE_FOR_TABLES));
 }
 
 static void judge(struct verdict *verdict, const struct probe *probe,
 		  const struct probe_result *result)
 {
-	if (!probe->required || result->status != PROBE_MISSING)
+	struct bytes *blockers = &verdict->blockers[probe->need];
+
+	if (probe->need == PROBE_FOR_COPIES)
+		verdict->only_some |= result->status == PROBE_DEGRADED;
+	if (probe->need == PROBE_NICE || result->status != PROBE_MISSING)
 		return;
-	if (verdict->blocker_count++)
-		bytes_add_str(&verdict->blockers, ", ");
-	bytes_add_str(&verdict->blockers, probe->name);
+	if (blockers->size)
+		bytes_add_str(blockers, ", ");
+	bytes_add_str(blockers, probe->name);
 }
 
 static void print_line(const struct probe *probe, const struct probe_result *result)
@@ -57,7 +97,8 @@ static void add_json(struct json *json, const struct probe *probe,
 	json_object(json, NULL);
 	json_string(json, "name", probe->name);
 	json_string(json, "status", status_names[result->status]);
-	json_bool(json, "required", probe->required);
+	json_bool(json, "required",
+		  probe->need == PROBE_FOR_ALL || probe->need == PROBE_FOR_TABLES);
 	json_string(json, "detail", result->detail);
 	json_string(json, "fix", result->fix[0] && result->status != PROBE_OK ? result->fix : NULL);
 	json_end(json);
@@ -108,19 +149,18 @@ static int run(int argc, char **argv)
 		}
 	}
 	json_end(&json);
-	json_bool(&json, "recording_works", verdict.blocker_count == 0);
+	json_bool(&json, "recording_works", way_of(&verdict) != NULL);
+	json_string(&json, "unwind", way_of(&verdict));
 	json_end(&json);
-	if (!bytes_str(&text) || (verdict.blocker_count && !bytes_str(&verdict.blockers))) {
+	if (!bytes_str(&text)) {
 		log_error("out of memory");
 		return 1;
 	}
 	if (request.json)
 		fputs(text.at, stdout);
-	else if (verdict.blocker_count)
-		printf("Recording does not work here: %s\n", verdict.blockers.at);
 	else
-		puts("Recording works here.");
-	return options_finish_stdout() != 0 || verdict.blocker_count ? 1 : 0;
+		print_verdict(&verdict);
+	return options_finish_stdout() != 0 || !way_of(&verdict) ? 1 : 0;
 }
 
 const struct command command_doctor = {

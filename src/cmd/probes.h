@@ -18,9 +18,16 @@ struct probe_result {
 	char fix[120];	  /* a command that would change it; "": none */
 };
 
+enum probe_need {
+	PROBE_NICE,	  /* something works only with it */
+	PROBE_FOR_ALL,	  /* recording does not work without it */
+	PROBE_FOR_TABLES, /* nor does it walk stacks in the kernel, --unwind table */
+	PROBE_FOR_COPIES, /* nor from copies, --unwind copy */
+};
+
 struct probe {
 	const char *name;
-	bool required; /* recording does not work without it */
+	enum probe_need need;
 	void (*run)(struct probe_result *ret);
 };
 
@@ -29,6 +36,7 @@ extern const struct probe probes_kernel[];     /* release, settings, mounts */
 extern const struct probe probes_privileges[]; /* capabilities, namespaces, limits */
 extern const struct probe probes_events[];     /* perf_event_open and its rings */
 extern const struct probe probes_bpf[];	       /* BPF programs and maps */
+extern const struct probe probes_copies[];     /* samples without BPF */
 
 /* detail is a format; they set the status. */
 void probe_say(struct probe_result *ret, enum probe_status status, const char *format, ...)

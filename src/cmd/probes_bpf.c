@@ -228,10 +228,10 @@ QUIETLY(quiet_task_iterator, task_iterator)
 QUIETLY(quiet_user_probes, user_probes)
 
 const struct probe probes_bpf[] = {
-	{ "bpf-perf-event", true, quiet_perf_event_program },
-	{ "bpf-ring-buffer", true, quiet_ring_buffer },
-	{ "bpf-tp-btf", true, quiet_typed_tracepoint },
-	{ "bpf-iter-task", false, quiet_task_iterator },
-	{ "bpf-uprobe-multi", false, quiet_user_probes },
+	{ "bpf-perf-event", PROBE_FOR_TABLES, quiet_perf_event_program },
+	{ "bpf-ring-buffer", PROBE_FOR_TABLES, quiet_ring_buffer },
+	{ "bpf-tp-btf", PROBE_FOR_TABLES, quiet_typed_tracepoint },
+	{ "bpf-iter-task", PROBE_NICE, quiet_task_iterator },
+	{ "bpf-uprobe-multi", PROBE_NICE, quiet_user_probes },
 	{},
 };

@@ -250,11 +250,11 @@ static void resident_pages(struct probe_result *ret)
 }
 
 const struct probe probes_events[] = {
-	{ "cycles", false, cycles },
-	{ "cpu-clock", true, cpu_clock },
-	{ "per-cpu-events", true, every_cpu },
-	{ "mapping-stream", true, mapping_stream },
-	{ "page-faults", false, page_faults },
-	{ "resident-pages", false, resident_pages },
+	{ "cycles", PROBE_NICE, cycles },
+	{ "cpu-clock", PROBE_FOR_TABLES, cpu_clock },
+	{ "per-cpu-events", PROBE_FOR_TABLES, every_cpu },
+	{ "mapping-stream", PROBE_FOR_TABLES, mapping_stream },
+	{ "page-faults", PROBE_NICE, page_faults },
+	{ "resident-pages", PROBE_NICE, resident_pages },
 	{},
 };

@@ -130,14 +130,14 @@ static void memlock(struct probe_result *ret)
 }
 
 const struct probe probes_privileges[] = {
-	{ "CAP_BPF", true, cap_bpf },
-	{ "CAP_PERFMON", true, cap_perfmon },
-	{ "CAP_SYS_PTRACE", false, cap_sys_ptrace },
-	{ "CAP_SYSLOG", false, cap_syslog },
-	{ "CAP_CHECKPOINT_RESTORE", false, cap_checkpoint_restore },
-	{ "CAP_DAC_READ_SEARCH", false, cap_dac_read_search },
-	{ "reader", true, reader_process },
-	{ "pid-namespace", true, pid_namespace },
-	{ "memlock", false, memlock },
+	{ "CAP_BPF", PROBE_FOR_TABLES, cap_bpf },
+	{ "CAP_PERFMON", PROBE_FOR_TABLES, cap_perfmon },
+	{ "CAP_SYS_PTRACE", PROBE_NICE, cap_sys_ptrace },
+	{ "CAP_SYSLOG", PROBE_NICE, cap_syslog },
+	{ "CAP_CHECKPOINT_RESTORE", PROBE_NICE, cap_checkpoint_restore },
+	{ "CAP_DAC_READ_SEARCH", PROBE_NICE, cap_dac_read_search },
+	{ "reader", PROBE_FOR_ALL, reader_process },
+	{ "pid-namespace", PROBE_FOR_ALL, pid_namespace },
+	{ "memlock", PROBE_NICE, memlock },
 	{},
 };

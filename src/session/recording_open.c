@@ -302,6 +302,8 @@ static int open_lifecycle(struct recording *rec)
 
 	if (r != -EACCES && r != -EPERM)
 		return r < 0 ? recording_complain(r, "cannot watch process events") : 0;
+	if (target->everything && proc_view_in_user_namespace())
+		return recording_complain(r, "the whole machine is out of reach");
 	if (target->everything) {
 		log_error("cannot record the whole machine: that takes root, CAP_PERFMON, or 'sysctl "
 			  "-w kernel.perf_event_paranoid=-1'; without, -p PID and -- COMMAND work for "

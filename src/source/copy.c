@@ -191,11 +191,10 @@ static uint32_t ring_bytes(const struct copy_source *source)
 }
 
 /* Its ring, and in a source of whole CPUs its event. */
-static int cpu_open(struct copy_source *source, struct copy_cpu *cpu)
+static int cpu_open(struct copy_source *source, struct copy_cpu *cpu, uint32_t bytes)
 {
 	struct epoll_event event = { .events = EPOLLIN };
-	int r = task_events_ring(&cpu->ring_fd, &cpu->ring, cpu->cpu, ring_bytes(source),
-				 RING_BYTES_MIN);
+	int r = task_events_ring(&cpu->ring_fd, &cpu->ring, cpu->cpu, bytes, bytes);
 
 	if (r < 0)
 		return r;
@@ -204,6 +203,25 @@ static int cpu_open(struct copy_source *source, struct copy_cpu *cpu)
 	if (source->by_task)
 		return task_events_output(&source->tasks, cpu->cpu, cpu->ring_fd);
 	return 0;
+}
+
+/* All as large as the limit on locked memory allows all of them to be. */
+static int open_rings(struct copy_source *source)
+{
+	uint32_t bytes = ring_bytes(source);
+	int r = -EPERM;
+
+	for (; r == -EPERM && bytes >= RING_BYTES_MIN; bytes /= 2) {
+		r = 0;
+		for (uint32_t i = 0; i < source->cpu_count; i++)
+			cpu_close(&source->cpus[i]);
+		for (uint32_t i = 0; r == 0 && i < source->cpu_count; i++) {
+			r = cpu_open(source, &source->cpus[i], bytes);
+			if (r == -ENODEV || r == -ENXIO)
+				r = 0; /* it went offline just now */
+		}
+	}
+	return r;
 }
 
 static uint32_t smallest_ring(const struct copy_source *source)
@@ -297,11 +315,9 @@ int copy_source_open(struct copy_source **ret, const struct copy_source_options 
 	source->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (source->epoll_fd < 0)
 		return fail(failure, -errno, "cannot set up");
-	for (uint32_t i = 0; i < source->cpu_count; i++) {
-		r = cpu_open(source, &source->cpus[i]);
-		if (r < 0 && r != -ENODEV && r != -ENXIO)
-			return fail(failure, r, open_failure(r));
-	}
+	r = open_rings(source);
+	if (r < 0)
+		return fail(failure, r, open_failure(r));
 	source->stack_bytes =
 		stack_bytes_for(source, source->by_task		      ? RECORDS_OF_TASKS
 					: source->period_ns < FAST_NS ? 2 * RECORDS_OF_CPU
@@ -490,7 +506,7 @@ static int revive(struct copy_source *source, uint32_t number, struct cpu_list *
 		return r;
 	cpu = find_cpu(source, number);
 	if (cpu->ring_fd < 0)
-		r = cpu_open(source, cpu);
+		r = cpu_open(source, cpu, smallest_ring(source));
 	if (r == 0)
 		r = open_event(source, cpu);
 	if (r < 0)

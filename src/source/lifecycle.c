@@ -86,7 +86,11 @@ static int ring_open(struct lifecycle *l, struct ring *ring)
 		ring->fd = -1;
 		return r;
 	}
-	return perf_ring_map(&ring->records, ring->fd, RING_BYTES);
+	/* Who may watch whole CPUs may have a limit on locked memory all the same. */
+	r = -EPERM;
+	for (uint32_t bytes = RING_BYTES; r == -EPERM && bytes >= RING_BYTES_MIN; bytes /= 2)
+		r = perf_ring_map(&ring->records, ring->fd, bytes);
+	return r;
 }
 
 /* Has the ring open, and listened to, if its CPU is online. */
