@@ -7,7 +7,7 @@ calls them in order, prints a line for each, and exits 0, 1, or 77 where profili
 at all. A time limit is only ever there to find a hang.
 
 Environment: PROFD the program, TARGETS the folder of the target programs, PROFD_UNWIND adds
---unwind to every recording.
+--unwind to every recording, PROFD_WITHOUT_BPF=1 has every profd refused bpf(2).
 """
 import atexit
 import ctypes
@@ -29,6 +29,9 @@ from roots import Roots, parse
 PROFD = os.environ.get('PROFD', 'profd')
 TARGETS = os.environ.get('TARGETS', '.')
 HANG_S = 90
+# Before profd's words, to run it where bpf(2) is refused.
+WITHOUT_BPF = (sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                            'without_bpf.py'))
 CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF = 21, 38, 39
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -220,6 +223,11 @@ class Recording:
         return {frame for frames, _ in self.stacks for frame in frames[1:]}
 
 
+def profd_words(prefix):
+    """The program, and what is to run it."""
+    return [*prefix, *(WITHOUT_BPF if os.environ.get('PROFD_WITHOUT_BPF') else ()), PROFD]
+
+
 def with_defaults(arguments):
     arguments = [str(argument) for argument in arguments]
     if os.environ.get('PROFD_UNWIND') and '--unwind' not in arguments:
@@ -236,7 +244,7 @@ class Recorder:
     def __init__(self, *arguments, outputs=('out.folded',), command=None, path=None,
                  stdout=None, prefix=(), **options):
         self.folder = path or folder()
-        self.argv = [*prefix, PROFD, 'record'] + with_defaults(arguments)
+        self.argv = profd_words(prefix) + ['record'] + with_defaults(arguments)
         for name in outputs:
             self.argv += ['-o', name if name == '-' else os.path.join(self.folder, name)]
         self.argv += ['--summary', os.path.join(self.folder, 'summary.json')]
@@ -313,7 +321,7 @@ def record(*arguments, seconds=2, hz=997, good=True, **options):
 
 def profd(*arguments, prefix=(), **options):
     """Any profd command to its end: (status, stdout, stderr). prefix: words before profd's."""
-    process = start([*prefix, PROFD] + [str(argument) for argument in arguments],
+    process = start(profd_words(prefix) + [str(argument) for argument in arguments],
                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                     **options)
     try:
