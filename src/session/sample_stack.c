@@ -230,12 +230,14 @@ static uint32_t unchanged_frames(const struct process *process, const struct wir
 
 /*
  * Between the end of the old program and the beginning of the new one there is no user stack, and the
- * registers are still the old ones. Only to be told by when it was, and by what they lead to: nothing.
+ * registers are still those of the system call. Only to be told by when it was, and by what they lead
+ * to: nothing.
  */
 static bool is_in_exec(const struct pipeline *p, const struct process *process,
 		       const struct wire_sample *sample, const struct walked *walked)
 {
 	if (!p->copies || !(sample->flags & SAMPLE_KERNEL_MODE) ||
+	    sample->flags & SAMPLE_NEXT_IS_EXACT ||
 	    !(sample->stack_bytes == 0 ||
 	      (walked->count <= 1 && walked->outcome == WALK_NO_MAPPING)))
 		return false;
@@ -302,6 +304,7 @@ static void complete_walk(struct pipeline *p, struct process *process,
 	}
 	/* There was no room for a copy: why one was needed says more. */
 	if (walked->outcome == WALK_NOT_PRESENT && sample->stack_bytes == 0 && !p->read_memory &&
+	    !p->copies &&
 	    (sample->outcome == WALK_NO_PROCESS || sample->outcome == WALK_NO_MAPPING ||
 	     sample->outcome == WALK_NO_TABLE))
 		walked->outcome = (enum walk_outcome)sample->outcome;

@@ -29,6 +29,8 @@ from roots import Roots, parse
 PROFD = os.environ.get('PROFD', 'profd')
 TARGETS = os.environ.get('TARGETS', '.')
 HANG_S = 90
+# Whether stacks are copied, and walked afterwards.
+COPIES = os.environ.get('PROFD_UNWIND') == 'copy' or 'PROFD_WITHOUT_BPF' in os.environ
 # Before profd's words, to run it where bpf(2) is refused.
 WITHOUT_BPF = (sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                             'without_bpf.py'))
