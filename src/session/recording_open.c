@@ -241,11 +241,7 @@ static int open_sampler(struct recording *rec, const struct wire_config *wire,
 		return r;
 	}
 	snprintf(rec->why_copies, sizeof(rec->why_copies), "%s: %s", failure.what, strerror(-r));
-	r = open_copies(rec, wire, glob, cgroup_fd, ret);
-	if (r == 0 && !config->quiet && !config->on_screen)
-		log_info("stacks are copied and unwound afterwards (--unwind copy), for %s",
-			 rec->why_copies);
-	return r;
+	return open_copies(rec, wire, glob, cgroup_fd, ret);
 }
 
 static int open_source(struct recording *rec)
@@ -557,5 +553,9 @@ int recording_open(struct recording *rec, const struct config *config)
 	FOR_EACH_EVENT_SOURCE(source, rec)
 		if (r == 0 && (*source)->ready)
 			r = (*source)->ready(rec);
+	/* A recording that fails says that and no more. */
+	if (r == 0 && rec->why_copies[0] && !config->quiet && !config->on_screen)
+		log_info("stacks are copied and unwound afterwards (--unwind copy), for %s",
+			 rec->why_copies);
 	return r;
 }

@@ -176,7 +176,7 @@ def refused_as_nobody(*arguments, says, prefix=()):
     status, _, errors = profd('record', *arguments, '-d', 1, prefix=[*prefix, *AS_NOBODY],
                               cwd=place())
     check_equal(status, 1, f'status of {arguments}')
-    check(says in errors.splitlines()[-1], f'{errors!r} does not say {says!r}')
+    check(says in one_line(errors), f'{errors!r} does not say {says!r}')
 
 
 def in_kernel(frames):
