@@ -28,12 +28,15 @@ static __always_inline int has_new_place(const struct saved_place *at, const uin
 
 enum { SYSTEM_CALL_CLONE = 56, SYSTEM_CALL_CLONE3 = 435 };
 #else
-/* Where the kernel goes on elsewhere it forgets the system call: forget_syscall, asm/ptrace.h. */
+/*
+ * exec begins with all registers at zero, the system call being remembered (start_thread_common,
+ * arch/arm64/include/asm/processor.h); where a signal's handler goes on, it is forgotten.
+ */
 static __always_inline int has_new_place(const struct saved_place *at, const uint64_t *t)
 {
-	(void)at;
-	(void)t;
-	return 0;
+	return !(at->bp | at->bx | t[TEMPORARY_X9] | t[TEMPORARY_X10] | t[TEMPORARY_X11] |
+		 t[TEMPORARY_X12] | t[TEMPORARY_X13] | t[TEMPORARY_X14] | t[TEMPORARY_X15] |
+		 t[TEMPORARY_X16] | t[TEMPORARY_X17]);
 }
 
 enum { SYSTEM_CALL_CLONE = 220, SYSTEM_CALL_CLONE3 = 435 };

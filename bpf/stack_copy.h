@@ -8,6 +8,12 @@ enum {
 	COPY_SKIPS_PAGES = 4,
 	/* Below the stack pointer, where a leaf may keep what it likes: System V ABI, 3.2.2. */
 	RED_ZONE_BYTES = 128,
+#if defined(WIRE_LINK_REGISTER)
+	/* What a signal saves lies so far below the frame that leads there, at most: struct rt_sigframe. */
+	OTHER_BELOW_BYTES = 6144,
+#else
+	OTHER_BELOW_BYTES = 0,
+#endif
 };
 
 /* A copy of so many bytes at most, for a walk that begins with this stack pointer. */
@@ -94,6 +100,7 @@ static __always_inline uint32_t copy_other_stack(struct scratch *s, uint32_t pay
 
 	if (!at)
 		return 0;
+	at -= OTHER_BELOW_BYTES;
 	s->copy = (struct stack_copy){ at, at, 0, WIRE_OTHER_COPY_BYTES };
 	s->copy_offset = payload_offset;
 	TURNS(i, WIRE_OTHER_COPY_BYTES / 4096 + 1)

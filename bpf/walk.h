@@ -35,7 +35,8 @@ static inline int walk_step_frame_pointer(struct walk_registers *r, int unknown,
 
 	/* The ABI marks the outermost frame by a zero rbp; in a leaf it may be any value. */
 	if (bp == 0)
-		return r->first || unknown ? WALK_BAD_FRAME_POINTER : WALK_COMPLETE;
+		return (r->first && !walk_is_entry(r)) || unknown ? WALK_BAD_FRAME_POINTER
+								  : WALK_COMPLETE;
 	if (bp < r->sp || bp - r->sp >= WALK_FRAME_POINTER_REACH || bp & 7)
 		return WALK_BAD_FRAME_POINTER;
 	if (walk_read(&next_bp, bp, memory) < 0 || walk_read(&next_ip, bp + 8, memory) < 0)

@@ -35,6 +35,7 @@ static __always_inline uint64_t walk_temporary(uint64_t number, void *memory)
 	return number < WIRE_TEMPORARIES ? s->sample.temporaries[number] : 0;
 }
 
+#if !defined(WIRE_LINK_REGISTER) /* for walk_unwinder */
 enum { SEARCH_WORDS = 64, SEARCH_TURNS = WALK_UNWOUND_WORDS / SEARCH_WORDS };
 #define SEARCH_FAILED (~0ULL)
 
@@ -78,6 +79,7 @@ static __always_inline uint64_t walk_search(uint64_t from, uint32_t words, uint6
 	(void)memory;
 	return search_all(from, words, value);
 }
+#endif
 
 static __always_inline const unsigned char *chunk_at(uint32_t place)
 {

@@ -94,7 +94,19 @@ static inline uint64_t walk_address(uint64_t signed_address)
 {
 	return signed_address & ((1ULL << 48) - 1);
 }
+
+/* Does a program begin there? The kernel starts it without a frame, and without a return address. */
+static inline int walk_is_entry(const struct walk_registers *r)
+{
+	return r->exact && r->bx == 0;
+}
 #else
+static inline int walk_is_entry(const struct walk_registers *r)
+{
+	(void)r;
+	return 0;
+}
+
 static inline void walk_passed_frame_pointer(struct walk_registers *r)
 {
 	(void)r;

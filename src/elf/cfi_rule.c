@@ -11,7 +11,10 @@
 #include "base/bytes.h"
 #include "elf/cfi.h"
 
-/* System V ABI, AMD64 supplement, figure 3.36 "DWARF Register Number Mapping". */
+/*
+ * System V ABI, AMD64 supplement, figure 3.36 "DWARF Register Number Mapping"; DWARF for the Arm 64-bit
+ * Architecture, section 4.1.
+ */
 static const struct cfi_machine machines[] = {
 	{ EM_X86_64, .stack_pointer = 7, .frame_pointer = 6, .return_address = 16, .base = 3,
 	  .return_address_offset = -8,
@@ -24,6 +27,17 @@ static const struct cfi_machine machines[] = {
 			   [TEMPORARY_R9] = 9,
 			   [TEMPORARY_R10] = 10,
 			   [TEMPORARY_R11] = 11 } },
+	{ EM_AARCH64, .stack_pointer = 31, .frame_pointer = 29, .return_address = 30,
+	  .base = CFI_NO_REGISTER, .link_register = true,
+	  .temporaries = { [TEMPORARY_X9] = 9,
+			   [TEMPORARY_X10] = 10,
+			   [TEMPORARY_X11] = 11,
+			   [TEMPORARY_X12] = 12,
+			   [TEMPORARY_X13] = 13,
+			   [TEMPORARY_X14] = 14,
+			   [TEMPORARY_X15] = 15,
+			   [TEMPORARY_X16] = 16,
+			   [TEMPORARY_X17] = 17 } },
 };
 
 const struct cfi_machine *cfi_machine_of(uint16_t elf_machine)
@@ -335,6 +349,8 @@ struct wire_rule cfi_rule_of(const struct cfi_machine *machine, const struct cfi
 	struct wire_rule rule = {};
 	int slot;
 
+	if (machine->link_register)
+		return cfi_link_rule_of(machine, state, signal_frame);
 	if (!signal_frame && plain_rule(&rule, machine, state))
 		return rule;
 	if (ra->how == SAVED_UNDEFINED)

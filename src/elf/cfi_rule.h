@@ -51,10 +51,14 @@ struct cfi_state {
 struct cfi_machine {
 	uint16_t elf_machine; /* EM_* */
 	uint8_t stack_pointer, frame_pointer, return_address;
+	/* Calls leave the return address in the register `return_address`: see cfi_link_rule_of. */
+	bool link_register;
 	uint8_t base; /* a preserved register by which some assembly code finds its frame */
 	int8_t return_address_offset;	       /* from the CFA */
 	uint8_t temporaries[WIRE_TEMPORARIES]; /* in the order of enum wire_temporary */
 };
+
+enum { CFI_NO_REGISTER = 255 };
 
 /* The facts for an ELF e_machine, or NULL for one that profd cannot walk. */
 const struct cfi_machine *cfi_machine_of(uint16_t elf_machine);
@@ -64,3 +68,6 @@ const struct cfi_machine *cfi_machine_of(uint16_t elf_machine);
  */
 struct wire_rule cfi_rule_of(const struct cfi_machine *machine, const struct cfi_state *state,
 			     bool signal_frame);
+/* The same of a machine with a link register (cfi_rule_link.c); cfi_rule_of calls it. */
+struct wire_rule cfi_link_rule_of(const struct cfi_machine *machine, const struct cfi_state *state,
+				  bool signal_frame);

@@ -5,13 +5,22 @@
  */
 #include "elf/rows.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "elf/gopclntab.h"
+#include "elf/link_code.h"
 #include "elf/row_marks.h"
 #include "elf/synthesis.h"
+
+/* What the walker of this build walks. */
+#if defined(WIRE_LINK_REGISTER)
+#define WALK_ELF_MACHINE EM_AARCH64
+#else
+#define WALK_ELF_MACHINE EM_X86_64
+#endif
 
 static const struct wire_rule gap = { .cfa_words = CFI_GAP, .kind_and_step = RULE_NONE };
 
@@ -155,6 +164,14 @@ static int take_or_fill(struct cfi_table *table, struct cfi_table *more)
 	return 0;
 }
 
+static int fill_by_link_code(struct cfi_table *table, const struct object *object)
+{
+	cleanup(cfi_table_fini) struct cfi_table more = {};
+	int r = link_code_rows(&more, object);
+
+	return r < 0 ? r : cfi_table_fill(table, &more);
+}
+
 /* Decodes what has no rows. What of it cannot be read adds none. */
 static int fill_by_decoding(struct cfi_table *table, const struct object *object)
 {
@@ -171,12 +188,15 @@ int rows_read(struct cfi_table *ret, const struct object *object)
 	cleanup(cfi_table_fini) struct cfi_table table = {}, more = {};
 	int r = gopclntab_rows(&table, object);
 
-	if (r == 0)
+	/* Code of another processor, under emulation: it does not run, and rules are no rules for it. */
+	if (r == 0 && object->machine == WALK_ELF_MACHINE)
 		r = cfi_read(&more, object);
 	if (r == 0)
 		r = take_or_fill(&table, &more);
-	if (r == 0)
+	if (r == 0 && object->machine == EM_X86_64)
 		r = row_marks_add(&table, object);
+	if (r == 0 && object->machine == WALK_ELF_MACHINE)
+		r = fill_by_link_code(&table, object);
 	if (r == 0)
 		r = fill_by_decoding(&table, object);
 	if (r < 0)

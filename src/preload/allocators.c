@@ -35,7 +35,7 @@ static APART void *malloc_crossing(size_t size, uint64_t bx)
 EXPORT void *malloc(size_t size)
 {
 	if (sampler_counts(size))
-		return malloc_crossing(size, SAMPLER_BX());
+		return malloc_crossing(size, MACHINE_BX());
 	return next.malloc(size);
 }
 
@@ -50,7 +50,7 @@ EXPORT void *calloc(size_t count, size_t size)
 
 	/* What is too much is refused by whoever comes next. */
 	if (!__builtin_mul_overflow(count, size, &all) && sampler_counts(all))
-		return calloc_crossing(count, size, SAMPLER_BX());
+		return calloc_crossing(count, size, MACHINE_BX());
 	return next.calloc(count, size);
 }
 
@@ -109,7 +109,7 @@ static APART void *realloc_looking(void *object, size_t size, uint64_t bx)
 static inline __attribute__((always_inline)) void *realloc_any(void *object, size_t size)
 {
 	if (__builtin_expect(objects_may_know(object), 0) || size > sampler_thread.countdown)
-		return realloc_looking(object, size, SAMPLER_BX());
+		return realloc_looking(object, size, MACHINE_BX());
 	sampler_thread.countdown -= size;
 	return next.realloc(object, size);
 }
@@ -138,7 +138,7 @@ static APART void *memalign_crossing(size_t alignment, size_t size, uint64_t bx)
 EXPORT void *memalign(size_t alignment, size_t size)
 {
 	if (sampler_counts(size))
-		return memalign_crossing(alignment, size, SAMPLER_BX());
+		return memalign_crossing(alignment, size, MACHINE_BX());
 	return next.memalign(alignment, size);
 }
 
@@ -150,7 +150,7 @@ static APART void *aligned_alloc_crossing(size_t alignment, size_t size, uint64_
 EXPORT void *aligned_alloc(size_t alignment, size_t size)
 {
 	if (sampler_counts(size))
-		return aligned_alloc_crossing(alignment, size, SAMPLER_BX());
+		return aligned_alloc_crossing(alignment, size, MACHINE_BX());
 	return next.aligned_alloc(alignment, size);
 }
 
@@ -168,7 +168,7 @@ static APART int posix_memalign_crossing(void **ret, size_t alignment, size_t si
 EXPORT int posix_memalign(void **ret, size_t alignment, size_t size)
 {
 	if (sampler_counts(size))
-		return posix_memalign_crossing(ret, alignment, size, SAMPLER_BX());
+		return posix_memalign_crossing(ret, alignment, size, MACHINE_BX());
 	return next.posix_memalign(ret, alignment, size);
 }
 
@@ -180,7 +180,7 @@ static APART void *valloc_crossing(size_t size, uint64_t bx)
 EXPORT void *valloc(size_t size)
 {
 	if (sampler_counts(size))
-		return valloc_crossing(size, SAMPLER_BX());
+		return valloc_crossing(size, MACHINE_BX());
 	return next.valloc(size);
 }
 
@@ -192,6 +192,6 @@ static APART void *pvalloc_crossing(size_t size, uint64_t bx)
 EXPORT void *pvalloc(size_t size)
 {
 	if (sampler_counts(size))
-		return pvalloc_crossing(size, SAMPLER_BX());
+		return pvalloc_crossing(size, MACHINE_BX());
 	return next.pvalloc(size);
 }

@@ -119,12 +119,8 @@ static void keep_pace(uint64_t time_ns)
 
 static uint32_t thread_id(void)
 {
-	uint32_t id;
-
-	if (!thread_id_offset)
-		return (uint32_t)SYSTEM_CALL_1(SYS_gettid, 0);
-	__asm__ volatile("movl %%fs:(%1), %0" : "=r"(id) : "r"((uint64_t)thread_id_offset));
-	return id;
+	return thread_id_offset ? machine_thread_id(thread_id_offset)
+				: (uint32_t)SYSTEM_CALL_1(SYS_gettid, 0);
 }
 
 /*

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "preload/machine.h"
 #include "preload/objects.h"
 
 struct sampler_thread {
@@ -40,22 +41,13 @@ struct sampler_place {
 	uint32_t flags;	   /* of struct heap_record */
 };
 
-/* rbx, which functions that do nothing but call have left alone. */
-#define SAMPLER_BX()                                                                               \
-	({                                                                                         \
-		uint64_t bx_;                                                                      \
-		__asm__ volatile("mov %%rbx, %0" : "=r"(bx_));                                     \
-		bx_;                                                                               \
-	})
-
 /*
  * The caller of this function, and if it was itself jumped to as the last act of another one, that
- * one's caller: a frame that begins with "push rbp; mov rbp, rsp" tells it all.
+ * one's caller.
  */
 #define SAMPLER_PLACE(bx_value)                                                                    \
 	{                                                                                          \
-		.ip = ((const uint64_t *)__builtin_frame_address(0))[1],                           \
-		.sp = (uint64_t)(uintptr_t)__builtin_frame_address(0) + 16,                        \
+		.ip = MACHINE_CALLER_IP(), .sp = MACHINE_CALLER_SP(),                              \
 		.bp = ((const uint64_t *)__builtin_frame_address(0))[0], .bx = (bx_value),         \
 	}
 

@@ -3,11 +3,12 @@
 
 #include <stdbool.h>
 
+#include "preload/machine.h"
 #include "preload/system.h"
 
 /* A stack of a few pages lies so far below its end, at most. */
 #define STACK_REACH (256ULL << 20)
-/* Between the main stack and what else is mapped are 128 MiB at least: mmap_base, arch/x86/mm/mmap.c. */
+/* Between the main stack and what else is mapped are 128 MiB at least: mmap_base. */
 #define MAIN_STACK_REACH (64ULL << 20)
 #define PAGE 4096ULL
 
@@ -29,12 +30,6 @@ static bool is_readable(uint64_t address)
 	return SYSTEM_CALL_4(SYS_rt_sigprocmask, NO_HOW, address, 0, SIGNAL_SET_BYTES) != FAULT;
 }
 
-/* No memcpy, which sanitizers replace: they would find fault with what lies on a stack. */
-static void copy(void *to, uint64_t from, uint64_t bytes)
-{
-	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
-}
-
 static bool is_main(uint64_t sp)
 {
 	return main_end - sp < MAIN_STACK_REACH;
@@ -46,8 +41,7 @@ uint64_t stack_end(uint64_t sp)
 
 	if (is_main(sp))
 		return main_end;
-	/* A thread's control block, which begins with its own address, lies at the end of its stack. */
-	__asm__("mov %%fs:0, %0" : "=r"(thread));
+	thread = machine_thread_pointer();
 	return thread - sp < STACK_REACH ? thread : 0;
 }
 
@@ -65,7 +59,7 @@ uint32_t stack_copy(void *to, uint64_t sp, uint32_t limit)
 			next = stop;
 		if (at != sp && !safe && !is_readable(at))
 			break;
-		copy((unsigned char *)to + (at - sp), at, next - at);
+		machine_copy((unsigned char *)to + (at - sp), at, next - at);
 		at = next;
 	}
 	return (uint32_t)(at - sp);

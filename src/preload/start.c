@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "preload/gap.h"
+#include "preload/machine.h"
 #include "preload/next.h"
 #include "preload/python.h"
 #include "preload/region_new.h"
@@ -105,12 +106,10 @@ static uint64_t main_stack_end(void)
 static uint32_t thread_id_offset(void)
 {
 	const uint32_t *field = dlsym(RTLD_DEFAULT, "_thread_db_pthread_tid");
-	uint32_t id;
 
-	if (!field || field[0] != 32 || field[2] > 4096)
+	if (!MACHINE_FINDS_THREAD_ID || !field || field[0] != 32 || field[2] > 4096)
 		return 0;
-	__asm__ volatile("movl %%fs:(%1), %0" : "=r"(id) : "r"((uint64_t)field[2]));
-	return id == (uint32_t)SYSTEM_CALL_1(SYS_gettid, 0) ? field[2] : 0;
+	return machine_thread_id(field[2]) == (uint32_t)SYSTEM_CALL_1(SYS_gettid, 0) ? field[2] : 0;
 }
 
 /* fork(3) calls this in the child, which has one thread, before it returns. */

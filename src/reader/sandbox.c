@@ -94,6 +94,13 @@ static void volunteer_to_be_killed(void)
 	EQUALS(SYS_fcntl, 0, 7), LOAD_ARGUMENT(1), EQUALS(F_GETFL, 3, 0), EQUALS(F_GETFD, 2, 0),   \
 		EQUALS(F_SETFD, 1, 0), EQUALS(F_DUPFD_CLOEXEC, 0, 1), ALLOWED, KILL
 
+/* What poll(3) calls. */
+#if defined(SYS_poll)
+#define ALLOW_POLL ALLOW(poll)
+#else
+#define ALLOW_POLL ALLOW(ppoll)
+#endif
+
 /* Limits may be asked for, one's own. */
 #define ALLOW_PRLIMIT                                                                              \
 	EQUALS(SYS_prlimit64, 0, 8), LOAD_ARGUMENT(0), EQUALS(0, 0, 5), LOAD_ARGUMENT(2),          \
@@ -110,7 +117,7 @@ static int filter_system_calls(void)
 		ALLOW(read),
 		ALLOW(write),
 		ALLOW(recvmsg),
-		ALLOW(poll),
+		ALLOW_POLL,
 		ALLOW(sendmsg),
 		ALLOW(close),
 		ALLOW(fstat),

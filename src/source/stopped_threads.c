@@ -370,6 +370,47 @@ static void take_registers(struct stopped_thread *thread)
 	thread->at.arguments[5] = regs.r9;
 	thread->at.result = (int64_t)regs.rax;
 }
+#elif defined(__aarch64__)
+static void take_registers(struct stopped_thread *thread)
+{
+	enum { CODE_32_BIT = 0x10 /* PSR_MODE32_BIT, asm/ptrace.h */ };
+	struct user_regs_struct regs;
+	struct iovec part = { &regs, sizeof(regs) };
+	struct saved_place at;
+	int32_t call = -1;
+	struct iovec call_part = { &call, sizeof(call) };
+
+	if (ptrace(PTRACE_GETREGSET, (pid_t)thread->at.tid, (void *)NT_PRSTATUS, &part) < 0)
+		return;
+	thread->has_registers = true;
+	if (part.iov_len != sizeof(regs) || regs.pstate & CODE_32_BIT) {
+		thread->at.flags |= THREAD_COMPAT;
+		return;
+	}
+	/* The kernel's note, which is below 0 where it goes back elsewhere (NT_ARM_SYSTEM_CALL). */
+	if (ptrace(PTRACE_GETREGSET, (pid_t)thread->at.tid, (void *)NT_ARM_SYSTEM_CALL, &call_part) < 0)
+		call = -1;
+	for (uint32_t i = 0; i < WIRE_TEMPORARIES; i++)
+		thread->at.temporaries[i] = regs.regs[9 + i];
+	at = (struct saved_place){ .ip = regs.pc, .sp = regs.sp, .bp = regs.regs[29],
+				   .bx = regs.regs[30] };
+	at.exact = call < 0 || has_new_place(&at, thread->at.temporaries);
+	/* The mark of a stack that begins here, as of BPF's: see walk_step. */
+	if (call >= 0 && returns_from_clone((uint64_t)call, regs.regs[0]) &&
+	    thread->at.tid != thread->at.pid) {
+		at.bp = at.ip;
+		at.exact = 0;
+	}
+	thread->at.ip = at.ip;
+	thread->at.sp = at.sp;
+	thread->at.bp = at.bp;
+	thread->at.bx = at.bx;
+	thread->at.flags |= at.exact ? THREAD_EXACT : 0;
+	thread->at.system_call = call;
+	for (uint32_t i = 0; i < 6; i++)
+		thread->at.arguments[i] = regs.regs[i];
+	thread->at.result = (int64_t)regs.regs[0];
+}
 #else
 #error "which registers a stopped thread has is not written for this processor"
 #endif

@@ -151,8 +151,10 @@ static uint32_t find_run(struct wire_rule *ret, const struct page_row *rows, uin
 	uint32_t run = 1;
 
 	*ret = rule;
-	/* What `steps` says with a link register is not to be touched. */
-	if (rule.kind_and_step != RULE_SP || rule.steps)
+#if defined(WIRE_LINK_REGISTER)
+	return 1; /* nothing is pushed, and `steps` says something else */
+#endif
+	if (rule.kind_and_step != RULE_SP)
 		return 1;
 	for (; run < count; run++) {
 		const struct page_row *row = &rows[run];
@@ -160,8 +162,7 @@ static uint32_t find_run(struct wire_rule *ret, const struct page_row *rows, uin
 		int32_t change = row->rule.cfa_words - rows[run - 1].rule.cfa_words;
 		struct run_slot next_bp = bp, next_bx = bx;
 
-		if (row->rule.kind_and_step != RULE_SP || row->rule.steps ||
-		    distance > MAX_STEPS_DISTANCE ||
+		if (row->rule.kind_and_step != RULE_SP || distance > MAX_STEPS_DISTANCE ||
 		    (change != 1 && change != -1) || (step && change != step) ||
 		    !run_slot_add(&next_bp, row->rule.bp_slot, row->rule.cfa_words) ||
 		    !run_slot_add(&next_bx, row->rule.bx_slot, row->rule.cfa_words))

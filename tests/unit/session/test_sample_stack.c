@@ -3,6 +3,7 @@
  * This very process as the target: a sample of it, taken by hand as the kernel half would send it
  * before it knows the process, becomes a stack of named frames from here to _start.
  */
+#include "capture.h"
 #include "test.h"
 
 #include <string.h>
@@ -31,8 +32,7 @@ __attribute__((noinline, noclone)) static void capture(uint32_t bytes)
 	extern char **environ; /* lies above the frames of all functions */
 	uint64_t end = (uint64_t)(uintptr_t)environ;
 
-	__asm__ volatile("lea 0(%%rip), %0\n\tmov %%rsp, %1\n\tmov %%rbp, %2"
-			 : "=&r"(builder.head.ip), "=&r"(builder.head.sp), "=&r"(builder.head.bp));
+	CAPTURE_REGISTERS(builder.head.ip, builder.head.sp, builder.head.bp, builder.head.bx);
 	if (end > builder.head.sp && end - builder.head.sp < bytes)
 		bytes = (uint32_t)(end - builder.head.sp);
 	copy_memory(stack, (const unsigned char *)(uintptr_t)builder.head.sp, bytes);

@@ -114,6 +114,7 @@ static void descriptors_are_looked_up(void **state)
 	describe(&call, SYS_openat, (uint32_t)AT_FDCWD, 0, 0, 0);
 	assert_string_equal(call.arguments[0].text, "AT_FDCWD");
 	system_call_fini(&call);
+#if defined(SYS_poll)
 	describe(&call, SYS_poll, (uint64_t)(uintptr_t)polled, 2, (uint32_t)-1, 0);
 	snprintf(want, sizeof(want), "[%d </dev/null>, 123456]", fd);
 	assert_string_equal(call.arguments[0].text, want);
@@ -124,6 +125,7 @@ static void descriptors_are_looked_up(void **state)
 	assert_string_equal(call.arguments[0].text, "0x8");
 	assert_string_equal(call.arguments[2].text, "5 ms");
 	system_call_fini(&call);
+#endif
 }
 
 static void other_calls_are_hexadecimal(void **state)
@@ -154,7 +156,7 @@ static void not_everybody_is_in_a_call(void **state)
 		{ .state = 1, .system_call = 3, .flags = THREAD_COMPAT },
 	};
 	const struct wire_thread stopped = { .state = 0x104,
-					     .system_call = SYS_pause,
+					     .system_call = SYS_nanosleep,
 					     .result = -514 };
 	struct system_call call;
 
@@ -165,7 +167,7 @@ static void not_everybody_is_in_a_call(void **state)
 		assert_int_equal(call.count, 0);
 	}
 	assert_ok(system_call_describe(&call, &stopped, &descriptors, &memory));
-	assert_string_equal(call.name, "pause");
+	assert_string_equal(call.name, "nanosleep");
 	system_call_fini(&call);
 }
 

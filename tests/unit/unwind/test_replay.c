@@ -4,6 +4,7 @@
  * stack in the middle of something, compiles tables for what it has mapped, and walks the copy.
  * libunwind, walking at the same moment, is the oracle: every frame must be the same one.
  */
+#include "capture.h"
 #include "test.h"
 #include "direct.h"
 
@@ -19,6 +20,7 @@
 
 #include "base/cleanup.h"
 #include "elf/cfi.h"
+#include "elf/rows.h"
 #include "proc/process_table.h"
 #include "unwind/table_store.h"
 #include "unwind/walk.h"
@@ -45,10 +47,14 @@ copy_memory(unsigned char *to, const unsigned char *from, size_t size)
 		((volatile unsigned char *)to)[i] = from[i];
 }
 
-/* Does the signal trampoline lie there: mov $SYS_rt_sigreturn, %rax; syscall? */
+/* Does the signal trampoline lie there: mov $SYS_rt_sigreturn, %rax; syscall? Or mov x8, #139; svc #0? */
 static bool is_trampoline(unw_word_t ip)
 {
+#if defined(__aarch64__)
+	static const unsigned char code[] = { 0x68, 0x11, 0x80, 0xd2, 0x01, 0, 0, 0xd4 };
+#else
 	static const unsigned char code[] = { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 };
+#endif
 
 	return memcmp((const void *)ip, code, sizeof(code)) == 0;
 }
@@ -75,9 +81,7 @@ __attribute__((noinline, noclone)) static void capture(void)
 {
 	unw_context_t context;
 
-	__asm__ volatile("mov %%rbx, %3\n\tlea 0(%%rip), %0\n\tmov %%rsp, %1\n\tmov %%rbp, %2"
-			 : "=&r"(captured.ip), "=&r"(captured.sp), "=&r"(captured.bp),
-			   "=&r"(captured.bx));
+	CAPTURE_REGISTERS(captured.ip, captured.sp, captured.bp, captured.bx);
 	unw_getcontext(&context);
 	/* Below, too: from another stack the walk may come back to a lower address. */
 	captured.address = (captured.sp - BELOW_SP_BYTES) & ~7ULL;
@@ -96,6 +100,13 @@ static struct process_table table;
 static struct process *self;
 static struct table_store *store;
 
+/* The trampoline has no call frame information on aarch64. */
+#if defined(__aarch64__)
+#define read_rows rows_read
+#else
+#define read_rows cfi_read
+#endif
+
 /* The table's id, 0 without CFI. */
 static uint32_t compile(const struct object *object)
 {
@@ -103,7 +114,7 @@ static uint32_t compile(const struct object *object)
 	struct unwind_table built = {};
 	uint32_t id = 0;
 
-	assert_ok(cfi_read(&rows, object));
+	assert_ok(read_rows(&rows, object));
 	if (rows.rows.count) {
 		assert_ok(unwind_table_build(&built, &rows));
 		assert_int_equal(built.dropped_rules, 0);
@@ -299,16 +310,29 @@ static void a_callback_from_the_c_library(void **state)
 	assert_root_is_start();
 }
 
-static void handler(int signal_number)
+/* Past the instruction that has trapped, where the processor does not go by itself. */
+static void pass_trap(int signal_number, void *context)
 {
+#if defined(__aarch64__)
+	if (signal_number == SIGTRAP)
+		((ucontext_t *)context)->uc_mcontext.pc += 4;
+#else
 	(void)signal_number;
+	(void)context;
+#endif
+}
+
+static void handler(int signal_number, siginfo_t *info, void *context)
+{
+	(void)info;
+	pass_trap(signal_number, context);
 	capture();
 	NOT_A_TAIL_CALL;
 }
 
 static void handle(int signal_number, int flags)
 {
-	struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
+	struct sigaction action = { .sa_sigaction = handler, .sa_flags = flags | SA_SIGINFO };
 
 	assert_ok(sigaction(signal_number, &action, NULL));
 }
@@ -325,7 +349,11 @@ static void a_signal_in_a_system_call(void **state)
 /* Interrupted between two instructions that a return address never lies between. */
 __attribute__((noinline, noclone)) static void trap(void)
 {
+#if defined(__aarch64__)
+	__asm__ volatile("brk #0" ::: "memory");
+#else
 	__asm__ volatile("int3" ::: "memory");
+#endif
 }
 
 static void a_signal_between_instructions(void **state)
@@ -340,9 +368,23 @@ static void a_signal_between_instructions(void **state)
 /* At its first instruction a function has no frame yet, and at ud2 no return address would be. */
 void trap_at_entry(void);
 __asm__(".pushsection .text\n"
-	".type trap_at_entry, @function\n"
+	".type trap_at_entry, %function\n"
 	"trap_at_entry:\n"
 	".cfi_startproc\n"
+#if defined(__aarch64__)
+	"	brk #0\n"
+	"	stp x29, x30, [sp, #-16]!\n"
+	".cfi_def_cfa_offset 16\n"
+	".cfi_offset 29, -16\n"
+	".cfi_offset 30, -8\n"
+	"	brk #0\n"
+	"	ldp x29, x30, [sp], #16\n"
+	".cfi_def_cfa_offset 0\n"
+	".cfi_restore 30\n"
+	".cfi_restore 29\n"
+	"	brk #0\n"
+	"	ret\n"
+#else
 	"	int3\n"
 	"	push %rbx\n"
 	".cfi_adjust_cfa_offset 8\n"
@@ -351,6 +393,7 @@ __asm__(".pushsection .text\n"
 	".cfi_adjust_cfa_offset -8\n"
 	"	int3\n"
 	"	ret\n"
+#endif
 	".cfi_endproc\n"
 	".size trap_at_entry, . - trap_at_entry\n"
 	".popsection\n");
@@ -358,9 +401,10 @@ __asm__(".pushsection .text\n"
 static int traps;
 
 /* Captures at the trap that is wanted; the others pass. */
-static void nth_handler(int signal_number)
+static void nth_handler(int signal_number, siginfo_t *info, void *context)
 {
-	(void)signal_number;
+	(void)info;
+	pass_trap(signal_number, context);
 	if (traps-- == 0)
 		capture();
 	NOT_A_TAIL_CALL;
@@ -368,7 +412,7 @@ static void nth_handler(int signal_number)
 
 static void a_signal_on_either_side_of_a_push(void **state)
 {
-	struct sigaction action = { .sa_handler = nth_handler };
+	struct sigaction action = { .sa_sigaction = nth_handler, .sa_flags = SA_SIGINFO };
 
 	(void)state;
 	assert_ok(sigaction(SIGTRAP, &action, NULL));
@@ -397,6 +441,7 @@ static void a_signal_on_another_stack(void **state)
 	assert_root_is_start();
 }
 
+#if defined(__x86_64__)
 /*
  * Assembly code that aligns its stack: one keeps the old stack pointer in rbx, as ld.so's resolver
  * does, the other in its frame, as OpenSSL does (CFA = *(rsp + 40) + 8).
@@ -489,6 +534,7 @@ static void a_signal_keeps_rbx(void **state)
 	assert_replayed(8);
 	assert_root_is_start();
 }
+#endif
 
 static void *thread(void *context)
 {
@@ -519,8 +565,10 @@ int main(void)
 		cmocka_unit_test_setup(a_signal_between_instructions, forget),
 		cmocka_unit_test_setup(a_signal_on_either_side_of_a_push, forget),
 		cmocka_unit_test_setup(a_signal_on_another_stack, forget),
+#if defined(__x86_64__)
 		cmocka_unit_test_setup(frames_that_assembly_code_aligns, forget),
 		cmocka_unit_test_setup(a_signal_keeps_rbx, forget),
+#endif
 		cmocka_unit_test_setup(a_thread_down_to_its_own_root, forget),
 	};
 
