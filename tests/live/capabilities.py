@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -31,10 +32,17 @@ def user():
 
 
 UID = user()
-WORDS = '-all,' + ','.join('+' + name for name in CAPABILITIES)
-AS_PROFD = ['setpriv', f'--reuid={UID}', f'--regid={UID}', '--clear-groups', '--reset-env',
-            f'--inh-caps={WORDS}', f'--ambient-caps={WORDS}', f'--bounding-set={WORDS}',
+
+
+def as_user_with(*capabilities):
+    """Words before profd's: that user with these and no others."""
+    words = ','.join(('-all',) + tuple('+' + name for name in capabilities))
+    return ['setpriv', f'--reuid={UID}', f'--regid={UID}', '--clear-groups', '--reset-env',
+            f'--inh-caps={words}', f'--ambient-caps={words}', f'--bounding-set={words}',
             '--no-new-privs']
+
+
+AS_PROFD = as_user_with(*CAPABILITIES)
 
 
 def owned_folder():
@@ -186,6 +194,69 @@ def test_dump():
         status, output, errors = profd('dump', '-p', target.pid, prefix=AS_PROFD, cwd='/')
     check_equal(status, 0, f'dump: {errors}')
     check(re.search(r'\brecurse\b', output) and re.search(r'\bmain\b', output), output)
+
+
+# ---- fewer of them ----
+
+def record_with(capabilities, *arguments, **options):
+    return record(*arguments, prefix=as_user_with(*capabilities), path=owned_folder(), cwd='/',
+                  seconds='500ms', **options)
+
+
+def own_target():
+    return Target('recurse', 10, prefix=as_user_with())
+
+
+def test_two_are_needed():
+    """To walk in the kernel. With one of them alone stacks are copied: of one's own, or of all."""
+    with own_target() as own, Target('recurse', 10) as roots:
+        both = record_with(('bpf', 'perfmon'), '-p', own.pid, '--unwind', 'table')
+        check_complete(both, at_least=30)
+        copied = record_with(('perfmon',), '-p', own.pid)
+        check_complete(copied, at_least=30)
+        check_equal(copied.summary['unwind'], 'copy', 'way without CAP_BPF')
+        check_equal(copied.summary['kernel_time_sampled'], True, 'time in the kernel with CAP_PERFMON')
+        alone = record_with(('bpf',), '-p', own.pid)
+        check_complete(alone, at_least=30)
+        check_equal(alone.summary['kernel_time_sampled'], False, 'time in the kernel with CAP_BPF')
+        for capabilities, pid, word in ((('bpf',), own.pid, 'CAP_PERFMON'),
+                                        (('perfmon',), own.pid, 'BPF'),
+                                        ((), own.pid, 'CAP_BPF')):
+            status, _, errors = profd('record', '-p', pid, '-d', 1, '--unwind', 'table',
+                                      prefix=as_user_with(*capabilities), cwd=owned_folder())
+            check_equal(status, 1, f'status with {capabilities}')
+            check(word in one_line(errors), errors)
+        status, _, errors = profd('record', '-p', roots.pid, '-d', 1, prefix=as_user_with('bpf'),
+                                  cwd=owned_folder())
+        check_equal(status, 1, 'status for a process of root without CAP_PERFMON')
+        check('CAP_PERFMON' in one_line(errors), errors)
+
+
+def test_three_for_processes_of_others():
+    with Target('recurse', 10) as target:
+        recording = record_with(('bpf', 'perfmon', 'sys_ptrace'), '-p', target.pid)
+        check_complete(recording, at_least=30)
+        check_equal(recording.summary['unwind'], 'table', 'way')
+
+
+def test_a_file_with_capabilities():
+    """As setcap makes it: a command gets none of them."""
+    program = os.path.join(owned_folder(), 'profd')
+    shutil.copy(PROFD, program)
+    os.chmod(program, 0o755)
+    # struct vfs_cap_data, revision 2, effective: permitted and inheritable, 32 bits at a time.
+    mask = 1 << 39 | 1 << 38 | 1 << 19
+    os.setxattr(program, 'security.capability',
+                struct.pack('<5I', 0x02000001, mask & 0xffffffff, 0, mask >> 32, 0))
+    as_user = ['setpriv', f'--reuid={UID}', f'--regid={UID}', '--clear-groups', '--reset-env']
+    path = owned_folder()
+    done = subprocess.run(
+        [*as_user, program, 'record', '--unwind', 'table', '-F', '499', '-o', f'{path}/x.folded', '--',
+         'sh', '-c', 'grep -h ^CapEff /proc/self/status; for i in 1 2 3; do :; done; exit 3'],
+        cwd=path, capture_output=True, text=True, timeout=HANG_S, check=False)
+    check_equal(done.returncode, 3, f'status: {done.stderr}')
+    check_equal(int(done.stdout.split()[1], 16), 0, 'capabilities of the command')
+    check('lost' in done.stderr, done.stderr)
 
 
 class Manager:
