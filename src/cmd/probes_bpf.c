@@ -23,6 +23,7 @@
 #include "base/cleanup.h"
 #include "session/event_alloc.h"
 #include "source/probe_cost.h"
+#include "source/probe_return.h"
 #include "source/uprobe_link.h"
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list list)
@@ -214,6 +215,32 @@ static void user_probes(struct probe_result *ret)
 			  ns > TRAP_NS_MAX ? ", too long for '-e alloc'" : "");
 }
 
+static void return_probes(struct probe_result *ret)
+{
+	const struct bpf_insn program[] = { INSN_RETURN_0 };
+	LIBBPF_OPTS(bpf_prog_load_opts, options,
+		    .expected_attach_type = (enum bpf_attach_type)UPROBE_LINK_SESSION);
+	cleanup(close) int fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "profd_probe", "GPL", program,
+					      ARRAY_SIZE(program), &options);
+	int r = fd < 0 ? -errno : probe_return_check(fd);
+
+	if (r == -EOPNOTSUPP || r == -EINVAL)
+		probe_say(
+			ret, PROBE_MISSING,
+			"the kernel has no uprobe_session links (Linux 6.13): no '-e heap' of processes that "
+			"run already");
+	else if (r < 0)
+		say_refused(ret,
+			    "no return can be probed: no '-e heap' of processes that run already",
+			    r);
+	else if (r == PROBE_RETURN_KILLS)
+		probe_say(ret, PROBE_DEGRADED,
+			  "a probed return ends who filters system calls: no '-e heap' of those");
+	else
+		probe_say(ret, PROBE_OK,
+			  "a return was probed, of a process that filters system calls");
+}
+
 #define QUIETLY(name, probe)                                                                       \
 	static void name(struct probe_result *ret)                                                 \
 	{                                                                                          \
@@ -226,6 +253,7 @@ QUIETLY(quiet_ring_buffer, ring_buffer)
 QUIETLY(quiet_typed_tracepoint, typed_tracepoint)
 QUIETLY(quiet_task_iterator, task_iterator)
 QUIETLY(quiet_user_probes, user_probes)
+QUIETLY(quiet_return_probes, return_probes)
 
 const struct probe probes_bpf[] = {
 	{ "bpf-perf-event", PROBE_FOR_TABLES, quiet_perf_event_program },
@@ -233,5 +261,6 @@ const struct probe probes_bpf[] = {
 	{ "bpf-tp-btf", PROBE_FOR_TABLES, quiet_typed_tracepoint },
 	{ "bpf-iter-task", PROBE_NICE, quiet_task_iterator },
 	{ "bpf-uprobe-multi", PROBE_NICE, quiet_user_probes },
+	{ "bpf-uprobe-session", PROBE_NICE, quiet_return_probes },
 	{},
 };
