@@ -148,8 +148,8 @@ static int open_heap(struct recording *rec)
 
 	if (target->everything || target->tids.count) {
 		log_error(
-			"cannot record: the heap is sampled from within a process, so -e heap needs "
-			"-p or a command");
+			"cannot record: the heap is sampled from within a process, or followed by "
+			"probes in it, so -e heap needs -p or a command");
 		return -EINVAL;
 	}
 	if (rec->config->last_ns) {

@@ -224,6 +224,23 @@ def test_death():
     check_held(Heap(recording), lines)
 
 
+def test_system_calls_that_are_filtered():
+    """Either the kernel lets probed returns pass, or profd does not probe them."""
+    with Slow('filtered') as target:
+        recorder = Recorder('-e', 'heap', '-p', target.pid, '--heap-interval', INTERVAL, '--alloc-overhead', '20',
+                            outputs=('out.pb.gz',))
+        if wait_probed(target.pid, target.code, PAGE):
+            recorder.wait_timers()
+            time.sleep(0.2)
+            lines = target.tell()
+            check_held(Heap(finish(recorder)), lines)
+        else:
+            recording = recorder.finish()
+            check_equal(recording.status, 1, recording.stderr)
+            check('seccomp' in recording.stderr, recording.stderr)
+            target.tell()
+
+
 def test_profd_is_killed():
     """Nothing is left in the target, which goes on."""
     with Slow() as target:

@@ -3,19 +3,25 @@
  * Holds memory by several functions, each of which knows how much, at some thousand calls a second: few
  * enough that a running process can be followed by probes.
  *
- * usage: heap_slow INTERVAL [go] [wait] [exec | fork | die | busy]
+ * usage: heap_slow INTERVAL [go] [wait] [exec | fork | die | busy | filtered]
  * Prints a line for each function, as heap_holder does, then "done".
  * go: begins when a byte comes on its standard input. wait: goes on until its standard input ends, and, when
  * another byte comes: exec: becomes another program, which prints "again"; fork: a child frees all that it
  * has from its parent, and "freed" is printed; die: is killed; busy: allocates and frees as fast as it can
- * for two seconds, then frees all that it held and prints "freed".
+ * for two seconds, then frees all that it held and prints "freed". filtered: system calls that a kernel
+ * makes of probes end it.
  */
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <malloc.h>
+#include <pthread.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -120,24 +126,33 @@ APART void new_objects()
 		keep(make(256 + i), 256 + i);
 }
 
-/* Every other one, each in the way that it was made. */
+static void *blocks_at[ROUNDS];
+static char *objects_at[ROUNDS];
+
+static void *free_half(void *nothing)
+{
+	for (unsigned i = 0; i < ROUNDS; i += 2, rest(i)) {
+		free(blocks_at[i]);
+		destroy(objects_at[i]);
+	}
+	return nothing;
+}
+
+/* Every other one, each in the way that it was made, by another thread. */
 APART void half_freed()
 {
-	void *blocks[ROUNDS];
-	char *objects[ROUNDS];
+	pthread_t thread;
 
 	for (unsigned i = 0; i < ROUNDS; i++, rest(i)) {
-		blocks[i] = touched(malloc(700));
-		objects[i] = make(900);
+		blocks_at[i] = touched(malloc(700));
+		objects_at[i] = make(900);
 	}
-	for (unsigned i = 0; i < ROUNDS; i++, rest(i)) {
-		if (i % 2 == 0) {
-			free(blocks[i]);
-			destroy(objects[i]);
-		} else {
-			keep(blocks[i], 700);
-			keep(objects[i], 900);
-		}
+	if (pthread_create(&thread, nullptr, free_half, nullptr) != 0 ||
+	    pthread_join(thread, nullptr) != 0)
+		abort();
+	for (unsigned i = 1; i < ROUNDS; i += 2) {
+		keep(blocks_at[i], 700);
+		keep((void *)objects_at[i], 900);
 	}
 }
 
@@ -198,6 +213,23 @@ static void let_child_free()
 		printf("freed\n");
 }
 
+/* uretprobe and uprobe, seccomp(2) */
+static void filter_probes()
+{
+	sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 335, 0, 2),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 336, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	sock_fprog program = { sizeof(filter) / sizeof(*filter), filter };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+		abort();
+}
+
 int main(int argc, char **argv)
 {
 	char byte, text[64];
@@ -214,6 +246,8 @@ int main(int argc, char **argv)
 		else
 			then = argv[i];
 	}
+	if (strcmp(then, "filtered") == 0)
+		filter_probes();
 	if (strcmp(then, "again") == 0)
 		printf("again\n");
 	else
