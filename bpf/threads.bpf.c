@@ -111,8 +111,8 @@ int each_thread(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct wire_thread *thread = &record.thread;
-	uint64_t size = sizeof(*thread);
 	struct task_ids ids;
+	uint32_t words;
 	long bytes;
 
 	if (!task)
@@ -140,10 +140,12 @@ int each_thread(struct bpf_iter__task *ctx)
 		bytes = bpf_get_task_stack(task, record.kernel, sizeof(record.kernel), 0);
 		if (bytes > 0 && bytes <= (long)sizeof(record.kernel)) {
 			thread->kernel_count = (uint32_t)bytes / 8;
-			size += (uint64_t)bytes;
 		}
 	}
-	if (size <= sizeof(record))
-		bpf_seq_write(ctx->meta->seq, &record, (uint32_t)size);
+	bpf_seq_write(ctx->meta->seq, thread, sizeof(*thread));
+	/* A mask, which verifiers before 6.6 follow, where they lose a limit. */
+	words = thread->kernel_count;
+	barrier_var(words);
+	bpf_seq_write(ctx->meta->seq, record.kernel, (words & WIRE_MAX_KERNEL_FRAMES) * 8);
 	return 0;
 }

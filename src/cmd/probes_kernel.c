@@ -19,6 +19,7 @@
 #include "fetch/library.h"
 #include "fetch/servers.h"
 #include "proc/cgroup.h"
+#include "source/bpf_features.h"
 #include "worker/symbol_cache.h"
 
 static void kernel(struct probe_result *ret)
@@ -141,7 +142,11 @@ static void lockdown(struct probe_result *ret)
 {
 	char line[128];
 
-	if (probe_read_line(line, sizeof(line), "/sys/kernel/security/lockdown") < 0)
+	if (probe_has_capability(CAP_BPF) && !bpf_may_read_kernel())
+		probe_say(ret, PROBE_MISSING,
+			  "BPF programs may not read memory (lockdown=confidentiality): stacks are copied "
+			  "and unwound afterwards");
+	else if (probe_read_line(line, sizeof(line), "/sys/kernel/security/lockdown") < 0)
 		probe_say(ret, PROBE_UNKNOWN,
 			  "/sys/kernel/security/lockdown cannot be read "
 			  "(not built in, or securityfs not mounted)");

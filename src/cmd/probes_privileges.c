@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "proc/view.h"
+#include "source/bpf_features.h"
 #include "worker/worker.h"
 
 /* CAP_SYS_ADMIN stands in for those that were split off it later. */
@@ -117,6 +118,12 @@ static void memlock(struct probe_result *ret)
 
 	if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0) {
 		probe_say(ret, PROBE_UNKNOWN, "RLIMIT_MEMLOCK cannot be read");
+	} else if (!probe_has_capability(CAP_SYS_RESOURCE) && bpf_memory_is_limited()) {
+		probe_say(ret, PROBE_MISSING,
+			  "%llu KiB, to which this kernel counts BPF memory, too: raising it takes "
+			  "CAP_SYS_RESOURCE",
+			  (unsigned long long)limit.rlim_cur / 1024);
+		probe_fix(ret, "ulimit -l unlimited");
 	} else if (probe_has_capability(CAP_IPC_LOCK)) {
 		probe_say(ret, PROBE_OK, "CAP_IPC_LOCK overrides it");
 	} else if (limit.rlim_cur == RLIM_INFINITY) {

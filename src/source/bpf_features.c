@@ -4,7 +4,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <errno.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include "base/cleanup.h"
 
@@ -33,4 +35,58 @@ bool bpf_has_loose_maps(void)
 	program = bpf_prog_load(BPF_PROG_TYPE_PERF_EVENT, "profd_probe", "GPL", instructions,
 				ARRAY_SIZE(instructions), NULL);
 	return program >= 0;
+}
+
+bool bpf_may_read_kernel(void)
+{
+	const struct bpf_insn instructions[] = {
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_10, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_1, 0, -8),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 8),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, 0),
+		INSN(BPF_JMP | BPF_CALL, 0, 0, BPF_FUNC_probe_read_kernel),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0),
+	};
+	/* The last two do nothing: if the kernel does not take those either, it is for another reason. */
+	enum { RETURN = 2 };
+	const size_t count = ARRAY_SIZE(instructions);
+	cleanup(close) int program =
+		bpf_prog_load(BPF_PROG_TYPE_PERF_EVENT, "profd_probe", "GPL", instructions, count, NULL);
+	cleanup(close) int other = program >= 0 ? -1 :
+		bpf_prog_load(BPF_PROG_TYPE_PERF_EVENT, "profd_probe", "GPL",
+			      instructions + count - RETURN, RETURN, NULL);
+
+	return program >= 0 || other < 0;
+}
+
+static int make_map(uint32_t words)
+{
+	cleanup(close) int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "profd_probe", sizeof(uint32_t),
+						sizeof(uint64_t), words, NULL);
+
+	return map < 0 ? -errno : 0;
+}
+
+bool bpf_memory_is_limited(void)
+{
+	enum { LARGE = 64 << 20 }; /* as much as recording ever needs */
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0 || limit.rlim_cur >= LARGE || make_map(1) < 0)
+		return false;
+	return make_map((uint32_t)limit.rlim_cur / sizeof(uint64_t) + 1) == -EPERM;
+}
+
+const char *bpf_refusal(int r)
+{
+	if (r == -EPERM && bpf_memory_is_limited())
+		return "BPF memory counts to RLIMIT_MEMLOCK here, which is too small, and raising it "
+		       "takes CAP_SYS_RESOURCE";
+	if (r == -EPERM)
+		return "the kernel does not allow to load BPF programs";
+	/* -EACCES: the verifier's word for "unsafe". */
+	if (!bpf_may_read_kernel())
+		return "BPF programs may not read the kernel's memory (lockdown=confidentiality)";
+	return "the kernel did not accept the BPF programs (-v shows its reasons)";
 }

@@ -12,3 +12,15 @@
  * Else those have to be allocated at once.
  */
 bool bpf_has_loose_maps(void);
+
+/* May programs read the kernel's memory? Not with lockdown=confidentiality. */
+bool bpf_may_read_kernel(void);
+
+/*
+ * Do maps count to RLIMIT_MEMLOCK (before Linux 5.11, and not for who may raise it: CAP_SYS_RESOURCE), so that
+ * none larger than what is left of it can be made?
+ */
+bool bpf_memory_is_limited(void);
+
+/* Why the kernel has refused programs or maps (r: its error), in words; static. */
+const char *bpf_refusal(int r);

@@ -124,11 +124,8 @@ static int load(struct cpu_source *source, const struct cpu_source_options *opti
 	    (r = bpf_program__set_autoload(bpf->progs.learn_namespace, translate)) < 0)
 		return fail(failure, r, "cannot set up the BPF programs");
 	r = cpu_bpf__load(bpf);
-	if (r == -EPERM)
-		return fail(failure, r, "the kernel does not allow to load BPF programs");
-	if (r < 0) /* also -EACCES, which is the verifier's word for "unsafe" */
-		return fail(failure, r == -EACCES ? -EINVAL : r,
-			    "the kernel did not accept the BPF programs (-v shows its reasons)");
+	if (r < 0)
+		return fail(failure, r == -EACCES ? -EINVAL : r, bpf_refusal(r));
 	r = set_filters(bpf, options, failure);
 	if (r == 0 && translate)
 		r = learn_namespace(bpf, failure);

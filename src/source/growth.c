@@ -15,6 +15,7 @@
 #include "base/array.h"
 #include "bpf/page_hash.h"
 #include "growth.skel.h"
+#include "source/bpf_features.h"
 #include "source/libbpf_log.h"
 #include "source/perf_event.h"
 
@@ -120,8 +121,7 @@ static int load(struct growth_source *source, struct cpu_source *base,
 		bpf_program__set_autoload(bpf->progs.place_found, false);
 	r = growth_bpf__load(bpf);
 	if (r < 0)
-		return fail(failure, r == -EACCES ? -EINVAL : r,
-			    "the kernel did not accept the BPF programs (-v shows its reasons)");
+		return fail(failure, r == -EACCES ? -EINVAL : r, bpf_refusal(r));
 	if (growth_source_tells_moves(source)) {
 		bpf->links.place_found = bpf_program__attach(bpf->progs.place_found);
 		if (!bpf->links.place_found)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "source/bpf_features.h"
 #include "source/libbpf_log.h"
 #include "threads.skel.h"
 
@@ -55,11 +56,8 @@ int thread_source_open(struct thread_source **ret, pid_t pid, bool pids_differ, 
 	config->kernel_stacks = kernel_stacks;
 	*(uint32_t *)&source->bpf->rodata->wanted_tgid = (uint32_t)pid;
 	r = threads_bpf__load(source->bpf);
-	if (r == -EPERM)
-		return fail(failure, r, "the kernel does not allow to load BPF programs");
-	if (r < 0) /* also -EACCES, which is the verifier's word for "unsafe" */
-		return fail(failure, r == -EACCES ? -EINVAL : r,
-			    "the kernel did not accept the BPF program");
+	if (r < 0)
+		return fail(failure, r == -EACCES ? -EINVAL : r, bpf_refusal(r));
 	r = attach(source, pid);
 	if (r < 0)
 		return fail(failure, r, "cannot iterate over threads");

@@ -8,6 +8,7 @@ nothing; what is counted in it does.
 One machine runs at a time. A kernel that dies before the command has begun was hit by a fault of the
 emulator: it is booted again, three times at most. After that it is a failure.
 """
+import ctypes
 import fcntl
 import os
 import re
@@ -24,7 +25,7 @@ import kernels
 
 VIRTIOFSD = ('/usr/lib/qemu/virtiofsd', '/usr/libexec/virtiofsd')
 BOOTS = 3
-BOOT_S = 120
+BOOT_S = 60
 ROOT = os.path.dirname(os.path.dirname(kernels.HERE))
 ARCHES = {
     'amd64': ['qemu-system-x86_64', '-M', 'q35', '-cpu', 'max'],
@@ -61,11 +62,16 @@ def missing(arch='amd64'):
     return None
 
 
+def die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 def share(folder, socket, log):
     program = next(filter(os.path.exists, VIRTIOFSD))
     return subprocess.Popen([program, '--socket-path=' + socket, '-o', 'source=' + folder, '-o', 'cache=always',
                              '-o', 'sandbox=chroot', '-o', 'xattr'], stdin=subprocess.DEVNULL,
-                            stdout=log, stderr=log, start_new_session=True)
+                            stdout=log, stderr=log, start_new_session=True,
+                            preexec_fn=die_with_parent)
 
 
 class Machine:
@@ -74,8 +80,7 @@ class Machine:
     def __init__(self, kernel, arch, command, out, root='/', cpus=2, memory='2G', without=(),
                  kernel_line=''):
         self.folder = kernels.prepare(cache_folder(), kernel, arch)
-        self.arch, self.out, self.root = arch, out, root
-        self.accelerator = accelerator(kernel, arch)
+        self.kernel, self.arch, self.out, self.root = kernel, arch, out, root
         self.cpus, self.memory = cpus, memory
         self.line = (f'console={CONSOLE[arch]} quiet mitigations=off no_timer_check '
                      f'random.trust_cpu=on oops=panic panic=-1 '
@@ -85,7 +90,7 @@ class Machine:
         self.started, self.status, self.console = False, None, []
 
     def argv(self, sockets):
-        argv = [*ARCHES[self.arch], *self.accelerator, '-smp', str(self.cpus), '-m', self.memory, '-nodefaults',
+        argv = [*ARCHES[self.arch], *accelerator(self.kernel, self.arch), '-smp', str(self.cpus), '-m', self.memory, '-nodefaults',
                 '-display', 'none', '-serial', 'stdio', '-no-reboot', '-object',
                 f'memory-backend-memfd,id=memory,size={self.memory},share=on', '-kernel',
                 self.folder + '/kernel', '-initrd', self.folder + '/initrd', '-append', self.line]
@@ -122,7 +127,8 @@ class Machine:
                         break
                     time.sleep(0.05)
                 qemu = subprocess.Popen(self.argv(sockets), stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+                                        stdout=subprocess.PIPE, stderr=log, start_new_session=True,
+                                        preexec_fn=die_with_parent)
                 processes.append(qemu)
                 reader = threading.Thread(target=self.read, args=(qemu.stdout, show))
                 reader.start()

@@ -1,0 +1,278 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What profd can do on a kernel: real assertions, run there (see suite.py), as root.
+
+What is had and what is not is told by what profd does, never by the kernel's version: a thing works, with
+figures that are right, or profd says in one line why it does not. What was found is left in the file
+that RESULTS names, for the table of the README.
+
+Time in an emulated machine means nothing. Shares do: a tick hits what runs then.
+"""
+import json
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'live'))
+
+import alloc  # noqa: E402
+import growth  # noqa: E402
+import split  # noqa: E402
+from harness import (TARGETS, Target, check, check_complete, check_equal, has, one_line, profd,  # noqa: E402
+                     record, run)
+
+HZ = 499
+# An emulated machine takes its time over names: those of inlined functions are not needed, and what one
+# recording has learned about a file the next one need not.
+QUICK = ('--no-inline', '--symbol-cache', '/tmp/profd-vm-symbols')
+FOUND = {'kernel': platform.release(), 'machine': platform.machine()}
+DOCTOR = re.compile(r'^(ok|degraded|missing|unknown) +(\S+) +(.*)$', re.M)
+
+
+def found(name, value):
+    FOUND[name] = value
+    with open(os.environ.get('RESULTS', '/dev/null'), 'w', encoding='utf-8') as file:
+        json.dump(FOUND, file, indent=1, sort_keys=True)
+
+
+def doctor():
+    """{check: (status, detail)} and the verdict."""
+    status, output, errors = profd('doctor')
+    checks = {name: (state, detail) for state, name, detail in DOCTOR.findall(output)}
+    check(checks, f'{output}{errors}')
+    check_equal(status == 0, 'Recording works here.' in output, output)
+    return checks, status == 0
+
+
+def write(path, text):
+    with open(path, 'w', encoding='ascii') as file:
+        file.write(text)
+
+
+def works_or_says(name, function, *arguments):
+    """A measure: either it does, or the recording is refused in one line that says why."""
+    recording = record('-e', name, *arguments, seconds=1, hz=None, good=False)
+    if recording.status == 1:
+        line = one_line(recording.stderr)
+        print(f'    {line}')
+        found(name, 'no: ' + line.removeprefix('profd: '))
+        return
+    check_equal(recording.status, 0, recording.stderr)
+    function()
+    found(name, 'yes')
+
+
+def test_doctor_says_that_recording_works():
+    checks, works = doctor()
+    for name, (state, detail) in checks.items():
+        if state in ('missing', 'degraded') and name.startswith(('bpf', 'mapping', 'resident', 'btf')):
+            print(f'    {state} {name}: {detail}')
+    check(works, f'{checks}')
+    for name in ('btf', 'bpf-perf-event', 'bpf-ring-buffer', 'bpf-tp-btf', 'bpf-iter-task', 'cpu-clock'):
+        check_equal(checks[name][0], 'ok', name)
+
+
+def measure_split(*arguments):
+    """How many of the four shares are in their interval, and the recording."""
+    with Target('split') as target:
+        recording = record(*QUICK, '-p', target.pid, *arguments, seconds=4, hz=HZ, outputs=('out.folded', 'out.txt'))
+        truth = target.stop()['work']
+    with open(recording.path('out.txt'), encoding='utf-8') as file:
+        text = file.read()
+    shares = [split.printed(text, name) for name in split.NAMES]
+    # The truth is of the work in the four alone: what the kernel takes beside them is in no share.
+    whole = sum(share for share, _ in shares) / 100
+    inside = 0
+    for true, (share, half) in zip(truth, shares):
+        inside += split.inside(100 * true, share / whole, half / whole)
+        print(f'    {100 * true:.1f} as {share / whole:.1f} ± {half / whole:.1f}')
+    check_complete(recording)
+    return inside, recording
+
+
+def check_split(name, *arguments):
+    inside, recording = measure_split(*arguments)
+    if inside < 4:  # one of twenty lies outside: once more
+        again, recording = measure_split(*arguments)
+        inside = (inside + again) / 2
+    check(inside >= 3, f'{inside} of 4 shares lie in their intervals')
+    found(name, inside)
+    return recording
+
+
+def test_split_and_closing_line():
+    recording = check_split('split')
+    check(re.search(r'^profd: \d+ samples in [\d.]+ s \(\d+ Hz\), \d+ lost; stacks [\d.]+% complete',
+                    recording.stderr, re.M), recording.stderr)
+    check_equal(recording.summary['unwind'], 'table', 'the way')
+    found('way', 'table')
+
+
+def test_split_by_copies():
+    recording = check_split('split_copy', '--unwind', 'copy')
+    check_equal(recording.summary['unwind'], 'copy', 'the way')
+
+
+def complete(name, *arguments, roots=(), expect=None):
+    with Target(name, *arguments) as target:
+        recording = record(*QUICK, '-p', target.pid, hz=HZ)
+    share = check_complete(recording, roots=roots)
+    if expect:
+        check(recording.share(expect) > 0.5, f'{name}: not what it does')
+    FOUND.setdefault('complete', []).append(share)
+    found('complete', FOUND['complete'])
+
+
+def test_deep_recursion():
+    complete('recurse', 200, 0, expect=lambda frames: frames[1:].count('recurse') == 200)
+
+
+def test_threads():
+    complete('threads', 20, expect=has('worker', 'worker_step', 'worker_leaf'))
+
+
+def test_signals():
+    complete('signals', expect=lambda frames: 'on_plain' in frames or 'on_alternate' in frames)
+
+
+def test_exceptions():
+    complete('exceptions', expect=lambda frames: 'main' in frames)
+
+
+def test_command_with_python():
+    """From its first instruction on, through exec; its exit status is profd's."""
+    code = ('import json, sys\nfor i in range(60): json.loads(json.dumps(list(range(4000)), indent=1))\n'
+            'sys.exit(7)')
+    recording = record(*QUICK, hz=HZ, seconds=None, command=['/usr/bin/python3', '-c', code], good=False)
+    check_equal(recording.status, 7, recording.stderr)
+    share = check_complete(recording)
+    FOUND.setdefault('complete', []).append(share)
+    found('complete', FOUND['complete'])
+
+
+def test_whole_machine():
+    """Two programs that nobody named, in the same control group as everything else."""
+    with Target('recurse', 10, 0), Target('split'):
+        recording = record(*QUICK, '-a', '--comm', 'split', hz=HZ)
+        both = record(*QUICK, '-a', hz=HZ)
+    check_complete(recording)
+    check(recording.share(lambda frames: frames[0].startswith('split')) == 1, 'others than split')
+    check(both.share(lambda frames: frames[0].startswith(('split', 'recurse'))) > 0.5, 'neither')
+    found('all', 'yes')
+
+
+def test_dump():
+    with Target('waits') as target:
+        status, output, errors = profd('dump', '-p', target.pid, '--json', *QUICK)
+    check_equal(status, 0, errors)
+    told = json.loads(output)
+    check(len(told['threads']) >= 1, output)
+    names = [[frame['function'] for frame in stack] for stack in told['stacks']]
+    check(all(stack and stack[-1] in ('_start', 'clone3', '__clone3') for stack in names), names)
+    found('dump', 'yes')
+
+
+def test_top():
+    with Target('split') as target:
+        status, output, errors = profd('top', '--once', '-d', 2, '-p', target.pid)
+    check_equal(status, 0, errors)
+    check('share_40' in output or 'target_work' in output, output)
+    found('top', 'yes')
+
+
+def test_growth():
+    with Target('recurse', 10, 0) as target:
+        works_or_says('growth', growth.test_small_blocks, '-p', target.pid)
+
+
+def test_alloc():
+    with Target('recurse', 10, 0) as target:
+        works_or_says('alloc', alloc.test_shares_are_right, '-p', target.pid)
+
+
+def test_heap():
+    """The library in the program, which no kernel has to know of."""
+    recording = record('-e', 'heap', *QUICK, seconds=None, hz=None,
+                       command=[os.path.join(TARGETS, 'heap_holder'), 524288])
+    check(recording.summary['heap']['samples_lost'] == 0 and recording.samples > 20, recording.stderr)
+    check('in use in' in recording.stderr, recording.stderr)
+    found('heap', 'yes')
+
+
+def test_hidden_kernel_symbols():
+    write('/proc/sys/kernel/kptr_restrict', '2')
+    try:
+        checks, _ = doctor()
+        check_equal(checks['kernel-symbols'][0], 'degraded', 'kernel-symbols')
+        with Target('syscalls') as target:
+            recording = record(*QUICK, '-p', target.pid, hz=HZ)
+    finally:
+        write('/proc/sys/kernel/kptr_restrict', '0')
+    check_complete(recording, at_least=50)
+    check(not any(name.startswith('entry_SYSCALL') for name in recording.functions()), 'names all the same')
+
+
+def test_without_tracefs():
+    subprocess.run(['umount', '/sys/kernel/tracing'], check=True)
+    try:
+        checks, works = doctor()
+        check(works and checks['tracefs'][0] == 'missing', f'{checks}')
+        with Target('recurse', 10, 0) as target:
+            check_complete(record(*QUICK, '-p', target.pid, hz=HZ))
+    finally:
+        subprocess.run(['mount', '-t', 'tracefs', 'tracefs', '/sys/kernel/tracing'], check=True)
+
+
+def small_memlock():
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))
+
+
+def test_small_memlock():
+    """Kernels before 5.11 charge BPF memory to it: profd raises it, which takes CAP_SYS_RESOURCE."""
+    with Target('recurse', 10, 0) as target:
+        raised = subprocess.run(
+            [os.environ['PROFD'], 'record', '-p', str(target.pid), '-d', '1', '-o', '/dev/null', '-f', 'folded'],
+            preexec_fn=small_memlock, capture_output=True, text=True, check=False, timeout=90)
+        check_equal(raised.returncode, 0, raised.stderr)
+        recording = record(*QUICK, '--unwind', 'table', '-p', target.pid, seconds=1, good=False,
+                           prefix=('prlimit', '--memlock=65536:65536', 'setpriv',
+                                   '--bounding-set', '-sys_resource,-ipc_lock'))
+    if recording.status == 0:
+        check_complete(recording, at_least=20)
+        found('memlock', 'not charged')
+    else:
+        check_equal(recording.status, 1, recording.stderr)
+        line = one_line(recording.stderr)
+        check('RLIMIT_MEMLOCK' in line and 'CAP_SYS_RESOURCE' in line, line)
+        found('memlock', 'charged, and said')
+
+
+def test_zz_lockdown():
+    """The last one: there is no way back."""
+    path = '/sys/kernel/security/lockdown'
+    if not os.path.exists(path):
+        subprocess.run(['mount', '-t', 'securityfs', 'securityfs', '/sys/kernel/security'], check=True)
+    if not os.path.exists(path):
+        found('lockdown', 'not offered')
+        return
+    with open(path, encoding='ascii') as file:
+        locked = '[confidentiality]' in file.read()
+    if not locked:
+        write(path, 'confidentiality')
+    checks, _ = doctor()
+    check_equal(checks['lockdown'][0], 'missing', 'lockdown')
+    with Target('recurse', 10, 0) as target:
+        refused = record(*QUICK, '--unwind', 'table', '-p', target.pid, seconds=1, good=False)
+        check_equal(refused.status, 1, refused.stderr)
+        check('lockdown' in one_line(refused.stderr), refused.stderr)
+        recording = record(*QUICK, '-p', target.pid, hz=HZ)
+    check_complete(recording)
+    check_equal(recording.summary['unwind'], 'copy', 'the way')
+    found('lockdown', 'copy')
+
+
+if __name__ == '__main__':
+    run(globals())
