@@ -24,7 +24,7 @@ from elf import Elf  # noqa: E402  (after the path is known)
 
 # Where a stack begins, by name.
 PROGRAM = {'_start', '_dl_start_user', '_dlstart'}  # the last is musl's loader's
-THREAD = {'clone', '__clone', 'clone3', '__clone3'}
+THREAD = {'clone', '__clone', 'clone3', '__clone3', 'thread_start'}  # the last is glibc's on aarch64
 # What functions return to that makecontext or Boost.Context has given a stack.
 COROUTINE = {'__start_context', 'make_fcontext'}
 GO = {'runtime.goexit', 'runtime.goexit.abi0', 'runtime.mstart', 'runtime.mstart.abi0',
@@ -43,7 +43,7 @@ NO_USER_STACK = re.compile(
     r'make_task_dead|schedule_tail|ret_from_fork|__x64_sys_exit_group|__x64_sys_exit|'
     r'__x64_sys_execve|__x64_sys_execveat|mmput|exit_mmap)(\.\w+)*$')
 
-SYSTEM = ('/usr/lib/x86_64-linux-gnu', '/lib64', '/usr/lib/x86_64-linux-musl', '/usr/bin', '/usr/sbin', '/usr/local/bin',
+SYSTEM = ('/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/lib64', '/usr/lib/x86_64-linux-musl', '/usr/bin', '/usr/sbin', '/usr/local/bin',
           '/usr/lib/llvm-14/bin', '/usr/lib/llvm-14/lib')
 OFFSET = re.compile(r'^(.+)\+0x([0-9a-f]+)$')
 
