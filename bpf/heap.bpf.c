@@ -22,11 +22,15 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* kernel/trace/bpf_trace.c, Linux 6.13: of a program that is called at both ends of a function. */
-extern _Bool bpf_session_is_return(void) __ksym;
-extern uint64_t *bpf_session_cookie(void) __ksym;
-
+/* What a program that is called at both ends of a function says at its beginning, Linux 6.13. */
 enum { RETURN_IS_PROBED = 0, RETURN_IS_NOT = 1 };
+
+/* By how much more the stack is left than it was at the site, where it has not moved (elf/allocator.h). */
+#if defined(__TARGET_ARCH_x86)
+#define RETURN_ADDRESS_BYTES 8
+#else
+#define RETURN_ADDRESS_BYTES 0
+#endif
 
 /* Of the exponential distribution its mean, in bytes. */
 const volatile uint64_t interval = 1;
@@ -54,12 +58,18 @@ struct {
 	__type(value, struct wire_heap_object);
 } objects SEC(".maps");
 
-/* A call that has not returned, by its number. */
+/* Which call: nothing else of a thread can be where its stack is. */
+struct pending_key {
+	uint64_t thread, stack;
+};
+
+/* A call that has not returned. */
 struct pending {
 	uint64_t size;	 /* of the new object, if that is sampled; 0: it is not */
 	uint64_t asked;	 /* by realloc */
 	uint64_t result; /* where the result will lie; 0: it is returned */
 	uint64_t old_address;
+	uint64_t id;
 	struct wire_heap_object old; /* id 0: none */
 };
 
@@ -67,7 +77,7 @@ struct pending {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, WIRE_HEAP_PENDING);
-	__type(key, uint64_t);
+	__type(key, struct pending_key);
 	__type(value, struct pending);
 } pending_calls SEC(".maps");
 
@@ -135,6 +145,20 @@ static __always_inline int is_sampled(struct wire_heap_counts *counts, uint64_t 
 	return 1;
 }
 
+static __always_inline struct pending_key key_of(uint64_t stack)
+{
+	return (struct pending_key){ bpf_get_current_pid_tgid(), stack };
+}
+
+/*
+ * The kernel tells by kernel functions, too, which of both it is; their signatures have changed since
+ * there are any. No return leads to where a function begins.
+ */
+static __always_inline int is_behind_call(struct probe_registers *ctx)
+{
+	return bpf_get_func_ip(ctx) != PT_REGS_IP(ctx);
+}
+
 static __always_inline int call_begins(struct probe_registers *ctx, uint64_t cookie, uint32_t slot,
 				       struct wire_heap_process *process,
 				       struct wire_heap_counts *counts)
@@ -142,7 +166,8 @@ static __always_inline int call_begins(struct probe_registers *ctx, uint64_t coo
 	struct wire_heap_object *old = NULL;
 	struct pending call = {};
 	struct task_struct *task;
-	uint64_t size, id, *number;
+	struct pending_key key;
+	uint64_t size;
 	int sampled;
 
 	if (cookie >> 20 & 1) {
@@ -160,9 +185,6 @@ static __always_inline int call_begins(struct probe_registers *ctx, uint64_t coo
 	sampled = sampled && is_watched(task, ids_of(task));
 	if (!sampled && !old)
 		return RETURN_IS_NOT;
-	number = bpf_session_cookie();
-	if (!number)
-		return RETURN_IS_NOT;
 	if (sampled)
 		call.size = size;
 	if (cookie >> 16 & 15)
@@ -170,10 +192,10 @@ static __always_inline int call_begins(struct probe_registers *ctx, uint64_t coo
 	call.asked = context_register(ctx, cookie & 15);
 	if (old)
 		call.old = *old;
-	id = (uint64_t)slot << 56 | (uint64_t)bpf_get_smp_processor_id() << 40 |
-	     (__sync_fetch_and_add(&counts->ids, 1) + 1);
-	*number = id;
-	if (bpf_map_update_elem(&pending_calls, &id, &call, BPF_ANY) < 0) {
+	call.id = (uint64_t)slot << 56 | (uint64_t)bpf_get_smp_processor_id() << 40 |
+		  (__sync_fetch_and_add(&counts->ids, 1) + 1);
+	key = key_of(PT_REGS_SP(ctx));
+	if (bpf_map_update_elem(&pending_calls, &key, &call, BPF_ANY) < 0) {
 		counts->lost++;
 		return RETURN_IS_NOT;
 	}
@@ -240,21 +262,19 @@ static __always_inline void call_ends(struct probe_registers *ctx, uint32_t slot
 				      struct wire_heap_process *process,
 				      struct wire_heap_counts *counts)
 {
-	uint64_t *number = bpf_session_cookie(), id, address = PT_REGS_RC(ctx);
+	struct pending_key key = key_of(PT_REGS_SP(ctx) - RETURN_ADDRESS_BYTES);
+	uint64_t address = PT_REGS_RC(ctx);
 	struct wire_heap_object object;
 	struct pending *found, call;
 	struct task_struct *task;
 
-	if (!number)
-		return;
-	id = *number;
-	found = bpf_map_lookup_elem(&pending_calls, &id);
+	found = bpf_map_lookup_elem(&pending_calls, &key);
 	if (!found) {
 		counts->lost++;
 		return;
 	}
 	call = *found;
-	(void)bpf_map_delete_elem(&pending_calls, &id);
+	(void)bpf_map_delete_elem(&pending_calls, &key);
 	if (call.result && (address || bpf_probe_read_user(&address, sizeof(address),
 							   (void *)call.result) < 0))
 		address = 0;
@@ -264,7 +284,7 @@ static __always_inline void call_ends(struct probe_registers *ctx, uint32_t slot
 	if (!address || !call.size || !process->open)
 		return;
 	task = bpf_get_current_task_btf();
-	object = (struct wire_heap_object){ id, call.size };
+	object = (struct wire_heap_object){ call.id, call.size };
 	if (keep_object(slot, address, &object) < 0)
 		counts->untracked++;
 	tell_object(ctx, task, process, counts, &object);
@@ -281,7 +301,7 @@ int heap_call(struct probe_registers *ctx)
 
 	if (!process || !counts)
 		return RETURN_IS_NOT;
-	if (bpf_session_is_return()) {
+	if (is_behind_call(ctx)) {
 		call_ends(ctx, slot, process, counts);
 		return 0;
 	}
