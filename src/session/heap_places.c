@@ -114,8 +114,6 @@ static int add_object(struct heap_process_places *ret, const struct alloc_use *u
 	struct heap_places *places;
 	int r = 0;
 
-	if (use->object->fd < 0 || use->object->may_block)
-		return 0;
 	places = array_push(&ret->of);
 	if (!places)
 		return -ENOMEM;
@@ -151,7 +149,13 @@ int heap_places_find(struct heap_process_places *ret, const struct heap_places_o
 		for (uint32_t k = 0; k < use->allocator->sites.count; k++)
 			(void)judge_site(&use->allocator->sites.at[k], throws(of, use), why,
 					 why_size);
-		r = add_object(ret, use, of->slot);
+		if (use->object->fd < 0 || use->object->may_block)
+			(void)refuse(
+				why, why_size,
+				"the file that its allocator is in lies on a file system that may "
+				"not answer (FUSE, NFS)");
+		else
+			r = add_object(ret, use, of->slot);
 	}
 	for (uint32_t i = 0; i < ret->of.count; i++) {
 		frees += ret->of.at[i].frees.count;

@@ -175,6 +175,7 @@ static void nothing_to_probe_is_said(void **state)
 	begin(&s);
 	s.object.may_block = true;
 	assert_int_equal(find(&s), HEAP_PLACES_NONE);
+	assert_non_null(strstr(s.why, "file system that may not answer"));
 	end(&s);
 }
 
