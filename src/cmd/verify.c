@@ -63,8 +63,10 @@ struct findings {
 
 static const char *way_of(const struct health *health)
 {
-	(void)health;
-	return "stacks walked in the kernel, by tables";
+	if (!health->unwind || strcmp(health->unwind, "table") == 0)
+		return "stacks walked in the kernel, by tables";
+	return strcmp(health->unwind, "copy") == 0 ? "stacks copied and unwound afterwards"
+						   : "stacks walked by frame pointers";
 }
 
 /* 1.0 of nothing. */

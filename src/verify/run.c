@@ -119,6 +119,7 @@ static int record(struct verify_run *run, const struct config *config, const cha
 		r = recording_finish(&rec, &run->health);
 		run->health.workers = NULL;
 		run->health.fetches = NULL;
+		run->health.why_copies = NULL;
 		if (r == 0)
 			count_all(run, &rec.pipeline, program);
 		if (r == 0 && rec.end == RECORDING_SIGNAL)
