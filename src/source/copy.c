@@ -33,7 +33,7 @@ enum {
 	RINGS_BYTES = 128 * 1024 * 1024, /* all together */
 	MLOCK_KIB = 516,	      /* kernel.perf_event_mlock_kb, unless somebody changed it */
 	LIFECYCLE_BYTES = 132 * 1024, /* the rings of process events: lifecycle.c */
-	/* That a ring has room for at first. Whose events are on whole CPUs gets everybody's samples. */
+	/* That a ring has room for at first; one of a CPU's own event gets everybody's samples. */
 	RECORDS_OF_TASKS = 16,
 	RECORDS_OF_CPU = 64,
 	RECORDS_LEAST = 3,
@@ -45,7 +45,7 @@ enum {
 
 /* As of cpu.c. */
 #define SHIFT_MAX 0.05
-/* Above this rate rings are twice as large. */
+/* Above this rate rings are four times as large: a quarter of a second at 997 Hz. */
 #define FAST_NS 4000000ULL
 #define LOOK_NS 1000000000ULL
 #define LOOK_TICKS 10
@@ -176,7 +176,7 @@ static uint64_t lockable_bytes(const struct copy_source *source)
 
 static uint32_t ring_bytes(const struct copy_source *source)
 {
-	uint32_t bytes = source->period_ns < FAST_NS ? 2 * RING_BYTES : RING_BYTES;
+	uint32_t bytes = source->period_ns < FAST_NS ? 4 * RING_BYTES : RING_BYTES;
 	uint64_t most = RINGS_BYTES / source->cpu_count, allowed;
 
 	if (source->by_task) {
@@ -242,6 +242,14 @@ static uint32_t stack_bytes_for(const struct copy_source *source, uint32_t recor
 	bytes = bytes > RECORD_REST_BYTES + STACK_BYTES_MIN ? bytes - RECORD_REST_BYTES
 							    : STACK_BYTES_MIN;
 	return bytes > STACK_BYTES_MAX ? STACK_BYTES_MAX : bytes & ~7U;
+}
+
+/* More where they come faster: until the ring is read, they have to find room. */
+static uint32_t records_at_first(const struct copy_source *source)
+{
+	uint32_t records = source->by_task ? RECORDS_OF_TASKS : RECORDS_OF_CPU;
+
+	return source->period_ns < FAST_NS ? 4 * records : records;
 }
 
 static const char *open_failure(int r)
@@ -318,10 +326,7 @@ int copy_source_open(struct copy_source **ret, const struct copy_source_options 
 	r = open_rings(source);
 	if (r < 0)
 		return fail(failure, r, open_failure(r));
-	source->stack_bytes =
-		stack_bytes_for(source, source->by_task		      ? RECORDS_OF_TASKS
-					: source->period_ns < FAST_NS ? 2 * RECORDS_OF_CPU
-								      : RECORDS_OF_CPU);
+	source->stack_bytes = stack_bytes_for(source, records_at_first(source));
 	r = source->by_task ? 0 : open_events(source);
 	if (r == -EINVAL && source->layout.cgroup)
 		return fail(failure, r,
