@@ -43,6 +43,10 @@ static inline int walk_step_signal(struct walk_registers *r, void *memory)
 	return WALK_OUTCOME_COUNT;
 }
 
+/* How large a frame of the unwinder may be, in words; and how many of them are looked at in a walk. */
+#define WALK_UNWINDER_WORDS 1024
+#define WALK_UNWINDERS_MAX 4
+
 /* As of struct walk_registers, which tells by what. Returns 0, or why there is none. */
 static inline int walk_link_cfa(uint64_t *ret, const struct walk_registers *r, uint64_t rule,
 				uint64_t bp_words, void *memory)
@@ -70,6 +74,64 @@ static inline int walk_link_cfa(uint64_t *ret, const struct walk_registers *r, u
 	return WALK_OUTCOME_COUNT;
 }
 
+/* In a struct _Unwind_Context (libgcc/unwind-dw2.c), from its CFA on. */
+#define CONTEXT_RA 8
+#define CONTEXT_FLAGS 48
+#define CONTEXT_EXTENDED                                                                           \
+	1 /* EXTENDED_CONTEXT_BIT: the upper two bits of the flags, in all of them */
+#define CONTEXT_TRIES 4
+
+/*
+ * The address of the CFA in the first context of the frame that has the value at this offset; 0: there is
+ * none. words: of the frame.
+ */
+static inline uint64_t walk_find_context(uint64_t from, uint64_t words, uint64_t value,
+					 uint64_t offset, void *memory)
+{
+	uint64_t end = from + 8 * words, flags = 0, place;
+
+	for (int i = 0; i < CONTEXT_TRIES && from < end; i++) {
+		place = walk_search(from, (uint32_t)((end - from) / 8), value, memory);
+		if (!place)
+			return 0;
+		if (walk_read(&flags, place - offset + CONTEXT_FLAGS, memory) == 0 &&
+		    flags >> 62 == CONTEXT_EXTENDED)
+			return place - offset;
+		from = place + 8;
+	}
+	return 0;
+}
+
+/*
+ * Before libgcc's unwinder jumps to a landing pad (__builtin_eh_return), it puts that function's registers in
+ * place of those that its own frame has saved, at last the landing pad's address in place of the return
+ * address. In the frame lie two contexts: one describes the frame itself, with the return address that it
+ * had, the other the frame with the landing pad, with the stack pointer there.
+ *
+ * saved: the return address as it lies in the frame. Changes *cfa, *saved and *exact if need be.
+ */
+static inline void walk_link_unwinder(struct walk_registers *r, uint64_t *cfa, uint64_t *saved,
+				      uint32_t *exact, void *memory)
+{
+	uint64_t words = (*cfa - r->sp) / 8, place, before = 0, sp = 0;
+
+	if (words > WALK_UNWINDER_WORDS || r->unwinders >= WALK_UNWINDERS_MAX)
+		return;
+	r->unwinders++;
+	place = walk_find_context(r->sp, words, *cfa, 0, memory);
+	if (!place || walk_read(&before, place + CONTEXT_RA, memory) < 0 || !before ||
+	    walk_address(before) == walk_address(*saved))
+		return;
+	place = walk_find_context(r->sp, words, *saved, CONTEXT_RA, memory);
+	if (place && walk_read(&sp, place, memory) == 0 && sp > *cfa && !(sp & 15) &&
+	    sp - *cfa < WALK_FRAME_POINTER_REACH) {
+		*cfa = sp;
+		*exact = 1;
+	} else {
+		*saved = before;
+	}
+}
+
 /*
  * One step by a rule as walk_rule_pack gives it.
  * Returns WALK_OUTCOME_COUNT to go on, else why the walk ends.
@@ -79,6 +141,7 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 	uint64_t link_words = rule >> 32 & 0xffff, bp_words = rule >> 48 & 0xff;
 	uint64_t kind = rule >> 56 & RULE_KIND_MASK;
 	uint64_t cfa = 0, bp = r->bp, ip = r->bx;
+	uint32_t exact = 0;
 	int outcome;
 
 	if (bp_words)
@@ -88,8 +151,10 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 	if (kind == RULE_SIGNAL)
 		return walk_step_signal(r, memory);
 	/* Nothing leads on by what was never saved, or by a stack pointer that is not known. */
-	if ((kind != RULE_SP && kind != RULE_BP && kind != RULE_TEMPORARY) ||
-	    (!link_words && !r->first && !r->exact) || (r->loose && kind == RULE_SP && !bp_words))
+	if ((kind != RULE_SP && kind != RULE_UNWINDER && kind != RULE_BP &&
+	     kind != RULE_TEMPORARY) ||
+	    (!link_words && !r->first && !r->exact) ||
+	    (r->loose && kind != RULE_BP && kind != RULE_TEMPORARY && !bp_words))
 		return walk_step_frame_pointer(r, 0, memory);
 	outcome = walk_link_cfa(&cfa, r, rule, bp_words, memory);
 	if (outcome != WALK_OUTCOME_COUNT)
@@ -101,6 +166,8 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 		return WALK_NOT_PRESENT;
 	if (link_words && walk_read(&ip, cfa - 8 * link_words, memory) < 0)
 		return WALK_NOT_PRESENT;
+	if (kind == RULE_UNWINDER && !r->loose)
+		walk_link_unwinder(r, &cfa, &ip, &exact, memory);
 	ip = walk_address(ip);
 	if (ip == 0) /* a root that is entered without a return address */
 		return WALK_COMPLETE;
@@ -108,7 +175,7 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 	r->sp = cfa;
 	r->bp = bp;
 	r->bx = 0;
-	r->exact = 0;
+	r->exact = exact;
 	r->loose = 0;
 	r->context = 0;
 	return WALK_OUTCOME_COUNT;

@@ -35,8 +35,14 @@ static __always_inline uint64_t walk_temporary(uint64_t number, void *memory)
 	return number < WIRE_TEMPORARIES ? s->sample.temporaries[number] : 0;
 }
 
-#if !defined(WIRE_LINK_REGISTER) /* for walk_unwinder */
-enum { SEARCH_WORDS = 64, SEARCH_TURNS = WALK_UNWOUND_WORDS / SEARCH_WORDS };
+enum {
+	SEARCH_WORDS = 64,
+#if defined(WIRE_LINK_REGISTER)
+	SEARCH_TURNS = WALK_UNWINDER_WORDS / SEARCH_WORDS
+#else
+	SEARCH_TURNS = WALK_UNWOUND_WORDS / SEARCH_WORDS
+#endif
+};
 #define SEARCH_FAILED (~0ULL)
 
 /* Where the value is among so many words, SEARCH_WORDS at most; 0: it is not, SEARCH_FAILED: not readable. */
@@ -58,7 +64,7 @@ __attribute__((noinline)) uint64_t search_some(uint64_t from, uint32_t words, ui
 	return 0;
 }
 
-/* The same of up to WALK_UNWOUND_WORDS words; 0 also if they are not readable. */
+/* The same of up to SEARCH_TURNS times as many; 0 also if they are not readable. */
 __attribute__((noinline)) uint64_t search_all(uint64_t from, uint32_t words, uint64_t value)
 {
 	TURNS(i, SEARCH_TURNS) {
@@ -79,7 +85,6 @@ static __always_inline uint64_t walk_search(uint64_t from, uint32_t words, uint6
 	(void)memory;
 	return search_all(from, words, value);
 }
-#endif
 
 static __always_inline const unsigned char *chunk_at(uint32_t place)
 {

@@ -141,7 +141,7 @@ enum wire_link_temporary {
  * below the end of the goroutine's stack, which may have moved since. Without an owner: at note.
  *
  * With a link register (WIRE_LINK_REGISTER) there are RULE_NONE, RULE_SP, RULE_BP, RULE_TEMPORARY,
- * RULE_SIGNAL and RULE_END, and nothing that changes within a row:
+ * RULE_SIGNAL, RULE_END and RULE_UNWINDER (as RULE_SP there: see walk_link_unwinder), and nothing that changes within a row:
  * steps: the return address was saved at CFA - 8 * steps; 0: it is still in the link register.
  * bp_slot: the caller's frame pointer was saved at CFA - 8 * (steps + bp_slot), bp_slot being signed;
  * 0: it is still in its register. bx_slot: enum wire_link_temporary of RULE_TEMPORARY.

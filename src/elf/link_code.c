@@ -15,6 +15,10 @@ enum {
 	INSTRUCTION_BYTES = 4,
 	BLOCK_WORDS = 16384,
 	MAX_TRAMPOLINES = 64,
+	UNWINDER_WORDS = 128, /* two descriptions of frames, each larger than half of that */
+	UNWINDER_BYTES = 96,  /* from the call that changes the frame to the epilogue, at most */
+	EPILOGUE_ROWS = 4,
+	MAX_UNWINDERS = 64, /* libgcc has four */
 	/* ELF for the Arm 64-bit Architecture: the first entry, and those of functions. */
 	PLT_HEADER_BYTES = 32,
 };
@@ -22,7 +26,8 @@ enum {
 #define MOV_X8_RT_SIGRETURN 0xd2801168u /* mov x8, #139 */
 #define SVC_0 0xd4000001u
 #define BTI_C 0xd503245fu
-#define STP_X16_X30 0xa9bf7bf0u /* stp x16, x30, [sp, #-16]! */
+#define ADD_SP_SP_X4 0x8b2463ffu /* add sp, sp, x4: gcc's epilogue behind __builtin_eh_return */
+#define STP_X16_X30 0xa9bf7bf0u	 /* stp x16, x30, [sp, #-16]! */
 
 /* Nothing was saved, and there is no frame. */
 static const struct wire_rule bare = { .kind_and_step = RULE_SP };
@@ -43,6 +48,79 @@ struct ranges {
 static void ranges_fini_cleanup(struct ranges *ranges)
 {
 	array_fini(&ranges->list);
+}
+
+/*
+ * What lies right before the rows of the epilogue, of which this is an instruction: there the frame may have
+ * been changed.
+ */
+static int mark_unwinder(struct cfi_table *table, uint64_t address)
+{
+	uint32_t low = 0, high = table->rows.count;
+	struct cfi_row *row;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (table->rows.at[middle].address <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (uint32_t looked = 0; low > 0 && looked < EPILOGUE_ROWS; looked++) {
+		uint64_t end;
+
+		row = &table->rows.at[--low];
+		if (row->rule.kind_and_step != RULE_SP || !row->rule.steps ||
+		    row->rule.cfa_words < UNWINDER_WORDS)
+			continue;
+		if (low + 1 == table->rows.count)
+			return 0;
+		end = row[1].address;
+		if (end - row->address > UNWINDER_BYTES) {
+			if (!array_push(&table->rows))
+				return -ENOMEM;
+			row = &table->rows.at[low];
+			memmove(row + 2, row + 1, (table->rows.count - low - 2) * sizeof(*row));
+			row[1] = (struct cfi_row){ end - UNWINDER_BYTES, row->rule };
+			row++;
+		}
+		row->rule.kind_and_step = RULE_UNWINDER;
+		return 0;
+	}
+	return 0;
+}
+
+int link_code_mark_unwinders(struct cfi_table *table, const struct object *object)
+{
+	cleanup(free) uint32_t *block = NULL;
+	uint32_t found = 0;
+	int r = 0;
+
+	if (object->machine != EM_AARCH64 || !table->rows.count)
+		return 0;
+	block = malloc(BLOCK_WORDS * sizeof(*block));
+	if (!block)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < object->segments.count; i++) {
+		const struct object_segment *segment = &object->segments.at[i];
+		uint64_t words = segment->file_size / INSTRUCTION_BYTES;
+
+		for (uint64_t at = 0; segment->executable && at < words && r == 0;
+		     at += BLOCK_WORDS) {
+			uint64_t count = words - at < BLOCK_WORDS ? words - at : BLOCK_WORDS;
+
+			if (fs_read_at(object->fd, block, count * INSTRUCTION_BYTES,
+				       (off_t)(segment->file_offset + at * INSTRUCTION_BYTES)) < 0)
+				break;
+			for (uint64_t k = 0; k < count && r == 0; k++)
+				if (block[k] == ADD_SP_SP_X4 && found++ < MAX_UNWINDERS)
+					r = mark_unwinder(table,
+							  segment->address +
+								  (at + k) * INSTRUCTION_BYTES);
+		}
+	}
+	return r;
 }
 
 static int compare_ranges(const void *a, const void *b)

@@ -11,3 +11,9 @@
 
 /* Returns 0 (also where there are none: no rows) or a negative errno. Free with cfi_table_fini. */
 int link_code_rows(struct cfi_table *ret, const struct object *object);
+
+/*
+ * Makes the last rows before the end of functions that leave by __builtin_eh_return (libgcc's unwinder)
+ * RULE_UNWINDER. Returns 0 or -ENOMEM.
+ */
+int link_code_mark_unwinders(struct cfi_table *table, const struct object *object);

@@ -193,6 +193,8 @@ int rows_read(struct cfi_table *ret, const struct object *object)
 		r = cfi_read(&more, object);
 	if (r == 0)
 		r = take_or_fill(&table, &more);
+	if (r == 0)
+		r = link_code_mark_unwinders(&table, object);
 	if (r == 0 && object->machine == EM_X86_64)
 		r = row_marks_add(&table, object);
 	if (r == 0 && object->machine == WALK_ELF_MACHINE)

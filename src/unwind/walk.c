@@ -58,7 +58,6 @@ static uint64_t walk_temporary(uint64_t number, void *memory)
 	return number < WIRE_TEMPORARIES ? input->temporaries[number] : 0;
 }
 
-#if !defined(WIRE_LINK_REGISTER)
 static uint64_t walk_search(uint64_t from, uint32_t words, uint64_t value, void *memory)
 {
 	for (uint64_t word; words > 0 && walk_read(&word, from, memory) == 0; words--, from += 8)
@@ -66,8 +65,6 @@ static uint64_t walk_search(uint64_t from, uint32_t words, uint64_t value, void 
 			return from;
 	return 0;
 }
-#endif
-
 static uint64_t walk_find(uint32_t table, uint64_t address, void *memory);
 
 #include "bpf/walk.h"
