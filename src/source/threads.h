@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The threads of one process, told by the kernel's task iterator without stopping any of them: owns
- * the program of bpf/threads.bpf.c. Needs Linux 5.15; from 6.1 on only threads of the process are
+ * the program of bpf/threads.bpf.c. Needs Linux 5.10; from 6.1 on only threads of the process are
  * looked at, before that all of the machine's.
  */
 #pragma once
