@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "alloc.skel.h"
+#include "source/bpf_features.h"
 #include "source/libbpf_log.h"
 #include "source/probe_cost.h"
 #include "source/uprobe_link.h"
@@ -63,6 +64,10 @@ static int load(struct alloc_source *source, const struct cpu_source *cpu,
 	r = alloc_bpf__load(bpf);
 	if (r == -EPERM)
 		return fail(failure, r, "the kernel does not allow to load BPF programs");
+	if (r < 0 && !bpf_has_uprobe_multi())
+		return fail(failure, -EOPNOTSUPP,
+			    "'-e alloc' needs a kernel with uprobe_multi links, which Linux 6.6 is the first "
+			    "to have");
 	if (r < 0)
 		return fail(failure, r == -EACCES ? -EINVAL : r,
 			    "the kernel did not accept the BPF program for allocations (-v shows "

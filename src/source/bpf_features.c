@@ -71,11 +71,22 @@ static int make_map(uint32_t words)
 bool bpf_memory_is_limited(void)
 {
 	enum { LARGE = 64 << 20 }; /* as much as recording ever needs */
+	static enum { UNKNOWN, LIMITED, UNLIMITED } known;
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0 || limit.rlim_cur >= LARGE || make_map(1) < 0)
-		return false;
-	return make_map((uint32_t)limit.rlim_cur / sizeof(uint64_t) + 1) == -EPERM;
+	if (known == UNKNOWN) {
+		known = UNLIMITED;
+		if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur < LARGE &&
+		    make_map(1) == 0 &&
+		    make_map((uint32_t)limit.rlim_cur / sizeof(uint64_t) + 1) == -EPERM)
+			known = LIMITED;
+	}
+	return known == LIMITED;
+}
+
+bool bpf_has_uprobe_multi(void)
+{
+	return libbpf_find_vmlinux_btf_id("bpf_uprobe_multi_link_attach", BPF_TRACE_FENTRY) > 0;
 }
 
 const char *bpf_refusal(int r)

@@ -18,9 +18,13 @@ bool bpf_may_read_kernel(void);
 
 /*
  * Do maps count to RLIMIT_MEMLOCK (before Linux 5.11, and not for who may raise it: CAP_SYS_RESOURCE), so that
- * none larger than what is left of it can be made?
+ * none larger than what is left of it can be made? Found out once, which is to be done before anything is
+ * loaded: what a failed attempt has taken is given back by and by.
  */
 bool bpf_memory_is_limited(void);
+
+/* Are there links of many user probes at once (Linux 6.6)? */
+bool bpf_has_uprobe_multi(void);
 
 /* Why the kernel has refused programs or maps (r: its error), in words; static. */
 const char *bpf_refusal(int r);

@@ -113,6 +113,7 @@ static int load(struct cpu_source *source, const struct cpu_source_options *opti
 	bool translate = options->config.translate_pids;
 	int r;
 
+	(void)bpf_memory_is_limited(); /* for bpf_refusal */
 	memcpy((void *)&bpf->rodata->config, &options->config, sizeof(options->config));
 	((struct wire_config *)&bpf->rodata->config)->period_ns = source->period_ns;
 	if ((r = bpf_map__set_max_entries(bpf->maps.samples, options->ring_bytes)) < 0 ||

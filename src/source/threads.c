@@ -48,6 +48,7 @@ int thread_source_open(struct thread_source **ret, pid_t pid, bool pids_differ, 
 	if (!source)
 		return fail(failure, -ENOMEM, "out of memory");
 	libbpf_log();
+	(void)bpf_memory_is_limited(); /* for bpf_refusal */
 	source->bpf = threads_bpf__open();
 	if (!source->bpf)
 		return fail(failure, -errno, "cannot open the BPF program");
