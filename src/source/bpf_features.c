@@ -4,9 +4,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
 #include <errno.h>
 #include <stdint.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 
@@ -60,6 +63,15 @@ bool bpf_may_read_kernel(void)
 	return program >= 0 || other < 0;
 }
 
+static bool has_capability(unsigned number)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+
+	return syscall(SYS_capget, &header, data) == 0 &&
+	       (data[number / 32].effective >> number % 32 & 1);
+}
+
 static int make_map(uint32_t words)
 {
 	cleanup(close) int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "profd_probe", sizeof(uint32_t),
@@ -76,8 +88,9 @@ bool bpf_memory_is_limited(void)
 
 	if (known == UNKNOWN) {
 		known = UNLIMITED;
+		/* Rings of perf events count to the same: then not even a small one can be made. */
 		if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur < LARGE &&
-		    make_map(1) == 0 &&
+		    has_capability(CAP_BPF) && !has_capability(CAP_SYS_RESOURCE) &&
 		    make_map((uint32_t)limit.rlim_cur / sizeof(uint64_t) + 1) == -EPERM)
 			known = LIMITED;
 	}
