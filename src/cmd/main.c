@@ -33,11 +33,14 @@ static void open_standard_descriptors(void)
 
 static int run_worker(const char *role)
 {
-	bool reads = strcmp(role, "reader") == 0;
+	char name[16];
 
 	/* Else it would be called "exe", after /proc/self/exe. */
-	(void)prctl(PR_SET_NAME, reads ? "profd-reader" : "profd-opener");
-	return reads ? reader_main() : opener_main();
+	snprintf(name, sizeof(name), "profd-%s", role);
+	(void)prctl(PR_SET_NAME, name);
+	if (strcmp(role, "opener") == 0)
+		return opener_main();
+	return reader_main(strcmp(role, "walker") == 0);
 }
 
 /* Downloads one debug file, as the person behind sudo: the cache is theirs. */

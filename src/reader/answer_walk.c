@@ -31,7 +31,6 @@ struct piece {
 
 struct stack_walks {
 	struct remote_walker *walker;
-	uint64_t key; /* of what it knows */
 	struct piece pieces[PIECES];
 };
 
@@ -45,34 +44,100 @@ struct walk_context {
 	struct stack_walks *walks;
 	struct walked_mapping mappings[WIRE_WALK_MAPPINGS_MAX];
 	uint32_t count;
-	const struct walked_mapping *last; /* asked about last; NULL: none was */
 };
 
+/*
+ * Code appears at its ELF address, with its object's number above that, where no address of user space is.
+ * Numbers are never used again.
+ */
+enum { ELF_BITS = 38 };
+#define APPEARANCE (1ULL << 63)
+#define ELF_MASK ((1ULL << ELF_BITS) - 1)
+
+static uint64_t appearance_of(const struct known_object *known, uint64_t elf_address)
+{
+	return APPEARANCE | (uint64_t)known->id << ELF_BITS | (elf_address & ELF_MASK);
+}
+
+static uint32_t id_of(uint64_t appearance)
+{
+	return (uint32_t)((appearance & ~APPEARANCE) >> ELF_BITS);
+}
+
+/* By address of the process; NULL: none. A call may be the last instruction of all. */
 static const struct walked_mapping *mapping_of(const struct walk_context *context, uint64_t address)
 {
+	uint32_t low = 0, high = context->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (context->mappings[middle].wire.start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && address <= context->mappings[low - 1].wire.end ? &context->mappings[low - 1]
+								     : NULL;
+}
+
+/* Any mapping of the object that appears there; NULL: there is none. */
+static const struct walked_mapping *appearing(const struct walk_context *context,
+					      uint64_t appearance)
+{
+	if (!(appearance & APPEARANCE))
+		return NULL;
 	for (uint32_t i = 0; i < context->count; i++)
-		if (address >= context->mappings[i].wire.start &&
-		    address < context->mappings[i].wire.end)
+		if (context->mappings[i].known.id == id_of(appearance))
 			return &context->mappings[i];
 	return NULL;
 }
 
-static int find_code(void *context_, struct remote_code *ret, uint64_t address)
+static uint64_t appear(void *context_, uint64_t address)
 {
 	struct walk_context *context = context_;
 	const struct walked_mapping *mapping = mapping_of(context, address);
+
+	if (!mapping || address - mapping->wire.bias > ELF_MASK)
+		return address;
+	return appearance_of(&mapping->known, address - mapping->wire.bias);
+}
+
+/* Of a file that is mapped twice: where the right part of it is. */
+static uint64_t real(void *context_, uint64_t appearance)
+{
+	struct walk_context *context = context_;
+
+	if (!(appearance & APPEARANCE))
+		return appearance;
+	for (uint32_t i = 0; i < context->count; i++) {
+		const struct walked_mapping *mapping = &context->mappings[i];
+		uint64_t address = (appearance & ELF_MASK) + mapping->wire.bias;
+
+		if (mapping->known.id == id_of(appearance) && address >= mapping->wire.start &&
+		    address <= mapping->wire.end)
+			return address;
+	}
+	return appearance;
+}
+
+static int find_code(void *context_, struct remote_code *ret, uint64_t appearance)
+{
+	struct walk_context *context = context_;
+	const struct walked_mapping *mapping = appearing(context, appearance);
 	const struct function_starts *starts;
 
 	if (!mapping)
 		return -ENOENT;
-	context->last = mapping;
 	starts = mapping->known.starts;
-	*ret = (struct remote_code){ .start = mapping->wire.start,
-				     .end = mapping->wire.end,
-				     .header_address = starts->header_address + mapping->wire.bias,
-				     .table_address = starts->header_address + mapping->wire.bias +
-						      STARTS_HEAD_BYTES,
-				     .entries = starts->count };
+	*ret = (struct remote_code){
+		.start = appearance_of(&mapping->known, 0),
+		.end = appearance_of(&mapping->known, ELF_MASK),
+		.header_address = appearance_of(&mapping->known, starts->header_address),
+		.table_address =
+			appearance_of(&mapping->known, starts->header_address) + STARTS_HEAD_BYTES,
+		.entries = starts->header_address <= ELF_MASK ? starts->count : 0,
+	};
 	return 0;
 }
 
@@ -114,18 +179,16 @@ static int read_file(struct stack_walks *walks, const struct known_object *known
 	return 0;
 }
 
-static int read_word(void *context_, uint64_t *ret, uint64_t address)
+static int read_word(void *context_, uint64_t *ret, uint64_t appearance)
 {
 	struct walk_context *context = context_;
-	const struct walked_mapping *mapping = mapping_of(context, address);
+	const struct walked_mapping *mapping = appearing(context, appearance);
+	uint64_t address = appearance & ELF_MASK;
 	const struct object *object;
 
 	if (!mapping)
-		mapping = context->last;
-	if (!mapping)
 		return -ENOENT;
 	object = mapping->known.object;
-	address -= mapping->wire.bias;
 	for (uint32_t i = 0; i < object->segments.count; i++) {
 		const struct object_segment *segment = &object->segments.at[i];
 		uint64_t inside = address - segment->address;
@@ -164,21 +227,18 @@ static int take_mappings(struct reader_state *state, struct walk_context *contex
 	return 0;
 }
 
-static int prepare(struct stack_walks **walks, uint64_t key)
+int stack_walks_prepare(struct stack_walks **walks)
 {
-	if (!*walks) {
-		*walks = calloc(1, sizeof(**walks));
-		if (!*walks)
-			return -ENOMEM;
-		(*walks)->walker = remote_walker_new();
-		if (!(*walks)->walker) {
-			free(TAKE_PTR(*walks));
-			return -ENOMEM;
-		}
-	} else if ((*walks)->key != key) {
-		remote_walker_forget((*walks)->walker);
+	if (*walks)
+		return 0;
+	*walks = calloc(1, sizeof(**walks));
+	if (!*walks)
+		return -ENOMEM;
+	(*walks)->walker = remote_walker_new();
+	if (!(*walks)->walker) {
+		free(TAKE_PTR(*walks));
+		return -ENOMEM;
 	}
-	(*walks)->key = key;
 	return 0;
 }
 
@@ -198,7 +258,7 @@ int reader_answer_walk(struct reader_state *state, struct stack_walks **walks, c
 	const struct wire_walk_mapping *mappings;
 	static uint64_t addresses[WIRE_MAX_FRAMES];
 	cleanup(free) struct walk_context *context = calloc(1, sizeof(*context));
-	struct remote_objects objects = { find_code, read_word, context };
+	struct remote_objects objects = { appear, real, find_code, read_word, context };
 	struct remote_input input;
 	struct remote_end end;
 	struct wire_walked walked = {};
@@ -216,7 +276,7 @@ int reader_answer_walk(struct reader_state *state, struct stack_walks **walks, c
 	r = take_mappings(state, context, mappings, wire->mapping_count, &reply->bytes);
 	if (r < 0 || reply->bytes.size)
 		return r < 0 ? r : WIRE_WALK_WANT;
-	r = prepare(walks, wire->key);
+	r = stack_walks_prepare(walks);
 	if (r < 0)
 		return r;
 	context->walks = *walks;

@@ -191,10 +191,15 @@ int reader_answer(void *state_, const struct question *question, const void *pay
 	return answer_about(known, question->what, payload, size, fds, fd_count, reply);
 }
 
-int reader_main(void)
+int reader_main(bool walks)
 {
 	struct reader_state *state = reader_state_new();
-	int r = state ? sandbox_enter() : -ENOMEM;
+	int r = state ? 0 : -ENOMEM;
+
+	if (r == 0 && walks)
+		r = stack_walks_prepare(&state->walks);
+	if (r == 0)
+		r = sandbox_enter();
 
 	/* serve gives it back, when there is time. */
 	(void)mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "worker/protocol.h"
 
 struct reader_state;
@@ -15,5 +17,5 @@ void reader_state_free(struct reader_state *state);
 /* answer_fn; state: a struct reader_state. */
 int reader_answer(void *state, const struct question *question, const void *payload, size_t size,
 		  int *fds, unsigned fd_count, struct reply *reply);
-/* The whole process. Returns its exit status. */
-int reader_main(void);
+/* The whole process. walks: it is one that libunwind walks stacks in. Returns its exit status. */
+int reader_main(bool walks);

@@ -36,4 +36,6 @@ struct known_object *reader_find(struct reader_state *state, uint32_t id);
 /* What walks need that lasts; *walks: NULL at first. Answers READER_WALK, see worker/protocol.h. */
 int reader_answer_walk(struct reader_state *state, struct stack_walks **walks, const void *payload,
 		       size_t size, struct reply *reply);
+/* Whatever libunwind does only once, some of which the sandbox forbids. Returns 0 or -ENOMEM. */
+int stack_walks_prepare(struct stack_walks **walks);
 void stack_walks_free(struct stack_walks *walks);

@@ -87,7 +87,6 @@ enum walk_outcome copy_walk(struct pipeline *pipeline, struct process *process,
 				  .bp = input->bp,
 				  .bx = input->bx,
 				  .stack_address = input->stack_address,
-				  .key = hash_pair((uint64_t)process->pid, process->generation),
 				  .stack_bytes = input->stack_bytes,
 				  .limit = limit < WIRE_MAX_FRAMES ? limit : WIRE_MAX_FRAMES,
 				  .exact = input->exact };

@@ -66,6 +66,7 @@ static void gather_way(struct health *ret, const struct recording *rec)
 		return;
 	}
 	ret->copy_bytes = copy_source_stack_bytes(rec->copies);
+	ret->libunwind_stacks = rec->pipeline.libunwind_stacks;
 	ret->unwind = ret->copy_bytes ? "copy" : "fp";
 	ret->why_copies = rec->why_copies[0] ? rec->why_copies : NULL;
 	ret->user_only = copy_source_is_user_only(rec->copies);
@@ -281,6 +282,7 @@ void health_json(const struct health *h, struct bytes *ret)
 	json_string(&json, "unwind", h->unwind);
 	json_string(&json, "why_not_table", h->why_copies);
 	json_u64(&json, "copy_bytes", h->copy_bytes);
+	json_u64(&json, "walked_by_libunwind", h->libunwind_stacks);
 	json_bool(&json, "kernel_time_sampled", !h->user_only);
 	json_u64(&json, "throttled", h->throttled);
 	json_u64(&json, "frames", h->frames);

@@ -54,6 +54,7 @@ struct health {
 	struct growth_summary growth; /* of EVENT_GROWTH */
 	const char *unwind;	/* how stacks were walked: as --unwind has it */
 	const char *why_copies; /* why not in the kernel; NULL: it was, or nobody wanted that */
+	uint64_t libunwind_stacks; /* that it walked whole */
 	uint32_t copy_bytes;	/* of a stack, at most; 0: none was copied */
 	bool user_only;		/* time in the kernel was not sampled */
 	uint64_t throttled;	/* how often the kernel has stopped sampling for a moment */

@@ -81,6 +81,8 @@ static int access_mem(unw_addr_space_t space, unw_word_t address, unw_word_t *va
 		return -UNW_EINVAL;
 	if (input->stack_bytes >= sizeof(*value) && inside <= input->stack_bytes - sizeof(*value)) {
 		memcpy(value, input->stack + inside, sizeof(*value));
+		/* Only return addresses matter of what looks like code: frames are found by others. */
+		*value = input->objects->appear(input->objects->context, *value);
 		return 0;
 	}
 	if (input->objects->read(input->objects->context, value, address) == 0)
@@ -97,7 +99,10 @@ static int access_reg(unw_addr_space_t space, unw_regnum_t number, unw_word_t *v
 	(void)space;
 	if (write)
 		return -UNW_EREADONLYREG;
-	return remote_register(&walk->input->leaf, number, value) < 0 ? -UNW_EBADREG : 0;
+	if (remote_register(&walk->input->leaf, number, value) < 0)
+		return -UNW_EBADREG;
+	*value = walk->input->objects->appear(walk->input->objects->context, *value);
+	return 0;
 }
 
 static int access_fpreg(unw_addr_space_t space, unw_regnum_t number, unw_fpreg_t *value, int write,
@@ -131,6 +136,28 @@ static int get_proc_name(unw_addr_space_t space, unw_word_t address, char *name,
 	return -UNW_ENOINFO;
 }
 
+static uint64_t as_it_is(void *context, uint64_t address)
+{
+	(void)context;
+	return address;
+}
+
+static int no_code(void *context, struct remote_code *ret, uint64_t appearance)
+{
+	(void)context;
+	(void)ret;
+	(void)appearance;
+	return -1;
+}
+
+static int no_word(void *context, uint64_t *ret, uint64_t appearance)
+{
+	(void)context;
+	(void)ret;
+	(void)appearance;
+	return -1;
+}
+
 struct remote_walker *remote_walker_new(void)
 {
 	static unw_accessors_t accessors = {
@@ -143,7 +170,12 @@ struct remote_walker *remote_walker_new(void)
 		.resume = resume,
 		.get_proc_name = get_proc_name,
 	};
+	static const struct remote_objects no_objects = { as_it_is, as_it_is, no_code, no_word,
+							  NULL };
+	static const struct remote_input no_input = { .objects = &no_objects };
+	struct walk nothing = { .input = &no_input };
 	struct remote_walker *walker = calloc(1, sizeof(*walker));
+	unw_cursor_t cursor;
 
 	if (!walker)
 		return NULL;
@@ -152,6 +184,8 @@ struct remote_walker *remote_walker_new(void)
 		free(walker);
 		return NULL;
 	}
+	/* The first walk of all sets libunwind up, with pipes and the like: now, not behind a sandbox. */
+	(void)unw_init_remote(&cursor, walker->space, &nothing);
 	(void)unw_set_caching_policy(walker->space, UNW_CACHE_GLOBAL);
 	(void)unw_set_cache_size(walker->space, KEPT_FRAMES, 0);
 	return walker;
@@ -165,24 +199,21 @@ void remote_walker_free(struct remote_walker *walker)
 	free(walker);
 }
 
-void remote_walker_forget(struct remote_walker *walker)
+static uint64_t register_of(const struct walk *walk, unw_cursor_t *cursor, int number)
 {
-	unw_flush_cache(walker->space, 0, 0);
-}
-
-static uint64_t register_of(unw_cursor_t *cursor, int number)
-{
+	const struct remote_objects *objects = walk->input->objects;
 	unw_word_t value;
 
-	return unw_get_reg(cursor, number, &value) == 0 ? value : 0;
+	return unw_get_reg(cursor, number, &value) == 0 ? objects->real(objects->context, value)
+							: 0;
 }
 
-static struct remote_end frame_at(unw_cursor_t *cursor, bool exact)
+static struct remote_end frame_at(const struct walk *walk, unw_cursor_t *cursor, bool exact)
 {
 	return (struct remote_end){
-		register_of(cursor, UNW_REG_IP), register_of(cursor, UNW_REG_SP),
-		register_of(cursor, remote_number_of_bp),
-		remote_bx_lasts || exact ? register_of(cursor, remote_number_of_bx) : 0, exact
+		register_of(walk, cursor, UNW_REG_IP), register_of(walk, cursor, UNW_REG_SP),
+		register_of(walk, cursor, remote_number_of_bp),
+		remote_bx_lasts || exact ? register_of(walk, cursor, remote_number_of_bx) : 0, exact
 	};
 }
 
@@ -216,10 +247,10 @@ enum walk_outcome remote_walk(struct remote_walker *walker, const struct remote_
 		if (r == 0)
 			return WALK_COMPLETE;
 		exact = signal;
-		if (!signal && register_of(&cursor, UNW_REG_SP) <= end->sp) {
-			*end = frame_at(&cursor, exact);
+		if (!signal && register_of(&walk, &cursor, UNW_REG_SP) <= end->sp) {
+			*end = frame_at(&walk, &cursor, exact);
 			return WALK_NO_PROGRESS;
 		}
-		*end = frame_at(&cursor, exact);
+		*end = frame_at(&walk, &cursor, exact);
 	}
 }

@@ -5,6 +5,9 @@
  *
  * libunwind believes what files say of themselves: this belongs into a process that may crash and may run
  * for ever, see reader/answer_walk.c.
+ *
+ * Code has other addresses in each process. libunwind sees it where whoever calls has it appear, always at
+ * the same place for the same code: so what it has found out about a frame in one process holds for all.
  */
 #pragma once
 
@@ -19,22 +22,22 @@ struct remote_registers {
 	uint64_t temporaries[WIRE_TEMPORARIES];
 };
 
-/* Executable code of an object that has .eh_frame_hdr (Linux Standard Base, "Exception Frames"). */
+/* Executable code of an object that has .eh_frame_hdr (Linux Standard Base, "Exception Frames"), as it appears. */
 struct remote_code {
-	uint64_t start, end;	 /* run-time addresses */
-	uint64_t header_address; /* of .eh_frame_hdr, at run time: what its entries count from */
-	uint64_t table_address;	 /* of the search table behind its head, at run time */
+	uint64_t start, end;
+	uint64_t header_address; /* of .eh_frame_hdr: what its entries count from */
+	uint64_t table_address;	 /* of the search table behind its head */
 	uint32_t entries;	 /* of that table */
 };
 
 struct remote_objects {
-	/* What holds the run-time address. Returns 0, or below 0: nothing that could be searched. */
-	int (*code)(void *context, struct remote_code *ret, uint64_t address);
-	/*
-	 * The word at a run-time address of an object; of the one that holds it, or the one asked for last.
-	 * Returns 0, or below 0: not to be had.
-	 */
-	int (*read)(void *context, uint64_t *ret, uint64_t address);
+	/* Where code of the process appears; what is no code stays what it is. And back. */
+	uint64_t (*appear)(void *context, uint64_t address);
+	uint64_t (*real)(void *context, uint64_t appearance);
+	/* What holds the code that appears there. Returns 0, or below 0: nothing that could be searched. */
+	int (*code)(void *context, struct remote_code *ret, uint64_t appearance);
+	/* The word of an object that appears there. Returns 0, or below 0: not to be had. */
+	int (*read)(void *context, uint64_t *ret, uint64_t appearance);
 	void *context;
 };
 
@@ -58,8 +61,6 @@ struct remote_walker;
 /* NULL: out of memory. */
 struct remote_walker *remote_walker_new(void);
 void remote_walker_free(struct remote_walker *walker);
-/* What it has kept of code that it walked through, it forgets: other code is at those addresses. */
-void remote_walker_forget(struct remote_walker *walker);
 /*
  * addresses: room for `limit` look-up addresses, leaf first; *count: how many frames have a caller that was
  * found, or are outermost. Unless the result is WALK_COMPLETE, *end is where to go on.

@@ -221,7 +221,6 @@ struct wire_walk {
 	uint64_t ip, sp, bp, bx;
 	uint64_t temporaries[WIRE_TEMPORARIES];
 	uint64_t stack_address;
-	uint64_t key; /* of the process and what it maps: what was kept of another one is forgotten */
 	uint32_t stack_bytes, mapping_count;
 	uint32_t limit; /* of frames, WIRE_MAX_FRAMES at most */
 	uint32_t exact; /* 1: ip is the frame's own address */

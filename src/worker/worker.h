@@ -38,7 +38,7 @@ struct hurry {
 };
 
 struct worker {
-	const char *role; /* what the child is told to be: "reader" or "opener" */
+	const char *role; /* what the child is told to be: "reader", "walker" or "opener" */
 	pid_t pid;        /* 0: not running */
 	int socket;       /* -1: not running */
 	int memory; /* for the next answer that is large, of this process; -1: there is none yet */

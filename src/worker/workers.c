@@ -31,7 +31,7 @@ void workers_init(struct workers *workers)
 	symbol_cache_init(&workers->symbol_cache);
 	worker_init(&workers->reader, "reader");
 	worker_init(&workers->liner, "reader");
-	worker_init(&workers->walker, "reader");
+	worker_init(&workers->walker, "walker");
 	worker_init(&workers->opener, "opener");
 	workers->liner.overtime_ns = LINES_OVERTIME_NS;
 	workers->walker.overtime_ns = WALK_OVERTIME_NS;

@@ -428,7 +428,7 @@ static void test_opener_has_nothing_open(void **state)
 /* What is no question ends neither; what is asked of neither is an error. */
 static void test_bad_questions(void **state)
 {
-	static const char *const roles[] = { "reader", "opener" };
+	static const char *const roles[] = { "reader", "walker", "opener" };
 
 	(void)state;
 	srandom(5);
