@@ -208,7 +208,7 @@ def test_growth():
 
 
 def test_alloc():
-    with Target('recurse', 10, 0) as target:
+    with Target('allocations') as target:
         works_or_says('alloc', alloc.test_shares_are_right, '-p', target.pid)
 
 
