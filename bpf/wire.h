@@ -350,7 +350,9 @@ struct wire_heap_object {
 enum {
 	WIRE_ALLOC_LOGARITHMS = 257,
 };
-#define WIRE_ALLOC_BYTES_MAX (1ULL << 47) /* user memory; more is never given out */
+/* Of an address of user space: with five levels of page tables, or the largest that aarch64 has. */
+enum { WIRE_USER_BITS = 56 };
+#define WIRE_ALLOC_BYTES_MAX (1ULL << 47) /* more is never given out */
 
 /* Of a CPU; all but the last three only ever grow. */
 struct wire_alloc_state {

@@ -136,7 +136,7 @@ static bool take(void *context, const struct pipeline *p, const struct wire_samp
 	uint32_t index;
 
 	(void)p;
-	if (address >> 47 || growth_get_process(g, &index, (pid_t)sample->pid) < 0 ||
+	if (address >> WIRE_USER_BITS || growth_get_process(g, &index, (pid_t)sample->pid) < 0 ||
 	    apply_moves(g, sample->time_ns) < 0)
 		return false;
 	process = g->processes.at[index];
@@ -144,7 +144,7 @@ static bool take(void *context, const struct pipeline *p, const struct wire_samp
 	now_at = growth_place_now(g, process->pid, address);
 	kind = growth_kind_of(g, process, now_at, sample->sp);
 	if (flags & GROWTH_RANGE) {
-		if (sample->size >> 47)
+		if (sample->size >> WIRE_USER_BITS)
 			return false;
 		found = growth_find(g, process, now_at, now_at + sample->size, sample->time_ns);
 		page.by_hash = false;

@@ -102,7 +102,7 @@ static void look(struct growth *g, struct growth_process *process, uint64_t star
 		uint64_t address = sample->address & ~(uint64_t)GROWTH_FLAGS;
 
 		if (sample->event != EVENT_GROWTH || (pid_t)sample->pid != process->pid ||
-		    sample->address & GROWTH_RANGE || address >> 47)
+		    sample->address & GROWTH_RANGE || address >> WIRE_USER_BITS)
 			continue;
 		address = growth_place_now(g, process->pid, address);
 		whole = add_block(seen, address, address + 1);

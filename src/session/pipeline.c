@@ -277,7 +277,7 @@ int pipeline_mapping(struct pipeline *p, struct mapping *ret, const struct lifec
 				 .device_major = event->device_major,
 				 .device_minor = event->device_minor,
 				 .kind = kind_of(event, event->text) };
-	if (event->start >> 63 || event->size == 0 || event->size >> 47)
+	if (event->start >> 63 || event->size == 0 || event->size >> WIRE_USER_BITS)
 		return PIPELINE_NO_MAPPING;
 	return process_table_path(&p->processes, &ret->path, event->text, strlen(event->text));
 }

@@ -13,6 +13,7 @@ import os
 import platform
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import alloc  # noqa: E402
 import growth  # noqa: E402
 import split  # noqa: E402
-from harness import (TARGETS, Target, check, check_complete, check_equal, has, one_line, profd,  # noqa: E402
+from harness import (TARGETS, Skipped, Target, check, check_complete, check_equal, has, one_line, profd,  # noqa: E402
                      record, run)
 
 HZ = 499
@@ -38,11 +39,12 @@ def warm_up():
     A name takes an emulated machine seconds to read the first time, which profd takes for a file system that
     does not answer: the C library's, and its debug file's, are read before.
     """
-    notes = subprocess.run(['readelf', '-n', '/lib/x86_64-linux-gnu/libc.so.6'], capture_output=True, text=True,
-                           check=False).stdout
+    library = f'/lib/{platform.machine()}-linux-gnu/libc.so.6'
+    notes = subprocess.run(['readelf', '-n', library], capture_output=True, text=True,
+                           check=False).stdout if shutil.which('readelf') else ''
     build_id = re.search(r'Build ID: (..)(\w+)', notes)
-    for path in ('/lib/x86_64-linux-gnu/libc.so.6',
-                 '/usr/lib/debug/.build-id/{}/{}.debug'.format(*build_id.groups()) if build_id else ''):
+    debug_file = '/usr/lib/debug/.build-id/{}/{}.debug'.format(*build_id.groups()) if build_id else ''
+    for path in library, debug_file:
         if os.path.exists(path):
             with open(path, 'rb') as file:
                 while file.read(1 << 20):
@@ -157,6 +159,15 @@ def test_signals():
     complete('signals', expect=lambda frames: 'on_plain' in frames or 'on_alternate' in frames)
 
 
+def test_signed_addresses():
+    """Return addresses that are signed (pointer authentication), through signals and exceptions too."""
+    if platform.machine() != 'aarch64':
+        raise Skipped('no processor that signs them')
+    complete('recurse_pac', 200, 0, expect=lambda frames: frames[1:].count('recurse') == 200)
+    complete('signals_pac')
+    complete('exceptions_pac')
+
+
 def test_exceptions():
     complete('exceptions', expect=lambda frames: 'main' in frames)
 
@@ -190,7 +201,7 @@ def test_dump():
     told = json.loads(output)
     check(len(told['threads']) >= 1, output)
     names = [[frame['function'] for frame in stack] for stack in told['stacks']]
-    check(all(stack and stack[-1] in ('_start', 'clone3', '__clone3') for stack in names), names)
+    check(all(stack and stack[-1] in ('_start', 'clone3', '__clone3', 'thread_start') for stack in names), names)
     found('dump', 'yes')
 
 
