@@ -274,11 +274,15 @@ static int add_probe(const struct allocator *allocator, const struct process *pr
 static void note_trouble(struct alloc_targets *targets, const struct process *process,
 			 const struct candidates *candidates, uint32_t probes)
 {
-	bool has_any = false;
+	bool has_any = false, may_block = false;
 
 	for (uint32_t i = 0; i < candidates->of.count; i++) {
 		const struct candidate *candidate = &candidates->of.at[i];
 		const struct allocator *allocator = allocator_of(targets, candidate);
+		const struct object *object = candidate->mapping->object;
+
+		if (candidate->votes && (object->fd < 0 || object->may_block))
+			may_block = true;
 
 		for (uint32_t k = 0; candidate->votes && k < allocator->sites.count; k++)
 			has_any |= allocator->sites.at[k].outcome == ALLOCATION_NO_SITE &&
@@ -286,6 +290,11 @@ static void note_trouble(struct alloc_targets *targets, const struct process *pr
 	}
 	if (probes)
 		targets->trouble[0] = '\0';
+	else if (may_block)
+		snprintf(targets->trouble, sizeof(targets->trouble),
+			 "process %d: the file that its allocator is in lies on a file system that may "
+			 "not answer (FUSE, NFS); '-e growth' measures any",
+			 (int)process->pid);
 	else if (has_any)
 		snprintf(
 			targets->trouble, sizeof(targets->trouble),
