@@ -98,6 +98,10 @@ static __always_inline uint64_t idle_exits(struct task_struct *task)
 	if (!bpf_core_field_exists(task->se.cfs_rq) ||
 	    !bpf_core_field_exists(((struct cfs_rq *)0)->rq))
 		return 0;
+	if (CURRENT_IS_TYPED) {
+		idle = bpf_get_current_task_btf()->se.cfs_rq->rq->idle;
+		return idle->nvcsw + idle->nivcsw;
+	}
 	idle = BPF_CORE_READ(task, se.cfs_rq, rq, idle);
 	return BPF_CORE_READ(idle, nvcsw) + BPF_CORE_READ(idle, nivcsw);
 }
@@ -135,8 +139,8 @@ int cpu_tick(struct bpf_perf_event_data *ctx)
 {
 	uint64_t begin = bpf_ktime_get_ns(), spent;
 	struct task_struct *task = current_task();
-	int idle = BPF_CORE_READ(task, pid) == 0, outside;
-	struct task_ids ids = ids_of(task);
+	int idle = (uint32_t)bpf_get_current_pid_tgid() == 0, outside;
+	struct task_ids ids = current_ids(task);
 	uint64_t span = tick_span(); /* before the tick is noted */
 	uint64_t missed = missed_ticks(task, begin, !idle), weight_ns = tick_weight(ids, span);
 

@@ -109,6 +109,20 @@ static __always_inline struct task_struct *current_task(void)
 	return (struct task_struct *)bpf_get_current_task();
 }
 
+/*
+ * What the current task has, cheaply where the verifier knows what it is: plain loads, which the kernel lets
+ * fail without harm, instead of calls.
+ */
+#define CURRENT_IS_TYPED                                                                           \
+	bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
+#define CURRENT_FIELD_1(a) bpf_get_current_task_btf()->a
+#define CURRENT_FIELD_2(a, b) bpf_get_current_task_btf()->a->b
+#define CURRENT_FIELD_OF(_1, _2, which, ...) which
+#define CURRENT_READ(task, ...)                                                                    \
+	(CURRENT_IS_TYPED                                                                          \
+		 ? CURRENT_FIELD_OF(__VA_ARGS__, CURRENT_FIELD_2, CURRENT_FIELD_1)(__VA_ARGS__)    \
+		 : BPF_CORE_READ(task, __VA_ARGS__))
+
 /* Where a thread's own data lies. */
 static __always_inline unsigned long task_thread_pointer(struct task_struct *task)
 {

@@ -43,6 +43,15 @@ static __always_inline struct task_ids ids_of(struct task_struct *task)
 				  own_number(BPF_CORE_READ(task, thread_pid)) };
 }
 
+/* The same of the current task, with less to read. */
+static __always_inline struct task_ids current_ids(struct task_struct *task)
+{
+	uint64_t both = bpf_get_current_pid_tgid();
+
+	return config.translate_pids ? ids_of(task)
+				     : (struct task_ids){ both >> 32, (uint32_t)both };
+}
+
 /* Run once by profd, for its own task, before anything else is. */
 static __always_inline void learn_own_namespace(void)
 {

@@ -20,7 +20,6 @@
 static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 					  struct task_struct *task, struct scratch *s)
 {
-	const struct pt_regs___kernel *saved;
 	struct saved_place place;
 	uint64_t *t = s->sample.temporaries;
 	int compat;
@@ -28,10 +27,11 @@ static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 	CONTEXT_LEAF(&place, t, &ctx->regs);
 	place.exact = 1;
 	CONTEXT_READ(compat, CONTEXT_IS_COMPAT(&ctx->regs));
-	saved = current_saved(&s->saved);
-	if (!saved)
-		return 0;
 	if (!CONTEXT_IS_USER(&ctx->regs)) {
+		const struct pt_regs___kernel *saved = current_saved(&s->saved);
+
+		if (!saved)
+			return 0;
 		compat = saved_is_compat(saved);
 		place_saved_registers(&place, t, task, saved);
 	}
@@ -50,8 +50,8 @@ static __always_inline int user_registers(struct bpf_perf_event_data *ctx,
 static __always_inline void walk_user(struct task_struct *task, struct scratch *s, uint32_t tgid)
 {
 	struct wire_process *process = bpf_map_lookup_elem(&processes, &tgid);
-	uint64_t mm = (uint64_t)BPF_CORE_READ(task, mm);
-	uint32_t exec_pages = (uint32_t)BPF_CORE_READ(task, mm, exec_vm);
+	uint64_t mm = (uint64_t)CURRENT_READ(task, mm);
+	uint32_t exec_pages = (uint32_t)CURRENT_READ(task, mm, exec_vm);
 
 	/* In the middle of exec the old stack is gone and the registers are still the old ones. */
 	if (BPF_CORE_READ_BITFIELD_PROBED(task, in_execve) && (!process || process->mm != mm))
@@ -254,9 +254,9 @@ static __always_inline void take_sample(struct bpf_perf_event_data *ctx, struct 
 	s->count = kernel_count;
 	s->limit = kernel_count + config.max_frames;
 	s->leaf_exact = 0;
-	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+	if (CURRENT_READ(task, flags) & PF_KTHREAD)
 		s->sample.flags |= SAMPLE_KTHREAD;
-	else if (BPF_CORE_READ(task, mm) && config.user_stacks && user_registers(ctx, task, s))
+	else if (CURRENT_READ(task, mm) && config.user_stacks && user_registers(ctx, task, s))
 		sample_walk(s, task, ids.tgid, kernel_count);
 	sample_send(s, task, kernel_count);
 }
