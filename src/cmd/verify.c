@@ -146,6 +146,16 @@ static bool is_good(const struct findings *f)
 	       f->steps_verdict != VERDICT_BAD && f->copies_verdict != VERDICT_BAD;
 }
 
+static int cannot(int r)
+{
+	if (r == -EINTR)
+		log_error("interrupted before all was tried");
+	else
+		log_error("cannot verify: %s; see 'profd doctor'",
+			  r == -ECHILD ? "the program that is recorded failed" : strerror(-r));
+	return r;
+}
+
 /* Returns 0, or below 0: nothing is known (logged). */
 static int find_out(struct findings *f, const struct request *request)
 {
@@ -158,15 +168,10 @@ static int find_out(struct findings *f, const struct request *request)
 	r = verify_run(&f->split, "split", (unsigned)request->seconds, SPLIT_HZ, UNWIND_AUTO);
 	if (r == 0)
 		r = verify_run(&f->shapes, "shapes", SHAPE_SECONDS, SHAPE_HZ, UNWIND_AUTO);
-	if (r < 0) {
-		log_error("cannot verify: %s; see 'profd doctor'",
-			  r == -EINTR	 ? "interrupted"
-			  : r == -ECHILD ? "the program that is recorded failed"
-					 : strerror(-r));
-		return r;
-	}
+	if (r < 0)
+		return cannot(r);
 	f->copies_error = verify_run(&f->copies, "shapes", COPY_SECONDS, COPY_HZ, UNWIND_COPY);
-	return f->copies_error == -EINTR ? -EINTR : 0;
+	return f->copies_error == -EINTR ? cannot(-EINTR) : 0;
 }
 
 /* ---- text ---- */
@@ -265,9 +270,11 @@ static void print_cost(const struct findings *f)
 	       busy->kernel_trouble ? "; kernel frames have none: " : "",
 	       busy->kernel_trouble ?: "");
 	print_word(VERDICT_UNTRIED, "cost");
-	printf("%.2f %% of one CPU at %d Hz, %.1f µs a sample, %.0f ms to start, %" PRIu64 " MiB\n",
-	       health_cost_percent(calm), SPLIT_HZ,
-	       calm->samples ? (double)calm->bpf_ns / 1e3 / (double)calm->samples : 0,
+	printf("%.2f %% of one CPU at %d Hz, ", health_cost_percent(calm), SPLIT_HZ);
+	/* Of perf's own copies nobody tells what they take. */
+	if (calm->samples && calm->bpf_ns)
+		printf("%.1f µs a sample, ", (double)calm->bpf_ns / 1e3 / (double)calm->samples);
+	printf("%.0f ms to start, %" PRIu64 " MiB\n",
 	       (double)(calm->start_ns + calm->build_ns) / 1e6, calm->rss_bytes >> 20);
 }
 

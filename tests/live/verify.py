@@ -2,9 +2,10 @@
 """`profd verify`: what it finds out here, and that it notices what is wrong."""
 import json
 import resource
+import signal
 import subprocess
 
-from harness import PROFD, check, check_equal, one_line, run
+from harness import HANG_S, PROFD, check, check_equal, one_line, run
 
 
 def verify(*arguments, **options):
@@ -39,6 +40,25 @@ def test_where_nothing_can_be_recorded():
         resource.RLIMIT_NOFILE, (12, 12)))
     check_equal(result.returncode, 1, result.stdout)
     check(result.stderr.startswith('profd: '), result.stderr)
+
+
+def test_interrupted():
+    """Wherever it is then, it ends at once and says so."""
+    # Before the first second is over it steps, and Ctrl-C ends it as it ends any program.
+    for after_s in (3, 5, 7):
+        verifier = subprocess.Popen(
+            [PROFD, 'verify', '-d', '60' if after_s == 3 else '1'], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, encoding='utf-8', start_new_session=True)
+        try:
+            verifier.wait(after_s)
+        except subprocess.TimeoutExpired:
+            verifier.send_signal(signal.SIGINT)
+        said, why = verifier.communicate(timeout=HANG_S)
+        if verifier.returncode == 0:  # it was done
+            check_equal(len(said.splitlines()), 10, said)
+        elif verifier.returncode != -signal.SIGINT:
+            check_equal((verifier.returncode, said), (1, ''), why)
+            check('interrupted' in why.splitlines()[-1], why)
 
 
 def test_wrong_usage():
