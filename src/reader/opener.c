@@ -286,6 +286,26 @@ static int read_file(struct reply *reply, int *fd, const struct wire_read *range
 	return file < 0 ? file : read_on(reply, file, range);
 }
 
+/*
+ * fd: a file or a parcel; consumed. What it answers with is good for its name only, and closing that asks no
+ * file system (open(2), O_PATH).
+ */
+static int find_place(struct reply *reply, int *fd)
+{
+	cleanup(close) int file = parcel_open(TAKE_FD(*fd));
+	char self[32];
+	int place;
+
+	if (file < 0)
+		return file;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", file);
+	place = open(self, O_PATH | O_CLOEXEC);
+	if (place < 0)
+		return -errno;
+	reply->fds[reply->fd_count++] = place;
+	return 0;
+}
+
 int opener_answer(void *state, const struct question *question, const void *payload, size_t size,
 		  int *fds, unsigned fd_count, struct reply *reply)
 {
@@ -328,6 +348,10 @@ int opener_answer(void *state, const struct question *question, const void *payl
 		if (size != sizeof(struct wire_read) || fd_count != 1)
 			break;
 		return read_file(reply, &fds[0], payload);
+	case OPENER_PLACE:
+		if (size != 1 || fd_count != 1)
+			break;
+		return find_place(reply, &fds[0]);
 	case OPENER_PROGRAM:
 		if (size == 0 || texts[size - 1])
 			break;

@@ -13,11 +13,14 @@
 #include "elf/allocator.h"
 #include "elf/instruction.h"
 #include "proc/memory.h"
+#include "proc/stat.h"
 #include "worker/ask_reader.h"
 
 struct known_allocator {
 	uint32_t object; /* its id */
 	struct allocator allocator;
+	bool place_asked;
+	int place; /* of a file that is not open here; -1: none */
 };
 
 struct alloc_targets {
@@ -42,8 +45,11 @@ void alloc_targets_free(struct alloc_targets *targets)
 {
 	if (!targets)
 		return;
-	for (uint32_t i = 0; i < targets->known.count; i++)
+	for (uint32_t i = 0; i < targets->known.count; i++) {
 		allocator_fini(&targets->known.at[i].allocator);
+		if (targets->known.at[i].place >= 0)
+			(void)close(targets->known.at[i].place);
+	}
 	array_fini(&targets->known);
 	hash_index_fini(&targets->index);
 	free(targets);
@@ -77,8 +83,7 @@ static int find_allocator(struct alloc_targets *targets, struct pipeline *p, str
 		allocator_fini(&found);
 		return -ENOMEM;
 	}
-	known->object = object->id;
-	known->allocator = found;
+	*known = (struct known_allocator){ .object = object->id, .allocator = found, .place = -1 };
 	*ret = &known->allocator;
 	return hash_index_add(&targets->index, hash, at);
 }
@@ -132,6 +137,25 @@ static const struct allocator *allocator_of(const struct alloc_targets *targets,
 					    const struct candidate *candidate)
 {
 	return &targets->known.at[candidate->known].allocator;
+}
+
+/*
+ * By which descriptor the kernel finds the object's file, to probe it; -1: by none. An overlay is no more likely
+ * to make it wait than what runs the program, unless some user has mounted it over a FUSE of his.
+ */
+static int file_of(struct alloc_targets *targets, struct pipeline *p,
+		   const struct candidate *candidate)
+{
+	struct known_allocator *known = &targets->known.at[candidate->known];
+	const struct object *object = candidate->mapping->object;
+
+	if (object->fd < 0 || !object->may_block)
+		return object->fd;
+	if (!known->place_asked && object->overlay && object->honest) {
+		known->place = ask_place(p->workers, object->fd);
+		known->place_asked = true;
+	}
+	return known->place < 0 ? -1 : known->place;
 }
 
 static void vote(const struct alloc_targets *targets, struct candidates *candidates,
@@ -240,19 +264,19 @@ static int add_place(struct alloc_probe *probe, const struct object *object,
 }
 
 static int add_probe(const struct allocator *allocator, const struct process *process,
-		     const struct candidate *candidate, struct alloc_probes *ret)
+		     const struct candidate *candidate, int file, struct alloc_probes *ret)
 {
 	struct object *object = candidate->mapping->object;
 	struct alloc_probe *probe;
 	int r = 0;
 
-	if (object->fd < 0 || object->may_block)
+	if (file < 0)
 		return 0;
 	probe = array_push(&ret->of);
 	if (!probe)
 		return -ENOMEM;
 	probe->pid = process->pid;
-	probe->file = fcntl(object->fd, F_DUPFD_CLOEXEC, 3);
+	probe->file = fcntl(file, F_DUPFD_CLOEXEC, 3);
 	/* What is called most is probed last: the kernel sets one after another. */
 	for (unsigned often = 0; often < 2; often++)
 		for (uint32_t i = 0; i < allocator->sites.count && r == 0; i++)
@@ -271,30 +295,29 @@ static int add_probe(const struct allocator *allocator, const struct process *pr
 }
 
 /* Which functions of the one that was chosen go unseen. */
-static void note_trouble(struct alloc_targets *targets, const struct process *process,
-			 const struct candidates *candidates, uint32_t probes)
+static void note_trouble(struct alloc_targets *targets, struct pipeline *p,
+			 const struct process *process, const struct candidates *candidates,
+			 uint32_t probes)
 {
-	bool has_any = false, may_block = false;
+	bool has_any = false, unreachable = false;
 
 	for (uint32_t i = 0; i < candidates->of.count; i++) {
 		const struct candidate *candidate = &candidates->of.at[i];
 		const struct allocator *allocator = allocator_of(targets, candidate);
-		const struct object *object = candidate->mapping->object;
 
-		if (candidate->votes && (object->fd < 0 || object->may_block))
-			may_block = true;
-
+		unreachable |= candidate->votes && file_of(targets, p, candidate) < 0;
 		for (uint32_t k = 0; candidate->votes && k < allocator->sites.count; k++)
 			has_any |= allocator->sites.at[k].outcome == ALLOCATION_NO_SITE &&
 				   !allocation_function_releases(allocator->sites.at[k].function);
 	}
 	if (probes)
 		targets->trouble[0] = '\0';
-	else if (may_block)
-		snprintf(targets->trouble, sizeof(targets->trouble),
-			 "process %d: the file that its allocator is in lies on a file system that may "
-			 "not answer (FUSE, NFS); '-e growth' measures any",
-			 (int)process->pid);
+	else if (unreachable)
+		snprintf(
+			targets->trouble, sizeof(targets->trouble),
+			"process %d: the file that its allocator is in lies on a file system that may "
+			"not answer (FUSE, NFS); '-e growth' measures any",
+			(int)process->pid);
 	else if (has_any)
 		snprintf(
 			targets->trouble, sizeof(targets->trouble),
@@ -307,6 +330,13 @@ static void note_trouble(struct alloc_targets *targets, const struct process *pr
 			"process %d: no malloc is found in it: it is static without symbols, or its "
 			"language gives out memory by itself, as Go does; '-e growth' measures any",
 			(int)process->pid);
+}
+
+bool alloc_targets_out_of_reach(const struct process *process)
+{
+	pid_t thread = proc_living_thread(process->pid);
+
+	return thread > 0 && thread != process->pid;
 }
 
 int alloc_targets_of(struct alloc_targets *targets, struct pipeline *p,
@@ -331,7 +361,8 @@ int alloc_targets_of(struct alloc_targets *targets, struct pipeline *p,
 			r = -ENOMEM;
 			break;
 		}
-		*use = (struct alloc_use){ candidate->mapping->object, allocator };
+		*use = (struct alloc_use){ candidate->mapping->object, allocator,
+					   file_of(targets, p, candidate) };
 	}
 	array_fini(&candidates.of);
 	if (r < 0)
@@ -344,8 +375,17 @@ static int find_in(struct alloc_targets *targets, struct pipeline *p, const stru
 {
 	struct candidates candidates = {};
 	uint32_t before = ret->of.count;
-	int r = list_candidates(targets, p, process, &candidates);
+	int r;
 
+	if (alloc_targets_out_of_reach(process)) {
+		snprintf(
+			targets->trouble, sizeof(targets->trouble),
+			"process %d: its first thread has ended, and the kernel probes no process without "
+			"it; '-e growth' measures any",
+			(int)process->pid);
+		return 0;
+	}
+	r = list_candidates(targets, p, process, &candidates);
 	if (r == 0)
 		choose(targets, process, &candidates);
 	for (uint32_t i = 0; i < candidates.of.count && r == 0; i++) {
@@ -353,10 +393,11 @@ static int find_in(struct alloc_targets *targets, struct pipeline *p, const stru
 		const struct allocator *allocator = allocator_of(targets, candidate);
 
 		if (candidate->votes || (allocator->prefixed && allocator->sites.count))
-			r = add_probe(allocator, process, candidate, ret);
+			r = add_probe(allocator, process, candidate, file_of(targets, p, candidate),
+				      ret);
 	}
 	if (r == 0)
-		note_trouble(targets, process, &candidates, ret->of.count - before);
+		note_trouble(targets, p, process, &candidates, ret->of.count - before);
 	array_fini(&candidates.of);
 	return r;
 }

@@ -24,10 +24,11 @@ void alloc_targets_free(struct alloc_targets *targets);
 int alloc_targets_find(struct alloc_targets *targets, struct pipeline *pipeline,
 		       struct alloc_probes *ret, bool *ret_changed);
 
-/* An object whose functions a process calls for its memory; both borrowed, until another process is asked for. */
+/* An object whose functions a process calls for its memory; all borrowed, until another process is asked for. */
 struct alloc_use {
 	struct object *object;
 	const struct allocator *allocator;
+	int file; /* where its file lies, for probes; -1: nowhere where that is sure to be answered */
 };
 
 struct alloc_used {
@@ -41,6 +42,12 @@ int alloc_targets_of(struct alloc_targets *targets, struct pipeline *pipeline,
 /* Where in the object's file a site is, and what its probe is to know; false: the file has no such place. */
 bool alloc_site_place(const struct allocation_site *site, const struct object *object,
 		      uint64_t *ret_offset, uint64_t *ret_cookie);
+
+/*
+ * Has its first thread ended before others? The kernel looks for the memory to probe there, finds none, and says
+ * nothing.
+ */
+bool alloc_targets_out_of_reach(const struct process *process);
 
 /* Why there is nothing to probe, in words; "" if there is or nobody knows. Borrowed. */
 const char *alloc_targets_trouble(const struct alloc_targets *targets);

@@ -192,6 +192,11 @@ static int find_places(struct heap *heap, uint32_t slot, struct heap_process_pla
 	*ret = (struct heap_process_places){};
 	if (!process)
 		return -ESRCH;
+	if (alloc_targets_out_of_reach(process)) {
+		refuse(followed,
+		       "its first thread has ended, and the kernel probes no process without it");
+		return HEAP_PLACES_NONE;
+	}
 	followed->python = is_python(process);
 	r = alloc_targets_of(attached->targets, p, process, &used);
 	if (r < 0)

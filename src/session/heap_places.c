@@ -117,7 +117,7 @@ static int add_object(struct heap_process_places *ret, const struct alloc_use *u
 	places = array_push(&ret->of);
 	if (!places)
 		return -ENOMEM;
-	places->file = fcntl(use->object->fd, F_DUPFD_CLOEXEC, 3);
+	places->file = fcntl(use->file, F_DUPFD_CLOEXEC, 3);
 	if (places->file < 0)
 		return -errno;
 	/* What is called most is probed last: the kernel sets one after another. */
@@ -149,7 +149,7 @@ int heap_places_find(struct heap_process_places *ret, const struct heap_places_o
 		for (uint32_t k = 0; k < use->allocator->sites.count; k++)
 			(void)judge_site(&use->allocator->sites.at[k], throws(of, use), why,
 					 why_size);
-		if (use->object->fd < 0 || use->object->may_block)
+		if (use->file < 0)
 			(void)refuse(
 				why, why_size,
 				"the file that its allocator is in lies on a file system that may "

@@ -17,7 +17,7 @@ enum uprobe_link_type { UPROBE_LINK_MULTI = 48, UPROBE_LINK_SESSION = 57 };
 
 /*
  * offsets: in the file, of `count` instructions; cookies: what bpf_get_attach_cookie tells there.
- * file: open for reading. Returns a descriptor or a negative errno (-ESRCH: no such process; -EINVAL also:
+ * file: open for reading, or as a place (O_PATH). Returns a descriptor or a negative errno (-ESRCH: no such process; -EINVAL also:
  * the kernel has no such links).
  */
 int uprobe_link_new(int program, enum uprobe_link_type type, int file, pid_t pid,

@@ -346,6 +346,16 @@ int ask_bytes(struct workers *workers, struct bytes *ret, int fd, uint64_t offse
 	return r < 0 ? r : ret->failed ? -ENOMEM : 0;
 }
 
+int ask_place(struct workers *workers, int fd)
+{
+	cleanup(answer_fini) struct answer answer = {};
+	int r = ask(workers, &answer, OPENER_PLACE, "", 1, &fd, 1, "a file on an overlay");
+
+	if (r < 0)
+		return r;
+	return answer.fd_count == 1 ? TAKE_FD(answer.fds[0]) : -EBADMSG;
+}
+
 static int take_runs(const struct answer *answer,
 		     int (*handle)(void *context, uint64_t from, uint64_t to, unsigned flags),
 		     void *context)

@@ -77,6 +77,12 @@ int ask_perf_map(struct workers *workers, struct opened *ret, pid_t pid, uint64_
  */
 int ask_bytes(struct workers *workers, struct bytes *ret, int fd, uint64_t offset, uint64_t limit);
 /*
+ * A descriptor of where the file in a parcel lies, for calls that want its name; it cannot be read, and
+ * closing it never waits. fd: the parcel, which stays the caller's. Or a negative errno (-EIO: its file system
+ * does not answer, which is noted).
+ */
+int ask_place(struct workers *workers, int fd);
+/*
  * Hands over the runs of a process's pages that are there, ascending (proc/resident.h). fds: its pagemap,
  * and maybe /proc/kpageflags; words: see struct resident. ranges: ascending, not overlapping.
  * Returns 0, what `handle` returned below 0, or a negative errno (-EIO: its memory stays locked, which is

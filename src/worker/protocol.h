@@ -260,6 +260,7 @@ enum opener_question {
 	OPENER_CMDLINE,	 /* the same → the beginning of /proc/TID/cmdline */
 	OPENER_PERF_MAP, /* struct wire_named_process → struct wire_opened and a descriptor */
 	OPENER_READ,	 /* struct wire_read and a descriptor → its bytes from there on */
+	OPENER_PLACE,	 /* one byte and a descriptor or parcel → a descriptor of where it lies (O_PATH) */
 	/*
 	 * A path of ours with its NUL → struct wire_opened, the path without links and its NUL, the
 	 * beginning of the file, and a descriptor.

@@ -4,8 +4,10 @@
 import glob
 import os
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 from alloc import code_of, wait_probed
@@ -123,6 +125,52 @@ def test_other_allocators():
         print(f'    {name}:')
         check_held(heap, lines)
         check_equal(heap.get('freed_again', 'inuse_space/bytes'), 0, f'in use of what was freed, {name}')
+
+
+def test_allocator_on_an_overlay():
+    """As in containers."""
+    place = tempfile.mkdtemp()
+    subprocess.run(['mount', '-t', 'tmpfs', 'tmpfs', place], check=True)
+    try:
+        for name in ('low', 'up', 'work', 'root'):
+            os.mkdir(f'{place}/{name}')
+        shutil.copy(library('libjemalloc.so.2'), f'{place}/low/liballocator.so')
+        subprocess.run(['mount', '-t', 'overlay', '-o', f'lowerdir={place}/low,upperdir={place}/up,'
+                        f'workdir={place}/work', 'overlay', f'{place}/root'], check=True)
+        environment = {**os.environ, 'LD_PRELOAD': f'{place}/root/liballocator.so'}
+        with Slow(name='heap_slow_c', env=environment) as target:
+            recorder = follow(target)
+            lines = target.tell()
+            check_held(Heap(finish(recorder)), lines)
+            target.check_clean()
+        # Of whoever is asked for calls only, the same file is probed.
+        with Target('allocations', env=environment) as target:
+            recording = record('-e', 'alloc', '-p', target.pid, seconds=1, hz=None)
+            check(recording.summary['samples'] > 0, recording.stderr)
+    finally:
+        subprocess.run(['umount', '-R', '-l', place], check=True)
+        os.rmdir(place)
+
+
+def test_first_thread_has_ended():
+    """The kernel would probe nothing, and not say so."""
+    process = start(['/usr/bin/python3', '-c', 'import ctypes, threading, time\n'
+                     'threading.Thread(target=time.sleep, args=(60,)).start()\n'
+                     'print("ready", flush=True)\n'
+                     'ctypes.CDLL(None).syscall(60, 0)'], stdout=subprocess.PIPE)
+    try:
+        check_equal(process.stdout.readline(), b'ready\n', 'its first words')
+        for _ in range(200):
+            with open(f'/proc/{process.pid}/stat', encoding='ascii', errors='replace') as stat:
+                if stat.read().rpartition(')')[2].split()[0] == 'Z':
+                    break
+            time.sleep(0.02)
+        for event in ('heap', 'alloc'):
+            recording = record('-e', event, '-p', process.pid, seconds=1, hz=None, good=False)
+            check_equal(recording.status, 1, recording.stderr)
+            check('its first thread has ended' in one_line(recording.stderr), recording.stderr)
+    finally:
+        end(process)
 
 
 def test_exceptions_of_other_allocators():

@@ -55,7 +55,7 @@ static void begin(struct setting *s)
 					    .file_size = 0x1000,
 					    .executable = true };
 	use = array_push(&s->used.of);
-	*use = (struct alloc_use){ &s->object, &s->allocator };
+	*use = (struct alloc_use){ &s->object, &s->allocator, s->object.fd };
 	add(s, site(ALLOCATION_MALLOC, 0, REGISTER_DI));
 	add(s, site(ALLOCATION_FREE, 0x10, REGISTER_SI));
 	at = add(s, site(ALLOCATION_REALLOC, 0x20, REGISTER_SI));
@@ -173,7 +173,7 @@ static void nothing_to_probe_is_said(void **state)
 	s.used.of.count = 1;
 	end(&s);
 	begin(&s);
-	s.object.may_block = true;
+	s.used.of.at[0].file = -1;
 	assert_int_equal(find(&s), HEAP_PLACES_NONE);
 	assert_non_null(strstr(s.why, "file system that may not answer"));
 	end(&s);
