@@ -257,7 +257,7 @@ static void print_copies(const struct findings *f)
 	print_percent(root_share(&f->copies));
 	printf(" of %" PRIu64 " copied stacks reach one, ", f->copies.samples);
 	print_percent(right_share(&f->copies));
-	puts(" exact (libunwind)");
+	puts(" exact");
 }
 
 static void print_cost(const struct findings *f)

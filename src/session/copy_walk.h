@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Copied stacks, walked by libunwind first (worker/ask_walk.h): by what the objects say themselves, which
- * unwind tables do not know. What libunwind has no information about, the tables may have.
+ * Copied stacks, walked by libunwind (worker/ask_walk.h): by what the objects say themselves, some of which
+ * unwind tables do not know.
  */
 #pragma once
 

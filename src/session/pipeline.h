@@ -103,7 +103,8 @@ struct pipeline {
 	int (*read_memory)(uint64_t *ret, uint64_t address, void *context);
 	void *read_context;
 
-	bool libunwind; /* walks copied stacks first */
+	bool libunwind;	      /* walks copied stacks where tables know nothing */
+	bool libunwind_first; /* it does before them, to compare both */
 	struct call_sites calls;
 	struct collected incoming, waiting;
 	uint32_t next_event; /* of those that wait; those before have been used */

@@ -50,7 +50,7 @@ struct walked {
 	uint32_t count;
 	enum walk_outcome outcome;
 	uint32_t guessed; /* the first frame that was guessed; 0: none was */
-	bool generated; /* a frame lies in code of no object: its frame pointer was trusted */
+	bool generated;	  /* a frame lies in code of no object: its frame pointer was trusted */
 };
 
 /* Compiles the table for the code at the address. False: there is none to be had now. */
@@ -62,8 +62,8 @@ static bool build_table(struct pipeline *p, struct process *process, uint64_t ad
 	if (!mapping || !mapping->object)
 		return false;
 	wire = &process->wire.at[mapping - process->mappings.at];
-	wire->table = object_tables_get(&p->tables, mapping->object, true, p->horizon_ns,
-					&wire->flags);
+	wire->table =
+		object_tables_get(&p->tables, mapping->object, true, p->horizon_ns, &wire->flags);
 	process->dirty = true; /* the kernel half does not know of it yet */
 	return wire->table || wire->flags & MAPPING_NO_CFI;
 }
@@ -79,8 +79,8 @@ static void walk_on(struct pipeline *p, struct process *process, struct walk_inp
 	input->mappings = process->wire.at;
 	input->mapping_count = process->wire.count;
 	do
-		walked->outcome = walk_run_to(input, walked->addresses + walked->count, limit,
-					      &count, end);
+		walked->outcome =
+			walk_run_to(input, walked->addresses + walked->count, limit, &count, end);
 	while (walked->outcome == WALK_NO_TABLE && build_table(p, process, end->address));
 	walked->count += count;
 }
@@ -98,8 +98,7 @@ static bool ends_at_entry(const struct process *process, const struct walked *wa
 	if (walked->outcome != WALK_BAD_FRAME_POINTER || !mapping || !mapping->object)
 		return false;
 	address -= mapping->bias;
-	return address >= mapping->object->entry &&
-	       address - mapping->object->entry < ENTRY_BYTES;
+	return address >= mapping->object->entry && address - mapping->object->entry < ENTRY_BYTES;
 }
 
 /* False: there is more, and the input is where to go on. */
@@ -108,12 +107,48 @@ static bool walk_by_libunwind(struct pipeline *p, struct process *process, struc
 {
 	if (process->dirty || process->wire.count != process->mappings.count)
 		process_wire_update(p, process, false);
-	walked->outcome = copy_walk(p, process, input, walked->addresses, p->max_depth,
-				    &walked->count);
+	walked->outcome =
+		copy_walk(p, process, input, walked->addresses, p->max_depth, &walked->count);
 	p->libunwind_frames += walked->count;
 	p->libunwind_stacks += walked->outcome == WALK_COMPLETE;
 	return walked->outcome == WALK_COMPLETE ||
 	       (walked->outcome == WALK_TOO_DEEP && walked->count >= p->max_depth);
+}
+
+/* Has it ended where tables know nothing? A copy that is too short is so for libunwind, too. */
+static bool libunwind_may_help(const struct process *process, const struct walked *walked)
+{
+	return (walked->outcome == WALK_NO_ROW || walked->outcome == WALK_NO_TABLE ||
+		walked->outcome == WALK_BAD_FRAME_POINTER || walked->outcome == WALK_NO_PROGRESS) &&
+	       !ends_at_entry(process, walked);
+}
+
+/*
+ * By tables first: in the middle of an exception, and on stacks that code in assembly has made, libunwind goes
+ * astray where they do not. True: nothing is left to be done.
+ */
+static bool walk_copy(struct pipeline *p, struct process *process, struct walk_input *input,
+		      struct walked *walked, struct walk_end *end)
+{
+	struct walk_input leaf = *input;
+	uint32_t found = 0;
+
+	if (!p->libunwind_first) {
+		walk_on(p, process, input, walked, end);
+		if (!libunwind_may_help(process, walked))
+			return false;
+		found = walked->count;
+		walked->count = 0;
+		*input = leaf;
+	}
+	if (walk_by_libunwind(p, process, input, walked))
+		return true;
+	if (walked->count <= found) {
+		walked->count = 0;
+		*input = leaf;
+	}
+	walk_on(p, process, input, walked, end);
+	return false;
 }
 
 /*
@@ -135,7 +170,8 @@ static void judge_frame_pointers(struct pipeline *p, struct process *process, st
 		if (found != WALK_FIND_NO_TABLE && found != WALK_FIND_NO_ROW)
 			rule = table_store_rule(p->store, (uint32_t)(found >> 16));
 	}
-	if ((rule && (rule->kind_and_step & RULE_KIND_MASK) == RULE_END) || ends_at_entry(process, walked))
+	if ((rule && (rule->kind_and_step & RULE_KIND_MASK) == RULE_END) ||
+	    ends_at_entry(process, walked))
 		walked->outcome = WALK_COMPLETE;
 	else
 		walked->outcome = walked->count ? WALK_BAD_FRAME_POINTER : WALK_NO_USER_STACK;
@@ -172,10 +208,12 @@ static void finish(struct pipeline *p, struct process *process, const struct wir
 	struct walk_end end;
 
 	p->finished++;
-	if (p->libunwind && walked->count == 0 && sample->stack_bytes &&
-	    walk_by_libunwind(p, process, &input, walked))
-		return;
-	walk_on(p, process, &input, walked, &end);
+	if (p->libunwind && walked->count == 0 && sample->stack_bytes) {
+		if (walk_copy(p, process, &input, walked, &end))
+			return;
+	} else {
+		walk_on(p, process, &input, walked, &end);
+	}
 	for (unsigned i = 0; i < GUESSES_MAX && !ends_at_entry(process, walked) &&
 			     guess_is_allowed(process, walked->outcome, &end) &&
 			     guess_caller(p, process, &input, &end);
@@ -513,8 +551,9 @@ static int add_values(struct pipeline *p, const struct wire_sample *sample, uint
 	const struct sample_counter *counter = &p->counters[sample->event];
 	int r = profile_sample_add(p->profile, stack, labels, values);
 
-	return r == 0 && counter->counted ? counter->counted(counter->context, sample, stack, labels)
-					  : r;
+	return r == 0 && counter->counted
+		       ? counter->counted(counter->context, sample, stack, labels)
+		       : r;
 }
 
 /* Counts the sample as it is. */

@@ -144,7 +144,7 @@ static void libunwind_walks_a_copy_whole(void **state)
 	(void)state;
 	count_one(&p, sizeof(stack));
 	p.everything = true;
-	p.libunwind = true;
+	p.libunwind = p.libunwind_first = true;
 	assert_true(meet_strangers(&p) >= 0);
 	assert_ok(pipeline_advance(&p, 10));
 	assert_ok(naming_advance(&p.naming, UINT64_MAX));
@@ -178,7 +178,7 @@ static void a_short_copy_is_told_with_libunwind_too(void **state)
 	(void)state;
 	count_one(&p, 8);
 	p.everything = true;
-	p.libunwind = true;
+	p.libunwind = p.libunwind_first = true;
 	assert_int_equal(meet_strangers(&p), 1);
 	assert_ok(pipeline_advance(&p, 10));
 	assert_ok(naming_advance(&p.naming, UINT64_MAX));

@@ -69,9 +69,6 @@ def test_agreement():
             table, copy = agree(target.pid)
             check_complete(table, at_least=30)
             check_complete(copy, at_least=30)
-            # All code of these has call frame information: its own is enough for libunwind.
-            check(copy.summary['walked_by_libunwind'] >= 0.9 * copy.samples,
-                  f'{copy.summary["walked_by_libunwind"]} of {copy.samples} by libunwind')
             check_equal(table.summary['walked_by_libunwind'], 0, 'of the kernel\'s by libunwind')
 
 
