@@ -84,6 +84,16 @@ def clock(at_s):
     return time.strftime('%H:%M:%S', time.gmtime(at_s))
 
 
+def moment(at_s, beside_s):
+    """As it is told: with its day, where that is another one than that of the time it stands beside."""
+    day, other = (time.strftime('%Y-%m-%d', time.gmtime(of)) for of in (at_s, beside_s))
+    return clock(at_s) if day == other else f'{day} {clock(at_s)}'
+
+
+def span(from_s, until_s):
+    return f'{moment(from_s, time.time())} to {moment(until_s, from_s)}'
+
+
 def selves(answer):
     return {function['name']: function['self']['weight'] for function in answer['functions']}
 
@@ -174,7 +184,7 @@ def check_lists(history, t):
          'share of what was chosen')
     text = history.query(*whole, '--list')
     for words in ('UNIT', 'COMMAND', 'EXECUTABLE', 'CONTAINER', '0.41', ' 73.0 %',
-                  'nginx.service', '(in no unit)', 'with 1 gap', f'{clock(t)} to {clock(t + 260)}',
+                  'nginx.service', '(in no unit)', 'with 1 gap', span(t, t + 260),
                   '40 samples lost', 'recorded 3 min 20 s of 4 min 20 s'):
         if words not in text.replace('\n', ' '):
             fail(f'--list does not say {words!r}:\n{text}')
@@ -184,7 +194,7 @@ def check_outputs(history, t, folder):
     whole = ['--since', f'@{t}', '--until', f'@{t + 260}', '--unit', 'nginx.service']
     head = 'unit nginx.service'
     text = history.query(*whole)
-    for words in (head, f'{clock(t)} to {clock(t + 260)}', '1,620 samples at 20 Hz',
+    for words in (head, span(t, t + 260), '1,620 samples at 20 Hz',
                   'with 1 gap', 'in windows of 10 s', '40 samples lost', '0.41 cores',
                   ' 61.7 % ± 2.4    0.25   61.7 %   61.7 % ± 2.4  render'):
         if words not in text.replace('\n', ' '):
@@ -245,8 +255,8 @@ def check_baseline(history, t):
     same(by_name['loop']['self']['mark'], 'none', 'cores of loop')
     near(by_name['loop']['self']['base'], 100 * 0.2 / HZ / 10, 0.02, 'cores of loop')
     text = history.query(*new, '--baseline', '1h-ago').replace('\n', ' ')
-    for words in (f'unit nginx.service, {clock(t + 3600)} to {clock(t + 4200)}, compared with '
-                  f'{clock(t)} to {clock(t + 600)} in 12 stretches', 'json_decode became dearer: ',
+    for words in (f'unit nginx.service, {span(t + 3600, t + 4200)}, compared with '
+                  f'{span(t, t + 600)} in 12 stretches', 'json_decode became dearer: ',
                   'more than stretches of time of one side do among themselves'):
         if words not in text:
             fail(f'--baseline does not say {words!r}: {text[:600]}')
@@ -347,7 +357,7 @@ def check_deploys(folder, t):
         near(deploy['new']['cores'], 200 / HZ / 10, 0.05, 'cores of the new one')
     same(deploys[2]['changes'], [], 'changes of what has not changed')
     text = history.query('--deploys')
-    for words in (f'{clock(t + 1800)} nginx.service /usr/sbin/nginx 3fe1000… → 99ab000…: '
+    for words in (f'{moment(t + 1800, time.time())} nginx.service /usr/sbin/nginx 3fe1000… → 99ab000…: '
                   'json_decode 6.', ' % → 2', 'which ran before', 'no function changed beyond noise'):
         if words not in text:
             fail(f'--deploys does not say {words!r}:\n{text}')
