@@ -28,6 +28,7 @@ static int32_t saved_words(const struct cfi_register *saved)
 /*
  * What glibc says of its resolver, to which the linkage table jumps with two words pushed, the second being
  * the return address: that they lie above the CFA (sysdeps/aarch64/dl-trampoline.S). Yet the frame ends there.
+ * Once both are popped again the register has it, although this is not said.
  */
 static bool is_behind_push(const struct cfi_register *link)
 {
@@ -60,12 +61,13 @@ struct wire_rule cfi_link_rule_of(const struct cfi_machine *machine, const struc
 	if (signal_frame)
 		return (struct wire_rule){ .kind_and_step = RULE_SIGNAL };
 	if (is_behind_push(link)) {
-		link_words = 1;
-		offset += 2 * 8;
+		if (__builtin_add_overflow(offset, 2 * 8, &offset))
+			return none;
+		link_words = offset == 0 ? 0 : 1;
 		bp_words += bp_words > 0 ? 2 : 0;
 	}
-	if (state->cfa != CFA_OFFSET || state->offset % 8 != 0 || state->offset < 0 ||
-	    state->offset / 8 > RULE_MAX_CFA_WORDS - 2 || link_words < 0 || bp_words < 0)
+	if (state->cfa != CFA_OFFSET || offset % 8 != 0 || offset < 0 ||
+	    offset / 8 > RULE_MAX_CFA_WORDS || link_words < 0 || bp_words < 0)
 		return none;
 	if (bp_words) {
 		distance = bp_words - link_words;
