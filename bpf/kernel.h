@@ -92,6 +92,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct mm_struct *mm;
 	struct task_struct *group_leader, *real_parent;
+	unsigned long sas_ss_sp, sas_ss_size; /* the alternate signal stack */
 	struct signal_struct *signal;
 	char comm[16];
 	struct thread_struct thread;

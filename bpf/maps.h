@@ -10,6 +10,7 @@
 
 static __always_inline int walk_read(uint64_t *ret, uint64_t address, void *memory);
 static __always_inline uint64_t walk_temporary(uint64_t number, void *memory);
+static __always_inline uint64_t walk_signal_stack(void *memory);
 static __always_inline uint64_t walk_find(uint32_t table, uint64_t address, void *memory);
 static __always_inline uint64_t walk_search(uint64_t from, uint32_t words, uint64_t value,
 					    void *memory);

@@ -13,6 +13,8 @@
  *     uint64_t walk_search(uint64_t from, uint32_t words, uint64_t value, void *memory)
  *                                    address of the first of so many words that is the value; 0:
  *                                    none is, or they cannot be read
+ *     uint64_t walk_signal_stack(void *memory)
+ *                                    where the thread's alternate signal stack ends; 0: not known
  *
  * Reads go upwards where possible: a host may fetch more than it was asked for.
  * Nothing here holds state beyond struct walk_registers and the leaf's temporaries, so a walk that

@@ -21,19 +21,70 @@
 #define SIGFRAME_X30 552
 #define SIGFRAME_SP 560
 #define SIGFRAME_PC 568
+/* Behind them the kernel puts first what tells of the floating point registers: FPSIMD_MAGIC, and its size. */
+#define SIGFRAME_RECORD 592
+#define SIGFRAME_FPSIMD 0x0000021046508001ULL
+/* How far below the stack pointer to which it leads such a frame may begin, in words. */
+#define SIGFRAME_WORDS 512
+#define SIGFRAME_TRIES 4
+
+static inline int walk_is_sigframe(uint64_t place, void *memory)
+{
+	uint64_t record = 0;
+
+	return walk_read(&record, place + SIGFRAME_RECORD, memory) == 0 &&
+	       record == SIGFRAME_FPSIMD;
+}
+
+/* The signal's frame below this address that leads to this stack pointer; 0: there is none. */
+static inline uint64_t walk_find_sigframe(uint64_t below, uint64_t sp, void *memory)
+{
+	uint64_t from = below - 8 * SIGFRAME_WORDS, place;
+
+	for (int i = 0; i < SIGFRAME_TRIES && from < below; i++) {
+		place = walk_search(from, (uint32_t)((below - from) / 8), sp, memory);
+		if (!place)
+			return 0;
+		if (walk_is_sigframe(place - SIGFRAME_SP, memory))
+			return place - SIGFRAME_SP;
+		from = place + 8;
+	}
+	return 0;
+}
+
+/*
+ * While the kernel returns from a signal, it gives back the interrupted code's registers one after the other,
+ * and the program counter as the last one. Then the frame from which it reads them is no longer at the stack
+ * pointer, but below, or on the alternate stack.
+ */
+static inline uint64_t walk_left_sigframe(const struct walk_registers *r, void *memory)
+{
+	uint64_t place, end;
+
+	if (!r->first || r->sp & 7 || walk_is_sigframe(r->sp, memory))
+		return r->sp;
+	place = walk_find_sigframe(r->sp, r->sp, memory);
+	if (!place) {
+		end = walk_signal_stack(memory);
+		if (end > 8 * SIGFRAME_WORDS)
+			place = walk_find_sigframe(end, r->sp, memory);
+	}
+	return place ? place : r->sp;
+}
 
 static inline int walk_step_signal(struct walk_registers *r, void *memory)
 {
-	uint64_t bp = 0, link = 0, sp = 0, pc = 0;
+	uint64_t bp = 0, link = 0, sp = 0, pc = 0, at;
 
 	if (r->loose)
 		return walk_step_frame_pointer(r, 0, memory);
-	if (walk_read(&bp, r->sp + SIGFRAME_X29, memory) < 0 ||
-	    walk_read(&link, r->sp + SIGFRAME_X30, memory) < 0 ||
-	    walk_read(&sp, r->sp + SIGFRAME_SP, memory) < 0 ||
-	    walk_read(&pc, r->sp + SIGFRAME_PC, memory) < 0)
+	at = walk_left_sigframe(r, memory);
+	if (walk_read(&bp, at + SIGFRAME_X29, memory) < 0 ||
+	    walk_read(&link, at + SIGFRAME_X30, memory) < 0 ||
+	    walk_read(&sp, at + SIGFRAME_SP, memory) < 0 ||
+	    walk_read(&pc, at + SIGFRAME_PC, memory) < 0)
 		return WALK_NOT_PRESENT;
-	r->context = r->sp + SIGFRAME_X0;
+	r->context = at + SIGFRAME_X0;
 	r->ip = pc;
 	r->bp = bp;
 	r->bx = link;
@@ -41,6 +92,18 @@ static inline int walk_step_signal(struct walk_registers *r, void *memory)
 	r->exact = 1;
 	r->interrupted = 1;
 	return WALK_OUTCOME_COUNT;
+}
+
+/*
+ * Has a signal handler been set up, all but the link register, which the kernel writes last? Then this still
+ * is the interrupted code's.
+ */
+static inline int walk_is_entering_handler(const struct walk_registers *r, void *memory)
+{
+	uint64_t link = 0;
+
+	return r->first && r->exact && walk_is_sigframe(r->sp, memory) &&
+	       walk_read(&link, r->sp + SIGFRAME_X30, memory) == 0 && link == r->bx;
 }
 
 /* How large a frame of the unwinder may be, in words; and how many of them are looked at in a walk. */
@@ -159,6 +222,8 @@ static inline int walk_step_rule(struct walk_registers *r, uint64_t rule, void *
 	outcome = walk_link_cfa(&cfa, r, rule, bp_words, memory);
 	if (outcome != WALK_OUTCOME_COUNT)
 		return outcome;
+	if (cfa == r->sp && !link_words && walk_is_entering_handler(r, memory))
+		return walk_step_signal(r, memory);
 	/* A function that has not begun, or calls nothing, has no frame. */
 	if (cfa < r->sp || (cfa == r->sp && link_words))
 		return WALK_NO_PROGRESS;

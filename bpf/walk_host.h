@@ -35,6 +35,14 @@ static __always_inline uint64_t walk_temporary(uint64_t number, void *memory)
 	return number < WIRE_TEMPORARIES ? s->sample.temporaries[number] : 0;
 }
 
+static __always_inline uint64_t walk_signal_stack(void *memory)
+{
+	struct task_struct *task = current_task();
+
+	(void)memory;
+	return BPF_CORE_READ(task, sas_ss_sp) + BPF_CORE_READ(task, sas_ss_size);
+}
+
 enum {
 	SEARCH_WORDS = 64,
 #if defined(WIRE_LINK_REGISTER)

@@ -52,11 +52,11 @@ static void ranges_fini_cleanup(struct ranges *ranges)
 
 /*
  * What lies right before the rows of the epilogue, of which this is an instruction: there the frame may have
- * been changed.
+ * been changed. And what the compiler has put behind it, for it is seldom run, and leads back there.
  */
 static int mark_unwinder(struct cfi_table *table, uint64_t address)
 {
-	uint32_t low = 0, high = table->rows.count;
+	uint32_t low = 0, high = table->rows.count, behind;
 	struct cfi_row *row;
 
 	while (low < high) {
@@ -67,6 +67,7 @@ static int mark_unwinder(struct cfi_table *table, uint64_t address)
 		else
 			high = middle;
 	}
+	behind = low;
 	for (uint32_t looked = 0; low > 0 && looked < EPILOGUE_ROWS; looked++) {
 		uint64_t end;
 
@@ -76,6 +77,9 @@ static int mark_unwinder(struct cfi_table *table, uint64_t address)
 			continue;
 		if (low + 1 == table->rows.count)
 			return 0;
+		if (behind < table->rows.count &&
+		    cfi_rule_same(&table->rows.at[behind].rule, &row->rule))
+			table->rows.at[behind].rule.kind_and_step = RULE_UNWINDER;
 		end = row[1].address;
 		if (end - row->address > UNWINDER_BYTES) {
 			if (!array_push(&table->rows))

@@ -65,6 +65,13 @@ static uint64_t walk_search(uint64_t from, uint32_t words, uint64_t value, void 
 			return from;
 	return 0;
 }
+/* Only asked for on some processors, hence `inline`. */
+static inline uint64_t walk_signal_stack(void *memory)
+{
+	(void)memory;
+	return 0;
+}
+
 static uint64_t walk_find(uint32_t table, uint64_t address, void *memory);
 
 #include "bpf/walk.h"

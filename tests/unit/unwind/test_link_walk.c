@@ -216,6 +216,41 @@ static void a_signal_frame_has_all_registers(void **state)
 		    in(END)-1);
 }
 
+/* As the kernel leaves it: struct rt_sigframe, and struct fpsimd_context behind the registers. */
+static void put_signal_frame(uint32_t at, uint64_t link, uint32_t sp, uint64_t pc)
+{
+	stack[at + 552 / 8] = link;
+	stack[at + 560 / 8] = word(sp);
+	stack[at + 568 / 8] = pc;
+	stack[at + 592 / 8] = 0x46508001 | 528ULL << 32;
+}
+
+static void a_handler_may_have_the_interrupted_link_register_yet(void **state)
+{
+	(void)state;
+	put_signal_frame(0, in(OMITS), 300, CODE + 256 * BARE);
+	stack[300] = in(END);
+	ASSERT_WALK(walk((struct start){ .ip = CODE + 256 * BARE, .link = in(OMITS), .sp = 0 }),
+		    WALK_COMPLETE, CODE + 256 * BARE, CODE + 256 * BARE, in(OMITS)-1, in(END)-1);
+	/* With its own it goes by the trampoline. */
+	ASSERT_WALK(walk((struct start){ .ip = CODE + 256 * BARE, .link = in(SIGNAL), .sp = 0 }),
+		    WALK_COMPLETE, CODE + 256 * BARE, in(SIGNAL)-1, CODE + 256 * BARE, in(OMITS)-1,
+		    in(END)-1);
+}
+
+static void the_kernel_gives_the_program_counter_back_last(void **state)
+{
+	(void)state;
+	/* An older frame from the same place is not one any more. */
+	stack[500] = word(900);
+	put_signal_frame(600, in(OMITS), 900, CODE + 256 * BARE);
+	stack[900] = in(END);
+	ASSERT_WALK(walk((struct start){ .ip = in(SIGNAL), .link = in(OMITS), .sp = 900 }),
+		    WALK_COMPLETE, in(SIGNAL), CODE + 256 * BARE, in(OMITS)-1, in(END)-1);
+	ASSERT_WALK(walk((struct start){ .ip = in(SIGNAL), .sp = 600 }), WALK_COMPLETE, in(SIGNAL),
+		    CODE + 256 * BARE, in(OMITS)-1, in(END)-1);
+}
+
 /*
  * Past generated code the stack pointer is not known; the frame pointer still leads to where the next
  * function's caller's was saved, and the rule says how far below the CFA that is.
@@ -277,6 +312,8 @@ int main(void)
 		cmocka_unit_test_setup(frames_may_be_large, clear),
 		cmocka_unit_test_setup(a_frame_is_found_by_a_temporary, clear),
 		cmocka_unit_test_setup(a_signal_frame_has_all_registers, clear),
+		cmocka_unit_test_setup(a_handler_may_have_the_interrupted_link_register_yet, clear),
+		cmocka_unit_test_setup(the_kernel_gives_the_program_counter_back_last, clear),
 		cmocka_unit_test_setup(a_frame_behind_generated_code_is_found_by_its_frame_pointer,
 				       clear),
 		cmocka_unit_test_setup(programs_begin_without_frame_and_return_address, clear),
