@@ -8,11 +8,14 @@
 #include <fnmatch.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
+#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fs.h"
@@ -22,20 +25,16 @@
 #include "source/bpf_features.h"
 #include "worker/symbol_cache.h"
 
+/* Only named: what is needed of it has probes of its own. */
 static void kernel(struct probe_result *ret)
 {
 	struct utsname name;
-	unsigned major = 0, minor = 0;
 
-	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2) {
+	if (uname(&name) < 0) {
 		probe_say(ret, PROBE_UNKNOWN, "its release cannot be read");
 		return;
 	}
-	/* 5.8: BPF ring buffer, CAP_BPF. Later features have probes of their own. */
-	if (major > 5 || (major == 5 && minor >= 8))
-		probe_say(ret, PROBE_OK, "%.80s %.20s", name.release, name.machine);
-	else
-		probe_say(ret, PROBE_MISSING, "%.80s is older than 5.8", name.release);
+	probe_say(ret, PROBE_OK, "%.80s %.20s", name.release, name.machine);
 }
 
 static void btf(struct probe_result *ret)
@@ -55,6 +54,20 @@ static void btf(struct probe_result *ret)
 	}
 }
 
+/* Of itself, where distributions' kernels know higher values than 2: they may ask for CAP_SYS_ADMIN. */
+static bool may_open_events(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_DUMMY,
+		.size = sizeof(attr),
+		.exclude_kernel = 1,
+	};
+	cleanup(close) int fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return fd >= 0 || (errno != EACCES && errno != EPERM);
+}
+
 static void paranoid(struct probe_result *ret)
 {
 	long long value;
@@ -63,10 +76,16 @@ static void paranoid(struct probe_result *ret)
 		probe_say(ret, PROBE_UNKNOWN, "kernel.perf_event_paranoid cannot be read");
 	else if (value < 0)
 		probe_say(ret, PROBE_OK, "kernel.perf_event_paranoid is %lld", value);
-	else if (probe_has_capability(CAP_PERFMON) || probe_has_capability(CAP_SYS_ADMIN))
+	else if (probe_has_capability(CAP_SYS_ADMIN) ||
+		 (probe_has_capability(CAP_PERFMON) && may_open_events()))
 		probe_say(ret, PROBE_OK,
 			  "kernel.perf_event_paranoid is %lld; privileges override it", value);
-	else {
+	else if (probe_has_capability(CAP_PERFMON)) {
+		probe_say(ret, PROBE_MISSING,
+			  "kernel.perf_event_paranoid is %lld, which CAP_PERFMON does not override here",
+			  value);
+		probe_fix(ret, "sysctl -w kernel.perf_event_paranoid=2");
+	} else {
 		probe_say(ret, PROBE_MISSING, "kernel.perf_event_paranoid is %lld", value);
 		probe_fix_as_root(ret);
 	}

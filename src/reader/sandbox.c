@@ -51,12 +51,13 @@ enum { SANITIZED = 0 };
 
 /*
  * Paths lead nowhere: fstat is a call that takes one. The folder goes with the process. Without
- * CAP_SYS_CHROOT they are still no more than names to ask about.
+ * CAP_SYS_CHROOT they are still no more than names to ask about; older kernels look first whether a process
+ * that cannot be dumped may look into its own folder, which then is root's.
  */
 static int leave_file_system(void)
 {
 	if (chroot("/proc/self/fdinfo") < 0)
-		return errno == EPERM ? 0 : -errno;
+		return errno == EPERM || errno == EACCES ? 0 : -errno;
 	return chdir("/") < 0 ? -errno : 0;
 }
 

@@ -16,6 +16,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'live'))
@@ -279,6 +280,64 @@ def test_small_memlock():
         line = one_line(recording.stderr)
         check('RLIMIT_MEMLOCK' in line and 'CAP_SYS_RESOURCE' in line, line)
         found('memlock', 'charged, and said')
+
+
+PARANOID = '/proc/sys/kernel/perf_event_paranoid'
+PARANOID_2 = 'with `perf_event_paranoid` 2'
+NOBODY = ('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all')
+# What the manual has people give it.
+GIVEN = '+bpf,+perfmon,+sys_ptrace,+syslog,+checkpoint_restore,+dac_read_search'
+WITH_CAPABILITIES = ('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all,' + GIVEN,
+                     '--inh-caps=-all,' + GIVEN, '--ambient-caps=-all,' + GIVEN)
+
+
+def paranoid():
+    with open(PARANOID, encoding='ascii') as file:
+        return int(file.read())
+
+
+def as_another(prefix, *arguments, good=True):
+    """A recording of what it starts itself, by somebody who is not root."""
+    place = tempfile.mkdtemp(prefix='profd-vm-user-', dir='/tmp')
+    os.chmod(place, 0o777)
+    return record(*arguments, '--no-inline', seconds=None, hz=HZ, prefix=prefix, path=place, good=good,
+                  command=[os.path.join(TARGETS, 'recurse'), 10, 2])
+
+
+def check_refused(prefix):
+    """perf_event_paranoid is too high for them: that is said, and with 2 they record. Returns that recording."""
+    refused = as_another(prefix, good=False)
+    check_equal(refused.status, 1, refused.stderr)
+    line = one_line(refused.stderr)
+    check('sysctl -w kernel.perf_event_paranoid=2' in line, line)
+    _, output, _ = profd('doctor', prefix=prefix)
+    check('missing   perf-event-paranoid' in output, output)
+    before = paranoid()
+    print(f'    perf_event_paranoid is {before}: {line}')
+    write(PARANOID, '2')
+    try:
+        return as_another(prefix)
+    finally:
+        write(PARANOID, str(before))
+
+
+def test_ordinary_user():
+    """Debian's and Ubuntu's kernels begin with more of perf_event_paranoid than the kernel itself knows."""
+    refused = paranoid() > 2
+    check_complete(check_refused(NOBODY) if refused else as_another(NOBODY))
+    found('user', PARANOID_2 if refused else 'yes')
+
+
+def test_capabilities():
+    """What the manual says to give profd is enough, but where the kernel wants CAP_SYS_ADMIN for perf events."""
+    recording = as_another(WITH_CAPABILITIES, good=False)
+    refused = recording.status != 0
+    if refused:
+        check(paranoid() > 2, recording.stderr)
+        recording = check_refused(WITH_CAPABILITIES)
+    check_complete(recording)
+    check_equal(recording.summary['unwind'], 'table', 'the way')
+    found('capabilities', PARANOID_2 if refused else 'yes')
 
 
 def test_zz_lockdown():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fetches Debian's kernels and makes each bootable: CACHE/KERNEL-ARCH/{kernel,initrd}.
+"""Fetches the kernels of Debian and Ubuntu and makes each bootable: CACHE/KERNEL-ARCH/{kernel,initrd}.
 
 The host's apt is left alone: lists, state and cache are those of a root of its own. Nothing is
 installed, packages are only unpacked. What is there already is not asked for again.
@@ -11,14 +11,24 @@ import os
 import re
 import shutil
 import subprocess
+import urllib.request
 
-MIRROR = os.environ.get('PROFD_VM_MIRROR', 'http://deb.debian.org/debian')
-KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
+DEBIAN = os.environ.get('PROFD_VM_MIRROR', 'http://deb.debian.org/debian')
+UBUNTU = os.environ.get('PROFD_VM_UBUNTU_MIRROR', 'http://archive.ubuntu.com/ubuntu')
+DEBIAN_KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
+# "Ubuntu Archive Automatic Signing Key (2018)". Debian 12 has no package of Ubuntu's keys: they are taken from
+# the archive itself, and believed because of this fingerprint, which apt asks for.
+UBUNTU_KEYS = 'pool/main/u/ubuntu-keyring/ubuntu-keyring_2021.03.26_all.deb'
+UBUNTU_FINGERPRINT = 'F6ECB3762474EDA9D21B7022871920D1991BC93C'
+# Which archive, which suite there.
 SUITES = {
-    '5.10': 'bullseye',
-    '6.1': 'bookworm',
-    '6.12': 'trixie',
-    'backports': 'trixie-backports',
+    '5.10': (DEBIAN, 'bullseye'),
+    '5.15': (UBUNTU, 'jammy-updates'),
+    '6.1': (DEBIAN, 'bookworm'),
+    '6.8': (UBUNTU, 'noble-updates'),
+    '6.12': (DEBIAN, 'trixie'),
+    'backports': (DEBIAN, 'trixie-backports'),
+    'sid': (DEBIAN, 'sid'),
 }
 # What it takes to reach the shares; a kernel may have some of them built in.
 MODULES = ('virtio_pci', 'virtiofs', 'overlay')
@@ -57,7 +67,7 @@ def uncompressed_linux(image):
 
 
 class Archive:
-    """The Debian archive, through apt with a root of its own."""
+    """The archives, through apt with a root of its own."""
 
     def __init__(self, folder):
         self.folder = os.path.join(folder, 'apt')
@@ -69,10 +79,28 @@ class Archive:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def use(self, suite):
+    def ubuntu_keys(self):
+        """The file with them, whatever else may be in it."""
+        tree = self.path('ubuntu-keys')
+        path = os.path.join(tree, 'usr/share/keyrings/ubuntu-archive-keyring.gpg')
+        if not os.path.exists(path):
+            package = tree + '.deb'
+            try:
+                with urllib.request.urlopen(f'{UBUNTU}/{UBUNTU_KEYS}', timeout=60) as answer, \
+                        open(package, 'wb') as file:
+                    file.write(answer.read(1 << 20))
+                subprocess.run(['dpkg', '-x', package, tree], check=True)
+            except (OSError, subprocess.CalledProcessError) as error:
+                raise Unavailable(f"Ubuntu's keys: {error}") from error
+        return path
+
+    def use(self, mirror, suite):
+        arches, keys = 'amd64,arm64', DEBIAN_KEYS
+        if mirror == UBUNTU:  # which has other processors' packages elsewhere
+            arches, keys = 'amd64', f'{self.ubuntu_keys()},{UBUNTU_FINGERPRINT}'
         sources = self.path(f'{suite}.list')
         with open(sources, 'w', encoding='ascii') as file:
-            file.write(f'deb [signed-by={KEYS}] {MIRROR} {suite} main\n')
+            file.write(f'deb [arch={arches} signed-by={keys}] {mirror} {suite} main\n')
         values = {'Dir::Etc::sourcelist': sources, 'Dir::Etc::sourceparts': '/dev/null',
                   'Dir::Etc::preferences': '/dev/null',
                   'Dir::Etc::preferencesparts': self.path('preferences'),
@@ -169,7 +197,7 @@ def fetch_busybox(cache, arch):
     path = os.path.join(cache, f'busybox-{arch}')
     if not os.path.exists(path):
         archive, tree = Archive(cache), path + '.tree'
-        archive.use('bookworm')
+        archive.use(DEBIAN, 'bookworm')
         archive.unpack('busybox-static', arch, tree)
         os.rename(glob.glob(tree + '/**/bin/busybox', recursive=True)[0], path)
         shutil.rmtree(tree)
@@ -177,14 +205,15 @@ def fetch_busybox(cache, arch):
         return file.read()
 
 
-def unpack_kernel(archive, suite, arch, tree):
+def unpack_kernel(archive, mirror, suite, arch, tree):
     """The kernel's files into the folder. Returns the image."""
-    archive.use(suite)
-    image = next((name for name in archive.depends(f'linux-image-cloud-{arch}', arch)
+    archive.use(mirror, suite)
+    newest = 'linux-image-virtual' if mirror == UBUNTU else f'linux-image-cloud-{arch}'
+    image = next((name for name in archive.depends(newest, arch)
                   if name.startswith('linux-image-')), None)
     if not image:
-        raise Unavailable(f'{suite} has no cloud kernel for {arch}')
-    # From 7.x on it comes in pieces.
+        raise Unavailable(f'{suite} has no {newest} for {arch}')
+    # Ubuntu's comes in pieces, Debian's from 7.x on.
     pieces = [name for name in archive.depends(image, arch)
               if name.startswith(('linux-binary-', 'linux-modules-'))]
     for package in (image, *pieces):
@@ -200,7 +229,7 @@ def unpack_kernel(archive, suite, arch, tree):
 def fetch_kernel(cache, kernel, arch, folder):
     tree = folder + '.tree'
     shutil.rmtree(tree, ignore_errors=True)
-    image = unpack_kernel(Archive(cache), SUITES[kernel], arch, tree)
+    image = unpack_kernel(Archive(cache), *SUITES[kernel], arch, tree)
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder + '/modules')
     for number, (name, content) in enumerate(modules_in_order(tree)):

@@ -39,7 +39,7 @@ def accelerator(kernel, arch):
     Emulated by several threads of the host, amd64's cmpxchg16b is not atomic: one boot in five of 6.12
     dies. By one thread, two busy CPUs take turns of 0.1 s, and miss most of their timers.
     """
-    several = arch == 'arm64' or kernel in ('5.10', '6.1')
+    several = arch == 'arm64' or kernel in ('5.10', '5.15', '6.1')
     return ['-accel', 'tcg,thread=' + ('multi' if several else 'single')]
 
 

@@ -20,7 +20,8 @@ import machine
 
 # What differs by kernel: loading, walking, the iterator, probes; and that figures are right.
 SHORT = ('test_doctor_says_that_recording_works', 'test_split_and_closing_line', 'test_deep_recursion',
-         'test_exceptions', 'test_command_with_python', 'test_dump', 'test_alloc', 'test_zz_lockdown')
+         'test_exceptions', 'test_command_with_python', 'test_dump', 'test_alloc', 'test_ordinary_user',
+         'test_capabilities', 'test_zz_lockdown')
 # Not what takes programs that are not built for it, or its own copy of a tool.
 ARM64 = ('test_doctor_says_that_recording_works', 'test_split_and_closing_line', 'test_split_by_copies',
          'test_deep_recursion', 'test_threads', 'test_signals', 'test_exceptions', 'test_signed_addresses',
