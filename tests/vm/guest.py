@@ -285,10 +285,11 @@ def test_small_memlock():
 PARANOID = '/proc/sys/kernel/perf_event_paranoid'
 PARANOID_2 = 'with `perf_event_paranoid` 2'
 NOBODY = ('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all')
-# What the manual has people give it.
+# What the manual has people give it; older kernels count BPF memory to RLIMIT_MEMLOCK, see test_small_memlock.
 GIVEN = '+bpf,+perfmon,+sys_ptrace,+syslog,+checkpoint_restore,+dac_read_search'
-WITH_CAPABILITIES = ('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all,' + GIVEN,
-                     '--inh-caps=-all,' + GIVEN, '--ambient-caps=-all,' + GIVEN)
+WITH_CAPABILITIES = ('prlimit', '--memlock=unlimited:unlimited', 'setpriv', '--reuid=65534', '--regid=65534',
+                     '--clear-groups', '--bounding-set=-all,' + GIVEN, '--inh-caps=-all,' + GIVEN,
+                     '--ambient-caps=-all,' + GIVEN)
 
 
 def paranoid():
