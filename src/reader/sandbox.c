@@ -9,9 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -21,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/privileges.h"
+#include "base/seccomp.h"
 
 /* The largest browsers' unwind rows take 400 MiB before they are packed. */
 #define MEMORY_BYTES (1ULL << 30)
@@ -28,14 +26,6 @@
 
 /* All in all; then another process begins. So none runs on and on while nobody asks it anything. */
 enum { CPU_SECONDS = 60 };
-
-#if defined(__x86_64__)
-#define ARCHITECTURE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define ARCHITECTURE AUDIT_ARCH_AARCH64
-#else
-#error "sandbox.c: the system calls of this architecture are not described yet"
-#endif
 
 #if defined(__SANITIZE_ADDRESS__)
 enum { SANITIZED = 1 }; /* shadow memory takes terabytes of addresses */
@@ -70,30 +60,27 @@ static void volunteer_to_be_killed(void)
 		return; /* as it was, then */
 }
 
-#define KILL BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
-#define ALLOWED BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+#define KILL SECCOMP_END(SECCOMP_RET_KILL_PROCESS)
+#define ALLOWED SECCOMP_END(SECCOMP_RET_ALLOW)
 /* The low half of an argument, which is all of an int. Nothing but a return may follow its test. */
-#define LOAD_ARGUMENT(number)                                                                      \
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[number]))
-#define LOAD_HIGH_HALF(number)                                                                     \
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[number]) + 4)
-/* Skips so many statements when it is equal, or else. */
-#define EQUALS(value, then, otherwise)                                                             \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), then, otherwise)
+#define LOAD_ARGUMENT(number) SECCOMP_LOAD(args[number])
+#define LOAD_HIGH_HALF(number) SECCOMP_LOAD_AT(offsetof(struct seccomp_data, args[number]) + 4)
 
-#define ALLOW(name) EQUALS(SYS_##name, 0, 1), ALLOWED
+#define ALLOW(name) SECCOMP_EQUALS(SYS_##name, 0, 1), ALLOWED
 #define ALLOW_ONE_VALUE(name, number, value)                                                       \
-	EQUALS(SYS_##name, 0, 4), LOAD_ARGUMENT(number), EQUALS(value, 0, 1), ALLOWED, KILL
+	SECCOMP_EQUALS(SYS_##name, 0, 4), LOAD_ARGUMENT(number), SECCOMP_EQUALS(value, 0, 1),      \
+		ALLOWED, KILL
 
 /* Memory, the protection being the third argument; its low half, which is all that counts. */
 #define ALLOW_WITHOUT_EXEC(name)                                                                   \
-	EQUALS(SYS_##name, 0, 4), LOAD_ARGUMENT(2),                                                \
+	SECCOMP_EQUALS(SYS_##name, 0, 4), LOAD_ARGUMENT(2),                                        \
 		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1), KILL, ALLOWED
 
 /* fcntl can also have signals sent (F_SETOWN), or put locks on a target's file. */
 #define ALLOW_FCNTL                                                                                \
-	EQUALS(SYS_fcntl, 0, 7), LOAD_ARGUMENT(1), EQUALS(F_GETFL, 3, 0), EQUALS(F_GETFD, 2, 0),   \
-		EQUALS(F_SETFD, 1, 0), EQUALS(F_DUPFD_CLOEXEC, 0, 1), ALLOWED, KILL
+	SECCOMP_EQUALS(SYS_fcntl, 0, 7), LOAD_ARGUMENT(1), SECCOMP_EQUALS(F_GETFL, 3, 0),          \
+		SECCOMP_EQUALS(F_GETFD, 2, 0), SECCOMP_EQUALS(F_SETFD, 1, 0),                      \
+		SECCOMP_EQUALS(F_DUPFD_CLOEXEC, 0, 1), ALLOWED, KILL
 
 /* What poll(3) calls. */
 #if defined(SYS_poll)
@@ -104,16 +91,17 @@ static void volunteer_to_be_killed(void)
 
 /* Limits may be asked for, one's own. */
 #define ALLOW_PRLIMIT                                                                              \
-	EQUALS(SYS_prlimit64, 0, 8), LOAD_ARGUMENT(0), EQUALS(0, 0, 5), LOAD_ARGUMENT(2),          \
-		EQUALS(0, 0, 3), LOAD_HIGH_HALF(2), EQUALS(0, 0, 1), ALLOWED, KILL
+	SECCOMP_EQUALS(SYS_prlimit64, 0, 8), LOAD_ARGUMENT(0), SECCOMP_EQUALS(0, 0, 5),            \
+		LOAD_ARGUMENT(2), SECCOMP_EQUALS(0, 0, 3), LOAD_HIGH_HALF(2),                      \
+		SECCOMP_EQUALS(0, 0, 1), ALLOWED, KILL
 
 static int filter_system_calls(void)
 {
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-		EQUALS(ARCHITECTURE, 1, 0),
+	const struct sock_filter filter[] = {
+		SECCOMP_LOAD(arch),
+		SECCOMP_EQUALS(SECCOMP_ARCHITECTURE, 1, 0),
 		KILL,
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		SECCOMP_LOAD(nr),
 		ALLOW(pread64),
 		ALLOW(read),
 		ALLOW(write),
@@ -150,9 +138,8 @@ static int filter_system_calls(void)
 		ALLOW(exit_group),
 		KILL,
 	};
-	const struct sock_fprog program = { ARRAY_SIZE(filter), filter };
 
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
+	return seccomp_install(filter, ARRAY_SIZE(filter));
 }
 
 int sandbox_enter(void)
