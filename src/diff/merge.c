@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Many call trees become one: functions and then nodes are found by hash, and put into the order of
- * a call tree at the end.
+ * a call tree (order.c) and added up (sums.c) at the end.
  */
-#include "diff/diff.h"
+#include "diff/merge.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/bytes.h"
-#include "profile/weights.h"
 
 /* What all runs must agree on before any is merged. */
 struct agreement {
@@ -79,157 +73,13 @@ void diff_free(struct diff *diff)
 	free(diff);
 }
 
-static const char *type_name(const struct diff_input *input)
-{
-	return profile_text(input->profile, input->profile->types.at[input->type].name);
-}
-
-static const char *type_unit(const struct diff_input *input)
-{
-	return profile_text(input->profile, input->profile->types.at[input->type].unit);
-}
-
-/* Whether all have the type that one shows, and takes it. */
-static bool agree_on(struct diff_input *inputs, uint32_t count, const char *name, const char *unit)
-{
-	uint32_t found = 0;
-
-	for (int apply = 0; apply < 2; apply++) {
-		if (apply && found < count)
-			return false;
-		for (uint32_t i = 0; i < count; i++) {
-			const struct profile *profile = inputs[i].profile;
-
-			for (uint32_t t = 0; t < profile->types.count; t++) {
-				const struct profile_type *type = &profile->types.at[t];
-
-				if (strcmp(profile_text(profile, type->name), name) != 0 ||
-				    strcmp(profile_text(profile, type->unit), unit) != 0)
-					continue;
-				if (apply)
-					inputs[i].type = t;
-				found++;
-				break;
-			}
-		}
-	}
-	return true;
-}
-
-static int choose_types(struct diff_input *inputs, uint32_t count, bool is_chosen,
-			struct diff_reason *reason)
-{
-	uint32_t other = 1;
-
-	for (uint32_t i = 0; i < count && !is_chosen; i++)
-		if (agree_on(inputs, count, type_name(&inputs[i]), type_unit(&inputs[i])))
-			return 0;
-	while (other < count && strcmp(type_name(&inputs[0]), type_name(&inputs[other])) == 0 &&
-	       strcmp(type_unit(&inputs[0]), type_unit(&inputs[other])) == 0)
-		other++;
-	if (other >= count)
-		return 0;
-	snprintf(
-		reason->text, sizeof(reason->text),
-		"%.100s holds %.30s (%.20s), and %.100s %.30s (%.20s): only the same can be compared",
-		inputs[0].name, type_name(&inputs[0]), type_unit(&inputs[0]), inputs[other].name,
-		type_name(&inputs[other]), type_unit(&inputs[other]));
-	return DIFF_REFUSED;
-}
-
-int diff_choose_types(struct diff_input *inputs, uint32_t count, bool is_chosen,
-		      struct diff_reason *reason)
-{
-	int r = choose_types(inputs, count, is_chosen, reason);
-
-	for (uint32_t i = 0; r == 0 && i < count; i++) {
-		uint64_t below;
-
-		(void)weights_values(inputs[i].profile, inputs[i].type, &below);
-		if (!below)
-			continue;
-		snprintf(reason->text, sizeof(reason->text),
-			 "%.200s holds values below 0: it is a difference already", inputs[i].name);
-		r = DIFF_REFUSED;
-	}
-	return r;
-}
-
-/* ---- Normalisation. ---- */
-
-/* How many seconds one of the unit is; 0: it is not of time. */
-static double seconds_in(const char *unit)
-{
-	static const struct {
-		const char *name;
-		double seconds;
-	} units[] = { { "nanoseconds", 1e-9 },
-		      { "microseconds", 1e-6 },
-		      { "milliseconds", 1e-3 },
-		      { "seconds", 1 } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-		if (strcmp(units[i].name, unit) == 0)
-			return units[i].seconds;
-	return 0;
-}
-
-static double cpu_seconds(const struct profile *profile)
-{
-	for (uint32_t i = 0; i < profile->types.count; i++) {
-		double one = seconds_in(profile_text(profile, profile->types.at[i].unit));
-
-		if (one > 0 && strcmp(profile_text(profile, profile->types.at[i].name), "cpu") == 0)
-			return (double)profile_total(profile, i) * one;
-	}
-	return 0;
-}
-
-/* Sets *ret to what a weight of 1 is worth, *ret_amount to what everything amounts to. */
-static int scale_of(double *ret, double *ret_amount, const struct diff_input *input,
-		    const struct call_tree *tree, enum diff_per per, struct diff_reason *reason)
-{
-	const struct profile *profile = input->profile;
-	const struct profile_meta *meta = &profile->meta;
-	bool is_periods = input->type == meta->period_type && meta->period > 1;
-	double value = is_periods ? (double)meta->period : 1, seconds;
-
-	*ret_amount = (double)call_tree_total(tree) * value;
-
-	if (seconds_in(type_unit(input)) > 0)
-		value *= seconds_in(type_unit(input));
-	if (call_tree_total(tree) <= 0) {
-		snprintf(reason->text, sizeof(reason->text), "%.200s holds no samples of %.40s",
-			 input->name, type_name(input));
-		return DIFF_REFUSED;
-	}
-	if (per == DIFF_PER_SAMPLES) {
-		*ret = 1 / (double)call_tree_total(tree);
-		return 0;
-	}
-	if (per == DIFF_PER_RUN) {
-		*ret = value;
-		return 0;
-	}
-	seconds = per == DIFF_PER_SECONDS ? (double)meta->duration_ns / 1e9 : cpu_seconds(profile);
-	if (!(seconds > 0)) {
-		snprintf(reason->text, sizeof(reason->text), "%.200s %s: choose another --per",
-			 input->name,
-			 per == DIFF_PER_SECONDS ? "does not say how long was recorded"
-						 : "holds no CPU time");
-		return DIFF_REFUSED;
-	}
-	*ret = value / seconds;
-	return 0;
-}
-
 static int measure_run(struct merge *merge, uint32_t index, double *ret_scale,
 		       struct diff_reason *reason)
 {
 	struct diff_run *run = &merge->diff->runs.at[index];
 	const struct call_tree *tree = merge->trees[index];
-	int r = scale_of(ret_scale, &run->amount, &merge->inputs[index], tree, merge->diff->per,
-			 reason);
+	int r = diff_scale(ret_scale, &run->amount, &merge->inputs[index], tree, merge->diff->per,
+			   reason);
 
 	if (r == 0)
 		r = profile_string(merge->diff->names, &run->name, merge->inputs[index].name);
@@ -421,177 +271,6 @@ static int merge_nodes(struct merge *merge, const struct call_tree *tree, uint32
 	return r;
 }
 
-/* ---- Order. ---- */
-
-static int compare_frames(const void *a_, const void *b_, void *context)
-{
-	const struct diff *diff = context;
-	const struct diff_frame *a = &diff->frames.at[*(const uint32_t *)a_];
-	const struct diff_frame *b = &diff->frames.at[*(const uint32_t *)b_];
-	int r = strcmp(diff_name(diff, a), diff_name(diff, b));
-
-	if (!r)
-		r = strcmp(diff_module(diff, a), diff_module(diff, b));
-	return r ? r : (int)a->kind - (int)b->kind;
-}
-
-static int order_frames(struct diff *diff)
-{
-	uint32_t count = diff->frames.count;
-	cleanup(free) uint32_t *order = malloc((count + 1ULL) * sizeof(*order));
-	cleanup(free) uint32_t *rank = malloc((count + 1ULL) * sizeof(*rank));
-	struct diff_frame *sorted = malloc((count + 1ULL) * sizeof(*sorted));
-
-	if (!order || !rank || !sorted) {
-		free(sorted);
-		return -ENOMEM;
-	}
-	for (uint32_t i = 0; i < count; i++)
-		order[i] = i;
-	qsort_r(order, count, sizeof(*order), compare_frames, diff);
-	for (uint32_t i = 0; i < count; i++) {
-		rank[order[i]] = i;
-		sorted[i] = diff->frames.at[order[i]];
-	}
-	free(diff->frames.at);
-	diff->frames.at = sorted;
-	diff->frames.capacity = count + 1;
-	for (uint32_t i = 0; i < diff->nodes.count; i++)
-		diff->nodes.at[i].frame = rank[diff->nodes.at[i].frame];
-	return 0;
-}
-
-static int compare_siblings(const void *a_, const void *b_, void *context)
-{
-	const struct diff_node *nodes = context;
-	const struct diff_node *a = &nodes[*(const uint32_t *)a_];
-	const struct diff_node *b = &nodes[*(const uint32_t *)b_];
-
-	if (a->parent != b->parent)
-		return a->parent < b->parent ? -1 : 1;
-	return a->frame < b->frame ? -1 : a->frame > b->frame;
-}
-
-/* by_parent: nodes but 0, siblings together and in order. first: of a node's in there. */
-static void walk(const uint32_t *by_parent, const uint32_t *first, uint32_t *place, uint32_t *stack)
-{
-	uint32_t top = 0, next = 0;
-
-	stack[top++] = 0;
-	while (top) {
-		uint32_t node = stack[--top];
-
-		place[node] = next++;
-		for (uint32_t i = first[node + 1]; i-- > first[node];)
-			stack[top++] = by_parent[i];
-	}
-}
-
-/* place: of node → where it goes. */
-static int order_run(struct diff_run *run, const uint32_t *place, uint32_t count)
-{
-	double *self = calloc(count + 1ULL, sizeof(*self));
-
-	if (!self)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < count; i++)
-		self[place[i]] = run->self[i];
-	free(run->self);
-	run->self = self;
-	return 0;
-}
-
-/* Brings nodes, and what runs know of them, into preorder. */
-static int order_nodes(struct diff *diff)
-{
-	uint32_t count = diff->nodes.count;
-	cleanup(free) uint32_t *by_parent = malloc((count + 1ULL) * sizeof(*by_parent));
-	cleanup(free) uint32_t *first = calloc(count + 2ULL, sizeof(*first));
-	cleanup(free) uint32_t *place = malloc((count + 1ULL) * sizeof(*place));
-	cleanup(free) uint32_t *stack = malloc((count + 1ULL) * sizeof(*stack));
-	struct diff_node *sorted = malloc((count + 1ULL) * sizeof(*sorted));
-	int r = by_parent && first && place && stack && sorted ? 0 : -ENOMEM;
-
-	if (r < 0) {
-		free(sorted);
-		return r;
-	}
-	for (uint32_t i = 1; i < count; i++) {
-		by_parent[i - 1] = i;
-		first[diff->nodes.at[i].parent + 1]++;
-	}
-	qsort_r(by_parent, count - 1, sizeof(*by_parent), compare_siblings, diff->nodes.at);
-	for (uint32_t i = 0; i < count; i++)
-		first[i + 1] += first[i];
-	walk(by_parent, first, place, stack);
-	for (uint32_t i = 0; i < count; i++) {
-		sorted[place[i]] = diff->nodes.at[i];
-		sorted[place[i]].parent = place[diff->nodes.at[i].parent];
-	}
-	free(diff->nodes.at);
-	diff->nodes.at = sorted;
-	diff->nodes.capacity = count + 1;
-	for (uint32_t k = 0; r == 0 && k < diff->runs.count; k++)
-		r = order_run(&diff->runs.at[k], place, count);
-	return r == 0 ? order_run(&diff->squares, place, count) : r;
-}
-
-/* ---- Sums. ---- */
-
-static int add_up(struct diff *diff, struct diff_run *run, uint32_t *active)
-{
-	struct diff_node *nodes = diff->nodes.at;
-
-	run->total = calloc(diff->nodes.count + 1ULL, sizeof(*run->total));
-	run->function_self = calloc(diff->frames.count + 1ULL, sizeof(*run->function_self));
-	run->function_total = calloc(diff->frames.count + 1ULL, sizeof(*run->function_total));
-	if (!run->total || !run->function_self || !run->function_total)
-		return -ENOMEM;
-	for (uint32_t i = diff->nodes.count; i-- > 0;) {
-		run->total[i] += run->self[i];
-		if (nodes[i].end <= i)
-			nodes[i].end = i + 1;
-		if (!i)
-			break;
-		run->total[nodes[i].parent] += run->total[i];
-		if (nodes[nodes[i].parent].end < nodes[i].end)
-			nodes[nodes[i].parent].end = nodes[i].end;
-	}
-	memset(active, 0, diff->frames.count * sizeof(*active));
-	for (uint32_t i = 0, previous = 0; i < diff->nodes.count; previous = i++) {
-		for (uint32_t at = previous; i && at != nodes[i].parent; at = nodes[at].parent)
-			active[nodes[at].frame]--;
-		run->function_self[nodes[i].frame] += run->self[i];
-		if (!active[nodes[i].frame]++)
-			run->function_total[nodes[i].frame] += run->total[i];
-	}
-	return 0;
-}
-
-static int add_up_all(struct diff *diff)
-{
-	cleanup(free) uint32_t *active = calloc(diff->frames.count + 1ULL, sizeof(*active));
-	int r = active ? 0 : -ENOMEM;
-
-	for (uint32_t i = 0; r == 0 && i < diff->runs.count; i++)
-		r = add_up(diff, &diff->runs.at[i], active);
-	if (r == 0)
-		r = add_up(diff, &diff->squares, active);
-	for (uint32_t f = 0; r == 0 && f < diff->frames.count; f++) {
-		struct diff_frame *frame = &diff->frames.at[f];
-
-		frame->is_leaf = true;
-		for (uint32_t i = 0; i < diff->runs.count; i++) {
-			const struct diff_run *run = &diff->runs.at[i];
-
-			/* Sums of the same numbers, in another order. */
-			frame->is_leaf &= run->function_total[f] - run->function_self[f] <=
-					  1e-9 * run->function_total[f];
-		}
-	}
-	return r;
-}
-
 /* ---- All of it. ---- */
 
 static int merge_run(struct merge *merge, uint32_t index, struct diff_reason *reason)
@@ -653,15 +332,15 @@ static int name_programs(struct diff *diff, const struct merge *merge)
 static int describe(struct diff *diff, const struct merge *merge)
 {
 	const struct diff_input *input = &merge->inputs[0];
-	bool is_cpu = strcmp(type_name(input), "cpu") == 0;
+	bool is_cpu = strcmp(diff_input_type(input), "cpu") == 0;
 	uint32_t id;
-	int r = profile_string(diff->names, &id, is_cpu ? "CPU" : type_name(input));
+	int r = profile_string(diff->names, &id, is_cpu ? "CPU" : diff_input_type(input));
 
 	if (r == 0)
-		r = profile_string(diff->names, &diff->type_name, type_name(input));
+		r = profile_string(diff->names, &diff->type_name, diff_input_type(input));
 	if (r == 0)
-		r = profile_string(diff->names, &diff->type_unit, type_unit(input));
-	diff->is_time = seconds_in(type_unit(input)) > 0;
+		r = profile_string(diff->names, &diff->type_unit, diff_input_unit(input));
+	diff->is_time = diff_unit_seconds(diff_input_unit(input)) > 0;
 	if (r == 0)
 		r = name_programs(diff, merge);
 	if (r == 0)
@@ -698,11 +377,9 @@ static int build(struct merge *merge, struct diff_reason *reason)
 	if (r == 0)
 		r = describe(diff, merge);
 	if (r == 0)
-		r = order_frames(diff);
+		r = diff_order(diff);
 	if (r == 0)
-		r = order_nodes(diff);
-	if (r == 0)
-		r = add_up_all(diff);
+		r = diff_add_up(diff);
 	return r == 0 ? diff_judge(diff) : r;
 }
 
@@ -719,8 +396,8 @@ int diff_new(struct diff **ret, const struct diff_input *base, uint32_t base_cou
 	if (!diff || !inputs)
 		return -ENOMEM;
 	diff->per = per != DIFF_PER_KIND			  ? per
-		    : strcmp(type_unit(base), "bytes") == 0 ? DIFF_PER_RUN
-							    : DIFF_PER_SAMPLES;
+		    : strcmp(diff_input_unit(base), "bytes") == 0 ? DIFF_PER_RUN
+								  : DIFF_PER_SAMPLES;
 	diff->is_counted = true;
 	diff->has_seconds = true;
 	diff->base_count = base_count;
