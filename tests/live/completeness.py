@@ -7,8 +7,8 @@ import sys
 import json
 import os
 
-from harness import (TARGETS, Recorder, Target, check, check_complete, check_count, end, has, rate,
-                     record, run, start)
+from harness import (TARGETS, Recorder, Target, by_table_only, check, check_complete, check_count,
+                     end, has, rate, record, run, start)
 
 
 def depth_is(name, depth, leaf):
@@ -46,6 +46,7 @@ def test_recursion_1000():
     recursion(1000)
 
 
+@by_table_only('deeper than the 64 KiB that perf copies')
 def test_recursion_of_200_kib_frames():
     recursion(30, 'recurse', 'recurse_wide', 'wide')
 
@@ -71,18 +72,22 @@ def deep_in_new_processes(name, *arguments):
                               command=new_and_deep(*arguments)), name)
 
 
+@by_table_only('deeper than the 64 KiB that perf copies')
 def test_200_kib_frames_in_new_processes():
     deep_in_new_processes('recurse_wide', 'wide')
 
 
+@by_table_only('deeper than the 64 KiB that perf copies')
 def test_4_kib_frames_in_new_processes():
     deep_in_new_processes('recurse_page', 'page')
 
 
+@by_table_only('deeper than the 64 KiB that perf copies')
 def test_200_kib_frames_in_threads_of_new_processes():
     deep_in_new_processes('recurse_wide', 'wide', 'thread')
 
 
+@by_table_only('deeper than the 64 KiB that perf copies')
 def test_200_kib_frames_all_over_the_machine():
     """One process runs already, others begin."""
     with Target('recurse', 30, 0, 'wide'):
@@ -107,6 +112,7 @@ def test_static_pie():
     recursion(30, 'recurse_static_pie')
 
 
+@by_table_only('what a handler on a stack of its own has interrupted lies outside of the copy')
 def test_signal_handlers():
     with Target('signals') as target:
         recording = record('-p', target.pid, seconds=4)

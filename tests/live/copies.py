@@ -11,14 +11,13 @@ import os
 import subprocess
 import time
 
-from harness import (TARGETS, WITHOUT_BPF, Program, Recorder, Target, check, check_complete,
+from harness import (DEEPER, TARGETS, WITHOUT_BPF, Program, Recorder, Target, check, check_complete,
                      check_count, check_equal, cpu_ns, folder, has, need, one_line, profd, rate,
                      record, run)
 
 NOBODY = 65534
 AS_NOBODY = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups',
              '--no-new-privs', '--inh-caps=-all', '--bounding-set=-all']
-DEEPER = 'deeper than the copied stack'
 
 
 @contextlib.contextmanager

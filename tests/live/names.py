@@ -110,7 +110,7 @@ def split_program():
 
 def test_lines_out_of_split_files():
     with Target(os.path.join(split_program(), 'here')) as target:
-        recording = record('-p', target.pid, outputs=OUTPUTS)
+        recording = record('-p', target.pid, '--no-kernel', outputs=OUTPUTS)
     check_chains(recording)
 
 

@@ -6,8 +6,8 @@ Nearly all samples end in a true root, and the frames between are those of the t
 """
 import os
 
-from harness import (TARGETS, Skipped, Target, check, check_complete, check_equal, has, need, record,
-                     run)
+from harness import (COPIES, TARGETS, Skipped, Target, by_table_only, check, check_complete,
+                     check_equal, has, need, record, run)
 
 
 def target(name, *arguments):
@@ -100,6 +100,7 @@ def test_musl_threads():
         check(inside > 0.8, f'{inside}')
 
 
+@by_table_only('what a handler on a stack of its own has interrupted lies outside of the copy')
 def test_musl_signals():
     """Handlers return to musl's own trampoline; under them lies what they interrupted."""
     for kind in ('musl_', 'musl_static_', 'musl_stripped_'):
@@ -163,7 +164,9 @@ def test_libjpeg():
 def test_libcrypto():
     """Ciphers, digests and signatures, each under the function that the program has called."""
     openssl = need('openssl')
-    for more, above in ((['aes-128-cbc'], 'EVP_Cipher'), (['sha256', 'sha512', 'md5'], 'EVP_Digest'),
+    # With AVX2 the frames of SHA-2 are found below the stack pointer, where no copy is.
+    digests = ['md5'] if COPIES else ['sha256', 'sha512', 'md5']
+    for more, above in ((['aes-128-cbc'], 'EVP_Cipher'), (digests, 'EVP_Digest'),
                         (['rsa2048'], 'BN_mod_exp'), (['-evp', 'aes-256-gcm'], 'EVP_'),
                         (['-evp', 'chacha20-poly1305'], 'EVP_EncryptUpdate')):
         recording = record(seconds=None, hz=1999,

@@ -13,8 +13,8 @@ import subprocess
 import time
 
 from elf import Elf
-from harness import (HANG_S, TARGETS, Program, Skipped, Target, check, check_complete, folder, has,
-                     need, record, run)
+from harness import (HANG_S, TARGETS, Program, Skipped, Target, by_table_only, check,
+                     check_complete, folder, has, need, record, run)
 
 SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'targets')
 
@@ -62,6 +62,7 @@ def record_target(*arguments, seconds=1, hz=1999):
         return record('-p', target.pid, seconds=seconds, hz=hz)
 
 
+@by_table_only('the handlers have a stack of their own, and the copy is of that one')
 def test_stack_overflow():
     recording = record_target('altstack', 'overflow')
     check_complete(recording)
@@ -72,12 +73,14 @@ def test_stack_overflow():
     check_chains(recording, ('main', 'attempt') + ('sink',) * min(depths) + ('on_overflow', 'work'))
 
 
+@by_table_only('the handlers have a stack of their own, and the copy is of that one')
 def test_nested_handlers():
     recording = record_target('altstack', 'nested')
     check_complete(recording)
     check_chains(recording, ('main', 'attempt', 'first', 'second', 'third', 'work'))
 
 
+@by_table_only('the handlers have a stack of their own, and the copy is of that one')
 def test_handlers_over_themselves():
     for way in ('again', 'in_place'):
         recording = record_target('altstack', way)
@@ -242,7 +245,7 @@ def test_rust():
 
 def test_ocaml():
     recording = record_target(compiled('ocamlopt', 'closures.ml', '-g'), hz=2999)
-    check_complete(recording)
+    check_complete(recording, deep=2)
     # camlClosures__nest_239: the number tells functions of one name apart.
     check_chains(recording, ('entry',) + ('nest',) * 21, ('entry', 'attempt') + ('dive',) * 11,
                  ('entry', 'lists') + ('build',) * 201, most=0.3,
@@ -251,6 +254,7 @@ def test_ocaml():
           'nothing of the standard library')
 
 
+@by_table_only('callers are found below the stack pointer, where no copy is')
 def test_openssl():
     """CFI by hand: frames found through expressions, and below the stack pointer. See nocfi.py."""
     for function, arguments in (('EVP_Digest', ('-evp', 'sha512')),
