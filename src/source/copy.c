@@ -292,11 +292,18 @@ static int fd_of(void *context)
 	return source->cpus.epoll_fd;
 }
 
+/* What is outside of profd's pid namespace has no pid there, like idling; but it has a user stack. */
+static bool is_outside(const struct wire_sample *sample)
+{
+	return sample->tid == 0 && sample->outcome != WALK_NO_USER_STACK;
+}
+
 /* A task's own timer stands still while the task does, which says nothing. */
 static uint64_t missed_ticks(const struct copy_source *source, struct copy_cpu *cpu,
 			     const struct wire_sample *sample)
 {
-	uint64_t missed = copy_cpu_tick(cpu, sample->time_ns, sample->tid != 0,
+	bool busy = sample->tid != 0 || is_outside(sample);
+	uint64_t missed = copy_cpu_tick(cpu, sample->time_ns, busy,
 					source->cpus.rephased_ns, source->sizes.period_ns);
 
 	return source->sizes.by_task || source->user_only ? 0 : missed;
@@ -357,8 +364,12 @@ static int take_record(void *context, const void *record, uint32_t size)
 		return 0;
 	sample->weight_ns = source->sizes.period_ns;
 	source->counters[COUNT_TICKS]++;
-	source->counters[COUNT_IDLE] += sample->tid == 0;
 	missed = missed_ticks(source, source->draining, sample);
+	if (is_outside(sample)) {
+		source->counters[COUNT_OUTSIDE]++;
+		return 0;
+	}
+	source->counters[COUNT_IDLE] += sample->tid == 0;
 	if (is_surely_not_ours(source, sample)) {
 		source->counters[COUNT_FILTERED] += sample->tid != 0;
 		return 0;

@@ -221,4 +221,4 @@ def test_with_cpu_time():
 
 
 if __name__ == '__main__':
-    run(globals())
+    run(globals(), by_table_only='calls that allocate are taken by BPF programs')

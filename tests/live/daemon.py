@@ -466,4 +466,4 @@ def test_reload():
 
 
 if __name__ == '__main__':
-    run(globals())
+    run(globals(), by_table_only='profd daemon records by tables')

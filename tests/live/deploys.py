@@ -217,4 +217,4 @@ def test_lists():
 
 
 if __name__ == '__main__':
-    harness.run(globals())
+    harness.run(globals(), by_table_only='profd daemon records by tables')

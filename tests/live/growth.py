@@ -329,4 +329,4 @@ def test_jemalloc():
 
 
 if __name__ == '__main__':
-    run(globals())
+    run(globals(), by_table_only='growth is taken by BPF programs')

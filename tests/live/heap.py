@@ -226,4 +226,4 @@ def test_both_at_once():
 
 
 if __name__ == '__main__':
-    run(globals())
+    run(globals(), by_table_only='heap needs BPF, says profd')

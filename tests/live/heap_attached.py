@@ -364,4 +364,4 @@ def test_top():
 
 
 if __name__ == '__main__':
-    run(globals())
+    run(globals(), by_table_only='calls that allocate are taken by BPF programs')

@@ -12,8 +12,8 @@ import signal
 import subprocess
 import time
 
-from harness import (Recorder, Target, check, check_complete, check_count, check_equal, end, folder,
-                     has, need, rate, record, run, start)
+from harness import (COPIES, Recorder, Target, by_table_only, check, check_complete, check_count,
+                     check_equal, end, folder, has, need, rate, record, run, start)
 from neighbours import check_all_gone, check_untroubled, given_up, of_process, program
 
 SILENT = 'its file system did not answer'
@@ -128,8 +128,14 @@ def test_program_that_starts_meanwhile():
     check_equal(recording.status, 0, 'status')
     check_equal(given_up(recording), {'split': SILENT}, 'given up')
     check_untroubled(recording, 'fixed_work', 'main', 'recurse')
-    check_count(of_process(recording, 'fixed_work')[1], truth['cpu_ns'] / 1e9 * hz, 4,
-                'samples of fixed_work')
+    seen, due = of_process(recording, 'fixed_work')[1], truth['cpu_ns'] / 1e9 * hz
+    if COPIES:
+        # A ring holds few copies of stacks: some are lost, and counted.
+        lost = recording.summary['lost']
+        print(f'    {seen} of {due:.1f} samples of fixed_work, {lost} lost of all')
+        check(seen > 0.2 * due and seen + lost > due - 4 * due ** 0.5, f'{seen} and {lost} of {due}')
+    else:
+        check_count(seen, due, 4, 'samples of fixed_work')
 
 
 def test_everything_hangs_and_nobody_wants_to_wait():
@@ -205,6 +211,7 @@ def test_held_memory():
     check_equal(files, {}, 'given up')
 
 
+@by_table_only('growth is taken by BPF programs')
 def test_growth_of_held_memory():
     """What he has touched is told as it was seen last, and of his neighbour all is right."""
     with MuteFs({'split': program('split')}) as fs:

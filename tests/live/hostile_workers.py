@@ -8,7 +8,8 @@ import re
 import signal
 import time
 
-from harness import (HANG_S, Failed, Recorder, Target, check, check_equal, folder, rate, run)
+from harness import (HANG_S, Failed, Recorder, Target, by_table_only, check, check_equal, folder,
+                     rate, run)
 from hostile import MuteFs
 from neighbours import (check_all_gone, check_untroubled, copy_of, given_up, program, workers_of)
 
@@ -152,6 +153,7 @@ def check_gone_from_kernel(objects, what):
     raise Failed(f'{what}: {left} are left in the kernel')
 
 
+@by_table_only('it looks for what BPF has left in the kernel')
 def test_profd_is_killed():
     """At any moment: no process, no program or map in the kernel, no piece of a file is left."""
     moments = {'starting': 0.02, 'preparing': 0.15, 'recording': None, 'writing': None}
@@ -186,6 +188,7 @@ def test_profd_is_killed():
         target.stop()
 
 
+@by_table_only('it looks for what BPF has left in the kernel')
 def test_profd_is_killed_while_a_worker_hangs():
     """Who waits for a file system that does not answer holds nothing of profd's."""
     with MuteFs({'split': program('split')}) as fs:

@@ -14,9 +14,9 @@ import signal
 import subprocess
 import time
 
-from harness import (HANG_S, PROFD, TARGETS, Failed, Recorder, Recording, Skipped, Target, check, check_complete,
-                     check_equal, end, folder, has, need, one_line, pprof, profd, rate, record, run,
-                     start)
+from harness import (COPIES, HANG_S, PROFD, TARGETS, Failed, Recorder, Recording, Skipped, Target,
+                     check, check_complete, check_equal, end, folder, has, need, one_line, pprof,
+                     profd, rate, record, run, start)
 
 NOBODY = 65534
 
@@ -102,7 +102,8 @@ def test_profd_in_a_pid_namespace():
         check_complete(recording)
         check_equal(names(recording), {'recurse'}, 'processes')
         check_equal(pids(recording), {target.pid}, 'pids')
-        check(recording.summary['counters']['outside'] > 100, 'nothing was outside')
+        # Of single processes copies are made of these alone.
+        check(COPIES or recording.summary['counters']['outside'] > 100, 'nothing was outside')
 
 
 def test_everything_in_a_pid_namespace():

@@ -558,4 +558,4 @@ def test_real_daemon():
 
 
 if __name__ == '__main__':
-    run(globals())
+    run(globals(), by_table_only='no stack is taken here, but by profd daemon: by tables')

@@ -11,9 +11,10 @@ import signal
 import subprocess
 import time
 
-from harness import (HANG_S, PROFD, TARGETS, Failed, Target, check, check_equal, folder, need,
-                     profd, run)
+from harness import (COPIES, HANG_S, PROFD, TARGETS, Failed, Target, by_table_only, check,
+                     check_equal, folder, need, profd, profd_words, run)
 
+WAY = ('--unwind', 'copy') if COPIES else ()
 MODES = {sign + name for sign in ('', '-') for name in ('icanon', 'echo', 'isig')}
 NAMES = ('share_10', 'share_20', 'share_30', 'share_40')
 
@@ -84,7 +85,7 @@ class Top(Tmux):
 
     def __init__(self, *arguments, prefix='', **options):
         super().__init__(**options)
-        words = [PROFD, 'top', '--symbol-cache', 'none', *map(str, arguments)]
+        words = [*profd_words(()), 'top', *WAY, '--symbol-cache', 'none', *map(str, arguments)]
         self.run(prefix + ' '.join(os.path.abspath(word) if word == PROFD else word
                                    for word in words) + '; echo status=$?')
 
@@ -538,12 +539,12 @@ def cpu_seconds(pid):
 
 def test_once_and_json():
     with Target('split') as target:
-        status, text, errors = profd('top', '--once', '-d', '2', '-p', target.pid,
+        status, text, errors = profd('top', *WAY, '--once', '-d', '2', '-p', target.pid,
                                      '--symbol-cache', 'none')
         check_equal((status, errors), (0, ''), 'status and stderr')
         check(re.search(r'CPU [0-9.]+ % of one core: user', text), text)
         check(re.search(r'\[split\] split.c:\d+', text), text)
-        status, text, errors = profd('top', '--json', '-d', '3', '-p', target.pid,
+        status, text, errors = profd('top', *WAY, '--json', '-d', '3', '-p', target.pid,
                                      '--symbol-cache', 'none')
         check_equal((status, errors), (0, ''), 'status and stderr')
         got = json.loads(text)
@@ -562,6 +563,7 @@ def test_once_and_json():
         check_equal(got['usage']['threads'], 1, 'threads in use')
 
 
+@by_table_only('growth is taken by BPF programs')
 def test_growth():
     """Who grows, as text, as JSON and on the screen, which says how fast, too."""
     with Target('grower', 'small', 32, 500, stdin=subprocess.PIPE) as target, \
