@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -107,16 +108,32 @@ static int open_attached(struct heap *heap, pid_t pid)
 	return 0;
 }
 
-/* Does the process filter its system calls? */
-static bool is_filtered(pid_t pid)
+static bool is_thread_filtered(pid_t pid, const char *tid)
 {
 	cleanup(bytes_fini) struct bytes text = {};
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/status", (int)pid, tid);
 	if (fs_read(&text, AT_FDCWD, path, STATUS_BYTES_MAX) != 0 || !bytes_str(&text))
 		return true;
 	return !strstr(text.at, "\nSeccomp:\t0\n");
+}
+
+/* Does any thread of the process filter its system calls? Each has filters of its own. */
+static bool is_filtered(pid_t pid)
+{
+	cleanup(closedir) DIR *folder = NULL;
+	const struct dirent *entry;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	folder = opendir(path);
+	if (!folder)
+		return true;
+	while ((entry = readdir(folder)))
+		if (entry->d_name[0] != '.' && is_thread_filtered(pid, entry->d_name))
+			return true;
+	return false;
 }
 
 static bool is_python(const struct process *process)
@@ -195,6 +212,10 @@ static int find_places(struct heap *heap, uint32_t slot, struct heap_process_pla
 	if (alloc_targets_out_of_reach(process)) {
 		refuse(followed,
 		       "its first thread has ended, and the kernel probes no process without it");
+		return HEAP_PLACES_NONE;
+	}
+	if (process->mappings.count == 0) {
+		refuse(followed, "it has no memory of its own: it is a thread of the kernel");
 		return HEAP_PLACES_NONE;
 	}
 	followed->python = is_python(process);
