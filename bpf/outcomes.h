@@ -21,7 +21,8 @@
 	OUTCOME(COMPAT, "32-bit code")                                                             \
 	OUTCOME(NO_USER_STACK, "no user stack")                                                    \
 	OUTCOME(GUESSED, "guessed")                                                                \
-	OUTCOME(PROFILE_FULL, "profile full")
+	OUTCOME(PROFILE_FULL, "profile full")                                                      \
+	OUTCOME(NOT_ALLOWED, "mappings may not be read")
 
 enum walk_outcome {
 #define OUTCOME(name, text) WALK_##name,

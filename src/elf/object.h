@@ -57,6 +57,7 @@ struct object {
 	uint32_t lines_known_by;
 	bool lines_given_up;
 	uint32_t walk_known_by; /* of the process that walks copied stacks */
+	uint32_t walks_failed;	/* of stacks, by libunwind; see session/copy_walk.c */
 	bool walk_declined;	/* that one could not take it */
 	bool lines_declined; /* there are none, and naming it takes more than that process has */
 	void *cache_key; /* struct symbol_cache_key of what its names were made from; NULL: none */

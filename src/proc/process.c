@@ -63,6 +63,7 @@ void process_clear(struct process *process)
 	process->executable = NULL;
 	process->executable_known = false;
 	process->files = 0;
+	process->unreadable = false;
 	process->mappings_known = true;
 	note_change(process, 0, UINT64_MAX);
 }

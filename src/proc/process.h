@@ -64,11 +64,11 @@ struct process {
 	uint64_t sure_ns;        /* its events are known from here on, if none were lost since */
 	bool look_again;         /* something was mapped over code: it may hold the same code */
 	uint64_t looked_again_ns;
-	uint32_t walks_failed;	 /* of its stacks, by libunwind; see session/copy_walk.c */
 	uint64_t copied_ns; /* when it was last looked at for that at once */
 	uint32_t checked;    /* see process_table_check */
 	bool written_over;   /* one of the mappings is */
 	uint32_t generation;
+	bool unreadable; /* we were not allowed to read what it had mapped when it was met */
 	bool reuses_addresses; /* code was mapped where other code had been, since the last look */
 	uint64_t reused_ns;    /* when that was seen last; 0: never */
 	uint64_t profile_bytes; /* that its samples have taken, of session/sample_stack.c */

@@ -96,19 +96,19 @@ enum walk_outcome copy_walk(struct pipeline *pipeline, struct process *process,
 	int r;
 
 	*count = 0;
-	if (process->walks_failed >= FAILURES_MAX)
-		return WALK_NO_ROW;
 	list_code(&codes, process, input);
-	if (codes.count == 0)
+	if (codes.count == 0 || codes.at[0].object->walks_failed >= FAILURES_MAX)
 		return WALK_NO_ROW;
 	payer = reader_payer(codes.at[0].object);
 	memcpy(what.temporaries, input->temporaries, sizeof(what.temporaries));
 	r = ask_walk(pipeline->workers, &walked, addresses, &what, codes.at, codes.count,
 		     input->stack, &payer);
-	if (r == WORKER_DIED && !pipeline->workers->walker.was_killed)
-		process->walks_failed++;
-	else if (r == WORKER_OVERTIME || r == WORKER_NONSENSE || r == WORKER_STUCK)
-		process->walks_failed++;
+	/* The program's own, which is the lowest: all of its processes would go the same way. */
+	if ((r == WORKER_DIED && !pipeline->workers->walker.was_killed) || r == WORKER_OVERTIME ||
+	    r == WORKER_NONSENSE || r == WORKER_STUCK) {
+		codes.at[0].object->walks_failed++;
+		pipeline->libunwind_failures++;
+	}
 	if (r != 0 || walked.count == 0)
 		return WALK_NO_ROW;
 	*count = walked.count;

@@ -15,6 +15,9 @@
 #include "unwind/outcome.h"
 #include "worker/workers.h"
 
+/* Shorter recordings tell their cost as a time. */
+#define SHORT_S 0.25
+
 static const char *const counter_names[] = {
 #define COUNTER(name, text) [COUNT_##name] = #name,
 	WIRE_COUNTERS(COUNTER)
@@ -67,6 +70,8 @@ static void gather_way(struct health *ret, const struct recording *rec)
 	}
 	ret->copy_bytes = copy_source_stack_bytes(rec->copies);
 	ret->libunwind_stacks = rec->pipeline.libunwind_stacks;
+	ret->libunwind_failures = rec->pipeline.libunwind_failures;
+	ret->copies_grown = copy_source_grown_threads(rec->copies);
 	ret->unwind = ret->copy_bytes ? "copy" : "fp";
 	ret->why_copies = rec->why_copies[0] ? rec->why_copies : NULL;
 	ret->user_only = copy_source_is_user_only(rec->copies);
@@ -82,6 +87,7 @@ void health_gather(struct health *ret, const struct recording *rec,
 	sampler_counters(&rec->sampler, ret->counters);
 	gather_way(ret, rec);
 	ret->samples = pipeline->sample_count;
+	ret->unreadable = pipeline->unreadable;
 	ret->lost_ring = ret->counters[COUNT_DROPPED] + pipeline->samples_refused;
 	ret->lost_ticks = ret->counters[COUNT_MISSED];
 	ret->lost_lifecycle = pipeline->lifecycle_lost;
@@ -214,10 +220,26 @@ static void add_way(const struct health *h, struct bytes *ret)
 				 (h->copy_bytes + 1023) / 1024);
 	else if (h->unwind && strcmp(h->unwind, "fp") == 0)
 		bytes_add_str(ret, "; unwound by frame pointers");
+	if (h->libunwind_failures)
+		bytes_add_format(ret, "; libunwind failed on %" PRIu64 " walks",
+				 h->libunwind_failures);
 	if (h->user_only)
 		bytes_add_str(ret, "; without time in the kernel");
 	if (h->throttled)
 		bytes_add_format(ret, "; throttled by the kernel %" PRIu64 " times", h->throttled);
+}
+
+/* Of a moment, a share of it says nothing. */
+static void add_cost(const struct health *h, struct bytes *ret)
+{
+	if (h->duration_s > 0 && h->duration_s < SHORT_S)
+		bytes_add_format(ret, "; cost %.0f ms of CPU time",
+				 (double)(h->bpf_ns + h->user_ns) / 1e6);
+	else
+		bytes_add_format(ret, "; cost %.2f%% of one CPU", health_cost_percent(h));
+	if (h->copy_bytes)
+		bytes_add_str(ret, " without what the kernel takes to copy");
+	bytes_add_format(ret, ", %" PRIu64 " MiB", (h->rss_bytes + (1 << 19)) >> 20);
 }
 
 void health_line(const struct health *h, struct bytes *ret)
@@ -232,12 +254,16 @@ void health_line(const struct health *h, struct bytes *ret)
 		bytes_add_format(ret, "; %.1f%% of frames named",
 				 percent(h->frames_named, h->frames));
 	}
-	bytes_add_format(ret, "; cost %.2f%% of one CPU, %" PRIu64 " MiB", health_cost_percent(h),
-			 (h->rss_bytes + (1 << 19)) >> 20);
+	add_cost(h, ret);
 	add_way(h, ret);
 	if (h->probe_windows)
 		bytes_add_format(ret, "; probes cost %.2f%% of the target's CPU time (%" PRIu64 " calls in %" PRIu64 " windows)",
 				 probe_percent(h), h->probe_hits, h->probe_windows);
+	if (h->unreadable)
+		bytes_add_format(ret,
+				 "; the mappings of %u process%s may not be read, which takes "
+				 "CAP_SYS_PTRACE",
+				 h->unreadable, h->unreadable == 1 ? "" : "es");
 	if (h->outside)
 		bytes_add_format(ret,
 				 "; left out: %" PRIu64
@@ -282,7 +308,10 @@ void health_json(const struct health *h, struct bytes *ret)
 	json_string(&json, "unwind", h->unwind);
 	json_string(&json, "why_not_table", h->why_copies);
 	json_u64(&json, "copy_bytes", h->copy_bytes);
+	json_u64(&json, "copies_grown_threads", h->copies_grown);
 	json_u64(&json, "walked_by_libunwind", h->libunwind_stacks);
+	json_u64(&json, "libunwind_failures", h->libunwind_failures);
+	json_u64(&json, "unreadable_processes", h->unreadable);
 	json_bool(&json, "kernel_time_sampled", !h->user_only);
 	json_u64(&json, "throttled", h->throttled);
 	json_u64(&json, "frames", h->frames);
@@ -317,6 +346,7 @@ void health_json(const struct health *h, struct bytes *ret)
 	json_u64(&json, "build_ns", h->build_ns);
 	json_u64(&json, "naming_ns", h->naming_ns);
 	json_double(&json, "percent_of_cpu", health_cost_percent(h));
+	json_bool(&json, "kernel_part_counted", !h->copy_bytes);
 	if (h->probe_windows) {
 		json_u64(&json, "probe_hits", h->probe_hits);
 		json_u64(&json, "probe_ns", (uint64_t)h->probe_ns);

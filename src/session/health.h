@@ -55,7 +55,10 @@ struct health {
 	const char *unwind;	/* how stacks were walked: as --unwind has it */
 	const char *why_copies; /* why not in the kernel; NULL: it was, or nobody wanted that */
 	uint64_t libunwind_stacks; /* that it walked whole */
+	uint64_t libunwind_failures; /* walks that it crashed on, or did not come to an end with */
+	uint32_t unreadable; /* processes whose mappings we may not read */
 	uint32_t copy_bytes;	/* of a stack, at most; 0: none was copied */
+	uint32_t copies_grown;	/* threads that needed larger ones than the others */
 	bool user_only;		/* time in the kernel was not sampled */
 	uint64_t throttled;	/* how often the kernel has stopped sampling for a moment */
 	const char *kernel_trouble; /* why kernel frames have no names; NULL: they have */

@@ -58,6 +58,8 @@ static int look(struct pipeline *p, pid_t pid)
 		process_clear(process);
 		process->read_ns = process->looked_ns = 0; /* nothing is newer than the events */
 		process->dead = r == -ESRCH;
+		process->unreadable = r == -EACCES || r == -EPERM;
+		p->unreadable += process->unreadable;
 		process->exit_ns = process->sure_ns;
 		return 0;
 	}

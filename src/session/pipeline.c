@@ -116,6 +116,7 @@ void pipeline_fini(struct pipeline *p)
 	call_sites_fini(&p->calls);
 	collected_fini(&p->incoming);
 	collected_fini(&p->waiting);
+	array_fini(&p->cuts);
 	free(p->stack_addresses);
 	free(p->stack_locations);
 }

@@ -33,6 +33,12 @@ struct pending_sample {
 	size_t size;
 };
 
+/* A walk that ended where the copied stack did. */
+struct cut_walk {
+	pid_t tid;
+	uint32_t copied; /* bytes of it */
+};
+
 struct pipeline;
 
 /* What the two streams have told. */
@@ -126,10 +132,13 @@ struct pipeline {
 	uint64_t through_generated_code; /* of WALK_COMPLETE: if frame pointers there are right */
 	uint64_t finished; /* walks that were finished here */
 	uint64_t libunwind_frames, libunwind_stacks; /* that it found, and of those it walked whole */
+	uint64_t libunwind_failures; /* walks it crashed on, or did not come to an end with */
+	uint32_t unreadable; /* processes with samples whose mappings may not be read */
 	uint64_t lifecycle_lost;
 	uint64_t samples_refused; /* too many were waiting */
 
-	uint64_t *stack_addresses; /* scratch */
+	ARRAY_OF(struct cut_walk) cuts; /* of different threads, since it was emptied last */
+	uint64_t *stack_addresses;	/* scratch */
 	uint32_t *stack_locations;
 	uint32_t events; /* EVENT_BIT of what is measured */
 	struct measures measures;

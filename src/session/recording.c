@@ -247,6 +247,18 @@ void recording_fini(struct recording *rec)
 
 /* ---- running ---- */
 
+/* Where walks were cut, more is copied from now on. */
+static int grow_copies(struct recording *rec)
+{
+	struct pipeline *p = &rec->pipeline;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < p->cuts.count; i++)
+		r = copy_source_note_cut(rec->copies, p->cuts.at[i].tid, p->cuts.at[i].copied);
+	p->cuts.count = 0;
+	return r == 0 ? copy_source_grow(rec->copies) : r;
+}
+
 /* One turn: everything the streams hold goes into the profile. */
 static int turn(struct recording *rec, bool last)
 {
@@ -264,7 +276,7 @@ static int turn(struct recording *rec, bool last)
 	if (r == 0)
 		r = pipeline_advance(p, horizon);
 	if (r == 0 && rec->copies)
-		r = copy_source_note_cut(rec->copies, p->outcomes[WALK_COPY_SHORT]);
+		r = grow_copies(rec);
 	FOR_EACH_EVENT_SOURCE(source, rec)
 		if (r == 0 && (*source)->turn)
 			r = (*source)->turn(rec, last);

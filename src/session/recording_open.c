@@ -23,6 +23,7 @@
 #include "session/keep_names.h"
 #include "session/measures.h"
 #include "session/prepare.h"
+#include "source/bpf_features.h"
 #include "source/comm_glob.h"
 
 /* Kernel memory for unwind tables. */
@@ -226,7 +227,7 @@ static int open_sampler(struct recording *rec, const struct wire_config *wire,
 		}
 		return open_copies(rec, wire, glob, cgroup_fd, ret);
 	}
-	if (rec->by_task) {
+	if (rec->by_task || !bpf_is_permitted()) {
 		snprintf(failure.what, sizeof(failure.what),
 			 "walking stacks in the kernel takes CAP_PERFMON and CAP_BPF, or root");
 		r = -EPERM;
@@ -382,7 +383,7 @@ static int add_pid(struct recording *rec, pid_t pid)
 	if (r == 0 && stat.state == 'Z' && stat.threads <= 1)
 		return refuse(pid, "pid", "it has ended (a zombie waits for its parent)");
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (fd < 0 && errno == EINVAL)
+	if (fd < 0 && (errno == EINVAL || errno == ENOENT)) /* ENOENT: newer kernels */
 		return refuse(pid, "pid", "it is a thread, not a process; use --tid");
 	if (fd < 0)
 		return refuse(pid, "pid", errno == ESRCH ? "no such process" : strerror(errno));

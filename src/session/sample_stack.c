@@ -622,6 +622,12 @@ static int count(struct pipeline *p, struct process *process, const struct wire_
 	return r;
 }
 
+static bool is_cut(enum walk_outcome outcome)
+{
+	return outcome != WALK_COMPLETE && outcome != WALK_GUESSED && outcome != WALK_COMPAT &&
+	       outcome != WALK_NO_USER_STACK;
+}
+
 /*
  * Walks to the end. *ret_process: the sample's; NULL for kernel threads. Returns 0, NO_SAMPLE for what
  * is none, or a negative errno.
@@ -645,6 +651,8 @@ static int walk_whole(struct pipeline *p, const struct wire_sample *sample, stru
 	memcpy(walked->addresses, addresses + sample->kernel_count, 8UL * sample->user_count);
 	if (process)
 		complete_walk(p, process, sample, walked);
+	if (process && process->unreadable && is_cut(walked->outcome))
+		walked->outcome = WALK_NOT_ALLOWED;
 	/* A kernel thread, or a process in exec or exit, has a kernel stack and no other. */
 	if (walked->outcome == WALK_NO_USER_STACK && sample->kernel_count + walked->count)
 		walked->outcome = WALK_COMPLETE;
@@ -656,6 +664,24 @@ static bool is_measured(const struct pipeline *p, const struct wire_sample *samp
 {
 	return sample->event < EVENTS && p->events & EVENT_BIT(sample->event) &&
 	       (sample->event == EVENT_CPU || p->counters[sample->event].values);
+}
+
+static int note_cut(struct pipeline *p, const struct wire_sample *sample)
+{
+	enum { CUTS_MAX = 256 }; /* others are noted when they come again */
+	struct cut_walk *cut = NULL;
+
+	for (uint32_t i = 0; i < p->cuts.count; i++)
+		if (p->cuts.at[i].tid == (pid_t)sample->tid)
+			cut = &p->cuts.at[i];
+	if (!cut && p->cuts.count == CUTS_MAX)
+		return 0;
+	if (!cut)
+		cut = array_push(&p->cuts);
+	if (!cut)
+		return -ENOMEM;
+	*cut = (struct cut_walk){ (pid_t)sample->tid, sample->stack_bytes };
+	return 0;
 }
 
 int sample_stack_count(struct pipeline *p, const struct wire_sample *sample)
@@ -674,7 +700,9 @@ int sample_stack_count(struct pipeline *p, const struct wire_sample *sample)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	p->sample_count++;
-	return count(p, process, sample, &walked);
+	if (p->copies && walked.outcome == WALK_COPY_SHORT)
+		r = note_cut(p, sample);
+	return r < 0 ? r : count(p, process, sample, &walked);
 }
 
 int sample_stack_add(struct pipeline *p, const struct wire_sample *sample, uint32_t *ret,

@@ -97,6 +97,12 @@ bool bpf_memory_is_limited(void)
 	return known == LIMITED;
 }
 
+bool bpf_is_permitted(void)
+{
+	return has_capability(CAP_SYS_ADMIN) ||
+	       (has_capability(CAP_BPF) && has_capability(CAP_PERFMON));
+}
+
 bool bpf_has_uprobe_multi(void)
 {
 	return libbpf_find_vmlinux_btf_id("bpf_uprobe_multi_link_attach", BPF_TRACE_FENTRY) > 0;

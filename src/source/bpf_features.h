@@ -26,5 +26,8 @@ bool bpf_memory_is_limited(void);
 /* Are there links of many user probes at once (Linux 6.6)? */
 bool bpf_has_uprobe_multi(void);
 
+/* Have we the capabilities that BPF programs on perf events take? */
+bool bpf_is_permitted(void);
+
 /* Why the kernel has refused programs or maps (r: its error), in words; static. */
 const char *bpf_refusal(int r);

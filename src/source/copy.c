@@ -18,6 +18,7 @@
 #include "source/copy_record.h"
 #include "source/copy_registers.h"
 #include "source/copy_sizes.h"
+#include "source/copy_threads.h"
 #include "source/lifecycle.h"
 #include "source/perf_event.h"
 #include "source/perf_ring.h"
@@ -30,8 +31,8 @@ struct copy_source {
 	struct copy_sizes sizes;
 	bool exact, user_only;
 	struct copy_layout layout;
-	uint32_t stack_bytes;
-	uint64_t cut_seen;
+	struct copy_threads threads; /* of whole CPUs: all have the same */
+	bool larger;		     /* some copies are to be, from the next look on */
 	struct copy_cpus cpus;
 	struct task_events tasks;
 	struct copy_filter filter;
@@ -68,7 +69,7 @@ static struct perf_event_attr event_attr(const struct copy_source *source)
 
 	if (!source->layout.user_chain) {
 		attr.sample_regs_user = copy_registers_mask();
-		attr.sample_stack_user = source->stack_bytes;
+		attr.sample_stack_user = source->threads.bytes;
 	}
 	return attr;
 }
@@ -139,7 +140,7 @@ int copy_source_open(struct copy_source **ret, const struct copy_source_options 
 				 source->sizes.by_task ? &source->tasks : NULL);
 	if (r < 0)
 		return fail(failure, r, open_failure(r));
-	source->stack_bytes =
+	source->threads.bytes =
 		copy_stack_bytes_at_first(&source->sizes, copy_cpus_smallest_ring(&source->cpus));
 	r = source->sizes.by_task ? 0 : open_cpu_events(source);
 	if (r == -EINVAL && source->layout.cgroup)
@@ -161,13 +162,23 @@ void copy_source_close(struct copy_source *source)
 		close(source->filter.cgroup_fd);
 	copy_filter_fini(&source->filter);
 	copy_queue_fini(&source->queue);
+	copy_threads_fini(&source->threads);
 	free(source);
+}
+
+static void size_copies(void *context, struct perf_event_attr *attr, pid_t tid)
+{
+	const struct copy_source *source = context;
+
+	attr->sample_stack_user = copy_threads_bytes(&source->threads, tid);
 }
 
 static int open_task(struct copy_source *source, pid_t id, uint32_t flags)
 {
 	struct perf_event_attr attr = event_attr(source);
 
+	source->tasks.adapt = source->layout.user_chain ? NULL : size_copies;
+	source->tasks.adapt_context = source;
 	return task_events_open(&source->tasks, &attr, id, source->config.by_tid,
 				flags & TARGET_INHERIT);
 }
@@ -233,24 +244,39 @@ static int reopen(struct copy_source *source)
 	return r;
 }
 
-int copy_source_note_cut(struct copy_source *source, uint64_t walks)
+int copy_source_note_cut(struct copy_source *source, pid_t tid, uint32_t copied)
 {
-	uint32_t bytes;
-	bool more = walks > source->cut_seen;
+	uint32_t ring = copy_cpus_smallest_ring(&source->cpus), bytes;
+	int r = 0;
 
-	source->cut_seen = walks;
-	if (!more || !source->stack_bytes || !source->cpus.runs)
+	if (source->sizes.by_task) {
+		r = copy_threads_grow(&source->threads, tid, copied, ring);
+	} else if (copied >= source->threads.bytes) {
+		bytes = copy_stack_bytes_grown(source->threads.bytes, ring);
+		r = bytes > source->threads.bytes;
+		source->threads.bytes = bytes;
+	}
+	source->larger |= r > 0;
+	return r < 0 ? r : 0;
+}
+
+int copy_source_grow(struct copy_source *source)
+{
+	if (!source->larger || !source->cpus.runs)
 		return 0;
-	bytes = copy_stack_bytes_grown(source->stack_bytes, copy_cpus_smallest_ring(&source->cpus));
-	if (bytes <= source->stack_bytes)
-		return 0;
-	source->stack_bytes = bytes;
+	source->larger = false;
+	source->threads.rounds++;
 	return reopen(source);
 }
 
 uint32_t copy_source_stack_bytes(const struct copy_source *source)
 {
-	return source->layout.user_chain ? 0 : source->stack_bytes;
+	return source->layout.user_chain ? 0 : copy_threads_most(&source->threads);
+}
+
+uint32_t copy_source_grown_threads(const struct copy_source *source)
+{
+	return source->threads.grown.count;
 }
 
 bool copy_source_is_user_only(const struct copy_source *source)

@@ -92,6 +92,8 @@ static int open_thread(struct task_events *events, struct perf_event_attr *attr,
 {
 	int opened = 0;
 
+	if (events->adapt)
+		events->adapt(events->adapt_context, attr, tid);
 	for (uint32_t i = 0; i < events->outputs.count; i++) {
 		int r = open_one(events, attr, tid, &events->outputs.at[i]);
 

@@ -28,6 +28,9 @@ struct task_output {
 struct task_events {
 	ARRAY_OF(struct task_event) events;
 	ARRAY_OF(struct task_output) outputs;
+	/* NULL, or changes what is different for a single thread. */
+	void (*adapt)(void *context, struct perf_event_attr *attr, pid_t tid);
+	void *adapt_context;
 };
 
 /*

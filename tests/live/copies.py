@@ -252,6 +252,28 @@ def test_a_deleted_program():
                 recording.summary['guessed'], recording.samples, 'outcomes')
 
 
+def test_what_may_not_be_read():
+    """The whole machine may be sampled, but not all mappings read: said, and what it takes."""
+    with sysctl('perf_event_paranoid', -1), Target('recurse', 10), \
+            Target('split', prefix=AS_NOBODY):
+        recording = record_as_nobody('-a', seconds=1)
+    summary = recording.summary
+    reasons = {}
+    for frames, weight in recording.stacks:
+        cut = [frame for frame in frames if frame.startswith('[truncated')]
+        reasons.setdefault(frames[0], {}).setdefault(cut[0] if cut else 'complete', 0)
+        reasons[frames[0]][cut[0] if cut else 'complete'] += weight
+    unread = '[truncated: mappings may not be read]'
+    check(set(reasons['recurse']) == {unread}, f'{reasons["recurse"]}')
+    check(unread not in reasons['split'], f'{reasons["split"]}')
+    check(reasons['split']['complete'] > 10, f'{reasons["split"]}')
+    check_equal(summary['truncated']['mappings may not be read'],
+                sum(why.get(unread, 0) for why in reasons.values()), 'samples')
+    check(summary['unreadable_processes'] >= 1, f'{summary["unreadable_processes"]}')
+    check('may not be read, which takes CAP_SYS_PTRACE' in recording.stderr, recording.stderr)
+    check('CAP_BPF' in recording.stderr and 'CAP_PERFMON' in recording.stderr, recording.stderr)
+
+
 LITTLE = ['prlimit', '--memlock=0:0']
 
 
@@ -265,6 +287,22 @@ def test_little_locked_memory():
     print(f'    {summary["copy_bytes"]} bytes, {summary["truncated"]} of {recording.samples}')
     check(summary['complete'] > 0.7 * summary['samples'], f'{summary["truncated"]}')
     check(set(summary['truncated']) <= {DEEPER}, f'{summary["truncated"]}')
+
+
+def test_one_deep_among_shallow():
+    """Only the deep one's copies grow: the others go on taking little room."""
+    shallow = f'timeout 2.5 {TARGETS}/recurse 10 > /dev/null & '
+    with sysctl('perf_event_mlock_kb', 512):
+        recording = record_as_nobody(
+            seconds=None, hz=499, prefix=LITTLE, good=False,
+            command=['sh', '-c', f'{shallow * 5} timeout 2.5 {TARGETS}/recurse 4 0 page; wait'])
+    summary = recording.summary
+    check_equal(summary['copies_grown_threads'], 1, 'threads with larger copies')
+    deep = recording.share(has(*['recurse_page'] * 4))
+    cut = recording.share(lambda frames: f'[truncated: {DEEPER}]' in frames)
+    print(f'    {summary["copy_bytes"]} bytes for one, {deep} deep and whole, {cut} cut; '
+          f'{summary["lost"]} lost of {summary["expected_samples"]}')
+    check(deep > 0.08 and cut < 0.05, f'{deep} whole, {cut} cut')
 
 
 def test_no_locked_memory():
