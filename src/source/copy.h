@@ -9,8 +9,8 @@
  * happens on other tasks is not seen.
  *
  * How large copies are is chosen for all threads of whole CPUs together, and each pays for its own: the
- * kernel copies no more than a stack holds, so a shallow thread costs the same whatever the limit is. Slowdown of the
- * target for each sample, measured at 9999 Hz: 4.6, 6.6 and 5.6 µs at limits of 8, 32 and 64 KiB where the
+ * kernel copies no more than a stack holds, so a shallow thread costs the same whatever the limit is.
+ * Slowdown of the target for each sample, measured at 9999 Hz: 4.6, 6.6 and 5.6 µs at limits of 8, 32 and 64 KiB where the
  * stack holds 5 KiB, and 5.5, 8.8 and 15 µs where it holds 80. What a larger limit takes is room in the
  * ring, where each record is as large as the limit. So it is as large as leaves room for several, and
  * grows when a walk has ended where its copy did; where events are of single tasks, whose rings are small,
