@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What `perf script` prints: see perf_lines.h. A sample is a line with its comm, ids, time, period and
- * event, then a line for each frame, the innermost first, and an empty line; or, recorded without
- * stacks, all of it in one line.
+ * event, then a line for each frame (perf_stacks.h), the innermost first, and an empty line; or,
+ * recorded without stacks, all of it in one line.
  *
  * Each event becomes a type of values, which counts samples, and one of what its periods sum up to:
  * perf chooses them so that samples with longer ones stand for more, and what is shown is those of
  * the first event. How many there are is known at the end only, so samples are counted here until
  * then. A thread's id is the label "thread_id": as "tid" it would split pictures.
- *
- * Frames come again and again: what a line becomes is looked up by its text.
  */
 #include "input/input.h"
 
@@ -18,26 +16,15 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/strtab.h"
 #include "input/counted.h"
-#include "input/frame_kind.h"
 #include "input/perf_lines.h"
+#include "input/perf_stacks.h"
 #include "input/type_name.h"
 
 enum {
-	MAX_DEPTH = INPUT_MAX_DEPTH,
-	MAX_INLINED = 64,   /* functions of a location */
 	CHECK_LINES = 1024, /* between two looks at the memory taken */
 	MAX_EVENTS = PROFILE_MAX_TYPES,
 	EVENT_BYTES = TYPE_NAME_BYTES - 8, /* of a name; the rest is cut off */
-};
-
-/* A line of a frame that was met: by its text. */
-struct known {
-	uint32_t function, mapping;
-	uint64_t address;
-	uint32_t location; /* + 1, without anything inlined or a source line; 0: not made yet */
-	bool inlined;
 };
 
 struct event {
@@ -51,43 +38,28 @@ struct script {
 	struct profile *profile;
 	struct input_report *report;
 	const struct lines *lines;
-	struct strtab texts; /* of frames' lines, but the first one */
-	ARRAY_OF(struct known) known;
-	ARRAY_OF(signed char) mapping_kinds; /* by mapping */
-	ARRAY_OF(uint32_t) modules;	     /* by string: mapping + 1 */
-	struct hash_index locations;
+	struct perf_stacks stacks;
 	ARRAY_OF(struct event) events;
 	struct counted counted;	       /* by event: how many, and the sum of their periods */
 	uint32_t comm, pid, thread_id; /* strings */
-	uint32_t full_stack, deep_location;
+	uint32_t full_stack;
 
 	/* The sample at hand. */
 	bool in_header; /* of --header, whose lines may be anything: commands are told as they were */
 	bool in_sample;
 	bool in_head;	  /* its only frame stood in its first line */
 	bool is_left_out; /* instead of in_sample: its event is one too many */
-	bool has_no_room, is_cut;
+	bool has_no_room;
 	uint32_t labels, event;
 	int64_t period;
-	uint32_t depth; /* of locations */
-	/* The location at hand: the lines of its functions so far, + 1 in `known`, and source lines. */
-	uint32_t line_count;
-	uint32_t lines_known[MAX_INLINED];
-	struct profile_line frame_lines[MAX_INLINED];
-	bool has_source;
-	uint32_t sample[2 * MAX_DEPTH]; /* locations, innermost first */
 };
 
 static void script_free(struct script *script)
 {
 	if (!script)
 		return;
-	strtab_fini(&script->texts);
-	array_fini(&script->known);
-	array_fini(&script->mapping_kinds);
-	array_fini(&script->modules);
+	perf_stacks_fini(&script->stacks);
 	array_fini(&script->events);
-	hash_index_fini(&script->locations);
 	counted_fini(&script->counted);
 	free(script);
 }
@@ -98,239 +70,6 @@ static int refuse(struct script *script, const char *reason)
 	snprintf(script->report->reason, sizeof(script->report->reason), ":%llu: %s",
 		 (unsigned long long)script->lines->number, reason);
 	return INPUT_REFUSED;
-}
-
-/* ---- frames; all return as profile_string does ---- */
-
-static int find_mapping(struct script *script, uint32_t *ret, struct perf_text module)
-{
-	struct profile *profile = script->profile;
-	struct profile_mapping mapping = {};
-	uint32_t *found;
-	int r = profile_string_of(profile, &mapping.file, module.at, module.size);
-
-	if (r != 0)
-		return r;
-	while (script->modules.count <= mapping.file)
-		if (!array_push(&script->modules))
-			return -ENOMEM;
-	found = &script->modules.at[mapping.file];
-	if (!*found) {
-		signed char *kind;
-
-		r = profile_mapping_add(profile, ret, &mapping);
-		if (r != 0)
-			return r;
-		kind = array_push(&script->mapping_kinds);
-		if (!kind)
-			return -ENOMEM;
-		*kind = (signed char)frame_kind_of_mapping(profile_text(profile, mapping.file));
-		*found = *ret + 1;
-	}
-	*ret = *found - 1;
-	return 0;
-}
-
-/* A name for a frame that has none: its module's. */
-static int name_by_module(struct script *script, uint32_t *ret, struct perf_text module)
-{
-	const char *name = module.at;
-	char text[256];
-
-	for (size_t i = 0; i < module.size; i++)
-		if (module.at[i] == '/' && i + 1 < module.size)
-			name = module.at + i + 1;
-	if (!module.size)
-		return profile_string(script->profile, ret, "[unknown]");
-	module.size -= (size_t)(name - module.at);
-	if (*name == '[')
-		return profile_string_of(script->profile, ret, name, module.size);
-	snprintf(text, sizeof(text), "[%.*s]", module.size < 250 ? (int)module.size : 250, name);
-	return profile_string(script->profile, ret, text);
-}
-
-static int make_known(struct script *script, struct known *ret, const struct perf_frame *frame)
-{
-	struct profile *profile = script->profile;
-	struct profile_function function = {};
-	int r = frame->name.size ? profile_string_of(profile, &function.name, frame->name.at,
-						     frame->name.size)
-				 : name_by_module(script, &function.name, frame->module);
-
-	function.system_name = function.name;
-	if (r == 0)
-		r = find_mapping(script, &ret->mapping, frame->module);
-	if (r == 0)
-		r = profile_function_add(profile, &ret->function, &function);
-	ret->address = frame->address;
-	ret->inlined = frame->inlined;
-	return r;
-}
-
-/* Named outcome of find_known: this is no frame. */
-enum { NO_FRAME = PROFILE_FULL + 1 };
-
-static int find_known(struct script *script, uint32_t *ret, const char *line, size_t size)
-{
-	struct perf_frame frame;
-	struct known known = {}, *added;
-	int r;
-
-	if (strtab_find(&script->texts, ret, line, size))
-		return 0;
-	/* Anything may stand behind a tab, but without an address it must be there. */
-	if (!perf_read_frame(&frame, line, size) || (!frame.has_address && *line != '\t'))
-		return NO_FRAME;
-	if (script->profile->closed)
-		return PROFILE_FULL;
-	r = make_known(script, &known, &frame);
-	if (r == 0)
-		r = strtab_add(&script->texts, ret, line, size);
-	if (r != 0)
-		return r;
-	while (script->known.count <= *ret)
-		if (!array_push(&script->known))
-			return -ENOMEM;
-	added = &script->known.at[*ret];
-	*added = known;
-	return 0;
-}
-
-struct place {
-	const struct profile *profile;
-	const struct known *at;
-	const struct profile_line *lines;
-	uint32_t line_count;
-};
-
-static bool is_place(const void *context, uint32_t position, const void *key)
-{
-	const struct profile *profile = context;
-	const struct profile_location *location = &profile->locations.at[position];
-	const struct place *place = key;
-
-	if (location->mapping != place->at->mapping || location->address != place->at->address ||
-	    location->line_count != place->line_count)
-		return false;
-	for (uint32_t i = 0; i < place->line_count; i++) {
-		const struct profile_line *line = &profile->lines.at[location->first_line + i];
-
-		if (line->function != place->lines[i].function ||
-		    line->line != place->lines[i].line)
-			return false;
-	}
-	return true;
-}
-
-static enum location_kind kind_of(const struct script *script, const struct place *place)
-{
-	const struct profile *profile = script->profile;
-	const struct profile_function *functions = profile->functions.at;
-	const struct profile_function *inner = &functions[place->lines[0].function];
-	const struct profile_function *outer =
-		&functions[place->lines[place->line_count - 1].function];
-	const char *name = profile_text(profile, inner->name);
-
-	if (frame_kind_is_note(name, strlen(name)))
-		return LOCATION_NOTE;
-	return frame_kind(script->mapping_kinds.at[place->at->mapping],
-			  frame_kind_of_source(profile_text(profile, outer->file)),
-			  place->at->address);
-}
-
-static int find_location(struct script *script, uint32_t *ret, const struct place *place)
-{
-	struct profile *profile = script->profile;
-	uint64_t hash =
-		hash_pair(hash_bytes(place->lines, place->line_count * sizeof(*place->lines)),
-			  hash_pair(place->at->mapping, place->at->address));
-	int r;
-
-	*ret = hash_index_find(&script->locations, hash, is_place, profile, place);
-	if (*ret != HASH_ABSENT)
-		return 0;
-	r = profile_location_append(profile, ret, place->at->mapping, place->at->address,
-				    kind_of(script, place));
-	if (r == 0)
-		r = profile_location_name(profile, *ret, place->lines, place->line_count, true);
-	return r ? r : hash_index_add(&script->locations, hash, *ret);
-}
-
-static void push_location(struct script *script, uint32_t location)
-{
-	/* The innermost ones are what a stack too deep goes without. */
-	if (script->depth == ARRAY_SIZE(script->sample)) {
-		memmove(script->sample, script->sample + MAX_DEPTH,
-			MAX_DEPTH * sizeof(*script->sample));
-		script->depth = MAX_DEPTH;
-		script->is_cut = true;
-	}
-	script->sample[script->depth++] = location;
-}
-
-/* The location at hand is complete. */
-static int end_location(struct script *script)
-{
-	uint32_t count = script->line_count, location;
-	struct known *known;
-	int r = 0;
-
-	if (!count)
-		return 0;
-	script->line_count = 0;
-	known = &script->known.at[script->lines_known[count - 1]];
-	if (count == 1 && !script->has_source && known->location) {
-		location = known->location - 1;
-	} else {
-		struct place place = { script->profile, known, script->frame_lines, count };
-
-		r = find_location(script, &location, &place);
-		if (r == 0 && count == 1 && !script->has_source)
-			known->location = location + 1;
-	}
-	script->has_source = false;
-	if (r == 0)
-		push_location(script, location);
-	return r;
-}
-
-static int add_frame(struct script *script, const char *line, size_t size)
-{
-	uint32_t id;
-	int r = find_known(script, &id, line, size);
-
-	if (r != 0)
-		return r;
-	/* What is inlined stands before what it was inlined into. */
-	if (script->line_count &&
-	    (!script->known.at[script->lines_known[script->line_count - 1]].inlined ||
-	     script->line_count == MAX_INLINED))
-		r = end_location(script);
-	if (r != 0)
-		return r;
-	script->lines_known[script->line_count] = id;
-	script->frame_lines[script->line_count++] =
-		(struct profile_line){ .function = script->known.at[id].function };
-	return 0;
-}
-
-/* The source line of the frame before. */
-static int add_source(struct script *script, struct perf_text file, uint32_t number)
-{
-	struct profile *profile = script->profile;
-	struct profile_line *line = &script->frame_lines[script->line_count - 1];
-	struct profile_function function = profile->functions.at[line->function];
-	int r;
-
-	if (file.size == 2 && memcmp(file.at, "??", 2) == 0)
-		return 0;
-	r = profile_string_of(profile, &function.file, file.at, file.size);
-	if (r == 0)
-		r = profile_function_add(profile, &line->function, &function);
-	if (r == 0)
-		line->line = number;
-	script->has_source |= r == 0;
-	return r;
 }
 
 /* ---- samples ---- */
@@ -392,25 +131,16 @@ static int find_labels(struct script *script, const struct perf_head *head)
 
 static int end_sample(struct script *script)
 {
-	uint32_t stack, labels = script->labels, depth;
-	const uint32_t *locations = script->sample;
-	int r = 0;
+	uint32_t stack, labels = script->labels;
+	bool is_cut = false;
+	int r;
 
 	script->is_left_out = false;
 	if (!script->in_sample)
 		return 0;
 	script->in_sample = false;
-	r = script->has_no_room ? PROFILE_FULL : end_location(script);
-	script->line_count = 0;
-	depth = script->depth;
-	if (r == 0 && (script->is_cut || depth > MAX_DEPTH)) {
-		locations += depth - MAX_DEPTH - 1;
-		script->sample[depth - MAX_DEPTH - 1] = script->deep_location;
-		depth = MAX_DEPTH + 1;
-		script->report->cut_stacks++;
-	}
-	if (r == 0)
-		r = profile_stack_add(script->profile, &stack, locations, depth);
+	r = script->has_no_room ? PROFILE_FULL : perf_stacks_end(&script->stacks, &stack, &is_cut);
+	script->report->cut_stacks += is_cut;
 	if (r == PROFILE_FULL) {
 		script->report->left_out++;
 		stack = script->full_stack;
@@ -436,8 +166,8 @@ static int begin_sample(struct script *script, const struct perf_head *head)
 	if (r != 0)
 		return r;
 	script->in_sample = true;
-	script->in_head = script->has_no_room = script->is_cut = script->has_source = false;
-	script->depth = script->line_count = 0;
+	script->in_head = script->has_no_room = false;
+	perf_stacks_begin(&script->stacks);
 	script->period = head->period;
 	if (script->event == MAX_EVENTS) {
 		script->in_sample = false;
@@ -449,9 +179,9 @@ static int begin_sample(struct script *script, const struct perf_head *head)
 	r = find_labels(script, head);
 	/* Of a tracepoint, what it tells stands there. */
 	if (r == 0 && head->rest.size) {
-		r = add_frame(script, head->rest.at, head->rest.size);
+		r = perf_stacks_frame(&script->stacks, head->rest.at, head->rest.size);
 		script->in_head = r == 0;
-		if (r == NO_FRAME)
+		if (r == PERF_NO_FRAME)
 			r = 0;
 	}
 	if (r == PROFILE_FULL) {
@@ -472,13 +202,14 @@ static int read_below(struct script *script, const char *line, size_t size)
 		return 0;
 	if (script->in_head) { /* it was something else, as there are frames */
 		script->in_head = false;
-		script->depth = script->line_count = 0;
+		perf_stacks_begin(&script->stacks);
 	}
-	if (*line != '\t' && script->line_count && perf_read_source(&file, &number, line, size))
-		r = number ? add_source(script, file, number) : 0;
+	if (*line != '\t' && perf_stacks_has_frame(&script->stacks) &&
+	    perf_read_source(&file, &number, line, size))
+		r = number ? perf_stacks_source(&script->stacks, file, number) : 0;
 	else
-		r = add_frame(script, line, size);
-	if (r == NO_FRAME) {
+		r = perf_stacks_frame(&script->stacks, line, size);
+	if (r == PERF_NO_FRAME) {
 		script->report->passed_over++;
 		r = 0;
 	}
@@ -529,40 +260,20 @@ static int read_line(struct script *script, const char *line, size_t size)
 
 /* ---- the whole ---- */
 
-static int set_up_note(struct script *script, uint32_t *ret, const char *name)
-{
-	struct profile *profile = script->profile;
-	struct profile_function function = {};
-	struct profile_line line = {};
-	uint32_t mapping;
-	int r = find_mapping(script, &mapping, (struct perf_text){ "", 0 });
-
-	if (r == 0)
-		r = profile_string(profile, &function.name, name);
-	function.system_name = function.name;
-	if (r == 0)
-		r = profile_function_add(profile, &line.function, &function);
-	if (r == 0)
-		r = profile_location_append(profile, ret, mapping, 0, LOCATION_NOTE);
-	return r ? r : profile_location_name(profile, *ret, &line, 1, true);
-}
-
 static int set_up(struct script *script)
 {
 	struct profile *profile = script->profile;
 	uint32_t location;
-	int r = strtab_init(&script->texts);
+	int r = profile_string(profile, &script->comm, "comm");
 
-	if (r == 0)
-		r = profile_string(profile, &script->comm, "comm");
 	if (r == 0)
 		r = profile_string(profile, &script->pid, "pid");
 	if (r == 0)
 		r = profile_string(profile, &script->thread_id, "thread_id");
 	if (r == 0)
-		r = set_up_note(script, &script->deep_location, INPUT_DEEP_NAME);
+		r = perf_stacks_init(&script->stacks, profile);
 	if (r == 0)
-		r = set_up_note(script, &location, INPUT_FULL_NAME);
+		r = perf_stacks_note(&script->stacks, &location, INPUT_FULL_NAME);
 	return r ? r : profile_stack_add(profile, &script->full_stack, &location, 1);
 }
 
@@ -634,11 +345,7 @@ static int add_samples(struct script *script)
 static uint64_t bytes_of(const struct script *script)
 {
 	return profile_bytes(script->profile) + counted_bytes(&script->counted) +
-	       script->texts.bytes.count + 4ULL * script->texts.offsets.count +
-	       2ULL * sizeof(struct hash_slot) *
-		       (script->texts.index.count + (uint64_t)script->locations.count) +
-	       script->known.count * (uint64_t)sizeof(*script->known.at) +
-	       script->modules.count * (uint64_t)sizeof(*script->modules.at);
+	       perf_stacks_bytes(&script->stacks);
 }
 
 static int perf_script_read(struct profile *profile, struct lines *lines, uint64_t limit_bytes,
