@@ -99,8 +99,12 @@ struct ui {
 
 /* Draws and takes keys until it is quit or the feed says so. Returns 0 or a negative errno. */
 int ui_run(struct ui *ui);
+/* All that it owns; it need not have run. */
 void ui_fini(struct ui *ui);
+/* Shows a message for some seconds. */
 void ui_say(struct ui *ui, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- ui_filter.c ---- */
 /* Gives the filter its time, for one drawing or key: some expressions take for ever. */
 void ui_allow_matching(struct ui *ui);
 /* Whether the filter lets it through; without one everything. module: a path. */
@@ -131,6 +135,8 @@ bool view_flame_key(struct ui *ui, int key);
 void view_flame_click(struct ui *ui, int y, int x);
 /* The row that is chosen in the table; NULL: none. */
 const struct row *view_table_chosen(struct ui *ui);
+
+/* ---- ui_list.c ---- */
 /* The module of what is chosen, a path; NULL: nothing is. */
 const char *view_chosen_module(struct ui *ui);
 /*
