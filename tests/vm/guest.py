@@ -233,6 +233,25 @@ def test_heap():
     found('heap', 'yes')
 
 
+def test_unit_tests_of_the_kernel():
+    """The unit tests that user emulation cannot run (suite.py copies them here)."""
+    folder = '/profd/unit'
+    if not os.path.isdir(folder):
+        raise Skipped('there are none')
+    with open(os.path.join(folder, 'tests.json'), encoding='utf-8') as file:
+        tests = json.load(file)
+    failed = []
+    for test in tests:
+        result = subprocess.run([test['program']], cwd='/tmp', env={**os.environ, **test['environment']},
+                                capture_output=True, text=True, errors='replace', check=False, timeout=120)
+        if result.returncode not in (0, 77):
+            failed.append(test['name'])
+            print('\n'.join(line for line in (result.stdout + result.stderr).splitlines()
+                            if re.match(r'\[  (ERROR|FAILED|\s*LINE) ', line))[:2000])
+    check(len(tests) > 10 and not failed, f'of {len(tests)} failed: {failed}')
+    print(f'    {len(tests)} programs of unit tests')
+
+
 def test_hidden_kernel_symbols():
     write('/proc/sys/kernel/kptr_restrict', '2')
     try:

@@ -9,6 +9,7 @@ kernel cannot be had; a machine that dies is a failure.
 Environment: PROFD, TARGETS; for arm64 PROFD_CROSS_BUILD instead, a folder that was built for it (else 77).
 """
 import glob
+import json
 import os
 import shutil
 import subprocess
@@ -25,9 +26,38 @@ SHORT = ('test_doctor_says_that_recording_works', 'test_split_and_closing_line',
 # Not what takes programs that are not built for it, or its own copy of a tool.
 ARM64 = ('test_doctor_says_that_recording_works', 'test_split_and_closing_line', 'test_split_by_copies',
          'test_deep_recursion', 'test_threads', 'test_signals', 'test_exceptions', 'test_signed_addresses',
-         'test_command_with_python', 'test_whole_machine', 'test_dump', 'test_top', 'test_growth')
+         'test_command_with_python', 'test_whole_machine', 'test_dump', 'test_top', 'test_growth',
+         'test_unit_tests_of_the_kernel')
 # A guest on a busy host may take many times as long as on an idle one.
 SECONDS = {False: 420, True: 1500}
+
+
+# Unit tests that take minutes there, expect a clock that can be relied on, or ask for sock_diag's modules.
+NOT_EMULATED = ('proc/process_table', 'top/usage', 'proc/descriptor')
+
+
+def copy_unit_tests(build, into):
+    """Those of the suite `kernel`, which user emulation cannot run; and a list of them for guest.py."""
+    with open(os.path.join(build, 'meson-info/intro-tests.json'), encoding='utf-8') as file:
+        tests = [test for test in json.load(file)
+                 if 'profd:kernel' in test['suite'] and test['name'] not in NOT_EMULATED]
+    os.makedirs(into)
+    listed = []
+    for test in tests:
+        program = next(word for word in test['cmd'] if os.path.basename(word).startswith('test-'))
+        environment = {}
+        for path in program, *test['env'].values():
+            target = os.path.join(into, os.path.basename(path))
+            if os.path.isdir(path):
+                shutil.copytree(path, target, dirs_exist_ok=True)
+            elif os.path.exists(path):
+                shutil.copy(path, target)
+        for name, path in test['env'].items():
+            environment[name] = '/profd/unit/' + os.path.basename(path)
+        listed.append({'name': test['name'], 'program': '/profd/unit/' + os.path.basename(program),
+                       'environment': environment})
+    with open(os.path.join(into, 'tests.json'), 'w', encoding='utf-8') as file:
+        json.dump(listed, file)
 
 
 def root_for_arm64(build):
@@ -45,6 +75,7 @@ def root_for_arm64(build):
     for path in glob.glob(os.path.join(build, 'tests/targets/aarch64/*')):
         if os.path.isfile(path):
             shutil.copy(path, os.path.join(ours, 'targets'))
+    copy_unit_tests(build, os.path.join(ours, 'unit'))
     for name in 'live', 'vm':
         shutil.copytree(os.path.join(machine.ROOT, 'tests', name), os.path.join(ours, 'tests', name))
     return root

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "bpf/table.h"
+#include "elf/disassembly.h"
 #include "elf/elf_image.h"
 #include "elf/object_file.h"
 #include "elf/rows.h"
@@ -621,13 +622,21 @@ static void test_code(void **state)
 {
 	struct bytes honest = ask_reader(READER_CODE, &self->entry, sizeof(self->entry));
 	struct code_listing code = {};
+	const unsigned char nop = 0x90;
+	char text[DISASSEMBLY_TEXT_BYTES];
+	uint64_t target;
 
 	(void)state;
 	srandom(45);
+	if (disassemble(text, &target, &nop, 1, 0) == -EOPNOTSUPP) {
+		bytes_fini(&honest);
+		skip();
+	}
 	assert_ok(answer_code(&code, self->entry, (const unsigned char *)honest.at, honest.size));
 	assert_string_equal(code_text(&code, 0), "_start");
 	assert_true(code.instructions.count > 3);
-	assert_string_equal(code_text(&code, code.instructions.at[code.instructions.count - 1].text),
+	assert_string_equal(code_text(&code,
+				      code.instructions.at[code.instructions.count - 1].text),
 			    "hlt");
 	code_listing_fini(&code);
 	assert_errno(answer_code(&code, self->entry + honest.size, (const unsigned char *)honest.at,
