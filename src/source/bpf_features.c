@@ -80,6 +80,18 @@ static int make_map(uint32_t words)
 	return map < 0 ? -errno : 0;
 }
 
+/*
+ * Does bpf(2) itself answer? kernel/bpf/syscall.c: what has bpf's capabilities and asks about a map that cannot
+ * be gets EBADF; that takes no memory, so that no limit of it can be why it is refused.
+ */
+static bool bpf_answers(void)
+{
+	uint64_t value = 0;
+	uint32_t key = 0;
+
+	return bpf_map_lookup_elem(-1, &key, &value) == 0 || errno != EPERM;
+}
+
 bool bpf_memory_is_limited(void)
 {
 	enum { LARGE = 64 << 20 }; /* as much as recording ever needs */
@@ -90,7 +102,7 @@ bool bpf_memory_is_limited(void)
 		known = UNLIMITED;
 		/* Rings of perf events count to the same: then not even a small one can be made. */
 		if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur < LARGE &&
-		    has_capability(CAP_BPF) && !has_capability(CAP_SYS_RESOURCE) &&
+		    has_capability(CAP_BPF) && !has_capability(CAP_SYS_RESOURCE) && bpf_answers() &&
 		    make_map((uint32_t)limit.rlim_cur / sizeof(uint64_t) + 1) == -EPERM)
 			known = LIMITED;
 	}
@@ -113,6 +125,9 @@ const char *bpf_refusal(int r)
 	if (r == -EPERM && bpf_memory_is_limited())
 		return "BPF memory counts to RLIMIT_MEMLOCK here, which is too small, and raising it "
 		       "takes CAP_SYS_RESOURCE";
+	if (r == -EPERM && bpf_is_permitted() && !bpf_answers())
+		return "BPF is out of reach: a filter of system calls, as containers have them, or a "
+		       "security module forbids bpf(2)";
 	if (r == -EPERM)
 		return "the kernel does not allow to load BPF programs";
 	/* -EACCES: the verifier's word for "unsafe". */

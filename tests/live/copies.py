@@ -156,6 +156,15 @@ def test_without_bpf():
                                       prefix=WITHOUT_BPF, cwd=folder())
             check_equal(status, 1, f'status with {arguments}')
             check(word in one_line(errors) and 'BPF' in errors, errors)
+    # Not for want of memory, even where there is little and it may not be raised.
+    status, _, errors = profd('record', '-a', '-d', 1, '--unwind', 'table', cwd=folder(),
+                              prefix=('prlimit', '--memlock=65536:65536', 'setpriv',
+                                      '--bounding-set', '-sys_resource', *WITHOUT_BPF))
+    check_equal(status, 1, 'status with little memory to lock')
+    check('forbids bpf(2)' in one_line(errors) and 'MEMLOCK' not in errors, errors)
+    # A command that is not there: that, and not also how it would have been recorded.
+    status, _, errors = profd('record', '--', '/nonexistent/program', prefix=WITHOUT_BPF, cwd=folder())
+    check('/nonexistent/program' in one_line(errors), errors)
     status, output, _ = profd('doctor', '--json', prefix=WITHOUT_BPF)
     check_equal(status, 0, 'status of doctor')
     check_equal(json.loads(output)['unwind'], 'copy', 'way, says doctor')
