@@ -96,8 +96,11 @@ void recording_stop(struct recording *rec)
 
 static void take_launch_result(struct recording *rec)
 {
+	bool was_open = rec->launch.fail_fd >= 0;
 	int r = launch_result(&rec->launch); /* what it closes leaves the epoll set */
 
+	if (r == 0 && was_open)
+		recording_say_why_copies(rec);
 	if (r >= 0)
 		return;
 	rec->launch_failure = r;

@@ -47,6 +47,15 @@ int recording_complain(int r, const char *what)
 	return session_complain("record", r, what);
 }
 
+void recording_say_why_copies(const struct recording *rec)
+{
+	const struct config *config = rec->config;
+
+	if (rec->why_copies[0] && !config->quiet && !config->on_screen)
+		log_info("stacks are copied and unwound afterwards (--unwind copy), for %s",
+			 rec->why_copies);
+}
+
 /* ---- setting up ---- */
 
 static int watch_fd(struct recording *rec, int fd, uint64_t data)
@@ -554,9 +563,8 @@ int recording_open(struct recording *rec, const struct config *config)
 	FOR_EACH_EVENT_SOURCE(source, rec)
 		if (r == 0 && (*source)->ready)
 			r = (*source)->ready(rec);
-	/* A recording that fails says that and no more. */
-	if (r == 0 && rec->why_copies[0] && !config->quiet && !config->on_screen)
-		log_info("stacks are copied and unwound afterwards (--unwind copy), for %s",
-			 rec->why_copies);
+	/* A recording that fails says that and no more: with a command, it may still not start. */
+	if (r == 0 && !rec->launch.pid)
+		recording_say_why_copies(rec);
 	return r;
 }

@@ -15,6 +15,8 @@
 
 /* Says that a recording cannot be made, what failed, why, and what to do. Returns r. */
 int recording_complain(int r, const char *what);
+/* That stacks are copied though nobody asked for it, and why, unless the configuration wants no such lines. */
+void recording_say_why_copies(const struct recording *rec);
 
 /* recording.c */
 
