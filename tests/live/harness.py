@@ -34,9 +34,9 @@ HANG_S = 90
 # Whether stacks are copied, and walked afterwards.
 REFUSED_BPF = 'PROFD_WITHOUT_BPF' in os.environ
 COPIES = os.environ.get('PROFD_UNWIND') == 'copy' or REFUSED_BPF
-# Before profd's words, to run it where bpf(2) is refused.
-WITHOUT_BPF = (sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                                            'without_bpf.py'))
+# Before profd's words, to run it where bpf(2) is refused; by the Python that any user may run.
+WITHOUT_BPF = ('/usr/bin/python3', os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                                'without_bpf.py'))
 CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF = 21, 38, 39
 
 _libc = ctypes.CDLL(None, use_errno=True)
