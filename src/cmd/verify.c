@@ -146,8 +146,11 @@ static bool is_good(const struct findings *f)
 	       f->steps_verdict != VERDICT_BAD && f->copies_verdict != VERDICT_BAD;
 }
 
-static int cannot(int r)
+/* run: the one that failed. */
+static int cannot(int r, const struct verify_run *run)
 {
+	if (run->said)
+		return r;
 	if (r == -EINTR)
 		log_error("interrupted before all was tried");
 	else
@@ -166,12 +169,13 @@ static int find_out(struct findings *f, const struct request *request)
 	if (r < 0)
 		f->steps.error = r;
 	r = verify_run(&f->split, "split", (unsigned)request->seconds, SPLIT_HZ, UNWIND_AUTO);
-	if (r == 0)
-		r = verify_run(&f->shapes, "shapes", SHAPE_SECONDS, SHAPE_HZ, UNWIND_AUTO);
 	if (r < 0)
-		return cannot(r);
+		return cannot(r, &f->split);
+	r = verify_run(&f->shapes, "shapes", SHAPE_SECONDS, SHAPE_HZ, UNWIND_AUTO);
+	if (r < 0)
+		return cannot(r, &f->shapes);
 	f->copies_error = verify_run(&f->copies, "shapes", COPY_SECONDS, COPY_HZ, UNWIND_COPY);
-	return f->copies_error == -EINTR ? cannot(-EINTR) : 0;
+	return f->copies_error == -EINTR ? cannot(-EINTR, &f->copies) : 0;
 }
 
 /* ---- text ---- */

@@ -108,13 +108,25 @@ static void count_all(struct verify_run *run, const struct pipeline *pipeline, c
 	}
 }
 
+/* What was interrupted before it began needs no words of its own; recording_fini ends it. Returns 0 or -ECHILD. */
+static int end_program(struct verify_run *run, struct recording *rec, bool interrupted)
+{
+	bool begun = rec->launch.go_fd < 0 && launch_result(&rec->launch) != LAUNCH_UNDER_WAY;
+
+	if (!rec->launch.pid || (interrupted && !begun) || recording_end_command(rec) == 0)
+		return 0;
+	run->said = !begun;
+	return -ECHILD;
+}
+
 static int record(struct verify_run *run, const struct config *config, const char *program)
 {
 	struct recording rec;
-	int r = recording_open(&rec, config);
+	int r = recording_open(&rec, config), ended;
 
 	if (r == 0)
 		r = recording_run(&rec);
+	run->said = r < 0;
 	if (r == 0) {
 		r = recording_finish(&rec, &run->health);
 		run->health.workers = NULL;
@@ -125,8 +137,9 @@ static int record(struct verify_run *run, const struct config *config, const cha
 		if (r == 0 && rec.end == RECORDING_SIGNAL)
 			r = -EINTR;
 		recording_let_signals_through(&rec);
-		if (rec.launch.pid && recording_end_command(&rec) != 0 && r == 0)
-			r = -ECHILD;
+		ended = end_program(run, &rec, r == -EINTR);
+		if (r == 0)
+			r = ended;
 	}
 	recording_fini(&rec);
 	return r;

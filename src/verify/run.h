@@ -17,11 +17,12 @@ struct verify_run {
 	uint64_t part_samples[PROGRAM_PARTS], split_samples;
 	double part_weight[PROGRAM_PARTS], split_weight;
 	struct program_truth truth;
+	bool said; /* why it failed, in a line of its own */
 };
 
 /*
- * what: "split", "shapes". Logs on failure. Returns 0, or a negative errno: it could not be recorded, or the
- * program failed.
+ * what: "split", "shapes". Returns 0, or a negative errno: it could not be recorded, or the program failed;
+ * ret->said: that was logged already.
  */
 int verify_run(struct verify_run *ret, const char *what, unsigned seconds, uint32_t frequency_hz,
 	       enum unwind_choice unwind);

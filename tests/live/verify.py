@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`profd verify`: what it finds out here, and that it notices what is wrong."""
 import json
+import os
 import resource
+import shutil
 import signal
 import subprocess
 
-from harness import HANG_S, PROFD, check, check_equal, one_line, run
+from harness import HANG_S, PROFD, check, check_equal, folder, one_line, run
 
 
 def verify(*arguments, **options):
@@ -58,7 +60,19 @@ def test_interrupted():
             check_equal(len(said.splitlines()), 10, said)
         elif verifier.returncode != -signal.SIGINT:
             check_equal((verifier.returncode, said), (1, ''), why)
-            check('interrupted' in why.splitlines()[-1], why)
+            check('interrupted' in one_line(why), why)
+
+
+def test_program_that_the_user_may_not_run():
+    """Through sudo it runs as who called: where that is not allowed, this is said once."""
+    path = folder()
+    os.chmod(path, 0o700)
+    own = shutil.copy(PROFD, path)
+    result = subprocess.run(
+        [own, 'verify', '-d', '1'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8',
+        check=False, env=dict(os.environ, SUDO_UID='65534', SUDO_GID='65534', SUDO_USER='nobody'))
+    check_equal((result.returncode, result.stdout), (1, ''), result.stderr)
+    check('Permission denied' in one_line(result.stderr), result.stderr)
 
 
 def test_wrong_usage():
