@@ -82,7 +82,7 @@ static __always_inline void walk_user(struct task_struct *task, struct scratch *
 /* Why a sample is taken. */
 struct occasion {
 	uint64_t time_ns;
-	uint64_t weight_ns;	/* EVENT_CPU */
+	uint64_t weight_ns;	/* see enum wire_event */
 	uint64_t address, size; /* see struct wire_sample */
 	uint32_t event;
 };

@@ -275,7 +275,33 @@ enum wire_event {
 	 */
 	EVENT_ALLOC,
 	EVENT_HEAP,   /* the same of an object, at `address`, that is followed until it is freed */
+	/* What counters of perf count, weight_ns of it: the period of the sample. See counted_event.c. */
+	EVENT_CYCLES,
+	EVENT_INSTRUCTIONS,
+	EVENT_CACHE_REFERENCES,
+	EVENT_CACHE_MISSES,
+	EVENT_BRANCHES,
+	EVENT_BRANCH_MISSES,
+	EVENT_BUS_CYCLES,
+	EVENT_REF_CYCLES,
+	EVENT_PAGE_FAULTS,
+	EVENT_MINOR_FAULTS,
+	EVENT_MAJOR_FAULTS,
+	EVENT_CONTEXT_SWITCHES,
+	EVENT_CPU_MIGRATIONS,
 	EVENTS
+};
+
+/* The counted ones are at the end. */
+#define EVENT_COUNTED_FIRST EVENT_CYCLES
+#define EVENTS_COUNTED (EVENTS - EVENT_COUNTED_FIRST)
+
+/* What a program has seen of a counter on one CPU, also of tasks that nobody asked for. */
+struct wire_counted {
+	uint64_t hits;
+	uint64_t events;  /* the periods of all hits */
+	uint64_t largest; /* of these periods */
+	uint64_t counter; /* its value then, where the period adapts */
 };
 
 /* In the low bits of the address of a sample of EVENT_GROWTH. */
@@ -446,6 +472,7 @@ _Static_assert(sizeof(struct wire_mapping) == 32, "wire_mapping");
 _Static_assert(sizeof(struct wire_process) == 32, "wire_process");
 _Static_assert(sizeof(struct wire_sample) == 216, "wire_sample");
 _Static_assert(sizeof(struct wire_move) == 40, "wire_move");
+_Static_assert(sizeof(struct wire_counted) == 32, "wire_counted");
 _Static_assert(sizeof(struct wire_far_line) == 72, "wire_far_line");
 _Static_assert(sizeof(struct wire_thread) == 224, "wire_thread");
 _Static_assert(WIRE_BLOCK_HEADER_BYTES % 4 == 0, "rows are aligned");

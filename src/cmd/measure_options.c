@@ -26,12 +26,31 @@
 #define MAX_RATE_HZ 10000
 #define MIN_PERIOD_NS (1000000000ULL / MAX_RATE_HZ)
 #define MAX_PERIOD_NS (3600 * 1000000000ULL)
+#define MAX_PERIOD_EVENTS (INT64_MAX / 1000000) /* a million samples can be added up */
 #define MAX_DEBUGINFOD_NS (24 * 3600 * 1000000000ULL)
 #define MAX_PID 4194304 /* PID_MAX_LIMIT, include/linux/threads.h */
 #define MAX_RATE_PATH "/proc/sys/kernel/perf_event_max_sample_rate"
 
-/* What can be measured: each has a row in event_sources. */
-const char *const measure_events[] = { "cpu", "growth", "alloc", "heap", NULL };
+/* What can be measured, by enum wire_event: the names that event_name gives them. */
+const char *const measure_events[] = { "cpu",
+				       "growth",
+				       "alloc",
+				       "heap",
+				       "cycles",
+				       "instructions",
+				       "cache-references",
+				       "cache-misses",
+				       "branches",
+				       "branch-misses",
+				       "bus-cycles",
+				       "ref-cycles",
+				       "page-faults",
+				       "minor-faults",
+				       "major-faults",
+				       "context-switches",
+				       "cpu-migrations",
+				       NULL };
+_Static_assert(ARRAY_SIZE(measure_events) == EVENTS + 1, "each event can be asked for");
 /* How stacks can be walked, by enum unwind_choice. */
 const char *const measure_unwind_ways[] = {
 	[UNWIND_AUTO] = "auto", [UNWIND_TABLE] = "table", [UNWIND_FP] = "fp", [UNWIND_COPY] = "copy", NULL
@@ -188,9 +207,20 @@ int measure_apply_uid(void *context, const char *argument, struct options_reason
 	return 0;
 }
 
+static int refuse_event(struct options_reason *reason, const char *event, size_t size)
+{
+	cleanup(bytes_fini) struct bytes all = {};
+
+	for (unsigned i = 0; measure_events[i]; i++)
+		bytes_add_format(&all, "%s%s", i ? ", " : "", measure_events[i]);
+	return options_refuse(reason, "event '%.*s' is not in this build, which measures: %s",
+			      (int)(size < 64 ? size : 64), event, bytes_str(&all) ? all.at : "");
+}
+
 int measure_apply_event(void *context, const char *argument, struct options_reason *reason)
 {
 	struct measure_request *request = context;
+	enum wire_event found;
 	const char *event;
 	size_t size;
 
@@ -200,13 +230,10 @@ int measure_apply_event(void *context, const char *argument, struct options_reas
 	while (next_element(&argument, &event, &size)) {
 		if (size == 0)
 			return options_bad(reason, "needs the name of an event");
-		if (find_word(measure_events, event, size) < 0)
-			return options_refuse(
-				reason, "event '%.*s' is not in this build, which measures: cpu, growth, alloc, heap",
-				(int)(size < 64 ? size : 64), event);
-		for (unsigned i = 0; i < EVENTS; i++)
-			if (strlen(event_names[i]) == size && memcmp(event_names[i], event, size) == 0)
-				request->config->events |= EVENT_BIT(i);
+		found = event_find(event, size);
+		if (found == EVENTS)
+			return refuse_event(reason, event, size);
+		request->config->events |= EVENT_BIT(found);
 	}
 	return 0;
 }
@@ -295,12 +322,10 @@ int measure_apply_rate(void *context, const char *argument, struct options_reaso
 int measure_apply_period(void *context, const char *argument, struct options_reason *reason)
 {
 	struct measure_request *request = context;
-	uint64_t ns;
 
-	if (parse_u64(&ns, argument, MAX_PERIOD_NS) < 0 || ns < MIN_PERIOD_NS)
-		return options_bad(reason, "not a period: %llu..%llu nanoseconds of CPU time",
-				   MIN_PERIOD_NS, MAX_PERIOD_NS);
-	request->config->period_ns = ns;
+	/* Of time or of events, which is known when all options are: see apply_period. */
+	if (parse_u64(&request->period, argument, MAX_PERIOD_EVENTS) < 0 || request->period == 0)
+		return options_bad(reason, "not a number of nanoseconds, or of events");
 	request->has_period = true;
 	return 0;
 }
@@ -469,18 +494,51 @@ int measure_only_one(const struct config *config, const struct command *command)
 				   command->name);
 }
 
+/*
+ * -c counts what is sampled. Beside events that are counted, `cpu` goes on at its rate, for their number says
+ * nothing about time.
+ */
+static int apply_period(struct measure_request *request, const struct command *command)
+{
+	struct config *config = request->config;
+
+	if (config->events & EVENTS_COUNTED_BITS) {
+		config->counted_period = request->period;
+		return 0;
+	}
+	if (request->period < MIN_PERIOD_NS || request->period > MAX_PERIOD_NS)
+		return options_usage_error(
+			command, "--period '%llu': not a period: %llu..%llu nanoseconds of CPU time",
+			(unsigned long long)request->period, MIN_PERIOD_NS, MAX_PERIOD_NS);
+	config->period_ns = request->period;
+	config->frequency_hz = 0;
+	return 0;
+}
+
+static int check_events(const struct measure_request *request, const struct command *command)
+{
+	uint32_t events = request->config->events, timed = EVENT_BIT(EVENT_CPU) | EVENTS_COUNTED_BITS;
+	bool both = events & EVENT_BIT(EVENT_CPU) && events & EVENTS_COUNTED_BITS;
+
+	if (request->has_rate && request->has_period && !both)
+		return options_usage_error(command, "-F and -c exclude each other");
+	if ((request->has_rate || request->has_period) && !(events & timed))
+		return options_usage_error(command, "%s goes with -e cpu, or what is counted (cycles, "
+						    "page-faults, ...)",
+					   request->has_rate ? "-F" : "-c");
+	if (measures_count(events) > PROFILE_MAX_TYPES)
+		return options_usage_error(command, "so many events are too many for one profile");
+	return 0;
+}
+
 int measure_complete(struct measure_request *request, const struct command *command,
 		     const struct options_result *result)
 {
 	struct config *config = request->config;
 	int r = check_target(config, command, result);
 
-	if (r == 0 && request->has_rate && request->has_period)
-		r = options_usage_error(command, "-F and -c exclude each other");
-	if (r == 0 && (request->has_rate || request->has_period) &&
-	    !(config->events & EVENT_BIT(EVENT_CPU)))
-		r = options_usage_error(command, "%s goes with -e cpu",
-					request->has_rate ? "-F" : "-c");
+	if (r == 0)
+		r = check_events(request, command);
 	if (r == 0 && request->has_debuginfod_timeout && !request->has_debuginfod)
 		r = options_usage_error(command, "--debuginfod-timeout goes with --debuginfod");
 	if (r == 0 && request->has_debuginfod)
@@ -494,8 +552,8 @@ int measure_complete(struct measure_request *request, const struct command *comm
 		r = options_usage_error(command, "--alloc-overhead goes with -e alloc or heap");
 	if (r != 0)
 		return r;
-	if (request->has_period)
-		config->frequency_hz = 0;
+	if (request->has_period && (r = apply_period(request, command)) != 0)
+		return r;
 	if (result->rest) {
 		config->target.command = result->rest;
 		config->target.children = true;
@@ -504,7 +562,7 @@ int measure_complete(struct measure_request *request, const struct command *comm
 	if (!result->rest && !config->target.pids.count && !config->target.tids.count)
 		config->target.everything = true;
 	/* The rate nobody asked for gives way to the kernel's limit; a wanted one is refused. */
-	if (!request->has_rate && !request->has_period && request->limits->max_rate_hz &&
+	if (!request->has_rate && request->limits->max_rate_hz &&
 	    config->frequency_hz > request->limits->max_rate_hz) {
 		config->frequency_hz = (uint32_t)request->limits->max_rate_hz;
 		log_warning("kernel.perf_event_max_sample_rate is %u: recording at that rate",

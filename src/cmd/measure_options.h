@@ -23,6 +23,7 @@ struct measure_request {
 	const struct record_limits *limits;
 	const char *user;    /* as --uid has it */
 	const char *servers; /* as --debuginfod has them */
+	uint64_t period;     /* as --period has it */
 	bool has_event, has_rate, has_period, has_debuginfod, has_debuginfod_timeout, verbose;
 	bool has_heap_interval;
 	bool has_alloc_overhead;
@@ -93,7 +94,8 @@ extern const char *const measure_events[],
 	  VALUE_USER }, \
 	{ .help = "What, and for how long" }, \
 	{ "event", 'e', "EVENT[,EVENT...]", \
-	  "what to measure: cpu (default); growth: memory that became resident; alloc: calls that allocate; heap: memory in use", \
+	  "what to measure: cpu (default); growth: memory that became resident; alloc: calls that allocate; heap: memory in use; " \
+	  "or what perf counts: cycles, instructions, cache-misses, page-faults, context-switches ...", \
 	  measure_apply_event, VALUE_TEXT, \
 	  measure_events }, \
 	{ "heap-interval", 0, "BYTES", \
@@ -111,7 +113,7 @@ extern const char *const measure_events[],
 	{ "freq", 'F', "HZ", "samples per second of CPU time: 1..10000 or max (default 99)", \
 	  measure_apply_rate, VALUE_TEXT, measure_rate_words }, \
 	{ "rate", 'r', "HZ", "the same", measure_apply_rate, VALUE_TEXT, measure_rate_words }, \
-	{ "period", 'c', "N", "instead: one sample every N nanoseconds of CPU time", measure_apply_period, \
+	{ "period", 'c', "N", "instead: one sample every N nanoseconds of CPU time, or N of what is counted", measure_apply_period, \
 	  VALUE_TEXT }, \
 	{ .help = "Stacks" }, \
 	{ "unwind", 0, "WAY", \

@@ -53,6 +53,7 @@ static int open_and_try(struct probe_result *ret, const struct cpu_list *cpus, b
 	cleanup(copy_source_close) struct copy_source *source = NULL;
 	struct copy_source_options options = {
 		.config = { .kernel_stacks = 1, .user_stacks = 1, .max_frames = WIRE_MAX_FRAMES },
+		.events = 1U << EVENT_CPU,
 		.period_ns = PERIOD_NS,
 		.cgroup_fd = -1,
 		.cpus = cpus,

@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "proc/resident.h"
+#include "source/counted_event.h"
 
 static int event_open(struct perf_event_attr *attr, pid_t pid, int cpu)
 {
@@ -45,20 +46,38 @@ static struct perf_event_attr timer(uint32_t type, uint64_t config)
 	};
 }
 
+static bool counts(uint32_t event)
+{
+	return counted_event_of(event)->type == PERF_TYPE_HARDWARE && counted_event_try(event) == 0;
+}
+
+/* The names of hardware's events that open, or of those that do not. */
+static void list_hardware(char *ret, size_t size, bool opened)
+{
+	size_t at = 0;
+
+	for (uint32_t event = EVENT_COUNTED_FIRST; event < EVENTS && at < size; event++)
+		if (counted_event_of(event)->type == PERF_TYPE_HARDWARE && counts(event) == opened)
+			at += (size_t)snprintf(ret + at, size - at, "%s%s", at ? ", " : "",
+					       counted_event_of(event)->name);
+}
+
 static void cycles(struct probe_result *ret)
 {
-	struct perf_event_attr attr = timer(PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES);
-	int fd = event_open(&attr, 0, -1);
+	int r = counted_event_try(EVENT_CYCLES);
+	char have[128] = "", lack[128] = "";
 
-	if (fd >= 0) {
-		probe_say(ret, PROBE_OK, "opened");
-		close(fd);
-	} else if (fd == -ENOENT || fd == -EOPNOTSUPP || fd == -ENODEV) {
+	list_hardware(have, sizeof(have), true);
+	list_hardware(lack, sizeof(lack), false);
+	if (have[0])
+		probe_say(ret, counts(EVENT_CYCLES) ? PROBE_OK : PROBE_DEGRADED,
+			  "hardware counts %s%s%s", have, lack[0] ? "; not " : "", lack);
+	else if (r == -ENOENT || r == -EOPNOTSUPP || r == -ENODEV || r == -ENXIO)
 		probe_say(ret, PROBE_DEGRADED,
-			  "no hardware counters here (a virtual machine?): sampling by cpu-clock");
-	} else {
-		say_refused(ret, PROBE_DEGRADED, "cannot be opened", fd);
-	}
+			  "no hardware counters here (a virtual machine?): no '-e cycles' and the like; "
+			  "'-e cpu' samples by cpu-clock");
+	else
+		say_refused(ret, PROBE_DEGRADED, "cannot be opened", r);
 }
 
 static void cpu_clock(struct probe_result *ret)

@@ -101,8 +101,8 @@ static void sample_rate(struct probe_result *ret)
 		probe_say(ret, PROBE_OK, "up to %lld samples per second and CPU", value);
 	} else {
 		probe_say(ret, PROBE_DEGRADED,
-			  "only %lld samples per second and CPU: the kernel lowered it, because "
-			  "sampling took too long once",
+			  "only %lld samples per second and CPU: the kernel lowers it where an "
+			  "interrupt took too long (dmesg tells), and then throttles what samples faster",
 			  value);
 		probe_fix(ret, "sysctl -w kernel.perf_event_max_sample_rate=100000");
 	}

@@ -43,6 +43,7 @@ struct config {
 	uint64_t delay_ns;
 	uint32_t frequency_hz; /* 0: use period_ns */
 	uint64_t period_ns;
+	uint64_t counted_period; /* events between two samples of what counters count; 0: by frequency_hz */
 	uint64_t heap_interval; /* mean number of bytes between two samples of the heap */
 	double alloc_overhead_percent; /* of the targets' CPU time, that probes of `alloc` may take */
 	enum unwind_choice unwind;

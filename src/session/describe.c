@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "session/group.h"
+#include "session/measures.h"
 #include "worker/ask_opener.h"
 
 /* The command line of a process, blanks for NULs; nothing when it is gone. */
@@ -125,6 +126,31 @@ static int describe_heap(const struct heap_summary *heap, struct profile *profil
 	return r != 0 ? r : profile_string(profile, &meta->period_of.unit, "bytes");
 }
 
+/*
+ * Samples of counters weigh as much as the kernel chose when it adapted the period; and those of other events
+ * beside them say nothing of what is shown.
+ */
+static void describe_counted(const struct recording *rec, struct profile_meta *meta)
+{
+	const struct measures *measures = &rec->pipeline.measures;
+	uint64_t all = rec->pipeline.sample_count;
+
+	if (!(rec->config->events & EVENTS_COUNTED_BITS))
+		return;
+	for (uint32_t event = 0; event < EVENTS; event++) {
+		const struct event_weights *weights = &rec->pipeline.weights[event];
+
+		if (!weights->samples || measures_weight_type(measures, event) != measures->main)
+			continue;
+		if (weights->squares > 0)
+			meta->evenness = weights->sum * weights->sum / weights->squares / (double)all;
+		if (event != EVENT_CPU && rec->config->counted_period) {
+			meta->period = (int64_t)rec->config->counted_period;
+			meta->period_type = measures->main;
+		}
+	}
+}
+
 static const char *how_walked(const struct health *health)
 {
 	if (health->copy_bytes)
@@ -173,6 +199,7 @@ int describe(const struct recording *rec, const struct health *health, struct pr
 	meta->main_type = rec->pipeline.measures.main;
 	meta->count_type = rec->pipeline.measures.types[MEASURE_SAMPLES];
 	meta->of_machine = target->everything;
+	describe_counted(rec, meta);
 	if (!bytes_str(&comment))
 		return -ENOMEM;
 	if (drop_frames && (r = profile_string(profile, &meta->drop_frames, drop_frames)) < 0)

@@ -498,7 +498,7 @@ struct alloc_cost event_alloc_cost(struct event_alloc *a)
 }
 
 const struct event_source event_source_alloc = {
-	.event = EVENT_ALLOC,
+	.events = EVENT_BIT(EVENT_ALLOC),
 	.open = open_alloc,
 	.start = start_alloc,
 	.stop = stop_alloc,

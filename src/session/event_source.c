@@ -17,25 +17,22 @@ static void stop_cpu(struct recording *rec)
 }
 
 const struct event_source event_source_cpu = {
-	.event = EVENT_CPU,
+	.events = EVENT_BIT(EVENT_CPU),
 	.start = start_cpu,
 	.stop = stop_cpu,
 };
 
-const struct event_source *const event_sources[EVENTS] = {
-	[EVENT_CPU] = &event_source_cpu,
-	[EVENT_GROWTH] = &event_source_growth,
-	[EVENT_ALLOC] = &event_source_alloc,
-	[EVENT_HEAP] = &event_source_heap,
+static const struct event_source *const sources[] = {
+	&event_source_cpu,  &event_source_growth,  &event_source_alloc,
+	&event_source_heap, &event_source_counted,
 };
 
 const struct event_source *const *event_source_next(const struct recording *rec,
 						    const struct event_source *const *before)
 {
-	const struct event_source *const *at = before ? before + 1 : event_sources;
+	const struct event_source *const *at = before ? before + 1 : sources;
 
-	while (at < event_sources + EVENTS &&
-	       (!*at || !(rec->config->events & EVENT_BIT((*at)->event))))
+	while (at < sources + ARRAY_SIZE(sources) && !(rec->config->events & (*at)->events))
 		at++;
-	return at < event_sources + EVENTS ? at : NULL;
+	return at < sources + ARRAY_SIZE(sources) ? at : NULL;
 }

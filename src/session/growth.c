@@ -426,7 +426,7 @@ static void close_growth(struct recording *rec)
 }
 
 const struct event_source event_source_growth = {
-	.event = EVENT_GROWTH,
+	.events = EVENT_BIT(EVENT_GROWTH),
 	.open = open_growth,
 	.watch = watch,
 	.start = start,

@@ -10,8 +10,10 @@
 #include "base/json.h"
 #include "session/event_alloc.h"
 #include "session/fetches.h"
+#include "session/measures.h"
 #include "session/pipeline.h"
 #include "session/recording.h"
+#include "source/counted.h"
 #include "unwind/outcome.h"
 #include "worker/workers.h"
 
@@ -66,6 +68,7 @@ static void gather_way(struct health *ret, const struct recording *rec)
 {
 	if (!rec->copies) {
 		ret->unwind = "table";
+		ret->throttled = cpu_source_throttled(rec->source);
 		return;
 	}
 	ret->copy_bytes = copy_source_stack_bytes(rec->copies);
@@ -78,6 +81,29 @@ static void gather_way(struct health *ret, const struct recording *rec)
 	ret->throttled = copy_source_throttled(rec->copies);
 }
 
+static void gather_counted(struct health *ret, const struct recording *rec)
+{
+	ret->rate_limit_hz = rec->rate_limit.first_hz;
+	ret->lowest_rate_limit_hz = rec->rate_limit.lowest_hz;
+	ret->counted_events = rec->config->events & EVENTS_COUNTED_BITS;
+	for (uint32_t event = EVENT_COUNTED_FIRST; event < EVENTS; event++) {
+		struct counted_figures *figures = &ret->counted[event - EVENT_COUNTED_FIRST];
+		uint64_t ours = rec->pipeline.weights[event].samples;
+
+		if (!(ret->counted_events & EVENT_BIT(event)))
+			continue;
+		if (rec->counted)
+			counted_source_figures(rec->counted, event, figures);
+		else if (rec->copies)
+			copy_source_figures(rec->copies, event, figures);
+		ret->throttled += figures->throttled;
+		/* Nobody knows whose they were: like those that came. */
+		if (figures->seen.hits)
+			ret->lost_counted += (uint64_t)((double)figures->lost * (double)ours /
+							(double)figures->seen.hits);
+	}
+}
+
 void health_gather(struct health *ret, const struct recording *rec,
 		   const struct health_clock *started, const struct health_clock *stopped)
 {
@@ -86,6 +112,7 @@ void health_gather(struct health *ret, const struct recording *rec,
 
 	sampler_counters(&rec->sampler, ret->counters);
 	gather_way(ret, rec);
+	gather_counted(ret, rec);
 	ret->samples = pipeline->sample_count;
 	ret->unreadable = pipeline->unreadable;
 	ret->lost_ring = ret->counters[COUNT_DROPPED] + pipeline->samples_refused;
@@ -130,7 +157,7 @@ static double probe_percent(const struct health *h)
 
 uint64_t health_lost(const struct health *h)
 {
-	return h->lost_ring + h->lost_ticks;
+	return h->lost_ring + h->lost_ticks + h->lost_counted;
 }
 
 double health_cost_percent(const struct health *h)
@@ -225,8 +252,42 @@ static void add_way(const struct health *h, struct bytes *ret)
 				 h->libunwind_failures);
 	if (h->user_only)
 		bytes_add_str(ret, "; without time in the kernel");
+}
+
+/* 0..1; clocks of several CPUs are read one after another. */
+static double counted_share(const struct counted_reading *reading)
+{
+	return reading->running_ns < reading->enabled_ns
+		       ? (double)reading->running_ns / (double)reading->enabled_ns
+		       : 1;
+}
+
+/* What lies in between is not worth a word: counters of one task are not all switched on at once. */
+static bool took_turns(const struct counted_reading *reading)
+{
+	return reading->running_ns + reading->enabled_ns / 1000 < reading->enabled_ns;
+}
+
+static void add_counters(const struct health *h, struct bytes *ret)
+{
+	for (uint32_t event = EVENT_COUNTED_FIRST; event < EVENTS; event++) {
+		const struct counted_reading *reading =
+			&h->counted[event - EVENT_COUNTED_FIRST].reading;
+
+		if (h->counted_events & EVENT_BIT(event) && took_turns(reading))
+			bytes_add_format(ret,
+					 "; %s counted on %.1f%% of the time only, for others use the "
+					 "processor's counters, too (values are as counted)",
+					 event_name(event),
+					 percent(reading->running_ns, reading->enabled_ns));
+	}
 	if (h->throttled)
 		bytes_add_format(ret, "; throttled by the kernel %" PRIu64 " times", h->throttled);
+	if (h->lowest_rate_limit_hz < h->rate_limit_hz)
+		bytes_add_format(ret,
+				 "; kernel.perf_event_max_sample_rate was lowered from %" PRIu64
+				 " to %" PRIu64 " meanwhile, see 'profd doctor'",
+				 h->rate_limit_hz, h->lowest_rate_limit_hz);
 }
 
 /* Of a moment, a share of it says nothing. */
@@ -256,6 +317,7 @@ void health_line(const struct health *h, struct bytes *ret)
 	}
 	add_cost(h, ret);
 	add_way(h, ret);
+	add_counters(h, ret);
 	if (h->probe_windows)
 		bytes_add_format(ret, "; probes cost %.2f%% of the target's CPU time (%" PRIu64 " calls in %" PRIu64 " windows)",
 				 probe_percent(h), h->probe_hits, h->probe_windows);
@@ -280,6 +342,28 @@ void health_line(const struct health *h, struct bytes *ret)
 				 h->processes_refused);
 }
 
+static void counted_json(const struct health *h, struct json *json)
+{
+	json_object(json, "counted");
+	for (uint32_t event = EVENT_COUNTED_FIRST; event < EVENTS; event++) {
+		const struct counted_figures *figures = &h->counted[event - EVENT_COUNTED_FIRST];
+
+		if (!(h->counted_events & EVENT_BIT(event)))
+			continue;
+		json_object(json, event_name(event));
+		json_u64(json, "counted", figures->reading.count);
+		json_u64(json, "in_samples", figures->seen.events);
+		json_u64(json, "enabled_ns", figures->reading.enabled_ns);
+		json_u64(json, "running_ns", figures->reading.running_ns);
+		json_double(json, "counted_share_of_time", counted_share(&figures->reading));
+		json_u64(json, "lost", figures->lost);
+		json_u64(json, "throttled", figures->throttled);
+		json_u64(json, "throttled_ns", figures->throttled_ns);
+		json_end(json);
+	}
+	json_end(json);
+}
+
 void health_json(const struct health *h, struct bytes *ret)
 {
 	struct json json = json_to(ret);
@@ -294,6 +378,7 @@ void health_json(const struct health *h, struct bytes *ret)
 	json_object(&json, "lost_detail");
 	json_u64(&json, "ring", h->lost_ring);
 	json_u64(&json, "ticks", h->lost_ticks);
+	json_u64(&json, "counters", h->lost_counted);
 	json_u64(&json, "process_events", h->lost_lifecycle);
 	json_end(&json);
 	json_u64(&json, "complete", h->outcomes[WALK_COMPLETE]);
@@ -314,6 +399,12 @@ void health_json(const struct health *h, struct bytes *ret)
 	json_u64(&json, "unreadable_processes", h->unreadable);
 	json_bool(&json, "kernel_time_sampled", !h->user_only);
 	json_u64(&json, "throttled", h->throttled);
+	if (h->rate_limit_hz) {
+		json_u64(&json, "max_sample_rate", h->rate_limit_hz);
+		json_u64(&json, "lowest_max_sample_rate", h->lowest_rate_limit_hz);
+	}
+	if (h->counted_events)
+		counted_json(h, &json);
 	json_u64(&json, "frames", h->frames);
 	json_u64(&json, "frames_named", h->frames_named);
 	json_u64(&json, "names_refused", h->names_refused);

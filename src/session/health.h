@@ -11,6 +11,7 @@
 #include "bpf/outcomes.h"
 #include "session/growth.h"
 #include "session/heap.h"
+#include "source/counted_event.h"
 
 struct alloc_cost;
 struct pipeline;
@@ -61,6 +62,10 @@ struct health {
 	uint32_t copies_grown;	/* threads that needed larger ones than the others */
 	bool user_only;		/* time in the kernel was not sampled */
 	uint64_t throttled;	/* how often the kernel has stopped sampling for a moment */
+	uint32_t counted_events; /* EVENT_BIT of those that counters count */
+	struct counted_figures counted[EVENTS_COUNTED];
+	uint64_t lost_counted;	/* of their samples, those of the targets */
+	uint64_t rate_limit_hz, lowest_rate_limit_hz; /* at the beginning, and ever; 0: not known */
 	const char *kernel_trouble; /* why kernel frames have no names; NULL: they have */
 };
 

@@ -220,7 +220,7 @@ static void close_heap(struct recording *rec)
 }
 
 const struct event_source event_source_heap = {
-	.event = EVENT_HEAP,
+	.events = EVENT_BIT(EVENT_HEAP),
 	.open = open_heap,
 	.watch = watch_heap,
 	.ready = choose_targets,

@@ -1,17 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/measures.h"
 
-const char *const event_names[EVENTS] = {
+#include <string.h>
+
+#include "source/counted_event.h"
+
+static const char *const names[EVENT_COUNTED_FIRST] = {
 	[EVENT_CPU] = "cpu",
 	[EVENT_GROWTH] = "growth",
 	[EVENT_ALLOC] = "alloc",
 	[EVENT_HEAP] = "heap",
 };
 
-static const struct {
+const char *event_name(enum wire_event event)
+{
+	return event < EVENT_COUNTED_FIRST ? names[event] : counted_event_of(event)->name;
+}
+
+static bool is_called(const char *name, const char *wanted, size_t size)
+{
+	return name && strlen(name) == size && memcmp(name, wanted, size) == 0;
+}
+
+enum wire_event event_find(const char *name, size_t size)
+{
+	enum wire_event event = 0;
+
+	while (event < EVENTS && !is_called(event_name(event), name, size) &&
+	       (event < EVENT_COUNTED_FIRST ||
+		!is_called(counted_event_of(event)->other_name, name, size)))
+		event++;
+	return event;
+}
+
+static const struct kind {
 	const char *name, *unit;
 	uint32_t events; /* that have it */
-} kinds[MEASURES] = {
+} kinds[MEASURE_COUNTED] = {
 	[MEASURE_SAMPLES] = { "samples", "count", ~0U },
 	[MEASURE_CPU] = { "cpu", "nanoseconds", EVENT_BIT(EVENT_CPU) },
 	[MEASURE_TOUCHED] = { "touched", "bytes", EVENT_BIT(EVENT_GROWTH) },
@@ -24,16 +49,35 @@ static const struct {
 	[MEASURE_INUSE_SPACE] = { "inuse_space", "bytes", EVENT_BIT(EVENT_HEAP) },
 };
 
-/* The first one that is measured is what pictures show. */
-static const enum measure main_order[] = { MEASURE_CPU, MEASURE_GROWTH, MEASURE_INUSE_SPACE,
-					   MEASURE_ALLOC_SPACE, MEASURE_SAMPLES };
-
-static int add(struct measures *ret, struct profile *profile, uint32_t events, enum measure measure)
+static struct kind kind_of(unsigned measure)
 {
-	if (!(kinds[measure].events & events))
+	uint32_t event = measure - MEASURE_COUNTED + EVENT_COUNTED_FIRST;
+
+	if (measure < MEASURE_COUNTED)
+		return kinds[measure];
+	return (struct kind){ counted_event_of(event)->name, "count", EVENT_BIT(event) };
+}
+
+unsigned measures_count(uint32_t events)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < MEASURES; i++)
+		count += (kind_of(i).events & events) != 0;
+	return count;
+}
+
+/* The first one that is measured is what pictures show; then come the counted ones. */
+static const enum measure main_order[] = { MEASURE_CPU, MEASURE_GROWTH, MEASURE_INUSE_SPACE,
+					   MEASURE_ALLOC_SPACE };
+
+static int add(struct measures *ret, struct profile *profile, uint32_t events, unsigned measure)
+{
+	struct kind kind = kind_of(measure);
+
+	if (!(kind.events & events))
 		return 0;
-	return profile_type_add(profile, &ret->types[measure], kinds[measure].name,
-				kinds[measure].unit);
+	return profile_type_add(profile, &ret->types[measure], kind.name, kind.unit);
 }
 
 int measures_add(struct measures *ret, struct profile *profile, uint32_t events)
@@ -47,6 +91,10 @@ int measures_add(struct measures *ret, struct profile *profile, uint32_t events)
 		r = add(ret, profile, events, i);
 	if (r == 0 && heap_alone)
 		r = add(ret, profile, events, MEASURE_SAMPLES);
+	ret->main = ret->types[MEASURE_SAMPLES];
+	for (unsigned i = MEASURES; r == 0 && i-- > MEASURE_COUNTED;)
+		if (ret->types[i] != PROFILE_NO_TYPE)
+			ret->main = ret->types[i];
 	for (unsigned i = ARRAY_SIZE(main_order); r == 0 && i-- > 0;)
 		if (ret->types[main_order[i]] != PROFILE_NO_TYPE)
 			ret->main = ret->types[main_order[i]];
@@ -55,7 +103,7 @@ int measures_add(struct measures *ret, struct profile *profile, uint32_t events)
 
 const char *measures_drop_frames(uint32_t events)
 {
-	if (events & EVENT_BIT(EVENT_CPU))
+	if (events & (EVENT_BIT(EVENT_CPU) | EVENTS_COUNTED_BITS))
 		return NULL;
 	return "(__libc_|__)?(m|c|re)alloc|(__)?(realloc_hook|reallocarray|posix_memalign|aligned_alloc|"
 	       "memalign|p?valloc)|(__libc_)?(memalign|p?valloc)|_int_(malloc|memalign|realloc)|"

@@ -2,6 +2,7 @@
 /* Which values a recording has for each stack, by what is measured. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bpf/wire.h"
@@ -11,7 +12,9 @@
 #define EVENT_BIT(event) (1U << (event))
 
 /* What people call an event: "cpu". */
-extern const char *const event_names[EVENTS];
+const char *event_name(enum wire_event event);
+/* The event that is called so, or the like of it that perf takes, too: "faults". EVENTS: there is none. */
+enum wire_event event_find(const char *name, size_t size);
 
 enum measure {
 	MEASURE_SAMPLES,
@@ -22,8 +25,12 @@ enum measure {
 	MEASURE_ALLOC_SPACE, /* bytes */
 	MEASURE_INUSE_OBJECTS,
 	MEASURE_INUSE_SPACE,
-	MEASURES
+	MEASURE_COUNTED, /* how many of EVENT_COUNTED_FIRST; those that follow it come next */
+	MEASURES = MEASURE_COUNTED + EVENTS_COUNTED
 };
+
+/* All events that counters count. */
+#define EVENTS_COUNTED_BITS (EVENT_BIT(EVENTS) - EVENT_BIT(EVENT_COUNTED_FIRST))
 
 /* Indexes in the profile's types; PROFILE_NO_TYPE: not measured. */
 struct measures {
@@ -37,8 +44,17 @@ struct measures {
  * their own.
  */
 const char *measures_drop_frames(uint32_t events);
+/* How many values a set of events has. */
+unsigned measures_count(uint32_t events);
 /*
  * The profile's types for a set of events (EVENT_BIT), in the order of the measures, but with Go's four of
  * a heap first (runtime/pprof: what tools expect of one). Returns 0 or what profile_type_add returns.
  */
 int measures_add(struct measures *ret, struct profile *profile, uint32_t events);
+/* The index in the profile's types of what a sample of `cpu`, or of an event that is counted, weighs. */
+static inline uint32_t measures_weight_type(const struct measures *measures, uint32_t event)
+{
+	return measures->types[event < EVENT_COUNTED_FIRST
+				       ? MEASURE_CPU
+				       : MEASURE_COUNTED + (event - EVENT_COUNTED_FIRST)];
+}

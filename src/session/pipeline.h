@@ -41,6 +41,12 @@ struct cut_walk {
 
 struct pipeline;
 
+/* Of the samples of one event that were counted: how much they weigh, and the squares of that. */
+struct event_weights {
+	uint64_t samples;
+	double sum, squares;
+};
+
 /* What the two streams have told. */
 struct collected {
 	ARRAY_OF(struct pending_event) events;
@@ -50,8 +56,8 @@ struct collected {
 };
 
 /*
- * What the samples of an event are worth. The pipeline walks and names them; it knows only CPU time
- * itself.
+ * What the samples of an event are worth. The pipeline walks and names them; it knows CPU time
+ * and what counters count itself.
  */
 struct sample_counter {
 	/* Comes first, before its stack is finished: false: it does not count at all. NULL: all do. */
@@ -142,6 +148,7 @@ struct pipeline {
 	uint32_t *stack_locations;
 	uint32_t events; /* EVENT_BIT of what is measured */
 	struct measures measures;
+	struct event_weights weights[EVENTS]; /* of those that the pipeline counts itself */
 	struct sample_counter counters[EVENTS]; /* of those that others count than the pipeline itself */
 };
 

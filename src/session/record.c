@@ -14,6 +14,7 @@
 #include "session/describe.h"
 #include "session/keep_names.h"
 #include "session/last.h"
+#include "session/measures.h"
 #include "session/outputs.h"
 #include "session/recording.h"
 
@@ -129,6 +130,8 @@ static const char *why_none(const struct config *config, const struct health *he
 	if (config->events == EVENT_BIT(EVENT_ALLOC))
 		return health->probe_hits ? "the target allocated too little"
 					  : "the target called nothing that is probed";
+	if (!(config->events & EVENT_BIT(EVENT_CPU)))
+		return "too little of what is counted happened in the target";
 	return "the target used too little CPU time";
 }
 

@@ -35,6 +35,7 @@
 
 enum {
 	TURN_MS = 200,        /* between two turns of the loop at up to 250 Hz */
+	TURN_COUNTED_MS = 20, /* nobody knows how often what is counted happens */
 	TURN_SAMPLES = 50,    /* at higher rates: samples of one CPU between two turns */
 	NAMING_BUDGET_NS = 20000000,
 	WAIT_MS = 100,
@@ -232,6 +233,7 @@ void recording_fini(struct recording *rec)
 		pipeline_fini(&rec->pipeline);
 	fetches_fini(&rec->fetches);
 	workers_fini(&rec->workers);
+	rate_limit_close(&rec->rate_limit);
 	cpu_source_close(rec->source);
 	copy_source_close(rec->copies);
 	lifecycle_close(rec->lifecycle);
@@ -280,6 +282,7 @@ static int turn(struct recording *rec, bool last)
 		r = pipeline_advance(p, horizon);
 	if (r == 0 && rec->copies)
 		r = grow_copies(rec);
+	rate_limit_look(&rec->rate_limit);
 	FOR_EACH_EVENT_SOURCE(source, rec)
 		if (r == 0 && (*source)->turn)
 			r = (*source)->turn(rec, last);
@@ -383,6 +386,8 @@ static int turn_ms(const struct recording *rec)
 
 	if (rec->turn_ms)
 		return (int)rec->turn_ms;
+	if (rec->config->counted_period)
+		return TURN_COUNTED_MS;
 	return ms < 5 ? 5 : ms < TURN_MS ? (int)ms : TURN_MS;
 }
 
@@ -402,6 +407,9 @@ static int follow_cpus(struct recording *rec)
 
 	if (r == 0)
 		r = sampler_follow(&rec->sampler, &online, &changed);
+	FOR_EACH_EVENT_SOURCE(source, rec)
+		if (r == 0 && (*source)->follow)
+			r = (*source)->follow(rec, &online);
 	for (uint32_t i = 0; r == 0 && i < changed.cpus.count; i++) {
 		r = lifecycle_drain(rec->lifecycle, take_event, rec);
 		if (r == 0)
@@ -543,6 +551,8 @@ int recording_finish(struct recording *rec, struct health *ret)
 	};
 	if (rec->config->events & EVENT_BIT(EVENT_CPU))
 		ret->frequency_hz = 1e9 / (double)sampler_period_ns(&rec->sampler);
+	else if (rec->config->events & EVENTS_COUNTED_BITS && !rec->config->counted_period)
+		ret->frequency_hz = rec->config->frequency_hz;
 	if (rec->growth) {
 		ret->has_growth = true;
 		growth_summarize(rec->growth, &ret->growth);

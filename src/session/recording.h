@@ -15,6 +15,7 @@
 #include "session/health.h"
 #include "session/launch.h"
 #include "session/pipeline.h"
+#include "session/rate_limit.h"
 #include "source/copy.h"
 #include "source/cpu.h"
 #include "source/lifecycle.h"
@@ -29,6 +30,7 @@ enum recording_end {
 	RECORDING_STOPPED,     /* recording_stop */
 };
 
+struct counted_source;
 struct growth;
 struct heap;
 
@@ -41,6 +43,8 @@ struct recording {
 	struct cpu_source *source;   /* NULL: stacks are copied */
 	struct copy_source *copies;  /* NULL: they are walked in the kernel */
 	char why_copies[512]; /* why there is no cpu_source; "": it was not asked for */
+	struct counted_source *counted; /* of what counters count; NULL: not measured, or by `copies` */
+	struct rate_limit rate_limit;
 	struct event_alloc *alloc; /* NULL: that event is not measured */
 	struct pipeline pipeline;
 	struct growth *growth; /* of EVENT_GROWTH; owned by its source */

@@ -25,6 +25,7 @@
 #include "session/prepare.h"
 #include "source/bpf_features.h"
 #include "source/comm_glob.h"
+#include "source/counted_event.h"
 
 /* Kernel memory for unwind tables. */
 #define TABLE_BUDGET_BYTES (24ULL * 1024 * 1024)
@@ -99,7 +100,7 @@ static uint32_t ring_bytes(const struct recording *rec)
 	uint64_t want = (1ULL << 20) * rec->cpus.cpus.count;
 	uint32_t bytes = 1 << 20;
 
-	if (rec->config->frequency_hz > 250 ||
+	if (rec->config->frequency_hz > 250 || rec->config->counted_period ||
 	    (!rec->config->frequency_hz && rec->config->period_ns < 4000000) ||
 	    rec->config->events & EVENT_BIT(EVENT_GROWTH)) /* a program that starts has many at once */
 		want *= 4;
@@ -192,6 +193,8 @@ static int open_copies(struct recording *rec, const struct wire_config *wire,
 		.comm = glob,
 		.cgroup_fd = cgroup_fd,
 		.cpus = &rec->cpus,
+		.events = config->events,
+		.counted_period = config->counted_period,
 		.by_task = rec->by_task,
 		.frame_pointers = config->unwind == UNWIND_FP,
 	};
@@ -216,9 +219,26 @@ static const char *needs_tables(const struct config *config)
 	if (config->unwind == UNWIND_TABLE)
 		return "walking in the kernel (--unwind table)";
 	for (unsigned event = 0; event < EVENTS; event++)
-		if (event != EVENT_CPU && config->events & EVENT_BIT(event))
-			return event_names[event];
+		if (event != EVENT_CPU && config->events & EVENT_BIT(event) & ~EVENTS_COUNTED_BITS)
+			return event_name(event);
 	return NULL;
+}
+
+/* Whether this machine, and who we are, have all that is to be counted. Logs. */
+static int check_counted(const struct config *config)
+{
+	char why[256];
+
+	for (uint32_t event = EVENT_COUNTED_FIRST; event < EVENTS; event++) {
+		int r = config->events & EVENT_BIT(event) ? counted_event_try(event) : 0;
+
+		if (r < 0) {
+			counted_event_trouble(why, sizeof(why), event, r);
+			log_error("cannot record: %s", why);
+			return r;
+		}
+	}
+	return 0;
 }
 
 static int open_sampler(struct recording *rec, const struct wire_config *wire,
@@ -271,8 +291,10 @@ static int open_source(struct recording *rec)
 	struct wire_glob glob = {};
 	cleanup(close) int cgroup_fd = -1;
 	struct table_store_maps maps;
-	int r = fill_filters(&wire, &glob, &cgroup_fd, target);
+	int r = check_counted(config);
 
+	if (r == 0)
+		r = fill_filters(&wire, &glob, &cgroup_fd, target);
 	if (r == 0)
 		r = open_sampler(rec, &wire, &glob, cgroup_fd, &maps);
 	if (r < 0)
@@ -512,8 +534,10 @@ int recording_open(struct recording *rec, const struct config *config)
 				   .epoll_fd = -1,
 				   .signal_fd = -1,
 				   .stop_fd = -1,
+				   .rate_limit = RATE_LIMIT_NULL,
 				   .launch = LAUNCH_NULL };
 	workers_init(&rec->workers);
+	rate_limit_open(&rec->rate_limit);
 	file_limit_raise();
 	r = session_check_view("record", &rec->pids_differ);
 	if (r == 0)

@@ -533,15 +533,21 @@ static int add_stack(struct pipeline *p, const struct process *process,
 	return r != 0 ? r : profile_stack_add(p->profile, ret, p->stack_locations, count);
 }
 
-static void fill_values(const struct pipeline *p, const struct wire_sample *sample, int64_t *values)
+static void fill_values(struct pipeline *p, const struct wire_sample *sample, int64_t *values)
 {
 	const struct sample_counter *counter = &p->counters[sample->event];
+	struct event_weights *weights = &p->weights[sample->event];
+	double weight = (double)sample->weight_ns;
 
 	if (counter->values) {
 		counter->values(counter->context, p, sample, values);
 	} else {
 		values[p->measures.types[MEASURE_SAMPLES]] = 1;
-		values[p->measures.types[MEASURE_CPU]] = (int64_t)sample->weight_ns;
+		values[measures_weight_type(&p->measures, sample->event)] =
+			(int64_t)sample->weight_ns;
+		weights->samples++;
+		weights->sum += weight;
+		weights->squares += weight * weight;
 	}
 }
 
@@ -663,7 +669,9 @@ static int walk_whole(struct pipeline *p, const struct wire_sample *sample, stru
 static bool is_measured(const struct pipeline *p, const struct wire_sample *sample)
 {
 	return sample->event < EVENTS && p->events & EVENT_BIT(sample->event) &&
-	       (sample->event == EVENT_CPU || p->counters[sample->event].values);
+	       (sample->event == EVENT_CPU || sample->event >= EVENT_COUNTED_FIRST ||
+		p->counters[sample->event].values) &&
+	       sample->weight_ns <= INT64_MAX;
 }
 
 static int note_cut(struct pipeline *p, const struct wire_sample *sample)

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "source/copy_counters.h"
 #include "source/copy_cpus.h"
 #include "source/copy_filter.h"
 #include "source/copy_queue.h"
@@ -35,6 +36,11 @@ struct copy_source {
 	bool larger;		     /* some copies are to be, from the next look on */
 	struct copy_cpus cpus;
 	struct task_events tasks;
+	bool timed; /* time is sampled */
+	bool counts_tasks; /* what is counted is that of tasks alone, where whole CPUs are not asked for */
+	struct copy_counters counted;
+	uint64_t stopped_ns;
+	uint32_t opening; /* the event that was opened last, for what is said of it */
 	struct copy_filter filter;
 	struct copy_queue queue;
 	uint64_t counters[COUNT_COUNTERS];
@@ -85,8 +91,12 @@ static const char *open_failure(int r)
 static int open_cpu_events(struct copy_source *source)
 {
 	struct perf_event_attr attr = event_attr(source);
+	int r = source->timed ? copy_cpus_open_events(&source->cpus, &attr) : 0;
 
-	return copy_cpus_open_events(&source->cpus, &attr);
+	return r < 0 || source->counts_tasks
+		       ? r
+		       : copy_counters_open(&source->counted, &attr, -1, false, false,
+					    &source->opening);
 }
 
 /* Whether we may sample time in the kernel, at least our own. */
@@ -126,12 +136,20 @@ int copy_source_open(struct copy_source **ret, const struct copy_source_options 
 		.by_task = options->by_task,
 	};
 	source->exact = options->frequency_hz == 0;
+	source->counts_tasks = options->by_task || !options->config.everything;
+	source->timed = options->events >> EVENT_CPU & 1;
+	source->counted.events = options->events >> EVENT_COUNTED_FIRST << EVENT_COUNTED_FIRST;
+	source->counted.frequency_hz = options->frequency_hz;
+	source->counted.period = options->counted_period;
 	source->user_only = !may_see_kernel();
 	source->layout = (struct copy_layout){
 		.chain = options->frame_pointers ||
 			 (options->config.kernel_stacks && !source->user_only),
 		.user_chain = options->frame_pointers,
 		.cgroup = options->config.filter_cgroup,
+		.identifier = source->counted.events != 0,
+		/* With a fixed one the kernel would take each event of its own as a sample. */
+		.period = source->counted.events && !options->counted_period,
 	};
 	r = copy_cpus_init(&source->cpus, options->cpus);
 	if (r < 0)
@@ -140,6 +158,9 @@ int copy_source_open(struct copy_source **ret, const struct copy_source_options 
 				 source->sizes.by_task ? &source->tasks : NULL);
 	if (r < 0)
 		return fail(failure, r, open_failure(r));
+	r = copy_counters_init(&source->counted, &source->cpus, source->counts_tasks);
+	if (r < 0)
+		return fail(failure, r, "out of memory");
 	source->threads.bytes =
 		copy_stack_bytes_at_first(&source->sizes, copy_cpus_smallest_ring(&source->cpus));
 	r = source->sizes.by_task ? 0 : open_cpu_events(source);
@@ -157,6 +178,7 @@ void copy_source_close(struct copy_source *source)
 	if (!source)
 		return;
 	task_events_fini(&source->tasks);
+	copy_counters_fini(&source->counted);
 	copy_cpus_fini(&source->cpus);
 	if (source->filter.cgroup_fd >= 0)
 		close(source->filter.cgroup_fd);
@@ -176,11 +198,22 @@ static void size_copies(void *context, struct perf_event_attr *attr, pid_t tid)
 static int open_task(struct copy_source *source, pid_t id, uint32_t flags)
 {
 	struct perf_event_attr attr = event_attr(source);
+	int r;
 
 	source->tasks.adapt = source->layout.user_chain ? NULL : size_copies;
 	source->tasks.adapt_context = source;
-	return task_events_open(&source->tasks, &attr, id, source->config.by_tid,
-				flags & TARGET_INHERIT);
+	for (uint32_t i = 0; source->sizes.by_task && i < EVENTS_COUNTED; i++) {
+		source->counted.opened[i].adapt = source->tasks.adapt;
+		source->counted.opened[i].adapt_context = source;
+	}
+	r = !source->timed || !source->sizes.by_task
+		    ? 0
+		    : task_events_open(&source->tasks, &attr, id, source->config.by_tid,
+				       flags & TARGET_INHERIT);
+	return r < 0 || !source->counts_tasks
+		       ? r
+		       : copy_counters_open(&source->counted, &attr, id, source->config.by_tid,
+					    flags & TARGET_INHERIT, &source->opening);
 }
 
 static int watch(void *context, pid_t id, uint32_t flags)
@@ -191,7 +224,7 @@ static int watch(void *context, pid_t id, uint32_t flags)
 	/* From now on its name is known, also when it ends before its first sample is seen. */
 	if (r == 0 && !task_names_get(&source->filter.names, id))
 		r = -ENOMEM;
-	return r < 0 || !source->sizes.by_task ? r : open_task(source, id, flags);
+	return r < 0 ? r : open_task(source, id, flags);
 }
 
 static bool watches_any(void *context)
@@ -204,6 +237,7 @@ static bool watches_any(void *context)
 static void control(struct copy_source *source, unsigned long request)
 {
 	task_events_control(&source->tasks, request);
+	copy_counters_control(&source->counted, request);
 	copy_cpus_control(&source->cpus, request);
 }
 
@@ -220,6 +254,8 @@ static void stop(void *context)
 {
 	struct copy_source *source = context;
 
+	if (source->cpus.runs)
+		source->stopped_ns = clock_ns(CLOCK_MONOTONIC);
 	source->cpus.runs = false;
 	control(source, PERF_EVENT_IOC_DISABLE);
 }
@@ -227,11 +263,11 @@ static void stop(void *context)
 /* All events anew, with the size of copies that there is now. */
 static int reopen(struct copy_source *source)
 {
-	int r = 0;
+	int r;
 
-	if (!source->sizes.by_task)
-		return open_cpu_events(source);
+	copy_counters_close(&source->counted);
 	task_events_close(&source->tasks);
+	r = source->sizes.by_task ? 0 : open_cpu_events(source);
 	for (uint32_t i = 0; r == 0 && i < source->filter.targets.count; i++) {
 		const struct copy_target *target = &source->filter.targets.at[i];
 
@@ -239,8 +275,10 @@ static int reopen(struct copy_source *source)
 		if (r == -ESRCH)
 			r = 0;
 	}
-	if (r == 0 && source->cpus.runs)
+	if (r == 0 && source->cpus.runs) {
 		task_events_control(&source->tasks, PERF_EVENT_IOC_ENABLE);
+		copy_counters_control(&source->counted, PERF_EVENT_IOC_ENABLE);
+	}
 	return r;
 }
 
@@ -289,6 +327,13 @@ uint64_t copy_source_throttled(const struct copy_source *source)
 	return source->throttled;
 }
 
+void copy_source_figures(const struct copy_source *source, uint32_t event,
+			 struct counted_figures *ret)
+{
+	copy_counters_figures(&source->counted, event,
+			      source->cpus.runs ? clock_ns(CLOCK_MONOTONIC) : source->stopped_ns, ret);
+}
+
 /* As cpu_source_rephase. */
 static void rephase(void *context, uint64_t elapsed_ns)
 {
@@ -306,7 +351,7 @@ static int follow(void *context, const struct cpu_list *online, struct cpu_list 
 	struct copy_source *source = context;
 	struct perf_event_attr attr = event_attr(source);
 
-	if (!source->cpus.runs || source->sizes.by_task)
+	if (!source->cpus.runs || source->sizes.by_task || !source->timed)
 		return 0;
 	return copy_cpus_follow(&source->cpus, &attr, online, changed);
 }
@@ -361,11 +406,50 @@ static int keep(struct copy_source *source, const struct wire_sample *sample, si
 	return r < 0 ? r : 0;
 }
 
+/* Whether it was one of a counter, not of a timer. */
+static bool note_counter_stop(struct copy_source *source, const void *record, uint32_t size)
+{
+	struct {
+		struct perf_event_header header;
+		uint64_t time_ns, id, stream_id;
+	} stop; /* include/uapi/linux/perf_event.h, PERF_RECORD_THROTTLE */
+	struct copy_counter *counter;
+
+	if (size < sizeof(stop))
+		return false;
+	memcpy(&stop, record, sizeof(stop));
+	counter = copy_counters_find(&source->counted, stop.id);
+	if (counter)
+		counted_throttle_note(&counter->throttle, stop.header.type == PERF_RECORD_THROTTLE,
+				      stop.time_ns);
+	return counter != NULL;
+}
+
+/* What the sample is of, and weighs. False: it is a timer's. */
+static bool take_counter(struct copy_source *source, const struct copy_origin *origin,
+			 struct wire_sample *sample)
+{
+	struct copy_counter *counter =
+		source->layout.identifier ? copy_counters_find(&source->counted, origin->id) : NULL;
+	uint64_t period = source->counted.period ? source->counted.period : origin->period;
+
+	if (!counter)
+		return false;
+	sample->event = counter->event;
+	sample->weight_ns = period;
+	counter->seen.hits++;
+	counter->seen.events += period;
+	if (counter->seen.largest < period)
+		counter->seen.largest = period;
+	return true;
+}
+
 static int take_record(void *context, const void *record, uint32_t size)
 {
 	struct copy_source *source = context;
 	struct wire_sample *sample = (struct wire_sample *)(void *)source->sample;
 	struct perf_event_header header;
+	struct copy_origin origin;
 	uint64_t lost, missed;
 	size_t bytes;
 
@@ -379,18 +463,25 @@ static int take_record(void *context, const void *record, uint32_t size)
 		source->draining->last_ns = 0;
 		return 0;
 	case PERF_RECORD_THROTTLE:
+	case PERF_RECORD_UNTHROTTLE:
+		if (note_counter_stop(source, record, size) || header.type != PERF_RECORD_THROTTLE)
+			return 0;
 		/* An idle CPU without its tick is throttled by and by, and nothing is lost. */
 		source->throttled += source->draining->busy;
 		return 0;
 	default:
 		break;
 	}
-	bytes = copy_record_parse(sample, record, size, &source->layout);
+	bytes = copy_record_parse(sample, &origin, record, size, &source->layout);
 	if (!bytes)
 		return 0;
-	sample->weight_ns = source->sizes.period_ns;
-	source->counters[COUNT_TICKS]++;
-	missed = missed_ticks(source, source->draining, sample);
+	if (take_counter(source, &origin, sample)) {
+		missed = 0;
+	} else {
+		sample->weight_ns = source->sizes.period_ns;
+		source->counters[COUNT_TICKS]++;
+		missed = missed_ticks(source, source->draining, sample);
+	}
 	if (is_outside(sample)) {
 		source->counters[COUNT_OUTSIDE]++;
 		return 0;

@@ -24,6 +24,7 @@
 
 #include "base/cleanup.h"
 #include "bpf/wire.h"
+#include "source/counted_event.h"
 #include "source/cpu.h"
 
 struct copy_source_options {
@@ -33,6 +34,8 @@ struct copy_source_options {
 	const struct wire_glob *comm; /* copied */
 	int cgroup_fd;
 	const struct cpu_list *cpus;
+	uint32_t events; /* a bit for each that is sampled, as wire.h numbers them: time, and what is counted */
+	uint64_t counted_period; /* of what is counted, events between two samples; 0: as frequency_hz asks for */
 	bool by_task;	     /* events on whole CPUs are not allowed */
 	bool frame_pointers; /* the kernel follows them, and nothing is copied */
 };
@@ -57,3 +60,6 @@ uint32_t copy_source_stack_bytes(const struct copy_source *source);
 bool copy_source_is_user_only(const struct copy_source *source);
 /* How often the kernel has stopped an event for a while because it came too often. */
 uint64_t copy_source_throttled(const struct copy_source *source);
+/* Of what is counted; all zero for an event that is not measured. */
+void copy_source_figures(const struct copy_source *source, uint32_t event,
+			 struct counted_figures *ret);

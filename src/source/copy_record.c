@@ -17,6 +17,10 @@ uint64_t copy_layout_sample_type(const struct copy_layout *layout)
 		type |= PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER;
 	if (layout->cgroup)
 		type |= PERF_SAMPLE_CGROUP;
+	if (layout->identifier)
+		type |= PERF_SAMPLE_IDENTIFIER;
+	if (layout->period)
+		type |= PERF_SAMPLE_PERIOD;
 	return type;
 }
 
@@ -86,8 +90,8 @@ static void take_registers(struct wire_sample *ret, struct reader *reader)
 	ret->outcome = WALK_NO_PROCESS;
 }
 
-size_t copy_record_parse(struct wire_sample *ret, const void *record, size_t size,
-			 const struct copy_layout *layout)
+size_t copy_record_parse(struct wire_sample *ret, struct copy_origin *ret_origin, const void *record,
+			 size_t size, const struct copy_layout *layout)
 {
 	struct reader reader = reader_of(record, size);
 	struct perf_event_header header;
@@ -102,11 +106,16 @@ size_t copy_record_parse(struct wire_sample *ret, const void *record, size_t siz
 	ret->event = EVENT_CPU;
 	if ((header.misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_KERNEL)
 		ret->flags |= SAMPLE_KERNEL_MODE;
+	*ret_origin = (struct copy_origin){};
+	if (layout->identifier)
+		ret_origin->id = reader_u64(&reader);
 	ret->pid = reader_u32(&reader);
 	ret->tid = reader_u32(&reader);
 	ret->time_ns = reader_u64(&reader);
 	ret->cpu = reader_u32(&reader);
 	(void)reader_u32(&reader);
+	if (layout->period)
+		ret_origin->period = reader_u64(&reader);
 	if (layout->chain)
 		take_chain(ret, &reader);
 	if (layout->user_chain) {

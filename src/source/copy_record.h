@@ -16,6 +16,13 @@ struct copy_layout {
 	bool chain;	 /* PERF_SAMPLE_CALLCHAIN */
 	bool user_chain; /* with the user's part, by frame pointers; there is no copy then */
 	bool cgroup;	 /* PERF_SAMPLE_CGROUP */
+	bool identifier; /* PERF_SAMPLE_IDENTIFIER: there are several events */
+	bool period;	 /* PERF_SAMPLE_PERIOD */
+};
+
+/* What a record says of its event; 0 where the layout has none. */
+struct copy_origin {
+	uint64_t id, period;
 };
 
 /* PERF_SAMPLE_*, for perf_event_attr. */
@@ -32,5 +39,5 @@ enum {
  * whether the copy ends where its limit was, not where the stack does.
  * Returns the size of the sample, or 0 for what is none.
  */
-size_t copy_record_parse(struct wire_sample *ret, const void *record, size_t size,
-			 const struct copy_layout *layout);
+size_t copy_record_parse(struct wire_sample *ret, struct copy_origin *ret_origin, const void *record,
+			 size_t size, const struct copy_layout *layout);

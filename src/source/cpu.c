@@ -19,6 +19,7 @@
 #include "source/libbpf_log.h"
 #include "source/perf_event.h"
 #include "source/sampler.h"
+#include "source/throttle_ring.h"
 
 struct timer {
 	int fd; /* -1: none */
@@ -26,6 +27,7 @@ struct timer {
 	struct bpf_link *link;
 	double shift; /* of the period, relative; 0: take a new one */
 	uint64_t ticks; /* when it was last looked at */
+	struct throttle_ring stops;
 };
 
 /* A timer that has not ticked for so long has ended with its CPU; an idle one ticks, too. */
@@ -141,6 +143,7 @@ static int load(struct cpu_source *source, const struct cpu_source_options *opti
 
 static void timer_close(struct timer *timer)
 {
+	throttle_ring_unmap(&timer->stops);
 	bpf_link__destroy(timer->link);
 	/* Destroying the link closes the event's descriptor with it. */
 	if (!timer->link && timer->fd >= 0)
@@ -158,6 +161,7 @@ static int timer_open(struct cpu_source *source, struct timer *timer)
 		.disabled = 1,
 	};
 
+	throttle_ring_ask(&attr);
 	timer->fd = perf_event_new(&attr, -1, (int)timer->cpu);
 	if (timer->fd < 0) {
 		int r = timer->fd;
@@ -168,6 +172,7 @@ static int timer_open(struct cpu_source *source, struct timer *timer)
 	timer->link = bpf_program__attach_perf_event(source->bpf->progs.cpu_tick, timer->fd);
 	if (!timer->link)
 		return -errno;
+	throttle_ring_map(&timer->stops, timer->fd);
 	/* Attaching enables the event; the clock starts in cpu_source_start, for all at once. */
 	if (ioctl(timer->fd, PERF_EVENT_IOC_DISABLE, 0) < 0 ||
 	    ioctl(timer->fd, PERF_EVENT_IOC_RESET, 0) < 0)
@@ -269,6 +274,8 @@ int cpu_source_drain(struct cpu_source *source,
 	source->handle = handle;
 	source->context = context;
 	r = ring_buffer__consume(source->ring);
+	for (uint32_t i = 0; r >= 0 && i < source->possible_cpus; i++)
+		r = throttle_ring_drain(&source->timers[i].stops);
 	return r < 0 ? r : 0;
 }
 
@@ -289,6 +296,15 @@ void cpu_source_counters(const struct cpu_source *source, uint64_t ret[COUNT_COU
 		for (uint32_t cpu = 0; cpu < source->possible_cpus; cpu++)
 			ret[key] += values[cpu];
 	}
+}
+
+uint64_t cpu_source_throttled(const struct cpu_source *source)
+{
+	uint64_t times = 0;
+
+	for (uint32_t i = 0; i < source->possible_cpus; i++)
+		times += source->timers[i].stops.throttle.times;
+	return times;
 }
 
 uint64_t cpu_source_period_ns(const struct cpu_source *source)
@@ -485,6 +501,13 @@ int cpu_source_share(const struct cpu_source *source, struct bpf_object *object,
 	*own_namespace = (struct cpu_source_namespace){ source->bpf->bss->own_pid_namespace,
 							source->bpf->bss->own_pid_level };
 	return 0;
+}
+
+int cpu_source_share_scratches(const struct cpu_source *source, struct bpf_object *object)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, "scratches");
+
+	return map ? bpf_map__reuse_fd(map, bpf_map__fd(source->bpf->maps.scratches)) : -ENOENT;
 }
 
 struct cpu_source_maps cpu_source_maps(const struct cpu_source *source)

@@ -95,6 +95,8 @@ int cpu_source_drain(struct cpu_source *source,
 
 /* Sums over all CPUs since the start. */
 void cpu_source_counters(const struct cpu_source *source, uint64_t ret[COUNT_COUNTERS]);
+/* How often the kernel has stopped a timer for a moment because it came too often, up to the last drain. */
+uint64_t cpu_source_throttled(const struct cpu_source *source);
 /* Of whoever is not looked at closely. */
 uint64_t cpu_source_period_ns(const struct cpu_source *source);
 /* What the kernel half's maps and programs occupy, in bytes, without the table chunks. */
@@ -109,6 +111,11 @@ uint64_t cpu_source_kernel_bytes(const struct cpu_source *source);
 struct bpf_object;
 int cpu_source_share(const struct cpu_source *source, struct bpf_object *object,
 		     struct wire_config *config, struct cpu_source_namespace *own_namespace);
+/*
+ * Has them put samples together in the same place, too, if all of them are programs on perf events, of
+ * which the kernel runs one at a time on a CPU. After cpu_source_share. Returns 0 or a negative errno.
+ */
+int cpu_source_share_scratches(const struct cpu_source *source, struct bpf_object *object);
 
 /* Descriptors for the table store, borrowed. */
 struct cpu_source_maps {

@@ -223,7 +223,10 @@ def check_choices(check):
     check.are('profd record --unwind t', ['table'])
     check.are('profd record --unwind=t', ['table'])
     check.are('profd rec --unwind t', ['table'])
-    check.are('profd record -e ', ['alloc', 'cpu', 'growth', 'heap'])
+    check.are('profd record -e ', ['alloc', 'branch-misses', 'branches', 'bus-cycles', 'cache-misses',
+                                   'cache-references', 'context-switches', 'cpu', 'cpu-migrations', 'cycles',
+                                   'growth', 'heap', 'instructions', 'major-faults', 'minor-faults',
+                                   'page-faults', 'ref-cycles'])
     check.are('profd record -F ', ['max'])
     check.are('profd record -d u', ['unlimited'])
     check.are('profd record -f ', FORMATS)

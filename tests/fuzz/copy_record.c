@@ -15,9 +15,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > 65535) /* of a record's header, 16 bits */
 		return 0;
-	for (unsigned i = 0; i < 8; i++) {
-		struct copy_layout layout = { i & 1, i & 2, i & 4 };
-		size_t bytes = copy_record_parse(sample, data, size, &layout);
+	for (unsigned i = 0; i < 16; i++) {
+		struct copy_layout layout = { i & 1, i & 2, i & 4, i & 8, i & 8 };
+		struct copy_origin origin;
+		size_t bytes = copy_record_parse(sample, &origin, data, size, &layout);
 
 		FUZZ_CHECK(bytes == 0 ||
 			   bytes == sizeof(*sample) +

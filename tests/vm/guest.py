@@ -8,12 +8,14 @@ that RESULTS names, for the table of the README.
 
 Time in an emulated machine means nothing. Shares do: a tick hits what runs then.
 """
+import ctypes
 import json
 import os
 import platform
 import re
 import resource
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'live'))
 
 import alloc  # noqa: E402
+import counted  # noqa: E402
 import growth  # noqa: E402
 import split  # noqa: E402
 from harness import (TARGETS, Skipped, Target, check, check_complete, check_equal, has, one_line, profd,  # noqa: E402
@@ -136,6 +139,66 @@ def test_split_and_closing_line():
 def test_split_by_copies():
     recording = check_split('split_copy', '--unwind', 'copy')
     check_equal(recording.summary['unwind'], 'copy', 'the way')
+
+
+def has_cycles():
+    checks, _ = doctor()
+    return checks['cycles'][0] == 'ok'
+
+
+def test_cycles():
+    """Hardware's counter, where there is one (the emulated ARM processor has it): refused in a line elsewhere."""
+    if not has_cycles():
+        recording = record('-e', 'cycles', '-a', seconds=1, hz=None, good=False)
+        check_equal(recording.status, 1, recording.stderr)
+        check('needs hardware counters' in one_line(recording.stderr), recording.stderr)
+        found('cycles', 'not there')
+        return
+    for way in 'table', 'copy':
+        recording = check_split('split_cycles_' + way, '-e', 'cycles', '--unwind', way)
+        check_equal(recording.summary['unwind'], way, 'the way')
+        figures = recording.summary['counted']['cycles']
+        print(f'    {recording.samples} samples, {figures}')
+        check(0 < figures['in_samples'] <= 1.1 * figures['counted'], f'{figures}')
+    found('cycles', 'yes')
+
+
+PERF_EVENT_OPEN = {'x86_64': 298, 'aarch64': 241}
+
+
+def other_counters(count):
+    """So many counters of cycles on each CPU, as perf(1) or a neighbour would have."""
+    attr = struct.pack('=IIQQQQQ', 0, 112, 0, 0, 0, 0, 0).ljust(112, b'\0')
+    libc = ctypes.CDLL(None, use_errno=True)
+    opened = []
+    for cpu in range(os.cpu_count()):
+        for _ in range(count):
+            opened.append(libc.syscall(PERF_EVENT_OPEN[platform.machine()], attr, -1, cpu, -1, 0))
+    check(min(opened) >= 0, f'{opened}: {os.strerror(ctypes.get_errno())}')
+    return opened
+
+
+def test_counters_take_turns():
+    if not has_cycles():
+        raise Skipped('there is no counter')
+    others = other_counters(9)
+    try:
+        with Target('split') as target:
+            recording = record(*QUICK, '-e', 'cycles', '-p', target.pid, seconds=3, hz=HZ)
+    finally:
+        for fd in others:
+            os.close(fd)
+    share = recording.summary['counted']['cycles']['counted_share_of_time']
+    print(f'    counted {100 * share:.0f} % of the time: {recording.stderr.splitlines()[0]}')
+    check(0.3 < share < 0.95, f'{share}')
+    check(re.search(r'cycles.*counted.*% of the time', recording.stderr), recording.stderr)
+
+
+def test_throttled_counter():
+    if not has_cycles():
+        raise Skipped('there is no counter')
+    write(counted.LIMIT, '100000')  # an emulated machine has lowered it by itself
+    counted.lowered('-e', 'cycles', hz=2000, exact=False)
 
 
 def complete(name, *arguments, roots=(), expect=None):

@@ -27,6 +27,7 @@ SHORT = ('test_doctor_says_that_recording_works', 'test_split_and_closing_line',
 ARM64 = ('test_doctor_says_that_recording_works', 'test_split_and_closing_line', 'test_split_by_copies',
          'test_deep_recursion', 'test_threads', 'test_signals', 'test_exceptions', 'test_signed_addresses',
          'test_command_with_python', 'test_whole_machine', 'test_dump', 'test_top', 'test_growth',
+         'test_cycles', 'test_counters_take_turns', 'test_throttled_counter',
          'test_unit_tests_of_the_kernel')
 # A guest on a busy host may take many times as long as on an idle one.
 SECONDS = {False: 700, True: 1500}

@@ -251,7 +251,7 @@ static void mistakes_name_the_option(void **state)
 		{ "-a -F 99.5", "-F 99.5" },
 		{ "-a --rate x", "--rate x" },
 		{ "-a -c 0", "-c 0" },
-		{ "-a -c 99999", "-c 99999" },
+		{ "-a -c 99999", "--period '99999'" },
 		{ "-a --max-depth 0", "--max-depth 0" },
 		{ "-a --max-depth 1025", "--max-depth 1025" },
 		{ "-a --unwind dwarf", "--unwind dwarf" },
@@ -313,7 +313,7 @@ static void what_this_build_lacks_is_no_usage_error(void **state)
 {
 	(void)state;
 	assert_refused("-p 1 -e offcpu", OPTIONS_REFUSED, "not in this build");
-	assert_refused("-p 1 -e cpu,page-faults", OPTIONS_REFUSED, "'page-faults' is not");
+	assert_refused("-p 1 -e cpu,page-fault", OPTIONS_REFUSED, "'page-fault' is not");
 	assert_refused("-a --uid no-such-user-here", OPTIONS_REFUSED, "no such user");
 }
 

@@ -64,7 +64,9 @@ static void add_stack(struct bytes *record)
 static size_t parse(const struct bytes *record, const struct copy_layout *layout,
 		    struct wire_sample *ret)
 {
-	return copy_record_parse(ret, record->at, record->size, layout);
+	struct copy_origin origin;
+
+	return copy_record_parse(ret, &origin, record->at, record->size, layout);
 }
 
 static void test_stack(void **state)
@@ -176,6 +178,7 @@ static void test_group_and_cuts(void **state)
 {
 	cleanup(free) struct wire_sample *sample = malloc(COPY_SAMPLE_BYTES_MAX);
 	cleanup(bytes_fini) struct bytes record = {};
+	struct copy_origin origin;
 
 	(void)state;
 	begin(&record, PERF_RECORD_MISC_USER);
@@ -189,7 +192,7 @@ static void test_group_and_cuts(void **state)
 		cleanup(free) unsigned char *cut = malloc(size + 1);
 
 		memcpy(cut, record.at, size);
-		assert_int_equal(copy_record_parse(sample, cut, size, &with_group), 0);
+		assert_int_equal(copy_record_parse(sample, &origin, cut, size, &with_group), 0);
 	}
 }
 
