@@ -399,6 +399,7 @@ enum wire_sample_flags {
 	SAMPLE_NEXT_IS_EXACT = 16, /* `ip` is not a return address: look it up as it is */
 	SAMPLE_SP_LOOSE = 32,	   /* `sp` is only known not to be less */
 	SAMPLE_FRAME_POINTERS = 64, /* the user frames are what the kernel's frame pointers led to */
+	SAMPLE_STACK_ENDED = 128, /* more was to be copied, but what follows is not there */
 };
 
 /*

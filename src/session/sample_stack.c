@@ -340,6 +340,9 @@ static void complete_walk(struct pipeline *p, struct process *process,
 		walked->outcome = WALK_NO_USER_STACK;
 		return;
 	}
+	/* A larger copy would end there, too. */
+	if (walked->outcome == WALK_COPY_SHORT && sample->flags & SAMPLE_STACK_ENDED)
+		walked->outcome = WALK_NOT_PRESENT;
 	/* There was no room for a copy: why one was needed says more. */
 	if (walked->outcome == WALK_NOT_PRESENT && sample->stack_bytes == 0 && !p->read_memory &&
 	    !p->copies &&

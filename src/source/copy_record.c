@@ -56,7 +56,10 @@ static void take_chain(struct wire_sample *ret, struct reader *reader)
 	}
 }
 
-/* The stack goes behind the frames. */
+/*
+ * The stack goes behind the frames. kernel/events/core.c, perf_output_sample_ustack: less than the size was used
+ * where a page was met that is not there, be it never touched or behind the stack's end.
+ */
 static void take_stack(struct wire_sample *ret, struct reader *reader)
 {
 	uint64_t size = reader_u64(reader), used;
@@ -67,6 +70,8 @@ static void take_stack(struct wire_sample *ret, struct reader *reader)
 	used = reader_u64(reader);
 	if (used > size)
 		used = size;
+	if (used < size)
+		ret->flags |= SAMPLE_STACK_ENDED;
 	ret->stack_at = ret->sp;
 	ret->stack_bytes = (uint32_t)(used & ~7ULL); /* what follows is aligned */
 	memcpy((uint64_t *)(ret + 1) + ret->kernel_count, stack, ret->stack_bytes);

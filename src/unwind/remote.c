@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "unwind/walk.h"
+
 enum { KEPT_FRAMES = 4096 }; /* descriptions of frames that libunwind keeps, by address */
 
 /* In libunwind, but in none of its headers; what perf and gdb-like callers hand their tables to. */
@@ -87,7 +89,7 @@ static int access_mem(unw_addr_space_t space, unw_word_t address, unw_word_t *va
 	}
 	if (input->objects->read(input->objects->context, value, address) == 0)
 		return 0;
-	walk->behind |= address >= input->stack_address;
+	walk->behind |= inside < input->stack_bytes + WALK_FRAME_BYTES_MAX;
 	return -UNW_EINVAL;
 }
 

@@ -48,7 +48,11 @@ static int walk_read(uint64_t *ret, uint64_t address, void *memory)
 		return 0;
 	if (read_copy(ret, address, input->other, input->other_address, input->other_bytes) == 0)
 		return 0;
-	return read_far_line(ret, address, input);
+	if (read_far_line(ret, address, input) == 0)
+		return 0;
+	if (input->unread)
+		*input->unread = address;
+	return -1;
 }
 
 static uint64_t walk_temporary(uint64_t number, void *memory)
@@ -106,9 +110,24 @@ const struct wire_mapping *walk_mapping(const struct wire_mapping *mappings, uin
 	return low && address < mappings[low - 1].end ? &mappings[low - 1] : NULL;
 }
 
-enum walk_outcome walk_run_to(const struct walk_input *input, uint64_t *addresses, uint32_t limit,
+/*
+ * Does what could not be read lie behind the copy, where a larger one may have it? Not on another stack, unless
+ * pieces of others were copied, too.
+ */
+static bool lies_behind(const struct walk_input *input, uint64_t sp, uint64_t unread)
+{
+	uint64_t most = input->stack_bytes + WALK_FRAME_BYTES_MAX;
+
+	if (!input->stack_bytes || sp < input->stack_address)
+		return false;
+	return input->other_bytes || input->far_lines || unread - input->stack_address < most;
+}
+
+enum walk_outcome walk_run_to(const struct walk_input *given, uint64_t *addresses, uint32_t limit,
 			      uint32_t *count, struct walk_end *end)
 {
+	struct walk_input own = *given, *input = &own;
+	uint64_t unread = given->stack_address;
 	struct walk_registers r = { .ip = input->ip,
 				    .sp = input->sp,
 				    .bp = input->bp,
@@ -117,6 +136,7 @@ enum walk_outcome walk_run_to(const struct walk_input *input, uint64_t *addresse
 				    .loose = input->loose,
 				    .first = input->leaf };
 
+	own.unread = &unread;
 	*count = 0;
 	for (;;) {
 		uint64_t address = walk_lookup_address(&r), sp = r.sp;
@@ -131,13 +151,12 @@ enum walk_outcome walk_run_to(const struct walk_input *input, uint64_t *addresse
 		addresses[(*count)++] = address;
 		if (!mapping)
 			return WALK_NO_MAPPING;
-		outcome = walk_step(&r, mapping, (void *)(uintptr_t)input);
+		outcome = walk_step(&r, mapping, input);
 		r.first = 0;
 		addresses[*count - 1] += r.planted;
 		if (outcome == WALK_OUTCOME_COUNT)
 			continue;
-		/* What could not be read lies behind the copy, unless nothing was copied at all. */
-		if (outcome == WALK_NOT_PRESENT && input->stack_bytes && sp >= input->stack_address)
+		if (outcome == WALK_NOT_PRESENT && lies_behind(input, sp, unread))
 			return WALK_COPY_SHORT;
 		return (enum walk_outcome)outcome;
 	}

@@ -10,6 +10,9 @@
 #include "bpf/wire.h"
 #include "unwind/table_store.h"
 
+/* What lies farther behind the end of a copy is on another stack: no frame is that large. */
+#define WALK_FRAME_BYTES_MAX (1ULL << 20)
+
 struct walk_input {
 	const struct table_store *store;
 	const struct wire_mapping *mappings; /* ascending, of the process at the moment */
@@ -34,6 +37,7 @@ struct walk_input {
 	 */
 	int (*read)(uint64_t *ret, uint64_t address, void *read_context);
 	void *read_context;
+	uint64_t *unread; /* set to the address that could not be read; NULL: not wanted */
 };
 
 /* Where a walk has ended, to go on from. */

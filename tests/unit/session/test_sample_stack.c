@@ -46,6 +46,8 @@ __attribute__((noinline, noclone)) static int the_function_that_was_sampled(uint
 	return 1;
 }
 
+static uint8_t flags; /* of the next sample, more than it has anyhow */
+
 /* first: so many bytes are the first copy, the rest is another; 0: all are. */
 static void count_pieces(struct pipeline *p, uint32_t bytes, uint32_t first)
 {
@@ -58,7 +60,7 @@ static void count_pieces(struct pipeline *p, uint32_t bytes, uint32_t first)
 					     .pid = (uint32_t)getpid(),
 					     .tid = (uint32_t)getpid(),
 					     .outcome = WALK_NO_PROCESS,
-					     .flags = SAMPLE_NEXT_IS_EXACT };
+					     .flags = SAMPLE_NEXT_IS_EXACT | flags };
 	assert_ok(pipeline_init(p, direct_workers(), &no_kernel, 64 << 20));
 	assert_true(the_function_that_was_sampled(bytes));
 	builder.stack = stack;
@@ -187,6 +189,26 @@ static void a_short_copy_is_told_with_libunwind_too(void **state)
 	pipeline_fini(&p);
 }
 
+/* A larger copy would end at the same page. */
+static void a_page_that_is_not_there_is_no_short_copy(void **state)
+{
+	struct pipeline p;
+
+	(void)state;
+	flags = SAMPLE_STACK_ENDED;
+	count_one(&p, 8);
+	flags = 0;
+	p.everything = p.copies = true;
+	assert_int_equal(meet_strangers(&p), 1);
+	assert_ok(pipeline_advance(&p, 10));
+	assert_ok(naming_advance(&p.naming, UINT64_MAX));
+	assert_int_equal(p.outcomes[WALK_NOT_PRESENT], 1);
+	assert_int_equal(p.outcomes[WALK_COPY_SHORT], 0);
+	assert_int_equal(p.cuts.count, 0);
+	assert_string_equal(frame(&p, depth(&p) - 1), "[truncated: page not present]");
+	pipeline_fini(&p);
+}
+
 static void tables_of_a_target_are_built_ahead(void **state)
 {
 	struct pipeline p;
@@ -304,6 +326,7 @@ int main(void)
 		cmocka_unit_test(two_pieces_of_stack_make_a_whole),
 		cmocka_unit_test(libunwind_walks_a_copy_whole),
 		cmocka_unit_test(a_short_copy_is_told_with_libunwind_too),
+		cmocka_unit_test(a_page_that_is_not_there_is_no_short_copy),
 		cmocka_unit_test(tables_of_a_target_are_built_ahead),
 		cmocka_unit_test(a_short_piece_of_stack_is_told),
 		cmocka_unit_test(memory_that_can_be_read_takes_the_place_of_copies),

@@ -96,8 +96,13 @@ static void test_stack(void **state)
 	assert_true(sample->flags & SAMPLE_KERNEL_MODE);
 	assert_int_equal(sample->stack_at, sample->sp);
 	assert_int_equal(sample->stack_bytes, USED_BYTES);
+	assert_true(sample->flags & SAMPLE_STACK_ENDED);
 	for (unsigned i = 0; i < USED_BYTES; i++)
 		assert_int_equal(((const unsigned char *)(addresses + 2))[i], i);
+	/* All that was asked for: there may be more. */
+	((uint64_t *)(uintptr_t)(record.at + record.size))[-1] = STACK_BYTES;
+	assert_int_equal(parse(&record, &with_stack, sample), sizeof(*sample) + 16 + STACK_BYTES);
+	assert_false(sample->flags & SAMPLE_STACK_ENDED);
 }
 
 static void test_registers(void **state)

@@ -454,6 +454,8 @@ static void an_old_stack_pointer_lies_elsewhere(void **state)
 	result = walk((struct start){ .ip = in(STORED_R9), .r9 = 8, .sp = 4 });
 	ASSERT_WALK(result, WALK_COMPLETE, in(STORED_R9), in(END)-1);
 	result = walk((struct start){ .ip = in(STORED_R9), .r9 = 1ULL << 60, .sp = 4 });
+	ASSERT_WALK(result, WALK_NOT_PRESENT, in(STORED_R9)); /* on no stack near this one */
+	result = walk((struct start){ .ip = in(STORED_R9), .r9 = 1 << 14, .sp = 4 });
 	ASSERT_WALK(result, WALK_COPY_SHORT, in(STORED_R9));
 	/* A caller's register is gone. */
 	stack[4] = in(STORED_R9);
