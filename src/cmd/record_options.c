@@ -117,7 +117,7 @@ static int complete(struct request *request, const struct command *command,
 		r = options_usage_error(command, "-q and -v exclude each other");
 	/* What stayed, and what samples of calls stand for, is known at the end only. */
 	if (r == 0 && config->last_ns && config->events & ~EVENT_BIT(EVENT_CPU))
-		r = options_usage_error(command, "--last keeps CPU time only, not -e growth, alloc or heap");
+		r = options_usage_error(command, "--last keeps CPU time only, no other event");
 	/* Both fill in the same values, each for itself. */
 	if (r == 0 && config->events & EVENT_BIT(EVENT_ALLOC) && config->events & EVENT_BIT(EVENT_HEAP))
 		r = options_usage_error(command, "-e alloc and heap exclude each other: heap has "

@@ -261,7 +261,13 @@ static int grow_copies(struct recording *rec)
 	for (uint32_t i = 0; r == 0 && i < p->cuts.count; i++)
 		r = copy_source_note_cut(rec->copies, p->cuts.at[i].tid, p->cuts.at[i].copied);
 	p->cuts.count = 0;
-	return r == 0 ? copy_source_grow(rec->copies) : r;
+	if (r == 0)
+		r = copy_source_grow(rec->copies);
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	log_warning("copies of stacks cannot be made larger: %s; some threads may not be sampled any more%s",
+		    strerror(-r), r == -EMFILE ? "; raise it with 'ulimit -n'" : "");
+	return 0;
 }
 
 /* One turn: everything the streams hold goes into the profile. */

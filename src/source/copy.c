@@ -260,11 +260,19 @@ static void stop(void *context)
 	control(source, PERF_EVENT_IOC_DISABLE);
 }
 
+static int drain(void *context, int (*handle)(void *, const struct wire_sample *, size_t),
+		 void *handle_context);
+
 /* All events anew, with the size of copies that there is now. */
 static int reopen(struct copy_source *source)
 {
 	int r;
 
+	/* What counters have written says whose it is by ids that are forgotten next. */
+	copy_counters_control(&source->counted, PERF_EVENT_IOC_DISABLE);
+	r = drain(source, NULL, NULL);
+	if (r < 0)
+		return r;
 	copy_counters_close(&source->counted);
 	task_events_close(&source->tasks);
 	r = source->sizes.by_task ? 0 : open_cpu_events(source);
@@ -272,7 +280,8 @@ static int reopen(struct copy_source *source)
 		const struct copy_target *target = &source->filter.targets.at[i];
 
 		r = target->ended ? 0 : open_task(source, target->id, target->flags);
-		if (r == -ESRCH)
+		/* It is gone, or runs a program with privileges now, whose events the kernel has ended. */
+		if (r == -ESRCH || r == -EACCES || r == -EPERM)
 			r = 0;
 	}
 	if (r == 0 && source->cpus.runs) {

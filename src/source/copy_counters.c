@@ -92,14 +92,16 @@ int copy_counters_open(struct copy_counters *counters, const struct perf_event_a
 		struct task_events *opened = &counters->opened[event - EVENT_COUNTED_FIRST];
 		uint32_t before = opened->events.count;
 		struct perf_event_attr attr;
+		int learned;
 
 		if (!(counters->events >> event & 1))
 			continue;
 		attr = attr_of(counters, base, event);
 		r = id < 0 ? open_on_cpus(opened, &attr)
 			   : task_events_open(opened, &attr, id, thread_only, children);
+		learned = learn_ids(counters, event, before); /* what was opened stays, whatever came then */
 		if (r == 0)
-			r = learn_ids(counters, event, before);
+			r = learned;
 		*ret_event = event;
 	}
 	return r;
@@ -113,14 +115,10 @@ void copy_counters_control(const struct copy_counters *counters, unsigned long r
 
 struct copy_counter *copy_counters_find(struct copy_counters *counters, uint64_t id)
 {
-	if (counters->last < counters->at.count && counters->at.at[counters->last].id == id)
-		return &counters->at.at[counters->last];
-	for (uint32_t i = 0; i < counters->at.count; i++)
-		if (counters->at.at[i].id == id) {
-			counters->last = i;
-			return &counters->at.at[i];
-		}
-	return NULL;
+	/* The kernel numbers events as they are opened: they ascend. */
+	uint32_t count = array_count_up_to(&counters->at, id, id);
+
+	return count && counters->at.at[count - 1].id == id ? &counters->at.at[count - 1] : NULL;
 }
 
 /*

@@ -30,8 +30,7 @@ struct copy_counters {
 	uint64_t period; /* 0: as frequency_hz asks for */
 	struct task_events opened[EVENTS_COUNTED]; /* of whole CPUs: of task -1 */
 	struct counted_figures before[EVENTS_COUNTED]; /* of what was closed */
-	ARRAY_OF(struct copy_counter) at;
-	uint32_t last; /* index of the one that was looked for last */
+	ARRAY_OF(struct copy_counter) at; /* ascending by id */
 	uint32_t outputs; /* CPUs that each task has a counter on; 0: whole CPUs are counted */
 };
 

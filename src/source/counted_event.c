@@ -2,12 +2,16 @@
 #include "source/counted_event.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/cleanup.h"
+#include "base/fs.h"
 #include "source/perf_event.h"
 
 #define HARDWARE(what) PERF_TYPE_HARDWARE, PERF_COUNT_HW_##what
@@ -31,6 +35,18 @@ const struct counted_event counted_events[EVENTS_COUNTED] = {
 #undef ROW
 };
 
+/* The kernel refuses more than its limit, which it lowers by itself. */
+static uint32_t allowed_rate(uint32_t wanted_hz)
+{
+	cleanup(bytes_fini) struct bytes text = {};
+	uint32_t most = 0;
+
+	if (fs_read(&text, AT_FDCWD, "/proc/sys/kernel/perf_event_max_sample_rate", 64) == 0 &&
+	    bytes_str(&text))
+		(void)sscanf(text.at, "%" SCNu32, &most);
+	return most && most < wanted_hz ? most : wanted_hz;
+}
+
 struct perf_event_attr counted_event_attr(uint32_t event, uint32_t frequency_hz, uint64_t period)
 {
 	const struct counted_event *counted = counted_event_of(event);
@@ -46,14 +62,14 @@ struct perf_event_attr counted_event_attr(uint32_t event, uint32_t frequency_hz,
 	if (period)
 		attr.sample_period = period;
 	else
-		attr.sample_freq = frequency_hz;
+		attr.sample_freq = allowed_rate(frequency_hz);
 	attr.freq = !period;
 	return attr;
 }
 
 static int try_to_open(uint32_t event, bool user_only)
 {
-	struct perf_event_attr attr = counted_event_attr(event, 99, 0);
+	struct perf_event_attr attr = counted_event_attr(event, 0, 1000000); /* which no limit of rates refuses */
 	cleanup(close) int fd = -1;
 
 	attr.exclude_kernel = user_only;
@@ -119,11 +135,14 @@ void counted_throttle_note(struct counted_throttle *throttle, bool stops, uint64
 	throttle->since_ns = stops ? time_ns : 0;
 }
 
+/* The kernel lets it go on at its next tick, of 100 a second at least; what took longer slept, or has ended. */
+#define STOP_NS_MAX 10000000ULL
+
 uint64_t counted_throttle_ns(const struct counted_throttle *throttle, uint64_t now_ns)
 {
-	uint64_t since = throttle->since_ns;
+	uint64_t since = throttle->since_ns, stopped = since && now_ns > since ? now_ns - since : 0;
 
-	return throttle->total_ns + (since && now_ns > since ? now_ns - since : 0);
+	return throttle->total_ns + (stopped < STOP_NS_MAX ? stopped : STOP_NS_MAX);
 }
 
 uint64_t counted_lost(const struct counted_reading *reading, const struct wire_counted *seen,

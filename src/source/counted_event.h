@@ -30,7 +30,7 @@ static inline const struct counted_event *counted_event_of(uint32_t event)
 
 /*
  * One sample each `period` events, or (period 0) as many as make `frequency_hz` samples a second, for which
- * the kernel adapts the period. The event is stopped, and can be read by counted_read.
+ * the kernel adapts the period; fewer where it allows no more now. The event is stopped, and can be read by counted_read.
  */
 struct perf_event_attr counted_event_attr(uint32_t event, uint32_t frequency_hz, uint64_t period);
 
