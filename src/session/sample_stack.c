@@ -672,9 +672,9 @@ static int walk_whole(struct pipeline *p, const struct wire_sample *sample, stru
 static bool is_measured(const struct pipeline *p, const struct wire_sample *sample)
 {
 	return sample->event < EVENTS && p->events & EVENT_BIT(sample->event) &&
-	       (sample->event == EVENT_CPU || sample->event >= EVENT_COUNTED_FIRST ||
-		p->counters[sample->event].values) &&
-	       sample->weight_ns <= INT64_MAX;
+	       (p->counters[sample->event].values ||
+		((sample->event == EVENT_CPU || sample->event >= EVENT_COUNTED_FIRST) &&
+		 sample->weight_ns <= INT64_MAX)); /* of others it is no weight, but a mark, say */
 }
 
 static int note_cut(struct pipeline *p, const struct wire_sample *sample)
