@@ -164,6 +164,10 @@ int copy_source_open(struct copy_source **ret, const struct copy_source_options 
 	source->threads.bytes =
 		copy_stack_bytes_at_first(&source->sizes, copy_cpus_smallest_ring(&source->cpus));
 	r = source->sizes.by_task ? 0 : open_cpu_events(source);
+	if (r < 0 && source->opening >= EVENT_COUNTED_FIRST) {
+		counted_event_trouble(failure->what, sizeof(failure->what), source->opening, r);
+		return r;
+	}
 	if (r == -EINVAL && source->layout.cgroup)
 		return fail(failure, r,
 			    "this kernel's perf does not tell control groups (before Linux 5.7)");

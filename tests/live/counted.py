@@ -7,6 +7,7 @@ machines of all kinds have those. tests/vm has hardware's.
 import json
 import os
 import subprocess
+import tempfile
 import time
 
 from harness import (COPIES, Recorder, Target, by_table_only, check, check_equal, has, one_line, profd, record,
@@ -95,8 +96,7 @@ def test_frequency_beside_cpu():
 
 def test_ordinary_user():
     prefix = ['setpriv', '--reuid=65534', '--clear-groups']
-    path = '/tmp/profd-counted-user'
-    os.makedirs(path, exist_ok=True)
+    path = tempfile.mkdtemp(prefix='profd-counted-', dir='/tmp')
     os.chown(path, 65534, 65534)
     with open('/proc/sys/kernel/perf_event_paranoid', encoding='ascii') as file:
         before = file.read()
